@@ -1,0 +1,184 @@
+//! The two ways to say where a server listens: `host:port` and a URL.
+//!
+//! Pure text, shared with the macros crate. A port may still be a placeholder when a literal is
+//! checked at compile time; at run time it never is.
+
+use std::fmt;
+
+/// `host:port`. An IPv6 host stands in square brackets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Address {
+    /// Without the brackets.
+    pub(crate) host: String,
+    pub(crate) port: Port,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Port {
+    Number(u16),
+    Placeholder,
+}
+
+impl Address {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        // A placeholder may hold a colon of its own.
+        let start_of_last = text.rfind('{').unwrap_or(text.len());
+        let Some(colon) = text[..start_of_last].rfind(':') else {
+            return Err(format!("`{text}` has no port; write `host:port`"));
+        };
+        let (host, port) = (&text[..colon], &text[colon + 1..]);
+        Ok(Self { host: parse_host(host, text)?, port: parse_port(port, text)? })
+    }
+
+    pub(crate) fn number(&self) -> u16 {
+        match self.port {
+            Port::Number(number) => number,
+            Port::Placeholder => unreachable!("an address is rendered before it is used"),
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.host, self.number()) {
+            (v6, port) if v6.contains(':') => write!(f, "[{v6}]:{port}"),
+            (host, port) => write!(f, "{host}:{port}"),
+        }
+    }
+}
+
+fn parse_host(host: &str, text: &str) -> Result<String, String> {
+    let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let plain = bracketed.unwrap_or(host);
+    if plain.is_empty() {
+        return Err(format!("`{text}` has no host; write `127.0.0.1:port` or `localhost:port`"));
+    }
+    if bracketed.is_some() && plain.parse::<std::net::Ipv6Addr>().is_err() {
+        return Err(format!("`{plain}` in `{text}` is not an IPv6 address"));
+    }
+    if bracketed.is_none() && plain.contains(':') {
+        return Err(format!("`{text}`: an IPv6 host stands in brackets, `[::1]:port`"));
+    }
+    if plain.contains(|c: char| c.is_whitespace() || matches!(c, '/' | '@' | '[' | ']')) {
+        return Err(format!("`{plain}` in `{text}` is not a host name"));
+    }
+    Ok(plain.to_owned())
+}
+
+fn parse_port(port: &str, text: &str) -> Result<Port, String> {
+    if port.starts_with('{') && port.ends_with('}') {
+        return Ok(Port::Placeholder);
+    }
+    let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+    match port.parse() {
+        Ok(0) => Err(format!("`{text}`: port 0 cannot be waited for; write `{{port}}`")),
+        Ok(number) if digits => Ok(Port::Number(number)),
+        _ => Err(format!("`{port}` in `{text}` is not a port (1 to 65535, or `{{port}}`)")),
+    }
+}
+
+/// An `http://` or `https://` URL, as far as a request needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Url {
+    pub(crate) https: bool,
+    pub(crate) address: Address,
+    /// Path and query; never empty, never with a fragment.
+    pub(crate) target: String,
+}
+
+impl Url {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let (https, rest) = if let Some(rest) = text.strip_prefix("http://") {
+            (false, rest)
+        } else if let Some(rest) = text.strip_prefix("https://") {
+            (true, rest)
+        } else {
+            return Err(format!("`{text}` is not a URL that starts with http:// or https://"));
+        };
+        let (authority, target) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        if authority.contains('@') {
+            return Err(format!("`{text}`: give credentials by a header, not in the URL"));
+        }
+        let address = with_default_port(authority, https, text)?;
+        Ok(Self { https, address, target: request_target(target, text)? })
+    }
+}
+
+fn with_default_port(authority: &str, https: bool, text: &str) -> Result<Address, String> {
+    let end_of_host = authority.rfind(']').map_or(0, |bracket| bracket + 1);
+    if authority[end_of_host..].contains(':') {
+        return Address::parse(authority);
+    }
+    let port = Port::Number(if https { 443 } else { 80 });
+    Ok(Address { host: parse_host(authority, text)?, port })
+}
+
+fn request_target(target: &str, text: &str) -> Result<String, String> {
+    let target = target.split('#').next().unwrap_or_default();
+    if target.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err(format!("`{text}`: white space in a URL is written %20"));
+    }
+    Ok(if target.starts_with('/') { target.to_owned() } else { format!("/{target}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(host: &str, port: Port) -> Address {
+        Address { host: host.to_owned(), port }
+    }
+
+    #[test]
+    fn host_and_port_are_told_apart() {
+        for (text, expected) in [
+            ("127.0.0.1:80", address("127.0.0.1", Port::Number(80))),
+            ("localhost:{port}", address("localhost", Port::Placeholder)),
+            ("[::1]:{port:admin}", address("::1", Port::Placeholder)),
+        ] {
+            assert_eq!(Address::parse(text).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for text in [
+            "",
+            "localhost",
+            ":80",
+            "h:",
+            "h:x",
+            "h:+80",
+            "h:0",
+            "h:65536",
+            "::1:80",
+            "[x]:80",
+            "a b:1",
+        ] {
+            assert!(Address::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_url_keeps_its_query_and_drops_its_fragment() {
+        for (text, target, port) in [
+            ("http://h:1/a;b?c=d#e", "/a;b?c=d", Port::Number(1)),
+            ("http://h?q=1", "/?q=1", Port::Number(80)),
+            ("http://h", "/", Port::Number(80)),
+            ("https://h", "/", Port::Number(443)),
+            ("http://[::1]:{port}/x", "/x", Port::Placeholder),
+        ] {
+            let url = Url::parse(text).unwrap();
+            assert_eq!((url.target.as_str(), url.address.port), (target, port), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_url_is_refused() {
+        for text in
+            ["", "h:80", "ftp://h/", "http://", "http:///x", "http://u:p@h/", "http://h/a b"]
+        {
+            assert!(Url::parse(text).is_err(), "{text}");
+        }
+    }
+}
