@@ -1,0 +1,228 @@
+//! What only Linux has. `portable.rs` has the same functions.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+use nix::sys::time::TimeSpec;
+use parking_lot::Mutex;
+
+use super::Listener;
+
+/// The program that this process runs, also after the file was replaced.
+pub(crate) fn own_program() -> io::Result<PathBuf> {
+    Ok(PathBuf::from("/proc/self/exe"))
+}
+
+/// The arguments of this process. Not from std, which knows them before `main` on glibc only.
+pub(crate) fn arguments() -> Vec<OsString> {
+    let bytes = fs::read("/proc/self/cmdline").unwrap_or_default();
+    let bytes = bytes.strip_suffix(b"\0").unwrap_or(&bytes);
+    bytes.split(|byte| *byte == 0).map(|word| OsString::from_vec(word.to_vec())).collect()
+}
+
+/// Whether `adopt_orphans` does anything.
+pub(crate) const ADOPTS_ORPHANS: bool = true;
+
+/// Makes orphans among the descendants children of this process.
+pub(crate) fn adopt_orphans() {
+    let _ = prctl::set_child_subreaper(true); // Every Linux since 3.4 has it.
+}
+
+/// Gives this process a name that `ps` and `top` show.
+pub(crate) fn set_name(name: &std::ffi::CStr) {
+    let _ = prctl::set_name(name); // Only a name.
+}
+
+/// Lets the calling process die when the thread that made it ends.
+pub(crate) fn tie_to_parent() {
+    let _ = prctl::set_pdeathsig(Signal::SIGKILL); // SIGKILL is a valid signal.
+}
+
+/// Closes all descriptors from 3 on, whoever left them inheritable.
+pub(crate) fn close_inherited() {
+    // SAFETY: the caller owns no descriptor yet but 0, 1 and 2.
+    unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) };
+}
+
+/// A pipe that no child inherits: what reads, what writes.
+pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(nix::unistd::pipe2(OFlag::O_CLOEXEC)?)
+}
+
+/// Waits until one of `fds` is readable or closed, or `timeout` has passed.
+pub(crate) fn wait_readable(
+    fds: &[BorrowedFd<'_>],
+    timeout: Option<Duration>,
+) -> io::Result<Vec<bool>> {
+    let deadline = timeout.map(|timeout| Instant::now() + timeout);
+    let mut polled: Vec<_> = fds.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
+    loop {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        match ppoll(&mut polled, left.map(TimeSpec::from_duration), None) {
+            Ok(_) => return Ok(polled.iter().map(|fd| fd.any().unwrap_or(true)).collect()),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+}
+
+/// The children of a process, also those of its threads.
+pub(crate) fn children_of(pid: i32) -> Vec<i32> {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    let lists = tasks.flatten().map(|task| fs::read_to_string(task.path().join("children")));
+    let text: String = lists.flatten().collect();
+    text.split_whitespace().filter_map(|word| word.parse().ok()).collect()
+}
+
+/// All that descends from `root`, parents before their children, without `root`.
+pub(crate) fn descendants_of(root: i32) -> Vec<i32> {
+    let mut found = children_of(root);
+    let mut next = 0;
+    while let Some(&pid) = found.get(next) {
+        found.extend(children_of(pid));
+        next += 1;
+    }
+    found
+}
+
+/// Whether a process exists and has not ended.
+pub(crate) fn is_alive(pid: i32) -> bool {
+    stat_fields(pid).is_some_and(|fields| !matches!(fields[0].as_str(), "Z" | "X"))
+}
+
+/// The process that made the given one.
+pub(crate) fn parent_of(pid: i32) -> Option<i32> {
+    stat_fields(pid)?[1].parse().ok()
+}
+
+/// When a process started, in a unit that tells it from a later one with the same number.
+pub(crate) fn start_time(pid: i32) -> Option<u64> {
+    stat_fields(pid)?[19].parse().ok()
+}
+
+/// The fields of `/proc/PID/stat` from the state on, at least twenty.
+fn stat_fields(pid: i32) -> Option<Vec<String>> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name before it stands in parentheses and may hold anything.
+    let fields = stat.rsplit_once(") ")?.1.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    (fields.len() >= 20).then_some(fields)
+}
+
+/// The name of the program that a process runs.
+pub(crate) fn program_name(pid: i32) -> Option<String> {
+    Some(fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim_end().to_owned())
+}
+
+/// The command line of a process, in one line.
+pub(crate) fn command_line(pid: i32) -> Option<String> {
+    let bytes = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let text = String::from_utf8_lossy(&bytes).replace('\0', " ");
+    Some(text.trim_end().to_owned())
+}
+
+/// Whether a process has the socket with this inode open; `None` if that may not be looked at.
+pub(crate) fn holds_socket(pid: i32, inode: u64) -> Option<bool> {
+    let wanted = PathBuf::from(format!("socket:[{inode}]"));
+    let fds = match fs::read_dir(format!("/proc/{pid}/fd")) {
+        Ok(fds) => fds,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return None,
+        // It ended meanwhile.
+        Err(_) => return Some(false),
+    };
+    let mut links = fds.flatten().filter_map(|fd| fs::read_link(fd.path()).ok());
+    Some(links.any(|link| link == wanted))
+}
+
+/// A process that has the socket with this inode open, if it may be looked at.
+pub(crate) fn holder_of_socket(inode: u64) -> Option<i32> {
+    let entries = fs::read_dir("/proc").ok()?;
+    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.into_iter().find(|pid| holds_socket(*pid, inode) == Some(true))
+}
+
+/// The process at the other end of a Unix connection.
+pub(crate) fn peer_pid(stream: &UnixStream) -> Option<i32> {
+    getsockopt(stream, PeerCredentials).ok().map(|peer| peer.pid())
+}
+
+/// Who listens at a TCP address, without a connection.
+pub(crate) fn listener(address: SocketAddr) -> Listener {
+    super::sock_diag::listener(address).unwrap_or(Listener::Unknown)
+}
+
+/// Watchers that nobody uses now. They are kept because closing one takes the kernel some 8 ms.
+static IDLE_WATCHERS: Mutex<Vec<Inotify>> = Mutex::new(Vec::new());
+
+/// Wakes a wait when one of the watched paths changes.
+pub(crate) struct Watcher {
+    inotify: Option<Inotify>,
+    watched: HashMap<PathBuf, WatchDescriptor>,
+}
+
+impl Watcher {
+    /// A watcher without paths. Where the system has none left, it never wakes anybody.
+    pub(crate) fn new() -> Self {
+        let idle = IDLE_WATCHERS.lock().pop();
+        let flags = InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC;
+        let inotify = idle.or_else(|| Inotify::init(flags).ok());
+        Self { inotify, watched: HashMap::new() }
+    }
+
+    /// Watches a file, or what comes into a folder. Returns whether it is watched.
+    pub(crate) fn watch(&mut self, path: &Path) -> bool {
+        if self.watched.contains_key(path) {
+            return true;
+        }
+        let Some(inotify) = &self.inotify else { return false };
+        let flags = AddWatchFlags::IN_MODIFY
+            | AddWatchFlags::IN_CREATE
+            | AddWatchFlags::IN_MOVED_TO
+            | AddWatchFlags::IN_CLOSE_WRITE;
+        let watch = inotify.add_watch(path, flags).ok();
+        watch.map(|watch| self.watched.insert(path.to_owned(), watch));
+        watch.is_some()
+    }
+
+    pub(crate) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.inotify.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Forgets what has happened so far.
+    pub(crate) fn clear(&self) {
+        let Some(inotify) = &self.inotify else { return };
+        while inotify.read_events().is_ok_and(|events| !events.is_empty()) {}
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        let Some(inotify) = self.inotify.take() else { return };
+        for watch in self.watched.values() {
+            let _ = inotify.rm_watch(*watch); // It is gone already if its file is.
+        }
+        IDLE_WATCHERS.lock().push(inotify);
+    }
+}
+
+/// What tells one state of a file from another.
+pub(crate) fn file_identity(path: &Path) -> Option<(u64, i64, i64)> {
+    let meta = fs::metadata(path).ok()?;
+    Some((meta.ino(), meta.mtime(), meta.mtime_nsec()))
+}

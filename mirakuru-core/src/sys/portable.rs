@@ -1,0 +1,139 @@
+//! The functions of `linux.rs` where the kernel has nothing of the kind. What is lost: orphans are
+//! not adopted, nobody is told who listens at a port, and files are looked at by a timer.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::resource::{Resource, getrlimit};
+
+use super::Listener;
+
+pub(crate) fn own_program() -> io::Result<PathBuf> {
+    std::env::current_exe()
+}
+
+pub(crate) fn arguments() -> Vec<OsString> {
+    std::env::args_os().collect()
+}
+
+pub(crate) const ADOPTS_ORPHANS: bool = false;
+
+pub(crate) fn adopt_orphans() {}
+
+pub(crate) fn set_name(_name: &std::ffi::CStr) {}
+
+pub(crate) fn tie_to_parent() {}
+
+pub(crate) fn close_inherited() {
+    let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _hard)| soft);
+    for fd in 3..i32::try_from(limit).unwrap_or(65_536).min(65_536) {
+        // The caller owns no descriptor yet but 0, 1 and 2; most of these are not open.
+        let _ = nix::unistd::close(fd);
+    }
+}
+
+pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (read, write) = nix::unistd::pipe()?;
+    for end in [&read, &write] {
+        fcntl(end, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+    }
+    Ok((read, write))
+}
+
+pub(crate) fn wait_readable(
+    fds: &[BorrowedFd<'_>],
+    timeout: Option<Duration>,
+) -> io::Result<Vec<bool>> {
+    let deadline = timeout.map(|timeout| Instant::now() + timeout);
+    let mut polled: Vec<_> = fds.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
+    loop {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        // Rounded up, so that a wait of less than a millisecond does not spin.
+        let millis = left.map(|left| left.as_micros().div_ceil(1000));
+        let limit = millis.map_or(PollTimeout::NONE, |millis| {
+            PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX)
+        });
+        match poll(&mut polled, limit) {
+            Ok(_) => return Ok(polled.iter().map(|fd| fd.any().unwrap_or(true)).collect()),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+}
+
+pub(crate) fn children_of(_pid: i32) -> Vec<i32> {
+    Vec::new()
+}
+
+pub(crate) fn descendants_of(_root: i32) -> Vec<i32> {
+    Vec::new()
+}
+
+pub(crate) fn is_alive(pid: i32) -> bool {
+    !matches!(super::kill(pid, 0), Err(error) if error.raw_os_error() == Some(Errno::ESRCH as i32))
+}
+
+pub(crate) fn parent_of(_pid: i32) -> Option<i32> {
+    None
+}
+
+pub(crate) fn start_time(_pid: i32) -> Option<u64> {
+    None
+}
+
+pub(crate) fn program_name(_pid: i32) -> Option<String> {
+    None
+}
+
+pub(crate) fn command_line(_pid: i32) -> Option<String> {
+    None
+}
+
+pub(crate) fn holds_socket(_pid: i32, _inode: u64) -> Option<bool> {
+    None
+}
+
+pub(crate) fn holder_of_socket(_inode: u64) -> Option<i32> {
+    None
+}
+
+pub(crate) fn peer_pid(_stream: &UnixStream) -> Option<i32> {
+    None
+}
+
+pub(crate) fn listener(_address: SocketAddr) -> Listener {
+    Listener::Unknown
+}
+
+pub(crate) struct Watcher;
+
+impl Watcher {
+    pub(crate) fn new() -> Self {
+        Self
+    }
+
+    pub(crate) fn watch(&mut self, _path: &Path) -> bool {
+        false
+    }
+
+    pub(crate) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    pub(crate) fn clear(&self) {}
+}
+
+pub(crate) fn file_identity(path: &Path) -> Option<(u64, i64, i64)> {
+    let meta = fs::metadata(path).ok()?;
+    Some((meta.ino(), meta.mtime(), meta.mtime_nsec()))
+}

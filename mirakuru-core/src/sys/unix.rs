@@ -1,0 +1,195 @@
+//! What every Unix has.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+use nix::libc;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::sys::socket::{
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr,
+    connect, recvmsg, sendmsg, socket,
+};
+use nix::unistd::{Pid, getppid, setsid};
+
+/// Runs `function` when this process exits in the normal way.
+pub(crate) fn at_exit(function: extern "C" fn()) {
+    // SAFETY: `atexit` only stores the pointer of a function that lives as long as the program.
+    unsafe { libc::atexit(function) };
+}
+
+/// Ends this process without running exit handlers or destructors.
+pub(crate) fn exit_now(code: i32) -> ! {
+    // SAFETY: `_exit` has no preconditions and does not return.
+    unsafe { libc::_exit(code) }
+}
+
+/// The effective user's id.
+pub(crate) fn effective_user() -> u32 {
+    nix::unistd::geteuid().as_raw()
+}
+
+/// Starts a new session and leaves the terminal and the process group of the caller behind.
+pub(crate) fn new_session() {
+    // This can only fail for a group leader, which a process that was just spawned is not.
+    let _ = setsid();
+}
+
+/// Starts `command` in a session of its own, with default signal handling, as a child that does
+/// not outlive the calling process where the kernel offers that.
+///
+/// The caller must have one thread only: the tie to the parent follows the thread that forks.
+pub(crate) fn spawn_tied(command: &mut Command) -> io::Result<Child> {
+    let parent = Pid::this();
+    let prepare = move || {
+        super::platform::tie_to_parent();
+        if getppid() != parent {
+            // The parent ended before the tie was made.
+            exit_now(1);
+        }
+        new_session();
+        reset_signals();
+        Ok(())
+    };
+    // SAFETY: the closure makes raw system calls only; it neither allocates nor takes a lock.
+    unsafe { command.pre_exec(prepare) };
+    command.spawn()
+}
+
+/// Undoes what a test runner may have left ignored: `exec` would hand it on to the server.
+fn reset_signals() {
+    for number in 1..32 {
+        // SAFETY: setting the default action has no preconditions. For KILL and STOP it is an
+        // error without effect.
+        unsafe { libc::signal(number, libc::SIG_DFL) };
+    }
+}
+
+/// Where the signal handler writes to.
+static SIGNAL_PIPE: AtomicI32 = AtomicI32::new(-1);
+
+/// Makes the given signals readable: one byte, the signal's number, for each that comes.
+pub(crate) fn signal_pipe(signals: &[Signal]) -> io::Result<OwnedFd> {
+    let (read, write) = super::platform::pipe()?;
+    for end in [&read, &write] {
+        fcntl(end, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    }
+    SIGNAL_PIPE.store(write.as_raw_fd(), Ordering::SeqCst);
+    // The handler needs it until the process ends.
+    std::mem::forget(write);
+    let action =
+        SigAction::new(SigHandler::Handler(note_signal), SaFlags::SA_RESTART, SigSet::empty());
+    for signal in signals {
+        // SAFETY: the handler only writes to a pipe and keeps `errno`.
+        unsafe { sigaction(*signal, &action)? };
+    }
+    Ok(read)
+}
+
+extern "C" fn note_signal(number: i32) {
+    let errno = Errno::last_raw();
+    let byte = number as u8;
+    let pipe = SIGNAL_PIPE.load(Ordering::SeqCst);
+    // SAFETY: `write` is async-signal-safe and reads one byte of a living variable. A full pipe
+    // loses nothing: the reader is about to wake up anyway.
+    unsafe { libc::write(pipe, (&raw const byte).cast(), 1) };
+    Errno::set_raw(errno);
+}
+
+/// Lets writes to a closed connection fail instead of ending this process.
+pub(crate) fn ignore_sigpipe() {
+    // SAFETY: ignoring a signal installs no handler.
+    let _ = unsafe { nix::sys::signal::signal(Signal::SIGPIPE, SigHandler::SigIgn) };
+}
+
+/// Sends `bytes`, with descriptors, in one go.
+pub(crate) fn send(stream: &UnixStream, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let raw: Vec<RawFd> = fds.iter().map(AsRawFd::as_raw_fd).collect();
+    let rights = [ControlMessage::ScmRights(&raw)];
+    let control: &[ControlMessage<'_>] = if raw.is_empty() { &[] } else { &rights };
+    let sent = sendmsg::<()>(
+        stream.as_raw_fd(),
+        &[IoSlice::new(bytes)],
+        control,
+        MsgFlags::MSG_NOSIGNAL,
+        None,
+    )?;
+    // A frame is far smaller than the socket's buffer, which is empty or full by whole frames.
+    if sent == bytes.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
+}
+
+/// The most descriptors that come with one message.
+const FDS_MAX: usize = 8;
+
+/// Receives up to `bytes.len()` bytes and the descriptors that came with them.
+pub(crate) fn receive(stream: &UnixStream, bytes: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
+    let mut space = nix::cmsg_space!([RawFd; FDS_MAX]);
+    let mut buffers = [IoSliceMut::new(bytes)];
+    let message =
+        recvmsg::<()>(stream.as_raw_fd(), &mut buffers, Some(&mut space), MsgFlags::empty())?;
+    let mut fds = Vec::new();
+    for control in message.cmsgs()? {
+        if let ControlMessageOwned::ScmRights(raw) = control {
+            fds.extend(raw.into_iter().map(adopt));
+        }
+    }
+    Ok((message.bytes, fds))
+}
+
+fn adopt(raw: RawFd) -> OwnedFd {
+    // SAFETY: the kernel just made this descriptor for us, and nobody else knows of it.
+    let fd = unsafe { OwnedFd::from_raw_fd(raw) };
+    let _ = fcntl(&fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)); // An open descriptor takes the flag.
+    fd
+}
+
+/// A second descriptor for this process's standard input.
+pub(crate) fn standard_input() -> io::Result<OwnedFd> {
+    io::stdin().as_fd().try_clone_to_owned()
+}
+
+/// What there was to reap.
+pub(crate) enum Reaped {
+    /// A child ended.
+    Ended { pid: i32, status: ExitStatus },
+    /// There are children, none of which has ended.
+    NoneYet,
+    /// There is no child left.
+    Childless,
+}
+
+/// Reaps one child of this process, whichever has ended.
+///
+/// Not by `nix`, which takes a real-time signal for an error after it has reaped the child.
+pub(crate) fn reap() -> Reaped {
+    let mut status = 0;
+    // SAFETY: the pointer is to a living variable.
+    match Errno::result(unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) }) {
+        Ok(0) => Reaped::NoneYet,
+        Ok(pid) => Reaped::Ended { pid, status: ExitStatus::from_raw(status) },
+        Err(Errno::EINTR) => reap(),
+        Err(_) => Reaped::Childless,
+    }
+}
+
+/// Sends a signal by number.
+pub(crate) fn kill(pid: i32, signal: i32) -> io::Result<()> {
+    // SAFETY: `kill` has no memory preconditions.
+    Errno::result(unsafe { libc::kill(pid, signal) })?;
+    Ok(())
+}
+
+/// Connects to a Unix socket without waiting: a full backlog is `WouldBlock`.
+pub(crate) fn connect_unix(path: &Path) -> io::Result<UnixStream> {
+    let socket = socket(AddressFamily::Unix, SockType::Stream, SockFlag::empty(), None)?;
+    fcntl(&socket, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+    fcntl(&socket, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    connect(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
+    Ok(UnixStream::from(socket))
+}
