@@ -1,0 +1,149 @@
+//! The one error of the crate, and the report that it prints.
+
+mod report;
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::exit::Exit;
+
+pub(crate) use report::{Attempts, Output, Report, Seconds};
+
+/// What went wrong with a process.
+///
+/// [`Display`](fmt::Display) is one line. [`Debug`](fmt::Debug), which `unwrap()` and tests that
+/// return a `Result` print, is the whole report: what failed, the command, the condition that was
+/// not met with the last answer it got, the state of the process, the last lines of its output,
+/// and a way out where one is known.
+///
+/// # Examples
+///
+/// ```
+/// use mirakuru_core::{ErrorKind, Executor};
+///
+/// let error = Executor::new("sh -c 'exit 7'").tcp("127.0.0.1:{port}").start().unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Exited);
+/// assert_eq!(error.exit().and_then(|exit| exit.code()), Some(7));
+/// ```
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+/// A result whose error is [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+struct Inner {
+    kind: ErrorKind,
+    /// One line, a fragment without a full stop.
+    what: String,
+    report: Report,
+    source: Option<std::io::Error>,
+}
+
+/// What kind of thing went wrong: what a caller might want to tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The description of the process is faulty. Nothing was started.
+    InvalidInput,
+    /// The program or its folder does not exist. Nothing was started.
+    NotFound,
+    /// The program or its folder must not be used by this user. Nothing was started.
+    PermissionDenied,
+    /// What would count as ready was there before. Nothing was started.
+    #[doc(alias = "ProcessAlreadyRunning")]
+    AlreadyRunning,
+    /// The process ended before it was ready, or while something was awaited from it.
+    #[doc(alias = "ProcessExitedWithError")]
+    Exited,
+    /// Something did not come in its time.
+    #[doc(alias = "TimeoutExpired")]
+    Timeout,
+    /// The process did not end as expected.
+    #[doc(alias = "ProcessFinishedWithError")]
+    UnexpectedExit,
+    /// A shared process could not be leased.
+    Lease,
+    /// The operating system refused something.
+    Os,
+}
+
+impl Error {
+    #[cold]
+    pub(crate) fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
+        let report = Report::default();
+        Self(Arc::new(Inner { kind, what: what.into(), report, source: None }))
+    }
+
+    #[cold]
+    pub(crate) fn invalid(what: impl Into<String>) -> Self {
+        Self::new(ErrorKind::InvalidInput, what)
+    }
+
+    #[cold]
+    pub(crate) fn os(what: impl Into<String>, source: std::io::Error) -> Self {
+        let report = Report::default();
+        Self(Arc::new(Inner {
+            kind: ErrorKind::Os,
+            what: what.into(),
+            report,
+            source: Some(source),
+        }))
+    }
+
+    /// The same error with more evidence.
+    pub(crate) fn with_report(mut self, change: impl FnOnce(&mut Report)) -> Self {
+        // An error that somebody else has too stays in its present form.
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            change(&mut inner.report);
+        }
+        self
+    }
+
+    /// The same error, with the name of the process that it is about.
+    pub(crate) fn about(mut self, name: &str) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.what = format!("{name}: {}", inner.what);
+        }
+        self
+    }
+
+    /// Returns what kind of thing went wrong.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Returns how the process ended, if this error is about its end.
+    #[must_use]
+    pub fn exit(&self) -> Option<Exit> {
+        self.0.report.exit
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.what)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.what)?;
+        if let Some(source) = &self.0.source {
+            write!(f, ": {source}")?;
+        }
+        write!(f, "{}", self.0.report)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_ref().map(|source| source as _)
+    }
+}
+
+const _: () = {
+    const fn is_send_sync<T: Send + Sync>() {}
+    is_send_sync::<Error>();
+};
