@@ -1,0 +1,202 @@
+//! A pattern in the output, and looking for it in a growing text.
+
+use regex_lite::Regex;
+
+use crate::error::{Error, Result};
+
+/// A line of output that says that a process is ready.
+///
+/// The pattern is a regular expression. It may match anywhere in a line; `^` and `$` are the ends
+/// of the line. A pattern that holds `\n` is matched against all lines together. The last line
+/// counts also while it is unfinished, as prompts are. Colours are left out before matching.
+///
+/// # Examples
+///
+/// ```
+/// use mirakuru_core::{Banner, Stream};
+///
+/// let twice = Banner::new("ready to accept connections").times(2);
+/// let on_stderr = Banner::new(r"^listening on .*:\d+$").on(Stream::Stderr);
+/// # let _ = (twice, on_stderr);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Banner {
+    pub(crate) pattern: String,
+    pub(crate) stream: Option<Stream>,
+    pub(crate) times: usize,
+}
+
+/// One of the two streams that a process writes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+impl Banner {
+    /// A pattern that has to come once, on either stream.
+    #[must_use]
+    pub fn new(pattern: impl Into<String>) -> Self {
+        Self { pattern: pattern.into(), stream: None, times: 1 }
+    }
+
+    /// Looks at this stream only. Default: both.
+    #[must_use]
+    pub fn on(mut self, stream: Stream) -> Self {
+        self.stream = Some(stream);
+        self
+    }
+
+    /// Asks for this many occurrences. Default: 1.
+    #[must_use]
+    pub fn times(mut self, times: usize) -> Self {
+        self.times = times;
+        self
+    }
+
+    pub(crate) fn scanner(&self) -> Result<Scanner> {
+        if self.times == 0 {
+            return Err(Error::invalid(
+                "an output pattern that has to come 0 times waits for nothing",
+            ));
+        }
+        Scanner::new(&self.pattern, self.times)
+    }
+}
+
+impl<S: Into<String>> From<S> for Banner {
+    fn from(pattern: S) -> Self {
+        Self::new(pattern)
+    }
+}
+
+/// Looks for a pattern in a text that comes in pieces.
+pub(crate) struct Scanner {
+    pattern: Regex,
+    /// How many matches are still wanted.
+    wanted: usize,
+    across_lines: bool,
+    /// What has come and was not dismissed: the unfinished line, or all.
+    text: Vec<u8>,
+}
+
+impl Scanner {
+    pub(crate) fn new(pattern: &str, times: usize) -> Result<Self> {
+        if pattern.is_empty() {
+            return Err(Error::invalid("an empty output pattern matches everything"));
+        }
+        let compiled = Regex::new(&format!("(?m){pattern}"));
+        let compiled = compiled.map_err(|error| {
+            Error::invalid(format!("the pattern `{pattern}` is not a regular expression: {error}"))
+        })?;
+        let across_lines = pattern.contains('\n') || pattern.contains("\\n");
+        Ok(Self { pattern: compiled, wanted: times, across_lines, text: Vec::new() })
+    }
+
+    /// Takes in the next piece. Returns the line of the last wanted match, once it has come.
+    pub(crate) fn feed(&mut self, piece: &[u8]) -> Option<String> {
+        self.text.extend_from_slice(piece);
+        if self.across_lines {
+            let text = plain(&self.text);
+            let last = self.pattern.find_iter(&text).nth(self.wanted - 1)?;
+            return Some(last.as_str().to_owned());
+        }
+        let unfinished = self.text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let rest = self.text.split_off(unfinished);
+        let finished = std::mem::replace(&mut self.text, rest);
+        for line in finished.split_inclusive(|byte| *byte == b'\n') {
+            let line = plain(line);
+            let line = line.trim_end_matches(['\n', '\r']);
+            let matches = self.pattern.find_iter(line).count();
+            if matches >= self.wanted {
+                return Some(line.to_owned());
+            }
+            self.wanted -= matches;
+        }
+        let line = plain(&self.text);
+        let found = self.pattern.find_iter(&line).count() >= self.wanted;
+        found.then_some(line)
+    }
+}
+
+/// The text without what a terminal would take for colours and the like.
+fn plain(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text.as_ref();
+    while let Some((before, sequence)) = rest.split_once("\x1b[") {
+        plain.push_str(before);
+        // A control sequence ends with the first character from `@` on.
+        let end = sequence.find(|c: char| ('@'..='~').contains(&c));
+        rest = end.map_or("", |end| &sequence[end + 1..]);
+    }
+    plain.push_str(rest);
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scan(banner: Banner, pieces: &[&str]) -> Option<String> {
+        let mut scanner = banner.scanner().unwrap();
+        pieces.iter().find_map(|piece| scanner.feed(piece.as_bytes()))
+    }
+
+    #[test]
+    fn a_match_anywhere_in_a_line_counts() {
+        assert_eq!(scan("b.n".into(), &["a\nx ban y\nz\n"]).unwrap(), "x ban y");
+    }
+
+    #[test]
+    fn a_banner_in_two_pieces_is_found() {
+        assert_eq!(scan("BANNER".into(), &["x\nBAN", "NER", "\n"]).unwrap(), "BANNER");
+    }
+
+    #[test]
+    fn an_unfinished_line_counts_once() {
+        assert_eq!(scan("db> $".into(), &["hello\ndb> "]).unwrap(), "db> ");
+        assert_eq!(scan(Banner::new("x").times(2), &["x", "y\n", "z\n"]), None);
+    }
+
+    #[test]
+    fn anchors_are_the_ends_of_a_line() {
+        assert_eq!(scan("^b$".into(), &["a\r\nb\r\n"]).unwrap(), "b");
+        assert_eq!(scan("^b".into(), &["ab\n"]), None);
+    }
+
+    #[test]
+    fn the_nth_occurrence_is_waited_for() {
+        let twice = || Banner::new("ready").times(2);
+        assert_eq!(scan(twice(), &["ready\n", "more\n"]), None);
+        assert_eq!(scan(twice(), &["1 ready\n", "2 ready\n"]).unwrap(), "2 ready");
+    }
+
+    #[test]
+    fn a_pattern_with_a_line_break_matches_across_pieces() {
+        assert_eq!(scan("a\\nb".into(), &["a\n", "b\n"]).unwrap(), "a\nb");
+    }
+
+    #[test]
+    fn colours_are_left_out() {
+        assert_eq!(
+            scan("^ready now$".into(), &["\x1b[1;32mready\x1b[0m now\n"]).unwrap(),
+            "ready now"
+        );
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_do_not_hinder() {
+        let mut scanner = Scanner::new("ready", 1).unwrap();
+        assert!(scanner.feed(b"\xff\xfe ready\n").is_some());
+    }
+
+    #[test]
+    fn a_faulty_pattern_is_an_error() {
+        for banner in [Banner::new("("), Banner::new(""), Banner::new("x").times(0)] {
+            assert!(banner.scanner().is_err(), "{banner:?}");
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! What the placeholders stand for in one process.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::error::{Error, Result};
+use crate::port::Hold;
+use crate::template::{Piece, Template};
+
+/// The ports, the folder and the programs of one process.
+#[derive(Debug, Default)]
+pub(crate) struct Values {
+    ports: BTreeMap<String, u16>,
+    dir: Option<Dir>,
+    bins: BTreeMap<String, PathBuf>,
+}
+
+/// A folder that is removed when the process is dropped, should no supervisor have done it.
+#[derive(Debug)]
+struct Dir {
+    path: PathBuf,
+    /// A fork of this process has a copy of the guard that is not its to act on.
+    owner: u32,
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        if self.owner == std::process::id() {
+            let _ = fs::remove_dir_all(&self.path); // The supervisor usually was first.
+        }
+    }
+}
+
+impl Values {
+    /// Finds values for all placeholders in `texts`, and what keeps the ports.
+    pub(crate) fn for_texts<'a>(
+        texts: impl Iterator<Item = &'a str>,
+        known_bins: &BTreeMap<String, PathBuf>,
+    ) -> Result<(Self, Vec<OwnedFd>)> {
+        let templates = texts.map(parse).collect::<Result<Vec<_>>>()?;
+        let mut values = Self::default();
+        let mut holds = Vec::new();
+        // Programs first: if one is missing, nothing was made yet.
+        for piece in templates.iter().flat_map(|template| &template.pieces) {
+            if let Piece::Bin(name) = piece {
+                values.bins.insert(name.clone(), find_bin(name, known_bins)?);
+            }
+        }
+        for piece in templates.iter().flat_map(|template| &template.pieces) {
+            match piece {
+                Piece::Port(name) if !values.ports.contains_key(name) => {
+                    let hold = Hold::any().map_err(|e| Error::os("no free port", e))?;
+                    values.ports.insert(name.clone(), hold.port);
+                    holds.extend(hold.sockets);
+                }
+                Piece::Dir if values.dir.is_none() => values.dir = Some(make_dir()?),
+                _ => {}
+            }
+        }
+        Ok((values, holds))
+    }
+
+    /// Holds the same ports again.
+    pub(crate) fn hold_again(&self) -> Vec<OwnedFd> {
+        // A port that somebody has taken meanwhile is noticed when the server cannot bind it.
+        self.ports
+            .values()
+            .flat_map(|port| Hold::again(*port))
+            .flat_map(|hold| hold.sockets)
+            .collect()
+    }
+
+    pub(crate) fn port(&self, name: &str) -> Option<u16> {
+        self.ports.get(name).copied()
+    }
+
+    pub(crate) fn dir(&self) -> Option<&Path> {
+        self.dir.as_ref().map(|dir| dir.path.as_path())
+    }
+
+    pub(crate) fn render(&self, text: &str) -> Result<String> {
+        parse(text)?.render(|piece| self.value(piece))
+    }
+
+    /// Renders what may be text. What is not is taken as it is.
+    pub(crate) fn render_os(&self, text: &OsStr) -> Result<OsString> {
+        match text.to_str() {
+            Some(text) => self.render(text).map(OsString::from),
+            None => Ok(text.to_owned()),
+        }
+    }
+
+    pub(crate) fn render_path(&self, path: &Path) -> Result<PathBuf> {
+        self.render_os(path.as_os_str()).map(PathBuf::from)
+    }
+
+    fn value(&self, piece: &Piece) -> Result<String> {
+        match piece {
+            Piece::Literal(text) => Ok(text.clone()),
+            Piece::Port(name) => self.port(name).map(|port| port.to_string()).ok_or_else(|| {
+                let name = if name.is_empty() { String::new() } else { format!(":{name}") };
+                missing(&format!("{{port{name}}}"))
+            }),
+            Piece::Dir => match &self.dir {
+                Some(dir) => Ok(dir.path.to_string_lossy().into_owned()),
+                None => Err(missing("{dir}")),
+            },
+            Piece::Bin(name) => match self.bins.get(name) {
+                Some(path) => Ok(path.to_string_lossy().into_owned()),
+                None => find_bin(name, &self.bins).map(|path| path.to_string_lossy().into_owned()),
+            },
+        }
+    }
+}
+
+fn missing(placeholder: &str) -> Error {
+    Error::invalid(format!(
+        "this process has no {placeholder}: neither its command nor its environment, probes or \
+         folder mention it"
+    ))
+}
+
+fn parse(text: &str) -> Result<Template> {
+    Template::parse(text).map_err(|fault| Error::invalid(format!("{} in `{text}`", fault.message)))
+}
+
+/// Makes a folder that only this user can look into, with a path short enough for a socket's.
+fn make_dir() -> Result<Dir> {
+    static COUNTER: AtomicU32 = AtomicU32::new(0);
+    let parent = Some(std::env::temp_dir()).filter(|dir| dir.as_os_str().len() <= 64);
+    let parent = parent.unwrap_or_else(|| PathBuf::from("/tmp"));
+    loop {
+        let nanos =
+            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.subsec_nanos());
+        let count = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let path = parent.join(format!("mirakuru-{}-{count}-{nanos:x}", std::process::id()));
+        match DirBuilder::new().mode(0o700).create(&path) {
+            Ok(()) => return Ok(Dir { path, owner: std::process::id() }),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => {
+                let what = format!("the folder `{}` cannot be made", path.display());
+                return Err(Error::os(what, error));
+            }
+        }
+    }
+}
+
+/// Finds a binary of the package under test: what the runner says, what the compiler said, or
+/// what lies beside the test binary.
+fn find_bin(name: &str, known: &BTreeMap<String, PathBuf>) -> Result<PathBuf> {
+    let from_runner = [format!("NEXTEST_BIN_EXE_{name}"), format!("CARGO_BIN_EXE_{name}")];
+    let from_runner = from_runner.iter().filter_map(std::env::var_os).map(PathBuf::from);
+    let beside = std::env::current_exe().ok().and_then(|exe| {
+        let folder = exe.parent()?;
+        let deps = folder.file_name().is_some_and(|folder| folder == "deps");
+        Some(if deps { folder.parent()? } else { folder }.join(name))
+    });
+    let mut candidates = from_runner.chain(known.get(name).cloned()).chain(beside);
+    candidates.find(|path| path.is_file()).ok_or_else(|| {
+        Error::invalid(format!(
+            "the package has no binary `{name}` that was built for this test; cargo builds them \
+             for integration tests (the `tests` folder) only"
+        ))
+    })
+}
