@@ -1,0 +1,280 @@
+//! The test process's side of the control socket.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::{Arc, Once, Weak};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use super::wire::{
+    Event, FRAME_LEN, Frame, LOADER_PREFIX, LOADER_VARIABLES, Request, Settings, VARIABLE,
+};
+use crate::command::Environment;
+use crate::exit::Exit;
+use crate::sys;
+
+/// What a supervisor needs beyond its stop settings must end this much later at the latest.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What to run.
+pub(crate) struct Launch {
+    pub(crate) program: PathBuf,
+    /// The name that the program is called by, and its arguments.
+    pub(crate) arguments: Vec<OsString>,
+    pub(crate) environment: Environment,
+    pub(crate) current_dir: Option<PathBuf>,
+    pub(crate) stdout: File,
+    pub(crate) stderr: File,
+    pub(crate) settings: Settings,
+    /// Ports to keep for the server.
+    pub(crate) holds: Vec<OwnedFd>,
+}
+
+/// What is known of a server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct State {
+    pub(crate) phase: Phase,
+    pub(crate) main: i32,
+    /// How the main process ended.
+    pub(crate) exit: Option<Exit>,
+    /// How a process ended that was the main one before.
+    pub(crate) launcher: Option<Exit>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Starting,
+    /// It could not be started, for this reason (an `errno`).
+    Failed(i32),
+    /// Something of the server is there.
+    Running,
+    /// Nothing of the server is left.
+    Ended,
+    /// The supervisor is gone, and the server with it.
+    Lost,
+}
+
+/// A supervisor, as long as somebody wants its server.
+pub(crate) struct Client {
+    stream: UnixStream,
+    supervisor: Mutex<Child>,
+    state: Mutex<State>,
+    stop_timeout: Duration,
+    /// A fork of this process has a copy of the client that is not its to end.
+    owner: u32,
+}
+
+/// All that has to end before this process does.
+static LIVE: Mutex<Vec<Weak<Client>>> = Mutex::new(Vec::new());
+
+impl Client {
+    /// Starts a supervisor. The server is not started yet.
+    pub(crate) fn launch(launch: Launch) -> io::Result<Arc<Self>> {
+        if std::env::var_os(VARIABLE).is_some() {
+            // This is the second run of a program whose constructors did not run. Going on would
+            // run it for ever.
+            return Err(io::Error::other("the supervisor did not start before `main`"));
+        }
+        let (ours, theirs) = UnixStream::pair()?;
+        let mut command = Command::new(sys::own_program()?);
+        command.arg0("mirakuru-supervisor").arg(&launch.program).args(&launch.arguments);
+        set_environment(&mut command, &launch);
+        if let Some(dir) = &launch.current_dir {
+            command.current_dir(dir);
+        }
+        command.stdin(OwnedFd::from(theirs)).stdout(launch.stdout).stderr(launch.stderr);
+        let supervisor = Mutex::new(command.spawn()?);
+        let (owner, stop_timeout) = (std::process::id(), launch.settings.stop_timeout);
+        let state = Mutex::new(State { phase: Phase::Ended, main: 0, exit: None, launcher: None });
+        let client = Arc::new(Self { stream: ours, supervisor, state, stop_timeout, owner });
+        stop_at_exit(&client);
+        let holds: Vec<_> = launch.holds.iter().map(AsFd::as_fd).collect();
+        if !holds.is_empty() {
+            client.send(Request::Hold, &holds)?;
+        }
+        Ok(client)
+    }
+
+    /// Starts the server, and returns when its program runs or cannot be run.
+    pub(crate) fn start(&self, stdin: Option<OwnedFd>, deadline: Instant) -> io::Result<State> {
+        let starting = State { phase: Phase::Starting, main: 0, exit: None, launcher: None };
+        *self.state.lock() = starting;
+        self.send(Request::Start, stdin.as_ref().map(AsFd::as_fd).as_slice())?;
+        let state = self.wait(deadline, |state| state.phase != Phase::Starting);
+        state.ok_or_else(|| io::Error::new(io::ErrorKind::TimedOut, "the supervisor is silent"))
+    }
+
+    pub(crate) fn request(&self, request: Request) -> io::Result<()> {
+        self.send(request, &[])
+    }
+
+    fn send(&self, request: Request, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+        sys::send(&self.stream, &request.to_bytes(), fds)
+    }
+
+    /// What is known now.
+    pub(crate) fn state(&self) -> State {
+        let mut state = self.state.lock();
+        self.take_in(&mut state);
+        *state
+    }
+
+    /// Waits until `until` holds. None if the deadline comes first.
+    pub(crate) fn wait(&self, deadline: Instant, until: impl Fn(&State) -> bool) -> Option<State> {
+        loop {
+            let state = self.state();
+            if until(&state) || state.phase == Phase::Lost {
+                return Some(state);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            // Without the lock, so that other threads can look meanwhile.
+            let ready = sys::wait_readable(&[self.stream.as_fd()], Some(left)).ok()?;
+            if ready == [false] {
+                return None;
+            }
+        }
+    }
+
+    /// What becomes readable when the state changes.
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+
+    /// The supervisor, below which everything of the server is.
+    pub(crate) fn supervisor_pid(&self) -> i32 {
+        self.supervisor.lock().id().cast_signed()
+    }
+
+    /// Reads all messages that are there.
+    fn take_in(&self, state: &mut State) {
+        while sys::wait_readable(&[self.stream.as_fd()], Some(Duration::ZERO))
+            .is_ok_and(|ready| ready == [true])
+        {
+            let mut bytes = [0; FRAME_LEN];
+            match sys::receive(&self.stream, &mut bytes) {
+                Ok((FRAME_LEN, _)) => Event::from_bytes(bytes).map(|event| state.apply(event)),
+                _ => return state.lose(),
+            };
+        }
+    }
+
+    /// Lets the supervisor stop the server and end, without waiting for it.
+    fn release(&self) {
+        if self.owner == std::process::id() {
+            let _ = self.stream.shutdown(std::net::Shutdown::Write); // It may be gone already.
+        }
+    }
+
+    /// Waits until the supervisor has ended.
+    fn finish(&self) {
+        if self.owner != std::process::id() {
+            return;
+        }
+        let mut supervisor = self.supervisor.lock();
+        if supervisor.try_wait().is_ok_and(|status| status.is_some()) {
+            return;
+        }
+        let deadline = Instant::now() + self.stop_timeout + GRACE;
+        if !self.wait_for_end(deadline) {
+            // What it watches cannot be ended even by SIGKILL, or it is stopped itself.
+            let _ = supervisor.kill();
+        }
+        let _ = supervisor.wait(); // Somebody who reaps every child may have been faster.
+    }
+
+    fn wait_for_end(&self, deadline: Instant) -> bool {
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let ready = sys::wait_readable(&[self.stream.as_fd()], Some(left));
+            if !ready.is_ok_and(|ready| ready == [true]) {
+                return false;
+            }
+            let mut bytes = [0; FRAME_LEN];
+            if !matches!(sys::receive(&self.stream, &mut bytes), Ok((FRAME_LEN, _))) {
+                return true;
+            }
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.release();
+        self.finish();
+    }
+}
+
+impl State {
+    fn apply(&mut self, event: Event) {
+        match event {
+            Event::Started(pid) => (self.phase, self.main) = (Phase::Running, pid),
+            Event::Failed(errno) => self.phase = Phase::Failed(errno),
+            Event::Ended(status) => self.exit = Some(Exit::new(ExitStatus::from_raw(status))),
+            Event::Moved(pid) => {
+                self.main = pid;
+                self.launcher = self.exit.take();
+            }
+            Event::Empty(forced) => {
+                self.phase = Phase::Ended;
+                self.exit = self.exit.map(|exit| exit.with_forced(forced != 0));
+            }
+        }
+    }
+
+    fn lose(&mut self) {
+        if self.phase != Phase::Ended {
+            self.phase = Phase::Lost;
+        }
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.phase == Phase::Running
+    }
+}
+
+fn set_environment(command: &mut Command, launch: &Launch) {
+    launch.environment.apply_to(command);
+    for name in LOADER_VARIABLES {
+        keep_for_server(command, &launch.environment, name);
+    }
+    command.env(VARIABLE, launch.settings.to_variable());
+}
+
+/// The supervisor runs with this process's own value; the server's is kept under another name.
+fn keep_for_server(command: &mut Command, environment: &Environment, name: &str) {
+    let own = std::env::var_os(name);
+    let wanted = environment.get(name);
+    if wanted == own {
+        return;
+    }
+    command.env(format!("{LOADER_PREFIX}{name}"), wanted.unwrap_or_default());
+    match own {
+        Some(value) => command.env(name, value),
+        None => command.env_remove(name),
+    };
+}
+
+/// Has the server stopped at the latest when this process exits.
+fn stop_at_exit(client: &Arc<Client>) {
+    static REGISTER: Once = Once::new();
+    REGISTER.call_once(|| sys::at_exit(stop_all));
+    let mut live = LIVE.lock();
+    live.retain(|client| client.strong_count() > 0);
+    live.push(Arc::downgrade(client));
+}
+
+extern "C" fn stop_all() {
+    // A signal handler that exits may have interrupted the holder of the lock.
+    let Some(live) = LIVE.try_lock_for(Duration::from_secs(1)) else { return };
+    let clients: Vec<_> = live.iter().filter_map(Weak::upgrade).collect();
+    drop(live);
+    clients.iter().for_each(|client| client.release());
+    clients.iter().for_each(|client| client.finish());
+}

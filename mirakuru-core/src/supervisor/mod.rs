@@ -1,0 +1,16 @@
+//! The small process between the tests and a server: its parent, and the one who cleans up.
+//!
+//! ```text
+//! test process ──control socket── supervisor ──parent── server ── all that it spawned
+//! ```
+//!
+//! The kernel closes the control socket however the test process ends. That is what the
+//! supervisor waits for: it then stops the server, reaps until no child is left, and ends.
+
+mod client;
+mod entry;
+mod keeper;
+mod wire;
+
+pub(crate) use client::{Client, Launch, Phase, State};
+pub(crate) use wire::{Request, Settings};

@@ -1,0 +1,214 @@
+//! What a client and the supervisor say to each other. Data only.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// If this variable is set, the process is a supervisor and its value holds the settings.
+pub(crate) const VARIABLE: &str = "MIRAKURU_SUPERVISOR";
+
+/// What the dynamic loader reads. The supervisor is the test binary and needs the test's values;
+/// what the server shall have is kept under a name with this prefix until the server is started.
+pub(crate) const LOADER_VARIABLES: [&str; 2] = ["LD_LIBRARY_PATH", "LD_PRELOAD"];
+pub(crate) const LOADER_PREFIX: &str = "MIRAKURU_SERVER_";
+
+/// The length of every message.
+pub(crate) const FRAME_LEN: usize = 8;
+
+/// What a client asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    /// Keep the descriptors that come with this message.
+    Hold,
+    /// Start the server. Its standard input may come with this message.
+    Start,
+    /// Send a signal to the main process.
+    Signal(i32),
+    /// Stop the server, the main process first, with this signal.
+    Stop(i32),
+    /// Send this signal to everything at once.
+    Kill(i32),
+    /// Pause everything.
+    Pause,
+    /// Continue everything.
+    Resume,
+}
+
+/// What the supervisor tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// The server was started; its main process has this number.
+    Started(i32),
+    /// The server could not be started, for this reason (an `errno`).
+    Failed(i32),
+    /// The main process ended, with this wait status.
+    Ended(i32),
+    /// The main process ended and left others, of which this one is now the main process.
+    Moved(i32),
+    /// Nothing of the server is left. Non-zero: it had to be killed.
+    Empty(i32),
+}
+
+/// Turns a message into bytes and back. Each is a tag and a number.
+pub(crate) trait Frame: Sized {
+    fn to_parts(self) -> (u32, i32);
+    fn from_parts(tag: u32, value: i32) -> Option<Self>;
+
+    fn to_bytes(self) -> [u8; FRAME_LEN] {
+        let (tag, value) = self.to_parts();
+        let mut bytes = [0; FRAME_LEN];
+        bytes[..4].copy_from_slice(&tag.to_ne_bytes());
+        bytes[4..].copy_from_slice(&value.to_ne_bytes());
+        bytes
+    }
+
+    fn from_bytes(bytes: [u8; FRAME_LEN]) -> Option<Self> {
+        let [a, b, c, d, e, f, g, h] = bytes;
+        Self::from_parts(u32::from_ne_bytes([a, b, c, d]), i32::from_ne_bytes([e, f, g, h]))
+    }
+}
+
+impl Frame for Request {
+    fn to_parts(self) -> (u32, i32) {
+        match self {
+            Self::Hold => (1, 0),
+            Self::Start => (2, 0),
+            Self::Signal(signal) => (3, signal),
+            Self::Stop(signal) => (4, signal),
+            Self::Kill(signal) => (5, signal),
+            Self::Pause => (6, 0),
+            Self::Resume => (7, 0),
+        }
+    }
+
+    fn from_parts(tag: u32, value: i32) -> Option<Self> {
+        Some(match tag {
+            1 => Self::Hold,
+            2 => Self::Start,
+            3 => Self::Signal(value),
+            4 => Self::Stop(value),
+            5 => Self::Kill(value),
+            6 => Self::Pause,
+            7 => Self::Resume,
+            _ => return None,
+        })
+    }
+}
+
+impl Frame for Event {
+    fn to_parts(self) -> (u32, i32) {
+        match self {
+            Self::Started(pid) => (1, pid),
+            Self::Failed(errno) => (2, errno),
+            Self::Ended(status) => (3, status),
+            Self::Moved(pid) => (4, pid),
+            Self::Empty(forced) => (5, forced),
+        }
+    }
+
+    fn from_parts(tag: u32, value: i32) -> Option<Self> {
+        Some(match tag {
+            1 => Self::Started(value),
+            2 => Self::Failed(value),
+            3 => Self::Ended(value),
+            4 => Self::Moved(value),
+            5 => Self::Empty(value),
+            _ => return None,
+        })
+    }
+}
+
+/// What the supervisor has to know when nobody is there any more to tell it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    pub(crate) stop_signal: i32,
+    pub(crate) kill_signal: i32,
+    pub(crate) stop_timeout: Duration,
+    /// Removed when the supervisor ends.
+    pub(crate) dir: Option<PathBuf>,
+}
+
+impl Settings {
+    pub(crate) fn to_variable(&self) -> OsString {
+        let Self { stop_signal, kill_signal, stop_timeout, dir } = self;
+        let micros = stop_timeout.as_micros();
+        let mut bytes = format!("{stop_signal} {kill_signal} {micros} ").into_bytes();
+        bytes.extend(dir.iter().flat_map(|dir| dir.as_os_str().as_bytes()));
+        OsString::from_vec(bytes)
+    }
+
+    pub(crate) fn from_variable(value: &OsStr) -> Option<Self> {
+        let mut fields = value.as_bytes().splitn(4, |byte| *byte == b' ');
+        let mut number = || std::str::from_utf8(fields.next()?).ok()?.parse::<u64>().ok();
+        let stop_signal = i32::try_from(number()?).ok()?;
+        let kill_signal = i32::try_from(number()?).ok()?;
+        let stop_timeout = Duration::from_micros(number()?);
+        let dir = fields.next()?;
+        let dir = (!dir.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(dir)));
+        Some(Self { stop_signal, kill_signal, stop_timeout, dir })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_request_survives_the_wire() {
+        for request in [
+            Request::Hold,
+            Request::Start,
+            Request::Signal(1),
+            Request::Stop(15),
+            Request::Kill(9),
+            Request::Pause,
+            Request::Resume,
+        ] {
+            assert_eq!(Request::from_bytes(request.to_bytes()), Some(request));
+        }
+    }
+
+    #[test]
+    fn every_event_survives_the_wire() {
+        for event in [
+            Event::Started(1),
+            Event::Failed(2),
+            Event::Ended(-9),
+            Event::Moved(7),
+            Event::Empty(1),
+        ] {
+            assert_eq!(Event::from_bytes(event.to_bytes()), Some(event));
+        }
+    }
+
+    #[test]
+    fn an_unknown_message_is_told_from_a_known_one() {
+        assert_eq!(Request::from_bytes([0xff; FRAME_LEN]), None);
+        assert_eq!(Event::from_bytes([0; FRAME_LEN]), None);
+    }
+
+    #[test]
+    fn settings_survive_the_environment() {
+        for dir in [
+            None,
+            Some(PathBuf::from("/tmp/a b")),
+            Some(PathBuf::from(OsStr::from_bytes(b"/\xff"))),
+        ] {
+            let settings = Settings {
+                stop_signal: 2,
+                kill_signal: 9,
+                stop_timeout: Duration::from_millis(1500),
+                dir,
+            };
+            assert_eq!(Settings::from_variable(&settings.to_variable()), Some(settings));
+        }
+    }
+
+    #[test]
+    fn what_is_no_settings_is_refused() {
+        for text in ["", "1", "15 9", "15 9 x /tmp"] {
+            assert_eq!(Settings::from_variable(OsStr::new(text)), None, "{text}");
+        }
+    }
+}
