@@ -1,0 +1,274 @@
+//! The output of a process, in files.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Weak;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::banner::{Scanner, Stream};
+use crate::error::{Error, ErrorKind, Output, Result};
+use crate::run;
+use crate::supervisor::{Client, Phase};
+use crate::sys::{self, Watcher};
+
+/// How many lines an error report shows.
+const LINES_SHOWN: usize = 20;
+
+/// What a process has written to its standard output and standard error.
+///
+/// Both go to one file, in the order in which they were written, unless a
+/// [`Banner`](crate::Banner) is looked for on one stream only: then each has a file of its own, and
+/// the text here is that of standard output followed by that of standard error. The file stays
+/// when the process ends; those of the last few runs of the tests are kept in the target folder,
+/// below `mirakuru`.
+///
+/// # Examples
+///
+/// ```
+/// # use mirakuru_core::{Executor, Result};
+/// use std::time::Duration;
+///
+/// let process = Executor::shell("echo started; sleep 60").start()?;
+/// let line = process.log().wait_for("^start", Duration::from_secs(10))?;
+/// assert_eq!(line, "started");
+/// # Result::Ok(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Log {
+    files: Files,
+    /// Where the lease of the calling test began, for each file.
+    start: Vec<u64>,
+    client: Weak<Client>,
+}
+
+/// The files that one process writes to.
+#[derive(Clone, Debug)]
+pub(crate) struct Files {
+    serial: u64,
+    stdout: PathBuf,
+    /// If it is not the same file.
+    stderr: Option<PathBuf>,
+}
+
+thread_local! {
+    /// Where the first lease of the test on this thread began, for each process, and how many it
+    /// has now.
+    static LEASES: RefCell<HashMap<u64, (Vec<u64>, usize)>> = RefCell::default();
+}
+
+impl Files {
+    /// Makes new files. With `split`, each stream has one of its own.
+    pub(crate) fn create(name: &str, split: bool) -> Result<Self> {
+        static COUNTER: AtomicU64 = AtomicU64::new(1);
+        let serial = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let name: String =
+            name.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).take(40).collect();
+        let stem = format!("{name}-{}-{serial}", std::process::id());
+        let folder = run::log_folder()?;
+        let stdout = folder.join(format!("{stem}.log"));
+        let stderr = split.then(|| folder.join(format!("{stem}.err.log")));
+        Ok(Self { serial, stdout, stderr })
+    }
+
+    /// Opens the files for a supervisor to write to: standard output, standard error.
+    pub(crate) fn open(&self) -> Result<(File, File)> {
+        let open = |path: &Path| {
+            let mut options = OpenOptions::new();
+            let file = options.create(true).append(true).mode(0o600).open(path);
+            file.map_err(|e| Error::os(format!("the log `{}` cannot be opened", path.display()), e))
+        };
+        Ok((open(&self.stdout)?, open(self.stderr.as_ref().unwrap_or(&self.stdout))?))
+    }
+
+    fn paths(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(self.stdout.as_path()).chain(self.stderr.as_deref())
+    }
+
+    /// The files that a stream, or any stream, goes to.
+    pub(crate) fn of(&self, stream: Option<Stream>) -> Vec<PathBuf> {
+        match (stream, &self.stderr) {
+            (Some(Stream::Stdout), _) | (_, None) => vec![self.stdout.clone()],
+            (Some(Stream::Stderr), Some(stderr)) => vec![stderr.clone()],
+            (None, Some(stderr)) => vec![self.stdout.clone(), stderr.clone()],
+        }
+    }
+
+    fn lengths(&self) -> Vec<u64> {
+        self.paths().map(|path| path.metadata().map_or(0, |meta| meta.len())).collect()
+    }
+
+    pub(crate) fn log(&self, client: Weak<Client>) -> Log {
+        let known = LEASES.with_borrow(|leases| Some(leases.get(&self.serial)?.0.clone()));
+        let start = known.unwrap_or_else(|| vec![0; self.paths().count()]);
+        Log { files: self.clone(), start, client }
+    }
+
+    /// The last lines, for a report.
+    pub(crate) fn tail(&self) -> Output {
+        let start = vec![0; self.paths().count()];
+        let log = Log { files: self.clone(), start, client: Weak::new() };
+        log.excerpt(LINES_SHOWN)
+    }
+
+    /// A lease begins on the calling test's thread.
+    pub(crate) fn begin_lease(&self) {
+        LEASES.with_borrow_mut(|leases| {
+            leases.entry(self.serial).or_insert_with(|| (self.lengths(), 0)).1 += 1;
+        });
+    }
+
+    pub(crate) fn end_lease(&self) {
+        // Thread locals may be gone already when a lease is dropped late.
+        let _ = LEASES.try_with(|leases| {
+            let mut leases = leases.borrow_mut();
+            let Some((_, count)) = leases.get_mut(&self.serial) else { return };
+            *count -= 1;
+            if *count == 0 {
+                leases.remove(&self.serial);
+            }
+        });
+    }
+}
+
+impl Log {
+    /// Returns the path of the file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.files.stdout
+    }
+
+    /// Returns all that was written. Bytes that are no UTF-8 are replaced.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read.
+    pub fn read(&self) -> Result<String> {
+        self.read_from(&vec![0; self.start.len()])
+    }
+
+    /// Returns what was written since the lease of the calling test began; for a process of its
+    /// own, all.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read.
+    pub fn since_lease(&self) -> Result<String> {
+        self.read_from(&self.start)
+    }
+
+    /// Returns the last `n` lines.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read.
+    pub fn tail(&self, n: usize) -> Result<String> {
+        let text = self.read()?;
+        let lines: Vec<_> = text.lines().collect();
+        Ok(lines[lines.len().saturating_sub(n)..].join("\n"))
+    }
+
+    /// Waits until a line matches the regular expression `pattern`, and returns the line. Lines
+    /// that were written before the lease of the calling test began do not count.
+    ///
+    /// # Errors
+    ///
+    /// [`Timeout`](ErrorKind::Timeout) if no such line comes in time, [`Exited`](ErrorKind::Exited)
+    /// if the process has ended without it, [`InvalidInput`](ErrorKind::InvalidInput) if the
+    /// pattern is faulty.
+    pub fn wait_for(&self, pattern: &str, timeout: Duration) -> Result<String> {
+        let deadline = sys::deadline_after(timeout);
+        let mut watcher = Watcher::new();
+        let mut readers = Vec::new();
+        for (path, start) in self.files.paths().zip(&self.start) {
+            watcher.watch(path);
+            readers.push(Reader::new(path.to_owned(), *start, Scanner::new(pattern, 1)?));
+        }
+        loop {
+            watcher.clear();
+            // Before the look at the log, so that the last lines of an ended process are seen.
+            let client = self.client.upgrade();
+            let ended = client.as_ref().is_none_or(|client| client.state().phase != Phase::Running);
+            for reader in &mut readers {
+                if let Some(line) = reader.look()? {
+                    return Ok(line);
+                }
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if ended || left.is_zero() {
+                return Err(self.not_found(pattern, ended));
+            }
+            let fds = client.iter().map(|client| client.as_fd()).chain(watcher.as_fd());
+            let step = if watcher.as_fd().is_some() { left } else { left.min(Reader::STEP) };
+            let _ = sys::wait_readable(&fds.collect::<Vec<_>>(), Some(step)); // Looked at anyway.
+        }
+    }
+
+    fn not_found(&self, pattern: &str, ended: bool) -> Error {
+        let (kind, why) = if ended {
+            (ErrorKind::Exited, "the process has ended")
+        } else {
+            (ErrorKind::Timeout, "its time is over")
+        };
+        let error = Error::new(kind, format!("no line of output matched `{pattern}`, and {why}"));
+        error.with_report(|report| report.output = Some(self.excerpt(LINES_SHOWN)))
+    }
+
+    /// The last lines since the lease began, and how many came before them.
+    pub(crate) fn excerpt(&self, shown: usize) -> Output {
+        let text = self.since_lease().unwrap_or_default();
+        let lines: Vec<_> = text.lines().map(str::to_owned).collect();
+        let omitted = lines.len().saturating_sub(shown);
+        Output { lines: lines[omitted..].to_vec(), omitted, path: self.files.stdout.clone() }
+    }
+
+    fn read_from(&self, start: &[u64]) -> Result<String> {
+        let mut text = String::new();
+        for (path, start) in self.files.paths().zip(start) {
+            text.push_str(&String::from_utf8_lossy(&read_from(path, *start)?));
+        }
+        Ok(text)
+    }
+}
+
+fn read_from(path: &Path, start: u64) -> Result<Vec<u8>> {
+    let read = || {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(start))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        io::Result::Ok(bytes)
+    };
+    read().map_err(|e| Error::os(format!("the log `{}` cannot be read", path.display()), e))
+}
+
+/// Looks for a pattern in a file that grows.
+pub(crate) struct Reader {
+    path: PathBuf,
+    read: u64,
+    scanner: Scanner,
+}
+
+impl Reader {
+    /// How often to look where nothing wakes up who waits.
+    pub(crate) const STEP: Duration = Duration::from_millis(5);
+
+    pub(crate) fn new(path: PathBuf, start: u64, scanner: Scanner) -> Self {
+        Self { path, read: start, scanner }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads on. Returns the line that was looked for, once it is there.
+    pub(crate) fn look(&mut self) -> Result<Option<String>> {
+        let bytes = read_from(&self.path, self.read)?;
+        self.read += bytes.len() as u64;
+        Ok(if bytes.is_empty() { None } else { self.scanner.feed(&bytes) })
+    }
+}

@@ -1,0 +1,66 @@
+//! Whose a listening socket is.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::supervisor::Client;
+use crate::sys;
+
+/// Fails if the socket with this inode belongs to a process that is not below our supervisor.
+///
+/// What cannot be judged counts as ours: another user's process, or one in a container, keeps its
+/// descriptors to itself.
+pub(super) fn check(inode: u64, address: &str, client: &Client) -> Result<()> {
+    let supervisor = client.supervisor_pid();
+    let is_ours = |pid: i32| sys::holds_socket(pid, inode) != Some(false);
+    // The main process first: it nearly always is the one.
+    if is_ours(client.state().main) || sys::descendants_of(supervisor).into_iter().any(is_ours) {
+        return Ok(());
+    }
+    match sys::holder_of_socket(inode) {
+        Some(pid) if !is_below(pid, supervisor) => {
+            Err(stranger(pid, &format!("{address} is answered by")))
+        }
+        _ => {
+            tracing::debug!(address, "nobody can tell whose this listener is; taken for ours");
+            Ok(())
+        }
+    }
+}
+
+/// Fails if `pid` is alive and not below our supervisor. `what` says how it came up: "… names".
+pub(super) fn check_pid(pid: i32, what: &str, client: &Client) -> Result<()> {
+    let is_judged = sys::ADOPTS_ORPHANS && sys::is_alive(pid);
+    if is_judged && !is_below(pid, client.supervisor_pid()) {
+        return Err(stranger(pid, what));
+    }
+    Ok(())
+}
+
+fn is_below(pid: i32, ancestor: i32) -> bool {
+    std::iter::successors(Some(pid), |pid| sys::parent_of(*pid)).any(|pid| pid == ancestor)
+}
+
+fn stranger(pid: i32, what: &str) -> Error {
+    let who = describe(pid);
+    let what = format!("{what} another process, {who}");
+    Error::new(ErrorKind::AlreadyRunning, what).with_report(|report| {
+        report.way_out = Some(format!(
+            "{who} was not started here; stop it, or let this process have an address of its own \
+             by {{port}} or {{dir}}"
+        ));
+    })
+}
+
+/// Who listens at a port, for a message.
+pub(super) fn describe_holder(inode: Option<u64>) -> String {
+    match inode.and_then(sys::holder_of_socket) {
+        Some(pid) => describe(pid),
+        None => "a process that this user must not look at".to_owned(),
+    }
+}
+
+pub(super) fn describe(pid: i32) -> String {
+    match sys::command_line(pid).filter(|command| !command.is_empty()) {
+        Some(command) => format!("pid {pid} (`{command}`)"),
+        None => format!("pid {pid}"),
+    }
+}
