@@ -1,0 +1,71 @@
+//! What an executor says, before anything of it is looked at.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::command::{CommandLine, Environment, Input};
+use crate::probe::Wanted;
+use crate::scope::Scope;
+use crate::signal::Signal;
+
+/// What an executor says.
+#[derive(Clone, Debug)]
+pub(crate) struct Definition {
+    pub(crate) command: CommandLine,
+    pub(crate) more_args: Vec<OsString>,
+    pub(crate) name: Option<String>,
+    pub(crate) environment: Environment,
+    pub(crate) current_dir: Option<PathBuf>,
+    pub(crate) stdin: Input,
+    pub(crate) wanted: Vec<Wanted>,
+    pub(crate) timeout: Duration,
+    pub(crate) stop_timeout: Duration,
+    pub(crate) stop_signal: Signal,
+    pub(crate) kill_signal: Signal,
+    pub(crate) expect_exit: Option<i32>,
+    pub(crate) known_bins: BTreeMap<String, PathBuf>,
+    pub(crate) scope: Option<Scope>,
+}
+
+impl Definition {
+    pub(crate) fn new(command: CommandLine) -> Self {
+        Self {
+            command,
+            more_args: Vec::new(),
+            name: None,
+            environment: Environment::default(),
+            current_dir: None,
+            stdin: Input::default(),
+            wanted: Vec::new(),
+            timeout: Duration::from_secs(30),
+            stop_timeout: Duration::from_secs(10),
+            stop_signal: Signal::TERM,
+            kill_signal: Signal::KILL,
+            expect_exit: None,
+            known_bins: BTreeMap::new(),
+            scope: None,
+        }
+    }
+
+    /// What messages call the process.
+    pub(crate) fn display_name(&self) -> String {
+        let program = || {
+            let words = self.command.words().unwrap_or_default();
+            let program = words.first().map(PathBuf::from).unwrap_or_default();
+            let name = program.file_name().unwrap_or(program.as_os_str());
+            name.to_string_lossy().into_owned()
+        };
+        self.name.clone().unwrap_or_else(program)
+    }
+
+    /// What tells this definition from others. Two that say the same are the same.
+    pub(crate) fn key(&self) -> String {
+        let mut said = self.clone();
+        // Where a binary was found, and who shares the process, is not what the definition says.
+        said.known_bins.clear();
+        said.scope = None;
+        format!("{said:?}")
+    }
+}

@@ -1,0 +1,232 @@
+//! The description of a process: what to run, when it counts as started, how it ends.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::banner::Banner;
+use crate::command::{CommandLine, Environment, Input};
+use crate::definition::Definition;
+use crate::error::Result;
+use crate::plan::Plan;
+use crate::probe::{Http, Probe, Wanted};
+use crate::process::Process;
+use crate::scope::Scope;
+use crate::signal::Signal;
+
+/// The description of a process, as [`std::process::Command`] is one: what to run, when it counts
+/// as started, and how it ends.
+///
+/// Without a condition a process counts as started when its program runs. Several conditions must
+/// all hold. `{port}`, `{port:name}`, `{dir}` and `{bin:name}` may stand in the command, the values
+/// of the environment, the conditions and the folder; see the [crate page](crate#placeholders).
+///
+/// The methods keep what they are given; [`start`](Executor::start) reports what is wrong with it.
+///
+/// # Examples
+///
+/// ```
+/// # use mirakuru_core::{Executor, Result};
+/// let server = Executor::new("python3 -m http.server {port} --bind 127.0.0.1")
+///     .http("http://127.0.0.1:{port}/")
+///     .start()?;
+/// let client = std::net::TcpStream::connect(server.addr()).unwrap();
+/// # Result::Ok(())
+/// ```
+#[doc(alias = "SimpleExecutor")]
+#[derive(Clone, Debug)]
+#[must_use = "an executor starts nothing until `start` is called"]
+pub struct Executor {
+    definition: Definition,
+}
+
+impl Executor {
+    /// Describes a process by its command: a text that is split as a shell would split it (but not
+    /// run by one), or an array of words that is taken as it is.
+    pub fn new(command: impl Into<CommandLine>) -> Self {
+        Self { definition: Definition::new(command.into()) }
+    }
+
+    /// Describes a process by a script for `/bin/sh -c`. Braces of the script's own are doubled:
+    /// `${{HOME}}`.
+    pub fn shell(script: impl Into<String>) -> Self {
+        Self::new(["/bin/sh".to_owned(), "-c".to_owned(), script.into()])
+    }
+
+    /// What messages call the process. Default: the name of its program.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.definition.name = Some(name.into());
+        self
+    }
+
+    /// Adds an argument, which is not split.
+    pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
+        self.definition.more_args.push(arg.into());
+        self
+    }
+
+    /// Adds arguments, which are not split.
+    pub fn args<S: Into<OsString>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.definition.more_args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets an environment variable. Default: the environment of the tests.
+    #[doc(alias = "envvars")]
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.definition.environment.changes.push((name.into(), Some(value.into())));
+        self
+    }
+
+    /// Sets environment variables.
+    pub fn envs<K, V>(mut self, variables: impl IntoIterator<Item = (K, V)>) -> Self
+    where
+        K: Into<OsString>,
+        V: Into<OsString>,
+    {
+        let changes = variables.into_iter().map(|(name, value)| (name.into(), Some(value.into())));
+        self.definition.environment.changes.extend(changes);
+        self
+    }
+
+    /// Unsets an environment variable.
+    pub fn env_remove(mut self, name: impl Into<OsString>) -> Self {
+        self.definition.environment.changes.push((name.into(), None));
+        self
+    }
+
+    /// Starts from an empty environment. Variables set before are forgotten.
+    pub fn env_clear(mut self) -> Self {
+        self.definition.environment = Environment { clear: true, changes: Vec::new() };
+        self
+    }
+
+    /// The folder that the process runs in. Default: that of the tests, which cargo sets to the
+    /// folder of the package.
+    ///
+    /// Relative paths of a program, a pid file and a socket are relative to it.
+    #[doc(alias = "cwd")]
+    pub fn current_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.definition.current_dir = Some(dir.into());
+        self
+    }
+
+    /// Where the process reads its standard input from. Default: nothing is to be read.
+    pub fn stdin(mut self, input: impl Into<Input>) -> Self {
+        self.definition.stdin = input.into();
+        self
+    }
+
+    /// Waits for a line of output: a regular expression, or a [`Banner`].
+    #[doc(alias = "OutputExecutor")]
+    #[doc(alias = "banner")]
+    pub fn output(self, banner: impl Into<Banner>) -> Self {
+        self.wants(Wanted::Output(banner.into()))
+    }
+
+    /// Waits until this TCP port, `host:port`, accepts connections of this process.
+    /// `localhost` means both `127.0.0.1` and `::1`.
+    #[doc(alias = "TCPExecutor")]
+    pub fn tcp(self, address: impl Into<String>) -> Self {
+        self.wants(Wanted::Tcp(address.into()))
+    }
+
+    /// Waits until this URL answers a HEAD request with a status of 200 to 299, or what else an
+    /// [`Http`] says.
+    #[doc(alias = "HTTPExecutor")]
+    pub fn http(self, http: impl Into<Http>) -> Self {
+        self.wants(Wanted::Http(http.into()))
+    }
+
+    /// Waits until this Unix socket accepts connections.
+    #[doc(alias = "UnixSocketExecutor")]
+    pub fn unix_socket(self, path: impl Into<PathBuf>) -> Self {
+        self.wants(Wanted::UnixSocket(path.into()))
+    }
+
+    /// Waits for this file with the id of a living process. A file that stays empty counts too.
+    #[doc(alias = "PidExecutor")]
+    pub fn pid_file(self, path: impl Into<PathBuf>) -> Self {
+        self.wants(Wanted::PidFile(path.into()))
+    }
+
+    /// Waits for a condition of your own.
+    pub fn probe(self, probe: impl Probe + 'static) -> Self {
+        self.wants(Wanted::Own(Arc::new(probe)))
+    }
+
+    fn wants(mut self, wanted: Wanted) -> Self {
+        self.definition.wanted.push(wanted);
+        self
+    }
+
+    /// How long the process may take until it is ready. Default: 30 seconds.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.definition.timeout = timeout;
+        self
+    }
+
+    /// How long the process may take to stop before it is killed. Default: 10 seconds.
+    pub fn stop_timeout(mut self, timeout: Duration) -> Self {
+        self.definition.stop_timeout = timeout;
+        self
+    }
+
+    /// What asks the process to stop. Default: [`Signal::TERM`].
+    pub fn stop_signal(mut self, signal: Signal) -> Self {
+        self.definition.stop_signal = signal;
+        self
+    }
+
+    /// What kills the process, when it is told to or when its time to stop is over. Default:
+    /// [`Signal::KILL`], which is also sent a second after any other.
+    pub fn kill_signal(mut self, signal: Signal) -> Self {
+        self.definition.kill_signal = signal;
+        self
+    }
+
+    /// The one way for the process to end that is no error: the code it exits with, or minus the
+    /// number of the signal that ends it. `143` and `-15` mean the same.
+    ///
+    /// Default: code 0, the stop signal, and the code that a shell makes of it (`143`).
+    #[doc(alias = "expected_returncode")]
+    pub fn expect_exit(mut self, code: i32) -> Self {
+        self.definition.expect_exit = Some(code);
+        self
+    }
+
+    /// Starts the process, and returns when it is ready.
+    ///
+    /// # Errors
+    ///
+    /// Nothing is started when the description is faulty
+    /// ([`InvalidInput`](crate::ErrorKind::InvalidInput)), when the program or folder is missing
+    /// ([`NotFound`](crate::ErrorKind::NotFound)) or forbidden
+    /// ([`PermissionDenied`](crate::ErrorKind::PermissionDenied)), and when what would count as
+    /// ready is there already ([`AlreadyRunning`](crate::ErrorKind::AlreadyRunning)). The process
+    /// is killed when it ends before it is ready ([`Exited`](crate::ErrorKind::Exited)) or is not
+    /// ready in time ([`Timeout`](crate::ErrorKind::Timeout)).
+    pub fn start(&self) -> Result<Process> {
+        let (plan, holds) = Plan::new(&self.definition)?;
+        Process::start(plan, holds)
+    }
+
+    /// Tells where the compiler put a binary of the package under test, for `{bin:name}`.
+    #[doc(hidden)]
+    pub fn known_bin(mut self, name: &str, path: Option<&str>) -> Self {
+        if let Some(path) = path {
+            self.definition.known_bins.insert(name.to_owned(), PathBuf::from(path));
+        }
+        self
+    }
+
+    pub(crate) fn with_scope(mut self, scope: Scope) -> Self {
+        self.definition.scope = Some(scope);
+        self
+    }
+
+    pub(crate) fn definition(&self) -> &Definition {
+        &self.definition
+    }
+}

@@ -1,0 +1,212 @@
+//! An executor made concrete: everything checked, every placeholder given its value.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::banner::Stream;
+use crate::command::{self, Environment, Input};
+use crate::definition::Definition;
+use crate::error::{Error, ErrorKind, Result};
+use crate::log::Files;
+use crate::probe::{Conditions, Wanted};
+use crate::signal::Signal;
+use crate::supervisor::{Client, Launch, Settings};
+use crate::sys;
+use crate::values::Values;
+
+/// No limit is longer than this, so that the time at which it is over can be told.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// What one process is made from, and made from again when it is restarted.
+pub(crate) struct Plan {
+    pub(crate) name: String,
+    pub(crate) values: Values,
+    pub(crate) files: Files,
+    pub(crate) timeout: Duration,
+    pub(crate) stop_timeout: Duration,
+    pub(crate) stop_signal: Signal,
+    pub(crate) kill_signal: Signal,
+    pub(crate) expect_exit: Option<i32>,
+    words: Vec<OsString>,
+    program: PathBuf,
+    environment: Environment,
+    /// The folder that the process runs in.
+    dir: PathBuf,
+    current_dir: Option<PathBuf>,
+    stdin: Input,
+    wanted: Vec<Wanted>,
+}
+
+impl Plan {
+    /// The plan, and what keeps its ports until a supervisor does.
+    pub(crate) fn new(definition: &Definition) -> Result<(Self, Vec<OwnedFd>)> {
+        check_limits(definition)?;
+        definition.environment.check()?;
+        let mut words = definition.command.words()?;
+        words.extend(definition.more_args.iter().cloned());
+        check_words(&words)?;
+        let (values, holds) = Values::for_texts(texts(definition, &words), &definition.known_bins)?;
+        let words = words.iter().map(|word| values.render_os(word)).collect::<Result<Vec<_>>>()?;
+        let environment = rendered(&definition.environment, &values)?;
+        let current_dir =
+            definition.current_dir.as_ref().map(|dir| values.render_path(dir)).transpose()?;
+        let dir = working_folder(current_dir.as_deref())?;
+        let program = command::find_program(&words[0], &environment, &dir)?;
+        let name = definition.display_name();
+        let plan = Self {
+            files: Files::create(&name, splits_output(&definition.wanted))?,
+            name,
+            values,
+            timeout: definition.timeout.min(LONGEST),
+            stop_timeout: definition.stop_timeout.min(LONGEST),
+            stop_signal: definition.stop_signal,
+            kill_signal: definition.kill_signal,
+            expect_exit: definition.expect_exit,
+            words,
+            program,
+            environment,
+            dir,
+            current_dir,
+            stdin: definition.stdin.clone(),
+            wanted: definition.wanted.clone(),
+        };
+        Ok((plan, holds))
+    }
+
+    /// The conditions of one start.
+    pub(crate) fn conditions(&self) -> Result<Conditions> {
+        Conditions::new(&self.wanted, &self.values, &self.dir, &self.files)
+    }
+
+    /// Starts a supervisor for the process.
+    pub(crate) fn launch(&self, holds: Vec<OwnedFd>) -> Result<Arc<Client>> {
+        let (stdout, stderr) = self.files.open()?;
+        let launch = Launch {
+            program: self.program.clone(),
+            arguments: self.words.clone(),
+            environment: self.environment.clone(),
+            current_dir: self.current_dir.clone(),
+            stdout,
+            stderr,
+            settings: Settings {
+                stop_signal: self.stop_signal.number(),
+                kill_signal: self.kill_signal.number(),
+                stop_timeout: self.stop_timeout,
+                dir: self.values.dir().map(Path::to_owned),
+            },
+            holds,
+        };
+        Client::launch(launch).map_err(|e| Error::os("the supervisor cannot be started", e))
+    }
+
+    /// What the process reads from, and what writes to it.
+    pub(crate) fn stdin(&self) -> Result<(Option<OwnedFd>, Option<File>)> {
+        let failed = |e| Error::os("the standard input cannot be made", e);
+        match &self.stdin {
+            Input::Null => Ok((None, None)),
+            Input::Piped => {
+                let (read, write) = sys::pipe().map_err(failed)?;
+                Ok((Some(read), Some(File::from(write))))
+            }
+            Input::File(path) => {
+                let what = |e| Error::os(format!("`{}` cannot be read", path.display()), e);
+                Ok((Some(File::open(path).map_err(what)?.into()), None))
+            }
+            Input::Bytes(bytes) => {
+                let path = self.files.of(None)[0].with_extension("stdin");
+                fs::write(&path, bytes).map_err(failed)?;
+                let file = File::open(&path).map_err(failed)?;
+                let _ = fs::remove_file(&path); // The open file is all that is needed.
+                Ok((Some(file.into()), None))
+            }
+        }
+    }
+
+    /// The command in one line.
+    pub(crate) fn command_line(&self) -> String {
+        command::in_one_line(&self.words)
+    }
+
+    /// Says why the program could not be run.
+    pub(crate) fn cannot_run(&self, errno: i32) -> Error {
+        let source = std::io::Error::from_raw_os_error(errno);
+        let what = format!("`{}` cannot be run: {source}", self.program.display());
+        match source.kind() {
+            // The file is there; what is missing is the interpreter that its first line names.
+            std::io::ErrorKind::NotFound => {
+                let what = format!("{what} (the interpreter in its first line is missing)");
+                Error::new(ErrorKind::NotFound, what)
+            }
+            std::io::ErrorKind::PermissionDenied => Error::new(ErrorKind::PermissionDenied, what),
+            _ => Error::new(ErrorKind::Os, what),
+        }
+    }
+}
+
+/// All texts in which placeholders may stand.
+fn texts<'a>(definition: &'a Definition, words: &'a [OsString]) -> impl Iterator<Item = &'a str> {
+    let values = definition.environment.changes.iter().filter_map(|(_, value)| value.as_ref());
+    let texts = words.iter().chain(values).filter_map(|text| text.to_str());
+    let dir = definition.current_dir.iter().filter_map(|dir| dir.to_str());
+    texts.chain(dir).chain(definition.wanted.iter().flat_map(Wanted::texts))
+}
+
+fn rendered(environment: &Environment, values: &Values) -> Result<Environment> {
+    let changes = environment.changes.iter().map(|(name, value)| {
+        let value = value.as_ref().map(|value| values.render_os(value)).transpose()?;
+        Ok((name.clone(), value))
+    });
+    Ok(Environment { clear: environment.clear, changes: changes.collect::<Result<_>>()? })
+}
+
+fn working_folder(current_dir: Option<&Path>) -> Result<PathBuf> {
+    let own = std::env::current_dir().map_err(|e| Error::os("the tests' own folder is gone", e))?;
+    let Some(dir) = current_dir else { return Ok(own) };
+    command::check_folder(dir)?;
+    Ok(own.join(dir))
+}
+
+/// Each stream needs a file of its own only if somebody looks at one of them alone.
+fn splits_output(wanted: &[Wanted]) -> bool {
+    let stream = |wanted: &Wanted| match wanted {
+        Wanted::Output(banner) => banner.stream,
+        _ => None,
+    };
+    wanted.iter().filter_map(stream).any(|stream| matches!(stream, Stream::Stdout | Stream::Stderr))
+}
+
+fn check_words(words: &[OsString]) -> Result<()> {
+    match words.first() {
+        None => Err(Error::invalid("the command is empty")),
+        Some(program) if program.is_empty() => {
+            Err(Error::invalid("the command's first word, the program, is empty"))
+        }
+        Some(_) if words.iter().any(|word| word.as_encoded_bytes().contains(&0)) => {
+            Err(Error::invalid("a word of the command has a zero byte in it"))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+fn check_limits(definition: &Definition) -> Result<()> {
+    let limits = [("timeout", definition.timeout), ("stop_timeout", definition.stop_timeout)];
+    if let Some((name, _)) = limits.iter().find(|(_, limit)| limit.is_zero()) {
+        return Err(Error::invalid(format!("the time limit `{name}` is zero")));
+    }
+    let signals =
+        [("stop_signal", definition.stop_signal), ("kill_signal", definition.kill_signal)];
+    if let Some((name, signal)) = signals.iter().find(|(_, signal)| !signal.is_valid()) {
+        let number = signal.number();
+        return Err(Error::invalid(format!("`{name}`: {number} is not the number of a signal")));
+    }
+    match definition.expect_exit {
+        Some(code) if !(-64..=255).contains(&code) => {
+            Err(Error::invalid(format!("no process exits with code {code}")))
+        }
+        _ => Ok(()),
+    }
+}
