@@ -1,0 +1,187 @@
+//! Starts the servers that tests need, waits until they are ready, and leaves nothing behind.
+//!
+//! ```
+//! use std::net::TcpStream;
+//! use mirakuru_core::Executor;
+//!
+//! let server = Executor::new("python3 -m http.server {port} --bind 127.0.0.1")
+//!     .http("http://127.0.0.1:{port}/")
+//!     .start()?;
+//! assert!(TcpStream::connect(server.addr()).is_ok());
+//! drop(server); // Nothing of it is running now.
+//! # Ok::<(), mirakuru_core::Error>(())
+//! ```
+//!
+//! # Which one to use
+//!
+//! - Use [`Executor`] to start a process yourself, in a test or in a script. [`Executor::start`]
+//!   returns a [`Process`] when it is ready; dropping that stops it.
+//! - Use [`Shared`] where several tests use one process: [`Lease`] for those that only use it,
+//!   [`ExclusiveLease`] for those that stop, restart or pause it.
+//! - Use [`#[with_process]`](with_process) to have a test function get its processes as
+//!   parameters. The type of the parameter says how the test uses the process:
+//!
+//!   | parameter | meaning |
+//!   |---|---|
+//!   | `&Process` | a process that other tests may use at the same time |
+//!   | `&mut Process` | the same process, for this test alone |
+//!   | `Process` | a process of the test's own |
+//!
+//! - With rstest, depend on the crate `mirakuru-rstest` instead, which adds fixtures.
+//!
+//! # When a process is ready
+//!
+//! | condition | method |
+//! |---|---|
+//! | none: it is ready when its program runs | |
+//! | a line of its output matches | [`Executor::output`] |
+//! | a TCP port accepts | [`Executor::tcp`] |
+//! | a URL answers | [`Executor::http`] |
+//! | a Unix socket accepts | [`Executor::unix_socket`] |
+//! | a pid file is there | [`Executor::pid_file`] |
+//! | what you say | [`Executor::probe`] |
+//!
+//! All that are given must hold. On Linux, a port or socket that another process answers never
+//! counts: it is an error that names that process.
+//!
+//! # Placeholders
+//!
+//! | placeholder | value |
+//! |---|---|
+//! | `{port}`, `{port:name}` | a free port, which the kernel gives to nobody else while the process lives |
+//! | `{dir}` | a folder of the process's own, which is removed when it has ended |
+//! | `{bin:name}` | the path of a binary of the package under test |
+//! | `{{`, `}}` | braces |
+//!
+//! They may stand in the command, the values of the environment, the folder to run in, the
+//! conditions, and in [`Process::render`]. Anything else in braces is an error.
+//!
+//! # What is promised, and what is not
+//!
+//! Between the tests and each process stands a supervisor: the test binary itself, run once more,
+//! which becomes a supervisor before `main`. It is the parent of the process. When the test process
+//! ends, in whatever way, the supervisor stops the process, and then everything that it has spawned.
+//!
+//! | | Linux | other Unix |
+//! |---|---|---|
+//! | stopped when the tests exit, panic, abort or are killed | yes | yes |
+//! | also daemons that left their group and session | yes | no: nobody adopts them |
+//! | stopped when the supervisor is killed | the main process | no |
+//! | a port answered by a stranger is told from ours | yes | no |
+//! | nobody else gets `{port}` | yes | not tested |
+//!
+//! What a process asks *other* programs to start (a container by the Docker daemon, a unit by
+//! systemd) is not below it and is not stopped.
+//!
+//! A program that uses this crate runs its other constructors (code before `main`) in each
+//! supervisor too. A program in which an environment variable named `MIRAKURU_SUPERVISOR` is set
+//! is a supervisor.
+
+#![deny(unsafe_code)]
+
+mod address;
+mod banner;
+mod command;
+mod definition;
+mod error;
+mod executor;
+mod exit;
+mod log;
+mod plan;
+mod port;
+mod probe;
+mod process;
+mod run;
+mod scope;
+mod shared;
+mod signal;
+mod supervisor;
+#[allow(unsafe_code, reason = "system calls")]
+mod sys;
+mod template;
+mod values;
+
+pub use banner::{Banner, Stream};
+pub use command::{CommandLine, Input};
+pub use error::{Error, ErrorKind, Result};
+pub use executor::Executor;
+pub use exit::Exit;
+pub use log::Log;
+pub use probe::{Attempt, Http, Probe, Readiness, Status};
+pub use process::Process;
+pub use scope::Scope;
+#[doc(hidden)]
+pub use shared::private as __private;
+pub use shared::{ExclusiveLease, Lease, Shared};
+pub use signal::{Signal, UnknownSignal};
+
+/// Gives a test its processes.
+///
+/// The attribute stands above `#[test]`, `#[rstest]`, `#[tokio::test]` and the like, or alone, and
+/// then makes the function a test. Above a `mod` it counts for each test in it; above a `#[fixture]`
+/// for the fixture's body. Given several times, each one names one process.
+///
+/// ```
+/// use mirakuru_core::{Process, with_process};
+///
+/// #[with_process(cmd = "python3 -m http.server {port}", http = "http://127.0.0.1:{port}/")]
+/// #[test]
+/// fn serves_its_folder(server: &Process) {
+///     assert!(server.url().starts_with("http://127.0.0.1:"));
+/// }
+/// ```
+///
+/// What the test does with a process is said by the type of its parameter: `&Process` shares it
+/// with other tests, `&mut Process` has it alone for a while, `Process` starts one for this test.
+/// A process that no parameter names is shared. Parameters belong to the attributes in their
+/// order, or by `name`.
+///
+/// # Keys
+///
+/// Either the path of a definition, `#[with_process(REDIS)]`: a static [`Shared`], a function that
+/// returns an [`Executor`], or a [`process_fixture`]. Or the keys of one:
+///
+/// | key | meaning |
+/// |---|---|
+/// | `cmd = "…"`, `shell = "…"` | what to run: [`Executor::new`], [`Executor::shell`] |
+/// | `bin = "…"` | a binary of the package under test |
+/// | `args = ["…", …]` | arguments for `cmd` or `bin` |
+/// | `http = "…"` | [`Executor::http`], with `method`, `status`, `header("K", "V")`, `form(k = "v")`, `body` |
+/// | `tcp`, `unix_socket`, `pid_file` | [`Executor::tcp`], [`Executor::unix_socket`], [`Executor::pid_file`] |
+/// | `output = "…"` | [`Executor::output`], with `on = stderr`, `times = 2` |
+/// | `env(KEY = "…")`, `env_remove(KEY)`, `env_clear` | the environment |
+/// | `cwd`, `stdin` | [`Executor::current_dir`], [`Executor::stdin`] |
+/// | `timeout = "5s"`, `stop_timeout` | time limits: `"500ms"`, `"1m30s"`, or any `Duration` |
+/// | `stop_signal = "INT"`, `kill_signal`, `expect_exit = 3` | how it ends |
+/// | `name`, `scope = "session"` | what messages call it, who shares it |
+///
+/// A value may be any expression. Literals are checked when the test is compiled.
+///
+/// # Panics
+///
+/// The test panics with the whole report if one of its processes does not start. That is why a
+/// bare `#[should_panic]` is refused.
+pub use mirakuru_macros::with_process;
+
+/// Makes a function that returns an [`Executor`] the definition of a shared process, which is an
+/// rstest fixture of the type [`Lease`] too.
+///
+/// ```
+/// # mod tests {
+/// use mirakuru_core::{Executor, Process, process_fixture, with_process};
+///
+/// #[process_fixture]
+/// fn sleeper() -> Executor {
+///     Executor::new("sleep 60")
+/// }
+///
+/// #[with_process(sleeper)]
+/// #[test]
+/// fn is_there(sleeper: &Process) {
+///     assert!(sleeper.running());
+/// }
+/// # }
+/// ```
+///
+/// `#[process_fixture(scope = "session")]` says who shares the process; see [`Scope`].
+pub use mirakuru_macros::process_fixture;

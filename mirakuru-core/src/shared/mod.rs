@@ -1,0 +1,191 @@
+//! One process for all who name it.
+
+pub mod private;
+mod registry;
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use once_cell::sync::OnceCell;
+
+use crate::error::Result;
+use crate::executor::Executor;
+use crate::process::Process;
+use crate::scope::Scope;
+use registry::{Entry, ReadGuard, Stay, WriteGuard};
+
+/// The definition of a process that tests share.
+///
+/// The process is started by the first lease, and stopped when the test process exits. Two
+/// definitions that say the same are the same process. A process that has died is started anew for
+/// the next lease. A start that failed is remembered: later leases get the same error at once.
+///
+/// # Examples
+///
+/// ```
+/// use mirakuru_core::{Executor, Shared};
+///
+/// static SLEEPER: Shared = Shared::new(|| Executor::new("sleep 60"));
+///
+/// let lease = SLEEPER.lease()?;
+/// let other = SLEEPER.lease()?;
+/// assert_eq!(lease.pid(), other.pid());
+/// # mirakuru_core::Result::Ok(())
+/// ```
+pub struct Shared {
+    make: fn() -> Executor,
+    scope: Option<Scope>,
+    entry: OnceCell<Arc<Entry>>,
+}
+
+impl Shared {
+    /// A process that is described by what `make` returns.
+    #[must_use]
+    pub const fn new(make: fn() -> Executor) -> Self {
+        Self { make, scope: None, entry: OnceCell::new() }
+    }
+
+    /// Who shares the process. Default: [`Scope::Binary`].
+    #[must_use]
+    pub const fn scope(mut self, scope: Scope) -> Self {
+        self.scope = Some(scope);
+        self
+    }
+
+    /// Leases the process, which other tests may use at the same time.
+    ///
+    /// Waits for an exclusive lease to end, and for one that waits itself, but not if the calling
+    /// test leases the process already. Who calls counts by its thread, as each test has one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Executor::start`], and [`Lease`](crate::ErrorKind::Lease) if the calling test
+    /// leases the process exclusively, or if another test has not given it back within a minute
+    /// (the environment variable `MIRAKURU_LEASE_TIMEOUT` says otherwise, in seconds).
+    pub fn lease(&self) -> Result<Lease> {
+        self.entry().lease()
+    }
+
+    /// Leases the process for the calling test alone. Waits for all other leases to end, and lets
+    /// no new ones pass.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Executor::start`], and [`Lease`](crate::ErrorKind::Lease) if the calling test
+    /// leases the process already, or if another test has not given it back within a minute.
+    pub fn exclusive(&self) -> Result<ExclusiveLease> {
+        self.entry().exclusive()
+    }
+
+    /// Returns how many leases there are now.
+    #[must_use]
+    pub fn users(&self) -> usize {
+        self.entry().users()
+    }
+
+    fn entry(&self) -> &Arc<Entry> {
+        self.entry.get_or_init(|| registry::entry((self.make)(), self.scope))
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("users", &self.users()).finish_non_exhaustive()
+    }
+}
+
+/// The right to use a shared process, at the same time as others.
+///
+/// Dropping it gives the right back. The process goes on running.
+#[must_use = "a lease that is not kept ends at once"]
+pub struct Lease {
+    // The fields are dropped in this order: the lock first, then the place in the list of users.
+    guard: ReadGuard,
+    _stay: Stay,
+}
+
+impl Lease {
+    fn new(guard: ReadGuard, stay: Stay) -> Self {
+        let lease = Self { guard, _stay: stay };
+        lease.begin_lease();
+        lease
+    }
+}
+
+impl Deref for Lease {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        self.guard.process().expect("a lease is made over a process")
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if !self.running() && !std::thread::panicking() {
+            // A test that passes in spite of it prints this for those that do not.
+            self.show_output();
+        }
+        self.end_lease();
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Lease").field(&**self).finish()
+    }
+}
+
+/// The right to use a shared process alone: to stop, restart, pause or kill it.
+///
+/// Dropping it gives the right back. A process that was left paused goes on; one that was left
+/// stopped is started anew for the next lease.
+#[must_use = "a lease that is not kept ends at once"]
+pub struct ExclusiveLease {
+    // The fields are dropped in this order: the lock first, then the place in the list of users.
+    guard: WriteGuard,
+    _stay: Stay,
+}
+
+impl ExclusiveLease {
+    fn new(guard: WriteGuard, stay: Stay) -> Self {
+        let lease = Self { guard, _stay: stay };
+        lease.begin_lease();
+        lease
+    }
+}
+
+impl Deref for ExclusiveLease {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        self.guard.process().expect("a lease is made over a process")
+    }
+}
+
+impl DerefMut for ExclusiveLease {
+    fn deref_mut(&mut self) -> &mut Process {
+        self.guard.process_mut().expect("a lease is made over a process")
+    }
+}
+
+impl Drop for ExclusiveLease {
+    fn drop(&mut self) {
+        self.end_lease();
+        let _ = self.resume(); // It may have been stopped.
+    }
+}
+
+impl fmt::Debug for ExclusiveLease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ExclusiveLease").field(&**self).finish()
+    }
+}
+
+const _: () = {
+    const fn is_send_sync<T: Send + Sync>() {}
+    is_send_sync::<Shared>();
+    is_send_sync::<Lease>();
+    is_send_sync::<ExclusiveLease>();
+};

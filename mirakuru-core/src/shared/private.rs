@@ -1,0 +1,173 @@
+//! What the macros call. No part of the public interface.
+#![allow(missing_docs)]
+
+use super::registry;
+use super::{ExclusiveLease, Lease, Shared};
+use crate::error::Result;
+use crate::executor::Executor;
+use crate::process::Process;
+use crate::scope::Scope;
+
+/// Whatever describes a process.
+pub trait Definition {
+    fn executor(&self) -> Executor;
+
+    fn scope(&self) -> Option<Scope> {
+        None
+    }
+}
+
+impl Definition for Shared {
+    fn executor(&self) -> Executor {
+        (self.make)()
+    }
+
+    fn scope(&self) -> Option<Scope> {
+        self.scope
+    }
+}
+
+impl<F: Fn() -> Executor> Definition for F {
+    fn executor(&self) -> Executor {
+        self()
+    }
+}
+
+/// What one test asks for.
+pub struct Request {
+    executor: Executor,
+    scope: Option<Scope>,
+    way: Way,
+}
+
+#[derive(Clone, Copy)]
+enum Way {
+    Shared,
+    Exclusive,
+    Own,
+}
+
+impl Request {
+    fn new(definition: &impl Definition, way: Way) -> Self {
+        Self { executor: definition.executor(), scope: definition.scope(), way }
+    }
+
+    pub fn shared(definition: &impl Definition) -> Self {
+        Self::new(definition, Way::Shared)
+    }
+
+    pub fn exclusive(definition: &impl Definition) -> Self {
+        Self::new(definition, Way::Exclusive)
+    }
+
+    pub fn own(definition: &impl Definition) -> Self {
+        Self::new(definition, Way::Own)
+    }
+
+    #[must_use]
+    pub fn scope(mut self, scope: Scope) -> Self {
+        self.scope = Some(scope);
+        self
+    }
+
+    fn key(&self) -> String {
+        registry::entry(self.executor.clone(), self.scope).key().to_owned()
+    }
+
+    fn grant(self) -> Result<Grant> {
+        let entry = || registry::entry(self.executor.clone(), self.scope);
+        Ok(match self.way {
+            Way::Shared => Grant::Shared(entry().lease()?),
+            Way::Exclusive => Grant::Exclusive(entry().exclusive()?),
+            Way::Own => Grant::Own(Box::new(self.executor.start()?)),
+        })
+    }
+}
+
+/// What one test got.
+pub enum Grant {
+    Shared(Lease),
+    Exclusive(ExclusiveLease),
+    Own(Box<Process>),
+}
+
+impl Grant {
+    #[must_use]
+    pub fn shared(&self) -> &Process {
+        match self {
+            Self::Shared(lease) => lease,
+            Self::Exclusive(lease) => lease,
+            Self::Own(process) => process,
+        }
+    }
+
+    /// # Panics
+    ///
+    /// The process was asked for as a shared one.
+    pub fn exclusive(&mut self) -> &mut Process {
+        match self {
+            Self::Exclusive(lease) => lease,
+            Self::Own(process) => process,
+            Self::Shared(_) => unreachable!("the macro asked for another kind of grant"),
+        }
+    }
+
+    /// # Panics
+    ///
+    /// The process was not asked for as one of the test's own.
+    #[must_use]
+    pub fn own(self) -> Process {
+        match self {
+            Self::Own(process) => *process,
+            _ => unreachable!("the macro asked for another kind of grant"),
+        }
+    }
+}
+
+/// Gets all that one test asks for, in one order for all tests so that none waits for another that
+/// waits for it.
+///
+/// # Panics
+///
+/// One of them cannot be had.
+#[track_caller]
+#[must_use]
+pub fn acquire<const N: usize>(requests: [Request; N]) -> [Grant; N] {
+    let mut grants: [Option<Grant>; N] = std::array::from_fn(|_| None);
+    let mut ordered: Vec<_> = requests.into_iter().enumerate().collect();
+    ordered.sort_by_cached_key(|(_, request)| request.key());
+    for (at, request) in ordered {
+        match request.grant() {
+            Ok(grant) => grants[at] = Some(grant),
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    grants.map(|grant| grant.expect("every request was granted"))
+}
+
+/// A lease for a fixture.
+///
+/// # Panics
+///
+/// It cannot be had.
+#[track_caller]
+pub fn lease(shared: &'static Shared) -> Lease {
+    match shared.lease() {
+        Ok(lease) => lease,
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
+/// An executor that says who shares its process.
+pub fn scoped(executor: Executor, scope: Scope) -> Executor {
+    executor.with_scope(scope)
+}
+
+/// A lease of what an executor describes.
+///
+/// # Errors
+///
+/// Those of [`Shared::lease`].
+pub fn lease_of(executor: Executor) -> Result<Lease> {
+    registry::entry(executor, None).lease()
+}

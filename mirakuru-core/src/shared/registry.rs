@@ -1,0 +1,221 @@
+//! The shared processes of this process, and who uses them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+use std::thread::{self, ThreadId};
+use std::time::Duration;
+
+use parking_lot::lock_api::{ArcRwLockReadGuard, ArcRwLockWriteGuard};
+use parking_lot::{Mutex, RawRwLock, RwLock};
+
+use super::{ExclusiveLease, Lease};
+use crate::error::{Error, ErrorKind, Result};
+use crate::executor::Executor;
+use crate::process::Process;
+use crate::scope::Scope;
+
+/// By what the definitions say.
+static ENTRIES: Mutex<BTreeMap<String, Arc<Entry>>> = Mutex::new(BTreeMap::new());
+
+/// How long one other test may keep a process from a test that waits for it.
+static PATIENCE: LazyLock<Duration> = LazyLock::new(|| {
+    let seconds = std::env::var("MIRAKURU_LEASE_TIMEOUT").ok();
+    let seconds = seconds.and_then(|seconds| seconds.parse().ok()).unwrap_or(60.0);
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+});
+
+pub(super) type ReadGuard = ArcRwLockReadGuard<RawRwLock, Slot>;
+pub(super) type WriteGuard = ArcRwLockWriteGuard<RawRwLock, Slot>;
+
+/// A process that is shared, whether it runs or not.
+pub(super) struct Entry {
+    key: String,
+    executor: Executor,
+    slot: Arc<RwLock<Slot>>,
+    users: Mutex<Vec<User>>,
+}
+
+/// What has become of the process.
+pub(super) enum Slot {
+    NotStarted,
+    Started(Box<Process>),
+    /// It does not start, and is not tried again.
+    Failed(Error),
+}
+
+/// Who has a lease.
+#[derive(Clone)]
+struct User {
+    thread: ThreadId,
+    /// The test's name, which libtest gives to its thread.
+    test: String,
+    exclusive: bool,
+}
+
+/// The entry of a definition; the same for all that say the same.
+pub(super) fn entry(executor: Executor, scope: Option<Scope>) -> Arc<Entry> {
+    let definition = executor.definition();
+    let scope = scope.or(definition.scope).unwrap_or_default();
+    let key = format!("{scope:?} {}", definition.key());
+    let mut entries = ENTRIES.lock();
+    let entry = entries.entry(key.clone()).or_insert_with(|| {
+        Arc::new(Entry {
+            key,
+            executor,
+            slot: Arc::new(RwLock::new(Slot::NotStarted)),
+            users: Mutex::default(),
+        })
+    });
+    Arc::clone(entry)
+}
+
+impl Slot {
+    pub(super) fn process(&self) -> Option<&Process> {
+        match self {
+            Self::Started(process) => Some(process),
+            Self::NotStarted | Self::Failed(_) => None,
+        }
+    }
+
+    pub(super) fn process_mut(&mut self) -> Option<&mut Process> {
+        match self {
+            Self::Started(process) => Some(process),
+            Self::NotStarted | Self::Failed(_) => None,
+        }
+    }
+
+    fn is_running(&self) -> bool {
+        self.process().is_some_and(Process::running)
+    }
+}
+
+impl Entry {
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+
+    pub(super) fn users(&self) -> usize {
+        self.users.lock().len()
+    }
+
+    pub(super) fn lease(self: &Arc<Self>) -> Result<Lease> {
+        let own = self.own_lease();
+        if own.as_ref().is_some_and(|own| own.exclusive) {
+            return Err(self.conflict("exclusively"));
+        }
+        // A test that has a lease gets another even while somebody waits for an exclusive one:
+        // to wait for him would be to wait for itself.
+        let guard = if own.is_some() {
+            self.patiently(|patience| self.slot.try_read_arc_recursive_for(patience))?
+        } else {
+            self.patiently(|patience| self.slot.try_read_arc_for(patience))?
+        };
+        if guard.is_running() || own.is_some() {
+            return Ok(Lease::new(guard, self.stay(false)));
+        }
+        if let Slot::Failed(error) = &*guard {
+            return Err(error.clone());
+        }
+        drop(guard);
+        let guard = self.started()?;
+        Ok(Lease::new(ArcRwLockWriteGuard::downgrade(guard), self.stay(false)))
+    }
+
+    pub(super) fn exclusive(self: &Arc<Self>) -> Result<ExclusiveLease> {
+        if self.own_lease().is_some() {
+            return Err(self.conflict("already"));
+        }
+        let guard = self.started()?;
+        Ok(ExclusiveLease::new(guard, self.stay(true)))
+    }
+
+    /// The process, for the caller alone, started if it does not run.
+    fn started(&self) -> Result<WriteGuard> {
+        let mut guard = self.patiently(|patience| self.slot.try_write_arc_for(patience))?;
+        if let Slot::Failed(error) = &*guard {
+            return Err(error.clone());
+        }
+        if !guard.is_running() {
+            // What died is cleared away first, so that its addresses are free again.
+            *guard = Slot::NotStarted;
+            *guard = match self.executor.start() {
+                Ok(process) => Slot::Started(Box::new(process)),
+                Err(error) => {
+                    *guard = Slot::Failed(error.clone());
+                    return Err(error);
+                }
+            };
+        }
+        Ok(guard)
+    }
+
+    /// Waits for the lock as long as the tests that hold it keep changing.
+    fn patiently<G>(&self, lock: impl Fn(Duration) -> Option<G>) -> Result<G> {
+        loop {
+            let before = self.users.lock().clone();
+            if let Some(guard) = lock(*PATIENCE) {
+                return Ok(guard);
+            }
+            let after = self.users.lock().clone();
+            let stayed = |user: &&User| before.iter().any(|before| before.thread == user.thread);
+            let stayed: Vec<_> =
+                after.iter().filter(stayed).map(|user| user.test.as_str()).collect();
+            if !stayed.is_empty() {
+                return Err(self.busy(&stayed));
+            }
+        }
+    }
+
+    fn own_lease(&self) -> Option<User> {
+        let own = thread::current().id();
+        self.users.lock().iter().find(|user| user.thread == own).cloned()
+    }
+
+    fn stay(self: &Arc<Self>, exclusive: bool) -> Stay {
+        let thread = thread::current();
+        let test = thread.name().unwrap_or("a thread without a name").to_owned();
+        let user = User { thread: thread.id(), test, exclusive };
+        let stay = Stay { entry: Arc::clone(self), thread: user.thread };
+        self.users.lock().push(user);
+        stay
+    }
+
+    fn conflict(&self, how: &str) -> Error {
+        let what = format!("this test leases {} {how}, so it would wait for itself", self.name());
+        Error::new(ErrorKind::Lease, what).with_report(|report| {
+            report.way_out = Some("use the lease that the test has".to_owned());
+        })
+    }
+
+    fn busy(&self, tests: &[&str]) -> Error {
+        let (name, patience) = (self.name(), *PATIENCE);
+        let what = format!("{name} was not given back within {patience:?} by {}", tests.join(", "));
+        Error::new(ErrorKind::Lease, what).with_report(|report| {
+            report.way_out = Some(
+                "if the tests wait for each other, name all their processes by one attribute each \
+                 on the same function, which takes them in one order; if they are slow, set \
+                 MIRAKURU_LEASE_TIMEOUT to more seconds"
+                    .to_owned(),
+            );
+        })
+    }
+
+    fn name(&self) -> String {
+        self.executor.definition().display_name()
+    }
+}
+
+/// A place in the list of users.
+pub(super) struct Stay {
+    entry: Arc<Entry>,
+    thread: ThreadId,
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        let mut users = self.entry.users.lock();
+        if let Some(at) = users.iter().position(|user| user.thread == self.thread) {
+            users.swap_remove(at);
+        }
+    }
+}
