@@ -1,0 +1,96 @@
+//! Live servers for tests: the one dev-dependency that a suite needs.
+//!
+//! This crate is [`mirakuru_core`] with two things added for rstest: `#[process_fixture]` makes a
+//! fixture of a definition, and [`process`](fn@process) is a fixture that is ready to use.
+//!
+//! ```
+//! # mod tests {
+//! use mirakuru_rstest::{Executor, Lease, Process, process_fixture, with_process};
+//! use rstest::rstest;
+//!
+//! /// One server for all tests of this binary.
+//! #[process_fixture]
+//! fn files() -> Executor {
+//!     Executor::new("python3 -m http.server {port}").http("http://127.0.0.1:{port}/")
+//! }
+//!
+//! #[rstest]
+//! #[case("/")]
+//! #[case("/?q=1")]
+//! fn answers(files: Lease, #[case] path: &str) {
+//!     println!("GET http://{}{path}", files.addr());
+//! }
+//!
+//! /// The same server, for this test alone.
+//! #[with_process(files)]
+//! #[test]
+//! fn comes_back(files: &mut Process) {
+//!     files.restart().unwrap();
+//! }
+//! # }
+//! ```
+//!
+//! A fixture hands out a [`Lease`]. What rstest does with fixtures works with it: `#[from(files)]`,
+//! other fixtures that take it as an argument, `#[case]` and `#[values]` beside it. `#[once]` is
+//! not needed: the server is shared anyway, and it is stopped when the tests are over, which a
+//! `#[once]` fixture never is.
+
+pub use mirakuru_core::*;
+#[doc(inline)]
+pub use mirakuru_macros::{
+    process_fixture_rstest as process_fixture, with_process_rstest as with_process,
+};
+use rstest::fixture;
+
+/// A shared process, described where it is used.
+///
+/// `command` is split as a shell would. `ready` says when the process counts as started:
+///
+/// | `ready` | condition |
+/// |---|---|
+/// | `http://…` | [`Executor::http`] |
+/// | `tcp:HOST:PORT` | [`Executor::tcp`] |
+/// | `unix:PATH` | [`Executor::unix_socket`] |
+/// | `pid:PATH` | [`Executor::pid_file`] |
+/// | `output:PATTERN` | [`Executor::output`] |
+/// | nothing | started when its program runs |
+///
+/// # Panics
+///
+/// The process does not start, no command is given, or `ready` is none of these.
+///
+/// # Examples
+///
+/// ```
+/// # mod tests {
+/// use mirakuru_rstest::{Lease, process};
+/// use rstest::rstest;
+///
+/// #[rstest]
+/// fn answers(
+///     #[with("python3 -m http.server {port}", "http://127.0.0.1:{port}/")] process: Lease,
+/// ) {
+///     assert!(process.running());
+/// }
+/// # }
+/// ```
+#[fixture]
+pub fn process(#[default("")] command: &str, #[default("")] ready: &str) -> Lease {
+    let executor = when_ready(Executor::new(command), ready);
+    __private::lease_of(executor).unwrap_or_else(|error| panic!("{error:?}"))
+}
+
+fn when_ready(executor: Executor, ready: &str) -> Executor {
+    match ready.split_once(':') {
+        _ if ready.is_empty() => executor,
+        Some(("http" | "https", _)) => executor.http(ready),
+        Some(("tcp", address)) => executor.tcp(address),
+        Some(("unix", path)) => executor.unix_socket(path),
+        Some(("pid", path)) => executor.pid_file(path),
+        Some(("output", pattern)) => executor.output(pattern),
+        _ => panic!(
+            "`{ready}` says nothing about when the process is ready; write http://…, \
+             tcp:HOST:PORT, unix:PATH, pid:PATH or output:PATTERN"
+        ),
+    }
+}
