@@ -1,0 +1,28 @@
+//! Writes its pid file after a delay (or creates it empty); on SIGTERM removes it and exits with 0.
+//! `mk-pid-file PATH [--delay MS] [--empty]`
+
+use std::fs::{self, File};
+use std::io;
+use std::path::PathBuf;
+
+use mirakuru_tests::program;
+
+fn main() -> io::Result<()> {
+    let mut args = program::begin();
+    let delay = args.value("--delay");
+    let empty = args.flag("--empty");
+    let path: PathBuf = args.positional("PATH");
+    args.end();
+
+    let to_remove = path.clone();
+    program::exit_on_term(move || {
+        let _ = fs::remove_file(to_remove); // It is not there yet during the delay.
+    });
+    program::pause(delay);
+    if empty {
+        File::create(&path)?;
+    } else {
+        program::write_pid_file(&path)?;
+    }
+    program::sleep_forever()
+}

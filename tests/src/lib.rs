@@ -1,0 +1,21 @@
+//! What the small server programs and the suites of this package share.
+//!
+//! `program` is for `src/bin`: arguments, signals, the start log, a little HTTP. `suite` is for the
+//! tests; its names stand at the root of the crate.
+
+pub mod program;
+mod suite;
+
+pub use suite::http::{http_get, try_http_get};
+pub use suite::processes::{alive, need, processes_with_mark};
+pub use suite::{ScratchDir, eventually, free_port, scratch_dir, starts, stops};
+
+/// The path of a program of this package: `bin!("mk-http-server")`.
+///
+/// A macro, because cargo tells these paths only while it compiles a test.
+#[macro_export]
+macro_rules! bin {
+    ($name:literal) => {
+        env!(concat!("CARGO_BIN_EXE_", $name))
+    };
+}

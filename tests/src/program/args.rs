@@ -1,0 +1,110 @@
+use std::env;
+use std::fmt::Display;
+use std::process;
+use std::str::FromStr;
+
+/// The arguments of a program: options are taken out first, then what stands alone, then `end`.
+///
+/// A wrong argument ends the program with code 2 and a line that says which. `--mark TEXT` is
+/// accepted by every program and means nothing: a test finds its own processes by it.
+#[derive(Debug)]
+pub struct Args {
+    rest: Vec<String>,
+    mark: Option<String>,
+}
+
+impl Args {
+    /// Those of this process.
+    pub fn from_env() -> Args {
+        Args::new(env::args().skip(1))
+    }
+
+    fn new(args: impl Iterator<Item = String>) -> Args {
+        let mut args = Args { rest: args.collect(), mark: None };
+        args.mark = args.value("--mark");
+        args
+    }
+
+    /// What came with `--mark`, for the processes that this one starts.
+    pub fn mark(&self) -> Option<&str> {
+        self.mark.as_deref()
+    }
+
+    /// Whether the option is there.
+    pub fn flag(&mut self, name: &str) -> bool {
+        let place = self.rest.iter().position(|arg| arg == name);
+        place.map(|at| self.rest.remove(at)).is_some()
+    }
+
+    /// The value that follows the option, if the option is there.
+    pub fn value<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
+        let at = self.rest.iter().position(|arg| arg == name)?;
+        self.rest.remove(at);
+        if at == self.rest.len() {
+            fail(format_args!("{name} needs a value"));
+        }
+        Some(parse(name, &self.rest.remove(at)))
+    }
+
+    /// The next argument that stands alone. `name` is for the complaint.
+    pub fn positional<T: FromStr<Err: Display>>(&mut self, name: &str) -> T {
+        self.optional(name).unwrap_or_else(|| fail(format_args!("{name} is missing")))
+    }
+
+    /// The next argument that stands alone, if there is one.
+    pub fn optional<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
+        let at = self.rest.iter().position(|arg| !arg.starts_with("--"))?;
+        Some(parse(name, &self.rest.remove(at)))
+    }
+
+    /// Complains about what nobody took.
+    pub fn end(self) {
+        if let Some(arg) = self.rest.first() {
+            fail(format_args!("unknown argument `{arg}`"));
+        }
+    }
+}
+
+fn parse<T: FromStr<Err: Display>>(name: &str, value: &str) -> T {
+    value.parse().unwrap_or_else(|err| fail(format_args!("{name} `{value}`: {err}")))
+}
+
+/// Ends the program with code 2 and says why.
+pub fn fail(complaint: impl Display) -> ! {
+    eprintln!("{complaint}");
+    process::exit(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Args;
+
+    fn args(line: &str) -> Args {
+        Args::new(line.split_whitespace().map(String::from))
+    }
+
+    #[test]
+    fn options_and_positionals_come_in_any_order() {
+        let mut args = args("--delay 5 8080 --immortal");
+        assert_eq!(args.value::<u64>("--delay"), Some(5));
+        assert!(args.flag("--immortal"));
+        assert_eq!(args.positional::<u16>("PORT"), 8080);
+        args.end();
+    }
+
+    #[test]
+    fn a_mark_is_accepted_anywhere() {
+        let mut args = args("3 --mark abc");
+        assert_eq!(args.mark(), Some("abc"));
+        assert_eq!(args.positional::<i32>("CODE"), 3);
+        args.end();
+    }
+
+    #[test]
+    fn what_is_absent_is_none() {
+        let mut args = args("");
+        assert!(!args.flag("--empty"));
+        assert_eq!(args.value::<u64>("--delay"), None);
+        assert_eq!(args.optional::<u64>("BYTES"), None);
+    }
+}

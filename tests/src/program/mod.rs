@@ -1,0 +1,81 @@
+//! What the programs in `src/bin` share.
+
+mod args;
+pub mod http;
+mod signals;
+mod start_log;
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process;
+use std::thread;
+use std::time::Duration;
+
+pub use args::{Args, fail};
+pub use signals::{Signals, sleep_forever};
+pub use start_log::StartLog;
+
+/// No program outlives this, so that a bug can leave nothing behind for ever.
+const LIFE: u32 = 300; // seconds
+
+/// The usual first line of a program: limits its life, writes the start log, gives the arguments.
+pub fn begin() -> Args {
+    limit_life();
+    StartLog::from_env().started();
+    Args::from_env()
+}
+
+/// Lets the kernel end this process after five minutes. A fork does not inherit that, an exec does.
+pub fn limit_life() {
+    nix::unistd::alarm::set(LIFE);
+}
+
+/// From now on SIGTERM is an orderly end: the last words, the stop log, code 0.
+///
+/// To be called before other threads start, and after children that shall die of SIGTERM.
+pub fn exit_on_term(last_words: impl FnOnce() + Send + 'static) {
+    let term = Signals::term().block();
+    thread::spawn(move || {
+        term.wait();
+        last_words();
+        StartLog::from_env().stopped();
+        process::exit(0)
+    });
+}
+
+/// Sleeps for the milliseconds of a knob: the slowness that the program is there to show.
+pub fn pause(millis: Option<u64>) {
+    thread::sleep(Duration::from_millis(millis.unwrap_or(0)));
+}
+
+/// Prints one line at once, whatever stdout is.
+pub fn say(line: impl std::fmt::Display) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{line}")?;
+    stdout.flush()
+}
+
+/// Writes lines of 80 characters until that many bytes are written; the last line may be shorter.
+pub fn flood(to: impl Write, bytes: usize) -> io::Result<()> {
+    const LINE: &[u8; 81] = &{
+        let mut line = [b'x'; 81];
+        line[80] = b'\n';
+        line
+    };
+    let mut to = io::BufWriter::with_capacity(64 * 1024, to);
+    for _ in 0..bytes / LINE.len() {
+        to.write_all(LINE)?;
+    }
+    let rest = bytes % LINE.len();
+    to.write_all(&LINE[LINE.len() - rest..])?;
+    to.flush()
+}
+
+/// Writes this process's id to the file, which is never there without it.
+pub fn write_pid_file(path: &Path) -> io::Result<()> {
+    let mut unfinished = path.to_owned().into_os_string();
+    unfinished.push(".new");
+    fs::write(&unfinished, format!("{}\n", process::id()))?;
+    fs::rename(&unfinished, path)
+}

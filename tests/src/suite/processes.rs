@@ -1,0 +1,95 @@
+//! Which processes there are, and which programs.
+
+use std::env;
+use std::fmt::Display;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process;
+
+/// Whether the process is there and is no zombie. Takes a `u32` or an `i32`.
+pub fn alive(pid: impl Display) -> bool {
+    let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
+    // The state is the first field after the name, which may hold blanks and parentheses.
+    let state = stat.rsplit(')').next().and_then(|fields| fields.trim_start().chars().next());
+    !matches!(state, None | Some('Z' | 'X'))
+}
+
+/// The processes, but for this one, that have the mark in one of their arguments.
+#[track_caller]
+pub fn processes_with_mark(mark: &str) -> Vec<i32> {
+    let entries = fs::read_dir("/proc").expect("/proc is there");
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let own = process::id() as i32;
+    pids.filter(|pid| *pid != own && has_mark(*pid, mark)).collect()
+}
+
+fn has_mark(pid: i32, mark: &str) -> bool {
+    let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    arguments.split(|byte| *byte == 0).any(|arg| String::from_utf8_lossy(arg).contains(mark))
+}
+
+/// Where the program is; where it is missing, says that the test is skipped, but panics on CI.
+#[track_caller]
+pub fn need(program: &str) -> Option<PathBuf> {
+    let found = folders().into_iter().map(|dir| dir.join(program)).find(|path| runs(path));
+    if found.is_none() {
+        assert!(env::var_os("CI").is_none(), "{program} is not installed, and CI needs it");
+        println!("skipped: {program} is not installed");
+    }
+    found
+}
+
+/// `PATH`, and where distributions keep servers that are not for users to call.
+fn folders() -> Vec<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<PathBuf> = env::split_paths(&path).collect();
+    folders.push(PathBuf::from("/usr/sbin"));
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut postgres: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
+    postgres.sort();
+    folders.extend(postgres.into_iter().rev());
+    folders
+}
+
+fn runs(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{self, Command};
+
+    use super::{alive, need, processes_with_mark};
+
+    #[test]
+    fn this_process_is_alive() {
+        assert!(alive(process::id()));
+    }
+
+    #[test]
+    fn a_zombie_is_not_alive() {
+        let mut child = Command::new("true").spawn().unwrap();
+        crate::eventually(std::time::Duration::from_secs(10), || !alive(child.id()));
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_mark_finds_its_process() {
+        let mark = format!("mark-{}", process::id());
+        let script = format!("read line # {mark}");
+        let mut child = Command::new("sh")
+            .args(["-c", &script])
+            .stdin(process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        assert_eq!(processes_with_mark(&mark), [child.id() as i32]);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_shell_is_found() {
+        assert!(need("sh").is_some());
+    }
+}
