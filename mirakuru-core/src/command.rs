@@ -159,7 +159,7 @@ impl Environment {
         match self.changes.iter().find(|(name, _)| is_bad(name)) {
             Some((name, _)) => Err(Error::invalid(format!(
                 "`{}` cannot be the name of an environment variable",
-                name.display()
+                name.to_string_lossy()
             ))),
             None => Ok(()),
         }
@@ -184,7 +184,7 @@ pub(crate) fn find_program(name: &OsStr, environment: &Environment, dir: &Path) 
     if let Some(path) = found.first() {
         check_program(path)?;
     }
-    let (name, search) = (name.display(), search.display());
+    let (name, search) = (name.to_string_lossy(), search.to_string_lossy());
     Err(Error::new(ErrorKind::NotFound, format!("no program `{name}` in PATH ({search})")))
 }
 

@@ -13,6 +13,7 @@ use crate::plan::Plan;
 use crate::probe::{Http, Probe, Wanted};
 use crate::process::Process;
 use crate::scope::Scope;
+use crate::server::Server;
 use crate::signal::Signal;
 
 /// The description of a process, as [`std::process::Command`] is one: what to run, when it counts
@@ -27,12 +28,12 @@ use crate::signal::Signal;
 /// # Examples
 ///
 /// ```
-/// # use mirakuru_core::{Executor, Result};
+/// # use mirakuru_core::Executor;
 /// let server = Executor::new("python3 -m http.server {port} --bind 127.0.0.1")
 ///     .http("http://127.0.0.1:{port}/")
 ///     .start()?;
 /// let client = std::net::TcpStream::connect(server.addr()).unwrap();
-/// # Result::Ok(())
+/// # Ok::<(), mirakuru_core::Error>(())
 /// ```
 #[doc(alias = "SimpleExecutor")]
 #[derive(Clone, Debug)]
@@ -209,7 +210,7 @@ impl Executor {
     /// ready in time ([`Timeout`](crate::ErrorKind::Timeout)).
     pub fn start(&self) -> Result<Process> {
         let (plan, holds) = Plan::new(&self.definition)?;
-        Process::start(plan, holds)
+        Server::start(plan, holds).map(Process::new)
     }
 
     /// Tells where the compiler put a binary of the package under test, for `{bin:name}`.

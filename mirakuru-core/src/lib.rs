@@ -93,6 +93,7 @@ mod probe;
 mod process;
 mod run;
 mod scope;
+mod server;
 mod shared;
 mod signal;
 mod supervisor;

@@ -30,13 +30,13 @@ const LINES_SHOWN: usize = 20;
 /// # Examples
 ///
 /// ```
-/// # use mirakuru_core::{Executor, Result};
+/// # use mirakuru_core::Executor;
 /// use std::time::Duration;
 ///
 /// let process = Executor::shell("echo started; sleep 60").start()?;
 /// let line = process.log().wait_for("^start", Duration::from_secs(10))?;
 /// assert_eq!(line, "started");
-/// # Result::Ok(())
+/// # Ok::<(), mirakuru_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Log {

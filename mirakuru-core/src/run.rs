@@ -56,7 +56,7 @@ fn runs_folder() -> PathBuf {
 
 /// The same for all test binaries that one runner runs.
 fn run_name() -> String {
-    let own = std::process::id().cast_signed();
+    let own = std::process::id() as i32;
     let mut ancestors = std::iter::successors(Some(own), |pid| sys::parent_of(*pid));
     let runner = ancestors
         .find(|pid| sys::program_name(*pid).is_some_and(|name| RUNNERS.contains(&name.as_str())));

@@ -95,13 +95,20 @@ impl Wanted {
             Self::Tcp(address) => Box::new(tcp::Tcp::new(&values.render(address)?)?),
             Self::Http(http) => Box::new(http.condition(values)?),
             Self::UnixSocket(path) => {
-                Box::new(unix_socket::UnixSocket::new(dir.join(values.render_path(path)?))?)
+                Box::new(unix_socket::UnixSocket::new(absolute(path, values, dir)?)?)
             }
-            Self::PidFile(path) => {
-                Box::new(pid_file::PidFile::new(dir.join(values.render_path(path)?))?)
-            }
+            Self::PidFile(path) => Box::new(pid_file::PidFile::new(absolute(path, values, dir)?)),
             Self::Own(probe) => Box::new(own::Own(Arc::clone(probe))),
         })
+    }
+}
+
+/// A path as the process sees it.
+fn absolute(path: &Path, values: &Values, dir: &Path) -> Result<PathBuf> {
+    let path = values.render_path(path)?;
+    match path.file_name() {
+        Some(_) => Ok(dir.join(path)),
+        None => Err(Error::invalid(format!("`{}` is not the path of a file", path.display()))),
     }
 }
 
@@ -233,7 +240,7 @@ fn with_attempts(error: Error, attempts: Attempts) -> Error {
 
 /// Fails if the process has ended, or if a launcher failed that left something behind.
 fn check_alive(state: &State, last: impl Fn() -> String) -> Result<()> {
-    let ended = (state.phase == Phase::Ended).then_some(state.exit).flatten();
+    let ended = state.ended();
     let failed = state.launcher.filter(|launcher| !launcher.success());
     let main_failed = state.exit.filter(|exit| !exit.success());
     if let Some(exit) = ended.or(failed).or(main_failed) {

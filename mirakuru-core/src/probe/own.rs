@@ -21,14 +21,14 @@ use crate::values::Values;
 /// # Examples
 ///
 /// ```
-/// # use mirakuru_core::{Executor, Result};
+/// # use mirakuru_core::Executor;
 /// let process = Executor::shell("echo done > {dir}/flag; sleep 60")
 ///     .probe(|attempt: &mirakuru_core::Attempt<'_>| {
 ///         let flag = attempt.render("{dir}/flag").expect("the script mentions {dir}");
 ///         std::fs::read_to_string(flag).map(drop)
 ///     })
 ///     .start()?;
-/// # Result::Ok(())
+/// # Ok::<(), mirakuru_core::Error>(())
 /// ```
 pub trait Probe: Send + Sync {
     /// Looks once whether the process is ready.
@@ -92,7 +92,7 @@ impl Attempt<'_> {
     /// Returns the id of the main process.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.client.state().main.cast_unsigned()
+        self.client.state().main as u32
     }
 
     /// Returns the port that `{port}` stands for.

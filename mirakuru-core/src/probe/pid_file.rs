@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::{Attempt, Condition, Readiness, owner};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::sys::{self, Watcher};
 
 /// How long a file without a pid may be one that is about to get it. Some programs never write one.
@@ -19,11 +19,8 @@ pub(super) struct PidFile {
 }
 
 impl PidFile {
-    pub(super) fn new(path: PathBuf) -> Result<Self> {
-        if path.file_name().is_none() {
-            return Err(Error::invalid(format!("`{}` is not the path of a file", path.display())));
-        }
-        Ok(Self { path, stale: None, empty_since: None })
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, stale: None, empty_since: None }
     }
 
     fn pid(&self) -> Option<i32> {

@@ -31,7 +31,7 @@ use registry::{Entry, ReadGuard, Stay, WriteGuard};
 /// let lease = SLEEPER.lease()?;
 /// let other = SLEEPER.lease()?;
 /// assert_eq!(lease.pid(), other.pid());
-/// # mirakuru_core::Result::Ok(())
+/// # Ok::<(), mirakuru_core::Error>(())
 /// ```
 pub struct Shared {
     make: fn() -> Executor,

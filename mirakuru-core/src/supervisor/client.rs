@@ -1,6 +1,7 @@
 //! The test process's side of the control socket.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -149,7 +150,7 @@ impl Client {
 
     /// The supervisor, below which everything of the server is.
     pub(crate) fn supervisor_pid(&self) -> i32 {
-        self.supervisor.lock().id().cast_signed()
+        self.supervisor.lock().id() as i32
     }
 
     /// Reads all messages that are there.
@@ -236,6 +237,23 @@ impl State {
 
     pub(crate) fn is_running(&self) -> bool {
         self.phase == Phase::Running
+    }
+
+    /// How the server ended, if nothing of it is left.
+    pub(crate) fn ended(&self) -> Option<Exit> {
+        self.exit.filter(|_| self.phase == Phase::Ended)
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.phase, self.exit) {
+            (Phase::Running, None) => write!(f, "running as pid {}", self.main),
+            (Phase::Running, Some(exit)) => write!(f, "{exit}, but left others running"),
+            (Phase::Ended, Some(exit)) => write!(f, "{exit}"),
+            (Phase::Lost, _) => f.write_str("gone, because its supervisor was killed"),
+            _ => f.write_str("not started"),
+        }
     }
 }
 

@@ -146,7 +146,7 @@ impl Keeper {
         }
         match sys::spawn_tied(&mut self.server(stdin)) {
             Ok(child) => {
-                self.main = child.id().cast_signed();
+                self.main = child.id() as i32;
                 self.main_ended = false;
                 self.forced = false;
                 self.stage = Stage::Running;
@@ -295,5 +295,5 @@ impl Keeper {
 }
 
 fn own_pid() -> i32 {
-    std::process::id().cast_signed()
+    std::process::id() as i32
 }

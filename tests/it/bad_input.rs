@@ -1,0 +1,108 @@
+//! Faulty descriptions: an error that says what is wrong, and nothing is started.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use mirakuru_rstest::{Banner, ErrorKind, Executor, Http, Signal};
+use mirakuru_tests::{processes_with_mark, scratch_dir};
+
+fn with(command: &str) -> Executor {
+    Executor::new(command)
+}
+
+/// A description that is right until the given change, a word of the message, and the kind.
+fn table() -> Vec<(Executor, &'static str, ErrorKind)> {
+    use ErrorKind::{InvalidInput, NotFound, PermissionDenied};
+    let good = || Executor::new(["sleep", "60", "bad-input-mark"]);
+    let url = "http://127.0.0.1:{port}/";
+    vec![
+        (with(""), "empty", InvalidInput),
+        (with("   "), "empty", InvalidInput),
+        (with("''"), "program, is empty", InvalidInput),
+        (Executor::new(Vec::<String>::new()), "empty", InvalidInput),
+        (with("sleep '60"), "not closed", InvalidInput),
+        (with("sleep \"60"), "not closed", InvalidInput),
+        (Executor::new(["sleep", "6\0"]), "zero byte", InvalidInput),
+        (good().arg("{prot}"), "unknown placeholder `{prot}`", InvalidInput),
+        (good().arg("{"), "unclosed", InvalidInput),
+        (good().arg("a}"), "unmatched", InvalidInput),
+        (good().arg("{port:}"), "unknown placeholder", InvalidInput),
+        (good().arg("{bin:nonsuch}"), "no binary `nonsuch`", InvalidInput),
+        (good().env("A", "{x}"), "unknown placeholder `{x}`", InvalidInput),
+        (good().env("", "x"), "environment variable", InvalidInput),
+        (good().env("A=B", "x"), "environment variable", InvalidInput),
+        (good().current_dir("{here}"), "unknown placeholder", InvalidInput),
+        (good().output("("), "regular expression", InvalidInput),
+        (good().output(""), "empty", InvalidInput),
+        (good().output(Banner::new("x").times(0)), "0 times", InvalidInput),
+        (good().tcp(""), "no port", InvalidInput),
+        (good().tcp("localhost"), "no port", InvalidInput),
+        (good().tcp(":80"), "no host", InvalidInput),
+        (good().tcp("localhost:http"), "not a port", InvalidInput),
+        (good().tcp("localhost:0"), "port 0", InvalidInput),
+        (good().tcp("localhost:65536"), "not a port", InvalidInput),
+        (good().tcp("::1:80"), "brackets", InvalidInput),
+        (good().tcp("nonsuch.invalid:80"), "does not resolve", InvalidInput),
+        (good().tcp("127.0.0.1:{prot}"), "unknown placeholder", InvalidInput),
+        (good().http("127.0.0.1:80"), "http://", InvalidInput),
+        (good().http("ftp://127.0.0.1/"), "http://", InvalidInput),
+        (good().http("https://127.0.0.1/"), "https", InvalidInput),
+        (good().http("http://"), "no host", InvalidInput),
+        (good().http("http://u:p@127.0.0.1/"), "header", InvalidInput),
+        (good().http("http://127.0.0.1/a b"), "%20", InvalidInput),
+        (good().http("http://127.0.0.1:x/"), "not a port", InvalidInput),
+        (good().http(Http::request("GE T", url)), "method", InvalidInput),
+        (good().http(Http::request("", url)), "method", InvalidInput),
+        (good().http(Http::get(url).header("a b", "c")), "request", InvalidInput),
+        (good().http(Http::get(url).header("a", "b\nc")), "request", InvalidInput),
+        (good().http(Http::get(url).status("(")), "status", InvalidInput),
+        (good().http(Http::get(url).status(20)), "status", InvalidInput),
+        (good().http(Http::get(url).request_timeout(Duration::ZERO)), "no time", InvalidInput),
+        (good().unix_socket(PathBuf::from("x".repeat(200))), "limit", InvalidInput),
+        (good().unix_socket(""), "not the path", InvalidInput),
+        (good().unix_socket("{dri}/s"), "unknown placeholder", InvalidInput),
+        (good().pid_file(""), "not the path", InvalidInput),
+        (good().pid_file("/"), "not the path", InvalidInput),
+        (good().timeout(Duration::ZERO), "`timeout` is zero", InvalidInput),
+        (good().stop_timeout(Duration::ZERO), "`stop_timeout` is zero", InvalidInput),
+        (good().stop_signal(Signal::new(0)), "stop_signal", InvalidInput),
+        (good().kill_signal(Signal::new(99)), "kill_signal", InvalidInput),
+        (good().expect_exit(256), "256", InvalidInput),
+        (good().expect_exit(-100), "-100", InvalidInput),
+        (with("nonsuch-program"), "no program `nonsuch-program`", NotFound),
+        (with("/nonsuch/program"), "/nonsuch/program", NotFound),
+        (good().env("PATH", "/nonsuch"), "no program `sleep`", NotFound),
+        (good().current_dir("/nonsuch"), "no folder `/nonsuch`", NotFound),
+        (good().current_dir("/etc/passwd"), "not a folder", NotFound),
+        (with("/etc/passwd"), "chmod +x", PermissionDenied),
+        (with("/etc"), "is a folder", PermissionDenied),
+    ]
+}
+
+#[test]
+fn a_faulty_description_is_an_error_that_says_what_is_wrong() {
+    for (executor, word, kind) in table() {
+        let error = executor.start().expect_err(word);
+        assert_eq!(error.kind(), kind, "{error:?}");
+        assert!(error.to_string().contains(word), "`{word}` is not in: {error}");
+    }
+    assert_eq!(processes_with_mark("bad-input-mark"), []);
+}
+
+#[test]
+fn a_script_without_its_interpreter_says_so() {
+    let folder = scratch_dir();
+    let script = folder.join("script");
+    std::fs::write(&script, "#!/nonsuch/interpreter\n").unwrap();
+    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let error = Executor::new([&script]).start().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.to_string().contains("interpreter"), "{error}");
+}
+
+#[test]
+fn an_endless_time_limit_is_no_fault() {
+    let executor = with("sleep 60").timeout(Duration::MAX).stop_timeout(Duration::MAX);
+    let mut process = executor.start().unwrap();
+    process.stop().unwrap();
+}
