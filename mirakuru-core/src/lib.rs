@@ -84,6 +84,7 @@ mod banner;
 mod command;
 mod definition;
 mod error;
+mod events;
 mod executor;
 mod exit;
 mod log;

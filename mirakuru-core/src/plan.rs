@@ -86,6 +86,7 @@ impl Plan {
     pub(crate) fn launch(&self, holds: Vec<OwnedFd>) -> Result<Arc<Client>> {
         let (stdout, stderr) = self.files.open()?;
         let launch = Launch {
+            name: self.name.clone(),
             program: self.program.clone(),
             arguments: self.words.clone(),
             environment: self.environment.clone(),

@@ -282,7 +282,7 @@ impl Process {
 
     /// A lease begins on the calling thread.
     pub(crate) fn begin_lease(&self) {
-        self.server.plan.files.begin_lease();
+        self.server.begin_lease();
     }
 
     /// A lease ends. A test that fails shows what the process wrote meanwhile.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use nix::libc;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::events;
 use crate::exit::Exit;
 use crate::log::Log;
 use crate::plan::Plan;
@@ -59,6 +60,7 @@ impl Server {
         if let Phase::Failed(errno) = state.phase {
             return Err(self.explain(self.plan.cannot_run(errno)));
         }
+        let what = conditions.what();
         let found = conditions.wait(&self.plan.values, &self.client, began, self.plan.timeout);
         let Plan { name, kill_signal, .. } = &self.plan;
         self.found = found.map_err(|error| {
@@ -66,7 +68,7 @@ impl Server {
             let _ = self.end(Request::Kill(kill_signal.number())); // Why is in the error already.
             error
         })?;
-        tracing::info!(name, pid = self.state().main, elapsed = ?began.elapsed(), "started");
+        events::started(name, self.state().main, began.elapsed(), &what);
         Ok(())
     }
 
@@ -79,7 +81,7 @@ impl Server {
             state = self
                 .wait(deadline)
                 .ok_or_else(|| self.failed(ErrorKind::Os, "does not end, even killed"))?;
-            tracing::info!(name = self.plan.name, exit = ?state.exit, "stopped");
+            self.client.tell_stopped(state.exit);
         }
         // Without a supervisor, the kernel has killed the server.
         let killed = Exit::new(ExitStatus::from_raw(libc::SIGKILL));
@@ -101,6 +103,12 @@ impl Server {
             return Err(self.failed(ErrorKind::Exited, "has ended"));
         }
         self.client.request(request).map_err(|e| Error::os("the supervisor is gone", e))
+    }
+
+    /// A lease begins on the calling thread.
+    pub(crate) fn begin_lease(&self) {
+        self.plan.files.begin_lease();
+        self.client.count_lease();
     }
 
     pub(crate) fn log(&self) -> Log {

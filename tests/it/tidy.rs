@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["address", "scope", "signal", "sys", "template"],
     &["exit"],
-    &["error"],
+    &["error", "events"],
     &["banner", "command", "port", "run"],
     &["supervisor", "values"],
     &["log"],

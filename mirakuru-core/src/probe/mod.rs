@@ -130,6 +130,14 @@ impl Conditions {
         Ok(Self { all: all.collect::<Result<_>>()? })
     }
 
+    /// What is waited for, in one line.
+    pub(crate) fn what(&self) -> String {
+        match self.all.as_slice() {
+            [] => "its program runs".to_owned(),
+            all => all.iter().map(|one| one.what()).collect::<Vec<_>>().join(", "),
+        }
+    }
+
     /// Fails if one of the conditions would hold without the process.
     pub(crate) fn check_before_start(&mut self) -> Result<()> {
         for condition in &mut self.all {

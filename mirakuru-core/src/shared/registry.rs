@@ -10,6 +10,7 @@ use parking_lot::{Mutex, RawRwLock, RwLock};
 
 use super::{ExclusiveLease, Lease};
 use crate::error::{Error, ErrorKind, Result};
+use crate::events;
 use crate::executor::Executor;
 use crate::process::Process;
 use crate::scope::Scope;
@@ -176,7 +177,9 @@ impl Entry {
         let test = thread.name().unwrap_or("a thread without a name").to_owned();
         let user = User { thread: thread.id(), test, exclusive };
         let stay = Stay { entry: Arc::clone(self), thread: user.thread };
-        self.users.lock().push(user);
+        let mut users = self.users.lock();
+        users.push(user);
+        events::leased(&self.name(), users.len(), exclusive);
         stay
     }
 

@@ -9,6 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Once, Weak};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,7 @@ use super::wire::{
     Event, FRAME_LEN, Frame, LOADER_PREFIX, LOADER_VARIABLES, Request, Settings, VARIABLE,
 };
 use crate::command::Environment;
+use crate::events;
 use crate::exit::Exit;
 use crate::sys;
 
@@ -26,6 +28,8 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// What to run.
 pub(crate) struct Launch {
+    /// What messages call the server.
+    pub(crate) name: String,
     pub(crate) program: PathBuf,
     /// The name that the program is called by, and its arguments.
     pub(crate) arguments: Vec<OsString>,
@@ -47,6 +51,8 @@ pub(crate) struct State {
     pub(crate) exit: Option<Exit>,
     /// How a process ended that was the main one before.
     pub(crate) launcher: Option<Exit>,
+    /// Whether the supervisor has ended.
+    is_gone: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +74,8 @@ pub(crate) struct Client {
     supervisor: Mutex<Child>,
     state: Mutex<State>,
     stop_timeout: Duration,
+    name: String,
+    leases: AtomicU64,
     /// A fork of this process has a copy of the client that is not its to end.
     owner: u32,
 }
@@ -93,8 +101,16 @@ impl Client {
         command.stdin(OwnedFd::from(theirs)).stdout(launch.stdout).stderr(launch.stderr);
         let supervisor = Mutex::new(command.spawn()?);
         let (owner, stop_timeout) = (std::process::id(), launch.settings.stop_timeout);
-        let state = Mutex::new(State { phase: Phase::Ended, main: 0, exit: None, launcher: None });
-        let client = Arc::new(Self { stream: ours, supervisor, state, stop_timeout, owner });
+        let state = Mutex::new(State::new(Phase::Ended));
+        let client = Arc::new(Self {
+            stream: ours,
+            supervisor,
+            state,
+            stop_timeout,
+            name: launch.name,
+            leases: AtomicU64::new(0),
+            owner,
+        });
         stop_at_exit(&client);
         let holds: Vec<_> = launch.holds.iter().map(AsFd::as_fd).collect();
         if !holds.is_empty() {
@@ -105,8 +121,7 @@ impl Client {
 
     /// Starts the server, and returns when its program runs or cannot be run.
     pub(crate) fn start(&self, stdin: Option<OwnedFd>, deadline: Instant) -> io::Result<State> {
-        let starting = State { phase: Phase::Starting, main: 0, exit: None, launcher: None };
-        *self.state.lock() = starting;
+        *self.state.lock() = State::new(Phase::Starting);
         self.send(Request::Start, stdin.as_ref().map(AsFd::as_fd).as_slice())?;
         let state = self.wait(deadline, |state| state.phase != Phase::Starting);
         state.ok_or_else(|| io::Error::new(io::ErrorKind::TimedOut, "the supervisor is silent"))
@@ -131,7 +146,7 @@ impl Client {
     pub(crate) fn wait(&self, deadline: Instant, until: impl Fn(&State) -> bool) -> Option<State> {
         loop {
             let state = self.state();
-            if until(&state) || state.phase == Phase::Lost {
+            if until(&state) || state.is_gone {
                 return Some(state);
             }
             let left = deadline.saturating_duration_since(Instant::now());
@@ -155,8 +170,9 @@ impl Client {
 
     /// Reads all messages that are there.
     fn take_in(&self, state: &mut State) {
-        while sys::wait_readable(&[self.stream.as_fd()], Some(Duration::ZERO))
-            .is_ok_and(|ready| ready == [true])
+        while !state.is_gone
+            && sys::wait_readable(&[self.stream.as_fd()], Some(Duration::ZERO))
+                .is_ok_and(|ready| ready == [true])
         {
             let mut bytes = [0; FRAME_LEN];
             match sys::receive(&self.stream, &mut bytes) {
@@ -164,6 +180,16 @@ impl Client {
                 _ => return state.lose(),
             };
         }
+    }
+
+    /// Counts one more lease of the server.
+    pub(crate) fn count_lease(&self) {
+        self.leases.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Tells those who watch that the server has ended.
+    pub(crate) fn tell_stopped(&self, exit: Option<Exit>) {
+        events::stopped(&self.name, exit, self.leases.load(Ordering::Relaxed));
     }
 
     /// Lets the supervisor stop the server and end, without waiting for it.
@@ -183,24 +209,14 @@ impl Client {
             return;
         }
         let deadline = Instant::now() + self.stop_timeout + GRACE;
-        if !self.wait_for_end(deadline) {
+        let was_running = self.state().is_running();
+        if self.wait(deadline, |_| false).is_none() {
             // What it watches cannot be ended even by SIGKILL, or it is stopped itself.
             let _ = supervisor.kill();
         }
         let _ = supervisor.wait(); // Somebody who reaps every child may have been faster.
-    }
-
-    fn wait_for_end(&self, deadline: Instant) -> bool {
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let ready = sys::wait_readable(&[self.stream.as_fd()], Some(left));
-            if !ready.is_ok_and(|ready| ready == [true]) {
-                return false;
-            }
-            let mut bytes = [0; FRAME_LEN];
-            if !matches!(sys::receive(&self.stream, &mut bytes), Ok((FRAME_LEN, _))) {
-                return true;
-            }
+        if was_running {
+            self.tell_stopped(self.state().exit);
         }
     }
 }
@@ -213,6 +229,10 @@ impl Drop for Client {
 }
 
 impl State {
+    fn new(phase: Phase) -> Self {
+        Self { phase, main: 0, exit: None, launcher: None, is_gone: false }
+    }
+
     fn apply(&mut self, event: Event) {
         match event {
             Event::Started(pid) => (self.phase, self.main) = (Phase::Running, pid),
@@ -230,6 +250,7 @@ impl State {
     }
 
     fn lose(&mut self) {
+        self.is_gone = true;
         if self.phase != Phase::Ended {
             self.phase = Phase::Lost;
         }

@@ -1,0 +1,43 @@
+//! What happens to processes, for those who watch: `tracing` events, and one line each on standard
+//! error if the environment variable `MIRAKURU_LOG` is `info`.
+
+use std::io::Write;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use crate::exit::Exit;
+
+static IS_WATCHED: LazyLock<bool> =
+    LazyLock::new(|| std::env::var("MIRAKURU_LOG").is_ok_and(|level| level == "info"));
+
+pub(crate) fn started(name: &str, pid: i32, elapsed: Duration, why: &str) {
+    tracing::info!(name, pid, ?elapsed, why, "started");
+    let millis = elapsed.as_secs_f64() * 1000.0;
+    line(format_args!("started {name} (pid {pid}), ready after {millis:.1} ms: {why}"));
+}
+
+pub(crate) fn leased(name: &str, users: usize, exclusively: bool) {
+    tracing::info!(name, users, exclusively, "leased");
+    let how = if exclusively { "exclusively leased" } else { "leased" };
+    let users = if users == 1 { "1 user".to_owned() } else { format!("{users} users") };
+    line(format_args!("{how} {name}, which has {users} now"));
+}
+
+pub(crate) fn stopped(name: &str, exit: Option<Exit>, leases: u64) {
+    tracing::info!(name, ?exit, leases, "stopped");
+    let how = exit.map_or("ended".to_owned(), |exit| exit.to_string());
+    match leases {
+        0 => line(format_args!("stopped {name}: {how}")),
+        1 => line(format_args!("stopped {name}: {how}, after 1 lease")),
+        _ => line(format_args!("stopped {name}: {how}, after {leases} leases")),
+    }
+}
+
+/// Past what libtest captures, so that a test that passes does not swallow it.
+fn line(text: std::fmt::Arguments<'_>) {
+    if *IS_WATCHED {
+        // In one piece, so that lines of several threads do not mix.
+        let text = format!("mirakuru: {text}\n");
+        let _ = std::io::stderr().write_all(text.as_bytes()); // Nobody may be there to read it.
+    }
+}
