@@ -1,0 +1,223 @@
+use std::collections::BTreeSet;
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{Expr, Lit, LitInt, LitStr, Path};
+
+use crate::key::Key;
+use crate::literal;
+use crate::model::{self, Attribute, Entry, Value};
+use crate::template::{Piece, Template};
+
+/// The expression that builds the `Executor`.
+pub(crate) fn executor(attribute: &Attribute, k: &Path) -> TokenStream {
+    let span = Span::mixed_site();
+    let command = command(attribute, k);
+    let binaries = binaries(attribute).into_iter().map(|name| {
+        let variable = format!("CARGO_BIN_EXE_{name}");
+        quote_spanned!(span=> .known_bin(#name, ::core::option_env!(#variable)))
+    });
+    let args = attribute.expr(Key::Args).map(each_arg);
+    // What the test adds to the environment outlives the clearing, wherever it is written.
+    let clear = attribute.get(Key::EnvClear).map(|entry| {
+        let method = method(entry, "env_clear");
+        quote_spanned!(span=> .#method())
+    });
+    let settings = attribute.entries.iter().map(|entry| setting(entry, attribute, k));
+    quote_spanned!(span=> #command #(#binaries)* #args #clear #(#settings)*)
+}
+
+fn command(attribute: &Attribute, k: &Path) -> TokenStream {
+    let span = Span::mixed_site();
+    if let Some(script) = attribute.expr(Key::Shell) {
+        return quote_spanned!(span=> #k::Executor::shell(#script));
+    }
+    if let Some(name) = attribute.expr(Key::Bin).and_then(model::text) {
+        let program = format!("{{bin:{}}}", name.value());
+        return quote_spanned!(span=> #k::Executor::new([#program]));
+    }
+    let command = attribute.expr(Key::Cmd);
+    match command.and_then(model::elements) {
+        Some(mut words) => {
+            let program = words.next();
+            quote_spanned!(span=> #k::Executor::new([#program]) #(.arg(#words))*)
+        }
+        None => quote_spanned!(span=> #k::Executor::new(#command)),
+    }
+}
+
+// One by one, since they may be of different types.
+fn each_arg(args: &Expr) -> TokenStream {
+    let span = Span::mixed_site();
+    match model::elements(args) {
+        Some(words) => quote_spanned!(span=> #(.arg(#words))*),
+        None => quote_spanned!(span=> .args(#args)),
+    }
+}
+
+// Core cannot ask for cargo's variables itself: they are set for the crate of the test only.
+fn binaries(attribute: &Attribute) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let named = attribute.expr(Key::Bin).and_then(model::text).map(LitStr::value);
+    names.extend(named);
+    for entry in &attribute.entries {
+        let texts: Vec<&Expr> = match &entry.value {
+            Value::Expr(expr) => match model::elements(expr) {
+                Some(elements) => elements.collect(),
+                None => vec![expr],
+            },
+            Value::Pairs(pairs) => pairs.iter().map(|(_, value)| value).collect(),
+            _ => Vec::new(),
+        };
+        let texts = texts.into_iter().filter_map(model::text);
+        names.extend(texts.flat_map(|text| placeholders(&text.value())));
+    }
+    names
+}
+
+fn placeholders(text: &str) -> Vec<String> {
+    let pieces = Template::parse(text).map(|template| template.pieces).unwrap_or_default();
+    let binary = |piece| match piece {
+        Piece::Bin(name) => Some(name),
+        _ => None,
+    };
+    pieces.into_iter().filter_map(binary).collect()
+}
+
+fn setting(entry: &Entry, attribute: &Attribute, k: &Path) -> TokenStream {
+    let name = match entry.key {
+        Key::Cwd => "current_dir",
+        key => key.name(),
+    };
+    let method = method(entry, name);
+    let span = Span::mixed_site();
+    match &entry.value {
+        Value::Expr(expr) => match argument(entry.key, expr, attribute, k) {
+            Some(argument) => quote_spanned!(span=> .#method(#argument)),
+            None => TokenStream::new(),
+        },
+        Value::Pairs(pairs) if entry.key == Key::Env => {
+            let (names, values): (Vec<_>, Vec<_>) = pairs.iter().cloned().unzip();
+            quote_spanned!(span=> #(.#method(#names, #values))*)
+        }
+        Value::Names(names) => quote_spanned!(span=> #(.#method(#names))*),
+        _ => TokenStream::new(),
+    }
+}
+
+// The place of the key, so that a fault of the compiler points there, and an editor too.
+fn method(entry: &Entry, name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site().located_at(entry.ident.span()))
+}
+
+// None for a key that is part of another.
+fn argument(key: Key, expr: &Expr, attribute: &Attribute, k: &Path) -> Option<TokenStream> {
+    match key {
+        Key::Http => Some(http(expr, attribute, k)),
+        Key::Output => Some(banner(expr, attribute, k)),
+        Key::Timeout | Key::StopTimeout => Some(duration(expr)),
+        Key::StopSignal | Key::KillSignal => Some(signal(expr, k)),
+        Key::Stdin => Some(bytes(expr)),
+        Key::Cmd | Key::Shell | Key::Bin | Key::Args | Key::Scope => None,
+        Key::Status | Key::Method | Key::Body | Key::On | Key::Times => None,
+        _ => Some(expr.to_token_stream()),
+    }
+}
+
+fn http(url: &Expr, attribute: &Attribute, k: &Path) -> TokenStream {
+    let span = Span::mixed_site();
+    let sends = attribute.has(Key::Form) || attribute.has(Key::Body);
+    let request = match attribute.expr(Key::Method) {
+        Some(method) => quote_spanned!(span=> #k::Http::request(#method, #url)),
+        None if sends => quote_spanned!(span=> #k::Http::post(#url)),
+        None => quote_spanned!(span=> #k::Http::head(#url)),
+    };
+    let status = attribute.expr(Key::Status).map(|status| {
+        let status = with_u16(status);
+        quote_spanned!(span=> .status(#status))
+    });
+    let headers = attribute
+        .pairs(Key::Header)
+        .map(|(name, value)| quote_spanned!(span=> .header(#name, #value)));
+    let to_string = quote_spanned!(span=> ::std::string::ToString::to_string);
+    let fields = attribute
+        .pairs(Key::Form)
+        .map(|(name, value)| quote_spanned!(span=> (#to_string(&(#name)), #to_string(&(#value)))));
+    let form = attribute.has(Key::Form).then(|| quote_spanned!(span=> .form([#(#fields),*])));
+    let body = attribute.expr(Key::Body).map(|body| {
+        let body = bytes(body);
+        quote_spanned!(span=> .body(#body))
+    });
+    quote_spanned!(span=> #request #status #(#headers)* #form #body)
+}
+
+fn banner(pattern: &Expr, attribute: &Attribute, k: &Path) -> TokenStream {
+    let span = Span::mixed_site();
+    let on = attribute.expr(Key::On).map(|stream| {
+        let stream = variant(stream, literal::stream)
+            .map_or_else(|| stream.to_token_stream(), |name| quote!(#k::Stream::#name));
+        quote_spanned!(span=> .on(#stream))
+    });
+    let times = attribute.expr(Key::Times).map(|times| quote_spanned!(span=> .times(#times)));
+    if on.is_none() && times.is_none() {
+        return pattern.to_token_stream();
+    }
+    quote_spanned!(span=> #k::Banner::new(#pattern) #on #times)
+}
+
+fn duration(expr: &Expr) -> TokenStream {
+    let known = model::text(expr).and_then(|text| literal::duration(&text.value()).ok());
+    let Some(duration) = known else { return expr.to_token_stream() };
+    let (seconds, nanos) = (duration.as_secs(), duration.subsec_nanos());
+    quote_spanned!(Span::mixed_site()=> ::core::time::Duration::new(#seconds, #nanos))
+}
+
+fn signal(expr: &Expr, k: &Path) -> TokenStream {
+    match variant(expr, literal::signal) {
+        Some(name) => quote_spanned!(Span::mixed_site()=> #k::Signal::#name),
+        None => expr.to_token_stream(),
+    }
+}
+
+pub(crate) fn scope(expr: &Expr, k: &Path) -> TokenStream {
+    match variant(expr, literal::scope) {
+        Some(name) => quote_spanned!(Span::mixed_site()=> #k::Scope::#name),
+        None => expr.to_token_stream(),
+    }
+}
+
+type Lookup = fn(&str) -> Result<&'static str, String>;
+
+/// The known name that a literal or a lone word means.
+fn variant(expr: &Expr, lookup: Lookup) -> Option<Ident> {
+    let written = match model::text(expr) {
+        Some(text) => text.value(),
+        None => model::bare_ident(expr)?.to_string(),
+    };
+    lookup(&written).ok().map(|name| Ident::new(name, Span::mixed_site()))
+}
+
+fn bytes(expr: &Expr) -> TokenStream {
+    match model::lit(expr) {
+        Some(Lit::ByteStr(_)) => quote_spanned!(Span::mixed_site()=> #expr.to_vec()),
+        _ => expr.to_token_stream(),
+    }
+}
+
+// `Into<Status>` alone would let a number without a suffix be an `i32`.
+fn with_u16(status: &Expr) -> TokenStream {
+    match model::peel(status) {
+        Expr::Range(range) => {
+            let start = range.start.as_deref().map(with_u16);
+            let end = range.end.as_deref().map(with_u16);
+            let limits = range.limits;
+            quote!(#start #limits #end)
+        }
+        other => match model::lit(other) {
+            Some(Lit::Int(code)) if code.suffix().is_empty() => {
+                LitInt::new(&format!("{}u16", code.base10_digits()), code.span()).to_token_stream()
+            }
+            _ => status.to_token_stream(),
+        },
+    }
+}

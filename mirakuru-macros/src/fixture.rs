@@ -1,0 +1,119 @@
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::parse::{ParseStream, Parser};
+use syn::spanned::Spanned;
+use syn::{Attribute, Path, ReturnType};
+
+use crate::fault::Faults;
+use crate::item;
+use crate::key::{Key, OF_A_FIXTURE};
+use crate::model::{Attribute as Args, Function};
+use crate::{args, builder, valid};
+
+const ON: &str = "`#[process_fixture]` stands on a function that returns an `Executor`";
+
+pub(crate) fn expand(args: TokenStream, item: TokenStream, home: &Path) -> TokenStream {
+    let mut faults = Faults::default();
+    let args = args::parse(args, Span::call_site(), OF_A_FIXTURE, &mut faults);
+    valid::fixture_args(&args, &mut faults);
+    let read = |input: ParseStream<'_>| item::function(input, ON);
+    let function = match read.parse2(item.clone()) {
+        Ok(function) => function,
+        Err(fault) => {
+            faults.push(fault);
+            let faults = faults.into_tokens();
+            return quote!(#faults #item);
+        }
+    };
+    valid::fixture(&function, &mut faults);
+    let home = args.home().unwrap_or(home).clone();
+    if !faults.is_empty() {
+        let faults = faults.into_tokens();
+        let fixture = fixture(&function, quote!(::core::unreachable!()), &home);
+        return quote!(#faults #[allow(dead_code)] #item #fixture);
+    }
+    let fixture = fixture(&function, shared(&function, &args, &home), &home);
+    let definition = definition(function, &args, &home);
+    quote!(#definition #fixture)
+}
+
+// In the value namespace it stays a function: a parameter may have its name, as it could not have
+// that of a static.
+fn definition(function: Function, args: &Args, k: &Path) -> TokenStream {
+    let span = Span::mixed_site();
+    let Function { attrs, vis, sig, body } = function;
+    let name = &sig.ident;
+    let (inner_attrs, tokens) = (body.inner_attrs, body.tokens);
+    let body = match args.expr(Key::Scope) {
+        // A function of its own, so that a `return` does not leave the scope out.
+        Some(scope) => {
+            let scope = builder::scope(scope, k);
+            quote_spanned! {span=>
+                #sig { #(#inner_attrs)* #tokens }
+                #k::__private::scoped(#name(), #scope)
+            }
+        }
+        None => quote!(#(#inner_attrs)* #tokens),
+    };
+    quote_spanned!(span=> #(#attrs)* #vis #sig { #body })
+}
+
+fn shared(function: &Function, args: &Args, k: &Path) -> TokenStream {
+    let scope = args.expr(Key::Scope).map(|scope| {
+        let scope = builder::scope(scope, k);
+        quote_spanned!(Span::mixed_site()=> .scope(#scope))
+    });
+    // If the function makes something else, the compiler points at what it returns.
+    let returned = match &function.sig.output {
+        ReturnType::Type(_, ty) => ty.span(),
+        ReturnType::Default => Span::call_site(),
+    };
+    let mut name = function.sig.ident.clone();
+    name.set_span(name.span().located_at(returned));
+    quote_spanned! {Span::mixed_site().located_at(returned)=>
+        static SHARED: #k::Shared = #k::Shared::new(#name) #scope;
+        &SHARED
+    }
+}
+
+// What `#[rstest::fixture]` would make: rstest asks the type of the fixture's name for a value.
+fn fixture(function: &Function, shared: TokenStream, k: &Path) -> TokenStream {
+    let (vis, name) = (&function.vis, &function.sig.ident);
+    let conditions: Vec<_> = with_name(&function.attrs, "cfg").collect();
+    let docs = with_name(&function.attrs, "doc");
+    quote_spanned! {Span::mixed_site()=>
+        #(#conditions)*
+        #(#docs)*
+        #[allow(non_camel_case_types, dead_code, clippy::empty_structs_with_brackets)]
+        #vis struct #name {}
+
+        #(#conditions)*
+        #[allow(dead_code)]
+        impl #name {
+            #[doc(hidden)]
+            #[track_caller]
+            pub fn default() -> #k::Lease {
+                Self::get()
+            }
+
+            /// Leases the process that the tests share.
+            ///
+            /// # Panics
+            ///
+            /// If it does not start.
+            #[track_caller]
+            pub fn get() -> #k::Lease {
+                #k::__private::lease(Self::shared())
+            }
+
+            /// The process that the tests share.
+            pub fn shared() -> &'static #k::Shared {
+                #shared
+            }
+        }
+    }
+}
+
+fn with_name<'a>(attrs: &'a [Attribute], name: &'a str) -> impl Iterator<Item = &'a Attribute> {
+    attrs.iter().filter(move |attr| attr.path().is_ident(name))
+}

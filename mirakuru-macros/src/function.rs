@@ -1,0 +1,200 @@
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{Meta, PatType, Path, ReturnType, Type};
+
+use crate::builder;
+use crate::fallback;
+use crate::fault::Faults;
+use crate::item;
+use crate::key::Key;
+use crate::model::{Attribute, Body, Function};
+use crate::params::{self, Access, Param};
+use crate::{args, valid};
+
+/// Reads and checks one attribute.
+pub(crate) fn attribute(args: TokenStream, span: Span, faults: &mut Faults) -> Attribute {
+    let attribute = args::parse(args, span, &Key::all(), faults);
+    valid::attribute(&attribute, faults);
+    attribute
+}
+
+/// Reads the attributes that are stacked below the one at work. Also gives an item that keeps the
+/// user's import of the macro in use: nothing else does once the attributes are gone.
+pub(crate) fn stacked(
+    attrs: &mut Vec<syn::Attribute>,
+    faults: &mut Faults,
+) -> (Vec<Attribute>, TokenStream) {
+    let attrs = item::take_stacked(attrs);
+    let paths = attrs.iter().map(syn::Attribute::path);
+    let imports = quote!(#(const _: () = { #[allow(unused_imports)] use #paths as _; };)*);
+    let attributes = attrs.into_iter().filter_map(|attr| stacked_attribute(attr, faults)).collect();
+    (attributes, imports)
+}
+
+fn stacked_attribute(attr: syn::Attribute, faults: &mut Faults) -> Option<Attribute> {
+    let span = attr.path().span();
+    match attr.meta {
+        Meta::List(list) => Some(attribute(list.tokens, span, faults)),
+        Meta::Path(_) => Some(attribute(TokenStream::new(), span, faults)),
+        Meta::NameValue(pair) => {
+            faults.add(pair, "`with_process` is written `#[with_process(cmd = \"…\")]`");
+            None
+        }
+    }
+}
+
+/// Gives a function what stands on it. `is_faulty` says that a fault in `attributes` has been
+/// reported already.
+pub(crate) fn expand(
+    mut function: Function,
+    mut attributes: Vec<Attribute>,
+    is_faulty: bool,
+    home: &Path,
+) -> TokenStream {
+    let mut faults = Faults::default();
+    let (below, imports) = stacked(&mut function.attrs, &mut faults);
+    attributes.extend(below);
+    valid::function(&function, &mut faults);
+    let params = params::take(&mut function.sig, &mut faults);
+    // What cannot be read may have been a name, so parameters are not looked at then.
+    let assigned = match is_faulty || !faults.is_empty() {
+        true => Vec::new(),
+        false => params::fit(&params, &attributes, &mut faults),
+    };
+    valid::conflicts(&attributes, &assigned, &mut faults);
+    if is_faulty || !faults.is_empty() {
+        let function = fallback::function(function, &params, faults);
+        return quote!(#imports #function);
+    }
+    let home = attributes.iter().find_map(Attribute::home).unwrap_or(home);
+    let function = acquiring(function, &attributes, &assigned, home);
+    quote!(#imports #function)
+}
+
+fn acquiring(
+    function: Function,
+    attributes: &[Attribute],
+    params: &[Option<&Param>],
+    k: &Path,
+) -> TokenStream {
+    let span = Span::mixed_site();
+    let leases: Vec<_> = attributes.iter().zip(params).enumerate().map(Lease::new).collect();
+    let grants = leases.iter().map(Lease::pattern);
+    let requests = leases.iter().map(|lease| lease.request(k));
+    let bindings = leases.iter().filter_map(Lease::binding);
+    let Function { attrs, vis, sig, body } = function;
+    let is_called = item::makes_a_test(&attrs) || item::is_called_otherwise(&attrs);
+    let test = (!is_called).then(|| quote_spanned!(span=> #[::core::prelude::v1::test]));
+    let inner_attrs = &body.inner_attrs;
+    let outcome = outcome(&sig.output, &body);
+    quote_spanned! {span=>
+        #(#attrs)*
+        #test
+        #vis #sig {
+            #(#inner_attrs)*
+            let [#(#grants),*] = #k::__private::acquire([#(#requests),*]);
+            #(#bindings)*
+            #outcome
+        }
+    }
+}
+
+struct Lease<'a> {
+    attribute: &'a Attribute,
+    param: Option<&'a Param>,
+    grant: Ident,
+}
+
+impl<'a> Lease<'a> {
+    fn new((place, (attribute, param)): (usize, (&'a Attribute, &Option<&'a Param>))) -> Self {
+        // A name of the macro's own hygiene, which the body cannot see.
+        let prefix = if param.is_some() { "" } else { "_" };
+        let grant = format_ident!("{prefix}grant_{place}", span = Span::mixed_site());
+        Self { attribute, param: *param, grant }
+    }
+
+    fn access(&self) -> Access {
+        self.param.map_or(Access::Shared, |param| param.access)
+    }
+
+    fn pattern(&self) -> TokenStream {
+        let mutability = (self.access() == Access::Exclusive).then(<syn::Token![mut]>::default);
+        let grant = &self.grant;
+        quote!(#mutability #grant)
+    }
+
+    fn request(&self, k: &Path) -> TokenStream {
+        let span = Span::mixed_site();
+        let definition = match &self.attribute.definition {
+            Some(path) => quote_spanned!(span.located_at(path.span())=> &#path),
+            None => {
+                let executor = builder::executor(self.attribute, k);
+                quote_spanned!(span=> &|| #executor)
+            }
+        };
+        let scope = self.attribute.expr(Key::Scope).map(|scope| {
+            let scope = builder::scope(scope, k);
+            quote_spanned!(span=> .scope(#scope))
+        });
+        let access = match self.access() {
+            Access::Shared => quote_spanned!(span=> shared),
+            Access::Exclusive => quote_spanned!(span=> exclusive),
+            Access::Own => quote_spanned!(span=> own),
+        };
+        quote_spanned!(span=> #k::__private::Request::#access(#definition) #scope)
+    }
+
+    fn binding(&self) -> Option<TokenStream> {
+        let PatType { attrs, pat, ty, .. } = &self.param?.original;
+        // If the type is another `Process`, the compiler points at it.
+        let span = Span::mixed_site().located_at(ty.span());
+        let mut grant = self.grant.clone();
+        grant.set_span(span);
+        Some(match self.access() {
+            Access::Shared => quote_spanned!(span=> #(#attrs)* let #pat: #ty = #grant.shared();),
+            Access::Exclusive => {
+                quote_spanned!(span=> #(#attrs)* let #pat: #ty = #grant.exclusive();)
+            }
+            // `let _ = …` would end it at once; the parameter `_` would not.
+            Access::Own => quote_spanned!(span=>
+                let #grant = #grant.own();
+                #(#attrs)* let #pat: #ty = #grant;
+            ),
+        })
+    }
+}
+
+// What the last expression borrows from a process is dropped before the process is given back.
+fn outcome(output: &ReturnType, body: &Body) -> TokenStream {
+    let span = Span::mixed_site();
+    let body = block(body);
+    let ty = match output {
+        ReturnType::Default => {
+            return quote_spanned!(span=> #[allow(unused_braces)] let (): () = #body;);
+        }
+        ReturnType::Type(_, ty) if matches!(**ty, Type::Never(_)) => return body,
+        ReturnType::Type(_, ty) if is_opaque(ty.to_token_stream()) => None,
+        ReturnType::Type(_, ty) => Some(quote_spanned!(span=> : #ty)),
+    };
+    quote_spanned! {span=>
+        #[allow(unused_braces)]
+        let outcome #ty = #body;
+        #[allow(unreachable_code, clippy::needless_return)]
+        return outcome;
+    }
+}
+
+fn block(body: &Body) -> TokenStream {
+    let mut block = Group::new(Delimiter::Brace, body.tokens.clone());
+    block.set_span(body.span);
+    TokenTree::from(block).into()
+}
+
+fn is_opaque(ty: TokenStream) -> bool {
+    ty.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == "impl",
+        TokenTree::Group(group) => is_opaque(group.stream()),
+        _ => false,
+    })
+}

@@ -1,0 +1,280 @@
+use std::time::Duration;
+
+use crate::address::{Address, Url};
+use crate::key;
+use crate::template::Template;
+
+type Checked<T = ()> = Result<T, String>;
+
+pub(crate) const SIGNALS: &[&str] = &[
+    "HUP", "INT", "QUIT", "ABRT", "KILL", "SEGV", "USR1", "USR2", "PIPE", "ALRM", "TERM", "CHLD",
+    "CONT", "STOP", "TSTP", "WINCH", "BUS", "FPE", "ILL", "TRAP",
+];
+
+const UNITS: &[(&str, u128)] = &[
+    ("us", 1_000),
+    ("ms", 1_000_000),
+    ("s", 1_000_000_000),
+    ("m", 60_000_000_000),
+    ("h", 3_600_000_000_000),
+];
+
+pub(crate) fn template(text: &str) -> Checked {
+    Template::parse(text).map(drop).map_err(|fault| fault.message)
+}
+
+pub(crate) fn command(text: &str) -> Checked {
+    template(text)?;
+    match shlex::split(text) {
+        None => Err("a quote is not closed, or a backslash stands at the end".to_owned()),
+        Some(words) if words.first().is_none_or(String::is_empty) => {
+            Err("empty command; name the program to run".to_owned())
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+pub(crate) fn script(text: &str) -> Checked {
+    if text.trim().is_empty() {
+        return Err("empty script; name the program to run".to_owned());
+    }
+    template(text)
+}
+
+pub(crate) fn program(text: &str) -> Checked {
+    template(&format!("{{bin:{text}}}"))
+        .map_err(|_| format!("`{text}` is not the name of a binary, as in `[[bin]]`"))
+}
+
+pub(crate) fn address(text: &str) -> Checked {
+    template(text)?;
+    Address::parse(text).map(drop)
+}
+
+pub(crate) fn url(text: &str) -> Checked {
+    template(text)?;
+    Url::parse(text).map(drop)
+}
+
+pub(crate) fn path(text: &str) -> Checked {
+    if text.is_empty() {
+        return Err("empty path".to_owned());
+    }
+    template(text)
+}
+
+pub(crate) fn pattern(text: &str) -> Checked {
+    regex_lite::Regex::new(text)
+        .map(drop)
+        .map_err(|error| format!("not a regular expression: {error}"))
+}
+
+pub(crate) fn status_code(code: u16) -> Checked {
+    if (100..=599).contains(&code) {
+        return Ok(());
+    }
+    Err(format!("{code} is not an HTTP status; they go from 100 to 599"))
+}
+
+pub(crate) fn method(text: &str) -> Checked {
+    if is_token(text) {
+        return Ok(());
+    }
+    Err(format!("`{text}` is not an HTTP method; they are written as `GET` or `POST`"))
+}
+
+pub(crate) fn header_name(text: &str) -> Checked {
+    if is_token(text) {
+        return Ok(());
+    }
+    Err(format!("`{text}` is not the name of a header; it is one word, without the colon"))
+}
+
+pub(crate) fn header_value(text: &str) -> Checked {
+    if text.chars().any(|c| c.is_control() && c != '\t') {
+        return Err("the value of a header is one line".to_owned());
+    }
+    Ok(())
+}
+
+// The `token` of RFC 9110, section 5.6.2.
+fn is_token(text: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    !text.is_empty() && text.chars().all(is_part)
+}
+
+pub(crate) fn variable(text: &str) -> Checked {
+    if text.is_empty() || text.contains(['=', '\0']) {
+        return Err(format!("`{}` is not the name of a variable", text.escape_debug()));
+    }
+    Ok(())
+}
+
+pub(crate) fn name(text: &str) -> Checked {
+    if text.trim().is_empty() || text.contains(char::is_control) {
+        return Err("a name is one line, and not empty".to_owned());
+    }
+    Ok(())
+}
+
+pub(crate) fn signal(text: &str) -> Checked<&'static str> {
+    let name = text.strip_prefix("SIG").unwrap_or(text);
+    if let Some(known) = SIGNALS.iter().find(|known| **known == name) {
+        return Ok(known);
+    }
+    let upper = text.to_uppercase();
+    let upper = upper.strip_prefix("SIG").unwrap_or(&upper);
+    Err(match key::nearest(upper, SIGNALS.iter().copied()) {
+        Some(near) => format!("unknown signal `{text}`; did you mean `{near}`?"),
+        None => {
+            let known = key::alternatives(SIGNALS.iter().copied(), "and");
+            format!("unknown signal `{text}`; known are {known}, and any by `Signal::new(number)`")
+        }
+    })
+}
+
+pub(crate) fn scope(text: &str) -> Checked<&'static str> {
+    match text {
+        "binary" => Ok("Binary"),
+        "session" => Ok("Session"),
+        _ => Err(format!("unknown scope `{text}`; known are `binary` and `session`")),
+    }
+}
+
+pub(crate) fn stream(text: &str) -> Checked<&'static str> {
+    match text {
+        "stdout" => Ok("Stdout"),
+        "stderr" => Ok("Stderr"),
+        _ => Err(format!("unknown stream `{text}`; known are `stdout` and `stderr`")),
+    }
+}
+
+/// Reads `5s`, `1.5s`, `500ms`, `1m30s`: the larger unit first, each unit once.
+pub(crate) fn duration(text: &str) -> Checked<Duration> {
+    let wrong = |why: &str| format!("`{text}` is not a duration: {why}");
+    let mut rest = text;
+    let mut total = 0_u128;
+    let mut larger = u128::MAX;
+    while !rest.is_empty() {
+        let (nanos, unit, left) = amount(rest).map_err(|why| wrong(&why))?;
+        if unit >= larger {
+            return Err(wrong("the larger unit comes first, and each once, as in `1m30s`"));
+        }
+        total = total.saturating_add(nanos);
+        (larger, rest) = (unit, left);
+    }
+    match u64::try_from(total) {
+        Ok(0) if text.is_empty() => Err(wrong("write a number and a unit, as in `5s`")),
+        Ok(0) => Err(wrong("no time at all would always be over")),
+        Ok(nanos) => Ok(Duration::from_nanos(nanos)),
+        Err(_) => Err(wrong("too long")),
+    }
+}
+
+// Gives the nanoseconds of the first number and unit, those of the unit alone, and what is left.
+fn amount(text: &str) -> Checked<(u128, u128, &str)> {
+    let (number, rest) = text.split_at(end_of(text, |c| c.is_ascii_digit() || c == '.'));
+    let (name, rest) = rest.split_at(end_of(rest, char::is_alphabetic));
+    if number.is_empty() {
+        return Err("a number is missing, as in `5s`".to_owned());
+    }
+    if name.is_empty() && rest.is_empty() {
+        return Err(format!("a unit is missing, as in `{number}s` or `{number}ms`"));
+    }
+    let Some((_, unit)) = UNITS.iter().find(|(known, _)| *known == name) else {
+        let known = key::alternatives(UNITS.iter().map(|(known, _)| *known), "and");
+        return Err(format!("unknown unit `{name}`; known are {known}"));
+    };
+    let nanos = scaled(number, *unit).ok_or_else(|| format!("`{number}` is not a number"))?;
+    Ok((nanos, *unit, rest))
+}
+
+fn end_of(text: &str, is_part: impl Fn(char) -> bool) -> usize {
+    text.find(|c| !is_part(c)).unwrap_or(text.len())
+}
+
+fn scaled(number: &str, unit: u128) -> Option<u128> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    // No unit is as long as 10^18 nanoseconds, so more digits say nothing.
+    let n_digits = u32::try_from(fraction.len()).ok().filter(|n_digits| *n_digits <= 18)?;
+    let whole = u128::from(whole.parse::<u64>().ok()?).checked_mul(unit)?;
+    let fraction = u128::from(fraction.parse::<u64>().ok()?) * unit / 10_u128.pow(n_digits);
+    whole.checked_add(fraction)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_numbers_with_units() {
+        for (text, nanos) in [
+            ("5s", 5_000_000_000),
+            ("500ms", 500_000_000),
+            ("1.5s", 1_500_000_000),
+            ("2m", 120_000_000_000),
+            ("1m30s", 90_000_000_000),
+            ("100us", 100_000),
+            ("1h0m0.25s", 3_600_250_000_000),
+            ("0.5us", 500),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_nanos(nanos)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_duration_says_why() {
+        for (text, why) in [
+            ("", "a number and a unit"),
+            ("5", "a unit is missing"),
+            ("s", "a number is missing"),
+            ("-5s", "a number is missing"),
+            ("5 s", "unknown unit ``"),
+            ("5x", "unknown unit `x`"),
+            ("0s", "no time at all"),
+            ("0m0s", "no time at all"),
+            ("1s1m", "larger unit comes first"),
+            ("1s1s", "each once"),
+            ("1..5s", "`1..5` is not a number"),
+            (".5s", "`.5` is not a number"),
+            ("5.s", "`5.` is not a number"),
+            ("99999999999999999999s", "is not a number"),
+            ("9999999999999s", "too long"),
+        ] {
+            let fault = duration(text).unwrap_err();
+            assert!(fault.contains(why), "{text}: {fault}");
+        }
+    }
+
+    #[test]
+    fn a_signal_may_have_its_prefix() {
+        assert_eq!(signal("INT"), Ok("INT"));
+        assert_eq!(signal("SIGUSR1"), Ok("USR1"));
+    }
+
+    #[test]
+    fn an_unknown_signal_finds_its_neighbour() {
+        for (text, meant) in [("int", "INT"), ("sigterm", "TERM"), ("SIGTREM", "TERM")] {
+            assert!(signal(text).unwrap_err().contains(&format!("mean `{meant}`")), "{text}");
+        }
+        assert!(signal("STOPPED").unwrap_err().contains("known are `HUP`, "));
+    }
+
+    #[test]
+    fn a_command_is_words_with_closed_quotes() {
+        for text in ["redis-server", "sh -c 'a b'", r"a\ b", "x --port {port}"] {
+            assert_eq!(command(text), Ok(()), "{text}");
+        }
+        for text in ["sh -c 'a b", "a \"", "a \\", "", "  ", "# note", "''", "x {prot}"] {
+            assert!(command(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_method_and_a_header_are_one_word() {
+        assert_eq!(method("M-SEARCH"), Ok(()));
+        assert!(method("GET /").is_err());
+        assert!(header_name("Accept:").is_err());
+        assert!(header_value("a\r\nb").is_err());
+    }
+}

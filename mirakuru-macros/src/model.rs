@@ -1,0 +1,139 @@
+use proc_macro2::{Span, TokenStream};
+use quote::ToTokens;
+use syn::{Expr, ExprLit, ExprPath, Ident, Lit, LitStr, Path, Signature, Visibility};
+
+use crate::key::Key;
+
+/// One `#[with_process(..)]`.
+#[derive(Clone)]
+pub(crate) struct Attribute {
+    pub(crate) span: Span,
+    /// As the user wrote it, to find out whether two say the same.
+    pub(crate) original: String,
+    pub(crate) definition: Option<ExprPath>,
+    pub(crate) entries: Vec<Entry>,
+    /// Something in it could not be read, so what seems to be missing may have been meant.
+    pub(crate) is_broken: bool,
+}
+
+#[derive(Clone)]
+pub(crate) struct Entry {
+    pub(crate) key: Key,
+    pub(crate) ident: Ident,
+    pub(crate) value: Value,
+}
+
+#[derive(Clone)]
+pub(crate) enum Value {
+    Flag,
+    Expr(Expr),
+    Path(Path),
+    Pairs(Vec<(Expr, Expr)>),
+    Names(Vec<Expr>),
+}
+
+impl Attribute {
+    pub(crate) fn get(&self, key: Key) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.key == key)
+    }
+
+    pub(crate) fn has(&self, key: Key) -> bool {
+        self.get(key).is_some()
+    }
+
+    pub(crate) fn expr(&self, key: Key) -> Option<&Expr> {
+        match &self.get(key)?.value {
+            Value::Expr(expr) => Some(expr),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn pairs(&self, key: Key) -> impl Iterator<Item = &(Expr, Expr)> {
+        self.entries.iter().filter(move |entry| entry.key == key).flat_map(|entry| {
+            match &entry.value {
+                Value::Pairs(pairs) => pairs.as_slice(),
+                _ => &[],
+            }
+        })
+    }
+
+    pub(crate) fn home(&self) -> Option<&Path> {
+        match &self.get(Key::Crate)?.value {
+            Value::Path(path) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// The name that a parameter may have to get this process.
+    pub(crate) fn name(&self) -> Option<String> {
+        if let Some(name) = self.expr(Key::Name) {
+            return text(name).map(|name| as_identifier(&name.value()));
+        }
+        let last = self.definition.as_ref()?.path.segments.last()?;
+        Some(as_identifier(&last.ident.to_string()))
+    }
+
+    /// Equal for two attributes that certainly mean the same process.
+    pub(crate) fn identity(&self) -> String {
+        let Some(definition) = &self.definition else { return self.original.clone() };
+        let scope = self.expr(Key::Scope).map(ToTokens::to_token_stream).unwrap_or_default();
+        format!("{} {scope}", definition.to_token_stream())
+    }
+}
+
+fn as_identifier(name: &str) -> String {
+    let name = name.trim_start_matches("r#").to_lowercase();
+    name.replace(|c: char| !c.is_alphanumeric(), "_")
+}
+
+/// A function whose body nobody reads: what stands in it is the user's affair.
+pub(crate) struct Function {
+    pub(crate) attrs: Vec<syn::Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) sig: Signature,
+    pub(crate) body: Body,
+}
+
+pub(crate) struct Body {
+    pub(crate) inner_attrs: Vec<syn::Attribute>,
+    pub(crate) span: Span,
+    pub(crate) tokens: TokenStream,
+}
+
+/// The expression without the invisible groups that a `macro_rules` macro puts around it.
+pub(crate) fn peel(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Group(group) => peel(&group.expr),
+        Expr::Paren(paren) => peel(&paren.expr),
+        _ => expr,
+    }
+}
+
+pub(crate) fn lit(expr: &Expr) -> Option<&Lit> {
+    match peel(expr) {
+        Expr::Lit(ExprLit { lit, .. }) => Some(lit),
+        _ => None,
+    }
+}
+
+pub(crate) fn text(expr: &Expr) -> Option<&LitStr> {
+    match lit(expr)? {
+        Lit::Str(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// A name that stands alone, as in `stop_signal = INT`.
+pub(crate) fn bare_ident(expr: &Expr) -> Option<&Ident> {
+    match peel(expr) {
+        Expr::Path(path) if path.qself.is_none() => path.path.get_ident(),
+        _ => None,
+    }
+}
+
+pub(crate) fn elements(expr: &Expr) -> Option<impl Iterator<Item = &Expr>> {
+    match peel(expr) {
+        Expr::Array(array) => Some(array.elems.iter()),
+        _ => None,
+    }
+}

@@ -1,0 +1,287 @@
+use syn::{Expr, ExprRange, Lit, LitStr, RangeLimits, ReturnType, UnOp};
+
+use crate::fault::Faults;
+use crate::item;
+use crate::key::{self, Key, OF_A_DEFINITION};
+use crate::literal;
+use crate::model::{self, Attribute, Entry, Function, Value};
+use crate::params::{Access, Param};
+
+/// Finds all that is wrong with one attribute.
+pub(crate) fn attribute(attribute: &Attribute, faults: &mut Faults) {
+    duplicates(attribute, faults);
+    attribute.entries.iter().for_each(|entry| literals(entry, faults));
+    match &attribute.definition {
+        Some(_) => beside_definition(attribute, faults),
+        None => relations(attribute, faults),
+    }
+}
+
+fn duplicates(attribute: &Attribute, faults: &mut Faults) {
+    for (place, entry) in attribute.entries.iter().enumerate() {
+        let is_again = attribute.entries[..place].iter().any(|other| other.key == entry.key);
+        if is_again && !entry.key.may_repeat() {
+            faults.add(&entry.ident, format!("duplicate key `{}`", entry.key.name()));
+        }
+    }
+}
+
+fn beside_definition(attribute: &Attribute, faults: &mut Faults) {
+    let allowed = key::list(OF_A_DEFINITION);
+    for entry in attribute.entries.iter().filter(|entry| !OF_A_DEFINITION.contains(&entry.key)) {
+        let name = entry.key.name();
+        let message = format!("`{name}` cannot stand beside a definition; only {allowed} can");
+        faults.add(&entry.ident, message);
+    }
+}
+
+fn relations(attribute: &Attribute, faults: &mut Faults) {
+    one_of(attribute, &[Key::Cmd, Key::Shell, Key::Bin], faults);
+    one_of(attribute, &[Key::Form, Key::Body], faults);
+    if attribute.is_broken {
+        return;
+    }
+    let has_command = [Key::Cmd, Key::Shell, Key::Bin].iter().any(|key| attribute.has(*key));
+    if !has_command {
+        let message = r#"nothing to run; give `cmd = "…"`, `shell = "…"`, `bin = "…"`, or the path of a definition"#;
+        faults.add_at(attribute.span, message);
+    }
+    for entry in &attribute.entries {
+        let needs = entry.key.needs();
+        let is_reported = entry.key == Key::Args && !has_command;
+        if !needs.is_empty() && !is_reported && !needs.iter().any(|key| attribute.has(*key)) {
+            let needs = key::alternatives(needs.iter().map(|key| key.name()), "or");
+            faults.add(&entry.ident, format!("`{}` needs {needs}", entry.key.name()));
+        }
+    }
+}
+
+fn one_of(attribute: &Attribute, keys: &[Key], faults: &mut Faults) {
+    let mut entries = attribute.entries.iter().filter(|entry| keys.contains(&entry.key));
+    let Some(first) = entries.next() else { return };
+    for other in entries.filter(|other| other.key != first.key) {
+        let (other_name, name) = (other.key.name(), first.key.name());
+        faults.add(&other.ident, format!("`{other_name}` cannot stand beside `{name}`"));
+    }
+}
+
+fn literals(entry: &Entry, faults: &mut Faults) {
+    match &entry.value {
+        Value::Expr(expr) => value(entry.key, expr, faults),
+        Value::Pairs(pairs) => pairs.iter().for_each(|(left, right)| match entry.key {
+            Key::Header => {
+                text(entry.key, left, literal::header_name, faults);
+                text(entry.key, right, literal::header_value, faults);
+            }
+            Key::Env => {
+                text(entry.key, left, literal::variable, faults);
+                text(entry.key, right, literal::template, faults);
+            }
+            _ => {}
+        }),
+        Value::Names(names) => {
+            names.iter().for_each(|name| text(entry.key, name, literal::variable, faults));
+        }
+        Value::Flag | Value::Path(_) => {}
+    }
+}
+
+fn value(key: Key, expr: &Expr, faults: &mut Faults) {
+    match key {
+        Key::Cmd => command(expr, faults),
+        Key::Args => words(key, expr, faults),
+        Key::Shell => text(key, expr, literal::script, faults),
+        Key::Bin => program(expr, faults),
+        Key::Http => text(key, expr, literal::url, faults),
+        Key::Status => status(expr, faults),
+        Key::Method => text(key, expr, literal::method, faults),
+        Key::Tcp => text(key, expr, literal::address, faults),
+        Key::UnixSocket | Key::PidFile | Key::Cwd => text(key, expr, literal::path, faults),
+        Key::Output => text(key, expr, literal::pattern, faults),
+        Key::On => text(key, expr, |text| literal::stream(text).map(drop), faults),
+        Key::Timeout | Key::StopTimeout => {
+            text(key, expr, |text| literal::duration(text).map(drop), faults);
+        }
+        Key::StopSignal | Key::KillSignal => {
+            text(key, expr, |text| literal::signal(text).map(drop), faults);
+        }
+        Key::Scope => text(key, expr, |text| literal::scope(text).map(drop), faults),
+        Key::Name => text(key, expr, literal::name, faults),
+        Key::Times => number(key, expr, 1..=i64::MAX, faults),
+        Key::ExpectExit => number(key, expr, -64..=255, faults),
+        Key::Stdin | Key::Body => bytes(key, expr, faults),
+        Key::Header | Key::Form | Key::Env | Key::EnvRemove | Key::EnvClear | Key::Crate => {}
+    }
+}
+
+type Check = fn(&str) -> Result<(), String>;
+
+// Only a literal can be checked here; any other expression is checked when it has its value.
+fn text(key: Key, expr: &Expr, check: Check, faults: &mut Faults) {
+    match model::lit(expr) {
+        Some(Lit::Str(text)) => checked(text, check, faults),
+        Some(other) => faults.add(other, format!("expected a string; {}", key.usage())),
+        None => {}
+    }
+}
+
+fn checked(text: &LitStr, check: Check, faults: &mut Faults) {
+    if let Err(message) = check(&text.value()) {
+        faults.add(text, message);
+    }
+}
+
+fn command(expr: &Expr, faults: &mut Faults) {
+    let Some(mut elements) = model::elements(expr) else {
+        return text(Key::Cmd, expr, literal::command, faults);
+    };
+    match elements.next() {
+        None => faults.add(expr, "empty command; name the program to run"),
+        Some(program) => {
+            text(Key::Cmd, program, literal::path, faults);
+            elements.for_each(|word| text(Key::Cmd, word, literal::template, faults));
+        }
+    }
+}
+
+fn words(key: Key, expr: &Expr, faults: &mut Faults) {
+    match model::elements(expr) {
+        Some(words) => words.for_each(|word| text(key, word, literal::template, faults)),
+        None if model::lit(expr).is_some() => {
+            faults.add(expr, format!("expected a list; {}", key.usage()));
+        }
+        None => {}
+    }
+}
+
+fn program(expr: &Expr, faults: &mut Faults) {
+    match model::text(expr) {
+        Some(text) => checked(text, literal::program, faults),
+        // Cargo's variable with the path is asked for by the compiler, which needs to know its name.
+        None => faults.add(expr, format!("expected a string literal; {}", Key::Bin.usage())),
+    }
+}
+
+fn bytes(key: Key, expr: &Expr, faults: &mut Faults) {
+    match model::lit(expr) {
+        Some(Lit::Str(_) | Lit::ByteStr(_)) | None => {}
+        Some(other) => faults.add(other, format!("expected a string; {}", key.usage())),
+    }
+}
+
+fn status(expr: &Expr, faults: &mut Faults) {
+    if let Expr::Range(range) = model::peel(expr) {
+        return status_range(range, faults);
+    }
+    match model::lit(expr) {
+        Some(Lit::Str(text)) => checked(text, literal::pattern, faults),
+        Some(Lit::Int(_)) => status_code(expr, faults),
+        Some(other) => faults.add(other, Key::Status.usage()),
+        None => {}
+    }
+}
+
+fn status_range(range: &ExprRange, faults: &mut Faults) {
+    match (&range.start, range.limits, &range.end) {
+        (Some(start), RangeLimits::Closed(_), Some(end)) => {
+            status_code(start, faults);
+            status_code(end, faults);
+        }
+        _ => faults.add(range, "a range of statuses has both its ends, as in `200..=299`"),
+    }
+}
+
+fn status_code(expr: &Expr, faults: &mut Faults) {
+    if let Some(code) = integer(expr) {
+        let code = u16::try_from(code).unwrap_or(u16::MAX);
+        if let Err(message) = literal::status_code(code) {
+            faults.add(expr, message);
+        }
+    }
+}
+
+fn number(key: Key, expr: &Expr, range: std::ops::RangeInclusive<i64>, faults: &mut Faults) {
+    match integer(expr) {
+        Some(number) if range.contains(&number) => {}
+        Some(_) if key == Key::ExpectExit => {
+            let message = "expected an exit code from 0 to 255, or `-N` for the end by signal N";
+            faults.add(expr, message);
+        }
+        Some(_) => faults.add(expr, format!("expected at least {}", range.start())),
+        None if model::lit(expr).is_some() => faults.add(expr, key.usage()),
+        None => {}
+    }
+}
+
+fn integer(expr: &Expr) -> Option<i64> {
+    match model::peel(expr) {
+        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => integer(&unary.expr).map(|n| -n),
+        expr => match model::lit(expr)? {
+            Lit::Int(number) => Some(number.base10_parse().unwrap_or(i64::MAX)),
+            _ => None,
+        },
+    }
+}
+
+/// Finds what is wrong with the function below the attributes.
+pub(crate) fn function(function: &Function, faults: &mut Faults) {
+    if let Some(attr) = item::bare_should_panic(&function.attrs) {
+        let message = "a server that does not start would pass this test too; \
+                       say which panic is meant: `#[should_panic(expected = \"…\")]`";
+        faults.add(attr, message);
+    }
+    let is_called =
+        item::makes_a_test(&function.attrs) || item::is_called_otherwise(&function.attrs);
+    if let (Some(asyncness), false) = (function.sig.asyncness, is_called) {
+        let message = "an async test needs a runtime; add `#[tokio::test]` or the like below";
+        faults.add(asyncness, message);
+    }
+}
+
+pub(crate) fn fixture_args(args: &Attribute, faults: &mut Faults) {
+    duplicates(args, faults);
+    args.entries.iter().for_each(|entry| literals(entry, faults));
+    if let Some(path) = &args.definition {
+        faults.add(path, "expected `scope = \"session\"` or nothing here");
+    }
+}
+
+/// Finds what keeps a function from being a definition.
+pub(crate) fn fixture(function: &Function, faults: &mut Faults) {
+    let sig = &function.sig;
+    let no_params = "the definition of a process takes no parameters, since all tests share it; \
+                     for a process with parameters write a `#[fixture]` below `#[with_process(..)]`";
+    if !sig.inputs.is_empty() {
+        faults.add(&sig.inputs, no_params);
+    }
+    if let Some(asyncness) = sig.asyncness {
+        faults.add(asyncness, "the definition of a process only describes it; leave out `async`");
+    }
+    if let Some(unsafety) = sig.unsafety {
+        faults.add(unsafety, "the definition of a process is called by all; leave out `unsafe`");
+    }
+    if !sig.generics.params.is_empty() {
+        faults.add(
+            &sig.generics,
+            "the definition of a process is one for all tests; it cannot be generic",
+        );
+    }
+    if matches!(sig.output, ReturnType::Default) {
+        faults.add(&sig.ident, format!("write `fn {}() -> Executor`", sig.ident));
+    }
+}
+
+/// A test that waits for a lease of its own to end would wait for ever.
+pub(crate) fn conflicts(attributes: &[Attribute], params: &[Option<&Param>], faults: &mut Faults) {
+    let is_lease = |param: &Option<&Param>| param.is_none_or(|p| p.access != Access::Own);
+    let leases = attributes.iter().zip(params).filter(|(_, param)| is_lease(param));
+    let leases: Vec<_> = leases.map(|(attribute, param)| (attribute.identity(), *param)).collect();
+    let exclusive = leases.iter().filter_map(|(identity, param)| Some((identity, (*param)?)));
+    for (identity, param) in exclusive.filter(|(_, param)| param.access == Access::Exclusive) {
+        if leases.iter().filter(|(other, _)| other == identity).count() > 1 {
+            let message = "this test leases the same process once more, so it can never have it \
+                           exclusively; take it once, or one of its own (`Process`)";
+            return faults.add(&param.original, message);
+        }
+    }
+}
