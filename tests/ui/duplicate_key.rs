@@ -1,0 +1,8 @@
+use mirakuru_rstest::{Process, with_process};
+
+#[with_process(cmd = "server", tcp = "localhost:{port}", tcp = "localhost:{port:admin}")]
+fn answers(server: &Process) {
+    server.port();
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use mirakuru_rstest::{Process, with_process};
+
+#[with_process(cmd = "server")]
+#[with_process(cmd = "client", timeout = "5")]
+fn talk(server: &Process, client: &Process) {
+    assert_ne!(server.port(), client.port());
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use mirakuru_rstest::{Executor, process_fixture};
+
+#[process_fixture(scpe = "session")]
+fn redis() -> Executor {
+    Executor::new("redis-server")
+}
+
+fn main() {}

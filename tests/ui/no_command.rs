@@ -1,0 +1,8 @@
+use mirakuru_rstest::{Process, with_process};
+
+#[with_process(tcp = "127.0.0.1:{port}")]
+fn answers(server: &Process) {
+    server.port();
+}
+
+fn main() {}

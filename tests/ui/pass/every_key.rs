@@ -1,0 +1,78 @@
+use std::time::Duration;
+
+use mirakuru_rstest::{Executor, Input, Process, Scope, Shared, Signal, Stream, with_process};
+use rstest::fixture;
+
+static REDIS: Shared = Shared::new(|| Executor::new("redis-server --port {port}"));
+const SERVER: &str = "server";
+
+#[with_process(
+    bin = "server",
+    args = ["--port", SERVER, format!("{{port}}")],
+    http = "http://127.0.0.1:{port}/",
+    status = 200..=299,
+    method = "POST",
+    header("Accept", "text/plain"),
+    header("X-Name", SERVER),
+    form(user = "a", "n-visits" = 1),
+    tcp = "localhost:{port:admin}",
+    unix_socket = "{dir}/server.sock",
+    pid_file = "{dir}/server.pid",
+    output = "ready (to|for)",
+    on = stderr,
+    times = 2,
+    stdin = b"hello",
+    env(HOME = "{dir}", "A-B" = SERVER),
+    env(C = "{{}}"),
+    env_remove(PATH, "D-E"),
+    env_clear,
+    cwd = "{dir}",
+    timeout = "1m30s",
+    stop_timeout = "1.5s",
+    stop_signal = INT,
+    kill_signal = "SIGQUIT",
+    expect_exit = -15,
+    name = "my-server",
+    scope = "session",
+    crate = ::mirakuru_rstest
+)]
+#[fixture]
+fn literals(server: &Process) -> u16 {
+    server.port()
+}
+
+#[with_process(
+    cmd = [SERVER, "--port", "{port}"],
+    args = vec![SERVER],
+    http = format!("http://{SERVER}/"),
+    status = 200,
+    body = b"ping",
+    output = SERVER,
+    on = Stream::Stdout,
+    stdin = Input::Piped,
+    timeout = Duration::from_secs(1),
+    stop_signal = Signal::new(3),
+    scope = Scope::Binary
+)]
+#[fixture]
+fn expressions(mut server: Process) -> u16 {
+    server.stop().expect("it stops");
+    0
+}
+
+#[with_process(REDIS)]
+#[with_process(shell = "exec server", http = "http://localhost/", status = "2..", name = "web")]
+#[fixture]
+pub fn stacked<T>(_web: &mut Process, n: u8, redis: &Process) -> Result<u16, T>
+where
+    T: From<u8>,
+{
+    (n > 0).then(|| redis.port()).ok_or(T::from(n))
+}
+
+#[fixture]
+fn n() -> u8 {
+    1
+}
+
+fn main() {}
