@@ -54,8 +54,10 @@ impl Definition {
         let program = || {
             let words = self.command.words().unwrap_or_default();
             let program = words.first().map(PathBuf::from).unwrap_or_default();
-            let name = program.file_name().unwrap_or(program.as_os_str());
-            name.to_string_lossy().into_owned()
+            let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy();
+            // A binary of the package under test is called by its own name.
+            let bin = name.strip_prefix("{bin:").and_then(|rest| rest.strip_suffix('}'));
+            bin.unwrap_or(&name).to_owned()
         };
         self.name.clone().unwrap_or_else(program)
     }

@@ -133,6 +133,9 @@ pub use signal::{Signal, UnknownSignal};
 /// }
 /// ```
 ///
+/// It has to stand above `#[test]`, not below: what is above has already made a test of the function
+/// when the attribute sees it.
+///
 /// What the test does with a process is said by the type of its parameter: `&Process` shares it
 /// with other tests, `&mut Process` has it alone for a while, `Process` starts one for this test.
 /// A process that no parameter names is shared. Parameters belong to the attributes in their
@@ -184,6 +187,9 @@ pub use mirakuru_macros::with_process;
 /// }
 /// # }
 /// ```
+///
+/// Like every fixture of rstest, one that is called `redis` hides a crate of that name in its module;
+/// the crate is then `::redis`.
 ///
 /// `#[process_fixture(scope = "session")]` says who shares the process; see [`Scope`].
 pub use mirakuru_macros::process_fixture;

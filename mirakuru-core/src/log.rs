@@ -214,7 +214,10 @@ impl Log {
         } else {
             (ErrorKind::Timeout, "its time is over")
         };
-        let error = Error::new(kind, format!("no line of output matched `{pattern}`, and {why}"));
+        let error = Error::new(
+            kind,
+            format!("no line of output since the lease began matched `{pattern}`, and {why}"),
+        );
         error.with_report(|report| report.output = Some(self.excerpt(LINES_SHOWN)))
     }
 

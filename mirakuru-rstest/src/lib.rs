@@ -94,3 +94,8 @@ fn when_ready(executor: Executor, ready: &str) -> Executor {
         ),
     }
 }
+
+/// The examples of the README are tests too.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

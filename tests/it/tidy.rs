@@ -124,7 +124,8 @@ fn only_one_file_runs_before_main() {
 fn probes_never_kill() {
     for file in rust_files(&core().join("probe")) {
         let code = code(&file);
-        let kills = ["Request::Stop", "Request::Kill", "sys::kill"].iter().any(|word| code.contains(word));
+        let kills =
+            ["Request::Stop", "Request::Kill", "sys::kill"].iter().any(|word| code.contains(word));
         assert!(!kills, "{} acts on a process", file.display());
     }
 }

@@ -9,6 +9,11 @@ use crate::process::Process;
 use crate::scope::Scope;
 
 /// Whatever describes a process.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not define a process",
+    label = "not a definition",
+    note = "a definition is a `static` of the type `Shared`, or a function that returns an `Executor`"
+)]
 pub trait Definition {
     fn executor(&self) -> Executor;
 
