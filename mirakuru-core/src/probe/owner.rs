@@ -10,7 +10,7 @@ use crate::sys;
 /// descriptors to itself.
 pub(super) fn check(inode: u64, address: &str, client: &Client) -> Result<()> {
     let supervisor = client.supervisor_pid();
-    let is_ours = |pid: i32| sys::holds_socket(pid, inode) != Some(false);
+    let is_ours = |pid: i32| sys::holds_socket(pid, inode) == Some(true);
     // The main process first: it nearly always is the one.
     if is_ours(client.state().main) || sys::descendants_of(supervisor).into_iter().any(is_ours) {
         return Ok(());

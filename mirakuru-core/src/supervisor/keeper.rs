@@ -1,8 +1,8 @@
 //! The supervisor's loop: one thread that starts the server, reaps, and stops what is left.
 //!
-//! It signals only children of its own that it has not reaped, so a number always means the
-//! process that it meant before. What is deeper in the tree comes up when its parent ends, wave by
-//! wave, because the supervisor adopts orphans. `ECHILD` is then the proof that nothing is left.
+//! It ends only children of its own that it has not reaped, so a number always means the process
+//! that it meant before. What is deeper in the tree comes up when its parent ends, wave by wave,
+//! because the supervisor adopts orphans. `ECHILD` is then the proof that nothing is left.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -215,7 +215,8 @@ impl Keeper {
 
     fn stop(&mut self, signal: i32, everything: bool) {
         if matches!(self.stage, Stage::Idle) {
-            return self.tell(Event::Empty(0));
+            // It was told before that nothing is left.
+            return;
         }
         let deadline = Instant::now() + self.settings.stop_timeout;
         if signal == libc::SIGKILL && everything {
@@ -227,6 +228,8 @@ impl Keeper {
             self.ask(self.main, signal);
             asked.insert(self.main);
         }
+        // Nothing that is paused can do what it is asked, or what its parent asks it.
+        self.signal_tree(libc::SIGCONT);
         // To ask everything at once is to behave as if the main process had ended.
         self.main_ended |= everything;
         self.stage = Stage::Stopping { signal, deadline, asked };
@@ -283,7 +286,7 @@ impl Keeper {
 
     fn signal_tree(&self, signal: i32) {
         if sys::ADOPTS_ORPHANS {
-            sys::descendants_of(own_pid()).into_iter().for_each(|pid| self.signal(pid, signal));
+            sys::signal_descendants(own_pid(), signal);
         } else {
             self.signal(-self.main, signal);
         }

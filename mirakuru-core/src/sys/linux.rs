@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
@@ -100,6 +100,30 @@ pub(crate) fn descendants_of(root: i32) -> Vec<i32> {
         next += 1;
     }
     found
+}
+
+/// Sends a signal to all that descends from `root`, parents before their children.
+pub(crate) fn signal_descendants(root: i32, signal: i32) {
+    for pid in children_of(root) {
+        // The descriptor means one process for good. If that is still a child of its parent, it
+        // is the one that was listed, and no later one with its number.
+        let Ok(process) = open_process(pid) else { continue };
+        if parent_of(pid) == Some(root) {
+            // SAFETY: the call reads no memory of ours.
+            unsafe {
+                let no_info: *const libc::siginfo_t = std::ptr::null();
+                libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), signal, no_info, 0)
+            };
+            signal_descendants(pid, signal);
+        }
+    }
+}
+
+fn open_process(pid: i32) -> io::Result<OwnedFd> {
+    // SAFETY: the call reads no memory of ours.
+    let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
+    // SAFETY: the kernel just made this descriptor for us, and nobody else knows of it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
 /// Whether a process exists and has not ended.
