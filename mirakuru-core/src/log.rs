@@ -226,7 +226,9 @@ impl Log {
         let text = self.since_lease().unwrap_or_default();
         let lines: Vec<_> = text.lines().map(str::to_owned).collect();
         let omitted = lines.len().saturating_sub(shown);
-        Output { lines: lines[omitted..].to_vec(), omitted, path: self.files.stdout.clone() }
+        let is_whole = self.start.iter().all(|start| *start == 0);
+        let label = if is_whole { "output" } else { "output since the test's lease began" };
+        Output { label, lines: lines[omitted..].to_vec(), omitted, path: self.files.stdout.clone() }
     }
 
     fn read_from(&self, start: &[u64]) -> Result<String> {

@@ -81,7 +81,7 @@ impl Server {
             state = self
                 .wait(deadline)
                 .ok_or_else(|| self.failed(ErrorKind::Os, "does not end, even killed"))?;
-            self.client.tell_stopped(state.exit);
+            self.client.tell_stopped(&state);
         }
         // Without a supervisor, the kernel has killed the server.
         let killed = Exit::new(ExitStatus::from_raw(libc::SIGKILL));

@@ -34,6 +34,8 @@ pub(crate) struct Attempts {
 /// The last lines of a process's output.
 #[derive(Default)]
 pub(crate) struct Output {
+    /// Which lines these are: "output", "output since …".
+    pub(crate) label: &'static str,
     pub(crate) lines: Vec<String>,
     pub(crate) omitted: usize,
     pub(crate) path: PathBuf,
@@ -70,11 +72,11 @@ impl fmt::Display for Attempts {
 
 impl fmt::Display for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = self.path.display();
+        let (label, path) = (self.label, self.path.display());
         if self.lines.is_empty() {
-            return write!(f, "output: none ({path})");
+            return write!(f, "{label}: none ({path})");
         }
-        write!(f, "output ({path}):")?;
+        write!(f, "{label} ({path}):")?;
         if self.omitted > 0 {
             write!(f, "\n    <{} lines omitted>", self.omitted)?;
         }

@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Once, Weak};
 use std::time::{Duration, Instant};
 
@@ -76,6 +76,8 @@ pub(crate) struct Client {
     stop_timeout: Duration,
     name: String,
     leases: AtomicU64,
+    /// Whether those who watch know that the server has ended.
+    is_told: AtomicBool,
     /// A fork of this process has a copy of the client that is not its to end.
     owner: u32,
 }
@@ -109,6 +111,7 @@ impl Client {
             stop_timeout,
             name: launch.name,
             leases: AtomicU64::new(0),
+            is_told: AtomicBool::new(true),
             owner,
         });
         stop_at_exit(&client);
@@ -124,6 +127,7 @@ impl Client {
         *self.state.lock() = State::new(Phase::Starting);
         self.send(Request::Start, stdin.as_ref().map(AsFd::as_fd).as_slice())?;
         let state = self.wait(deadline, |state| state.phase != Phase::Starting);
+        self.is_told.store(false, Ordering::Relaxed);
         state.ok_or_else(|| io::Error::new(io::ErrorKind::TimedOut, "the supervisor is silent"))
     }
 
@@ -187,9 +191,11 @@ impl Client {
         self.leases.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Tells those who watch that the server has ended.
-    pub(crate) fn tell_stopped(&self, exit: Option<Exit>) {
-        events::stopped(&self.name, exit, self.leases.load(Ordering::Relaxed));
+    /// Tells those who watch that the server has ended, once for each start.
+    pub(crate) fn tell_stopped(&self, state: &State) {
+        if !self.is_told.swap(true, Ordering::Relaxed) {
+            events::stopped(&self.name, state.exit, self.leases.load(Ordering::Relaxed));
+        }
     }
 
     /// Lets the supervisor stop the server and end, without waiting for it.
@@ -205,19 +211,15 @@ impl Client {
             return;
         }
         let mut supervisor = self.supervisor.lock();
-        if supervisor.try_wait().is_ok_and(|status| status.is_some()) {
-            return;
+        if supervisor.try_wait().is_ok_and(|status| status.is_none()) {
+            let deadline = Instant::now() + self.stop_timeout + GRACE;
+            if self.wait(deadline, |_| false).is_none() {
+                // What it watches cannot be ended even by SIGKILL, or it is stopped itself.
+                let _ = supervisor.kill();
+            }
+            let _ = supervisor.wait(); // Somebody who reaps every child may have been faster.
         }
-        let deadline = Instant::now() + self.stop_timeout + GRACE;
-        let was_running = self.state().is_running();
-        if self.wait(deadline, |_| false).is_none() {
-            // What it watches cannot be ended even by SIGKILL, or it is stopped itself.
-            let _ = supervisor.kill();
-        }
-        let _ = supervisor.wait(); // Somebody who reaps every child may have been faster.
-        if was_running {
-            self.tell_stopped(self.state().exit);
-        }
+        self.tell_stopped(&self.state());
     }
 }
 
