@@ -54,7 +54,7 @@ impl Plan {
         let environment = rendered(&definition.environment, &values)?;
         let current_dir =
             definition.current_dir.as_ref().map(|dir| values.render_path(dir)).transpose()?;
-        let dir = working_folder(current_dir.as_deref())?;
+        let dir = working_folder(current_dir.as_deref(), &values)?;
         let program = command::find_program(&words[0], &environment, &dir)?;
         let name = definition.display_name();
         let plan = Self {
@@ -90,7 +90,6 @@ impl Plan {
             program: self.program.clone(),
             arguments: self.words.clone(),
             environment: self.environment.clone(),
-            current_dir: self.current_dir.clone(),
             stdout,
             stderr,
             settings: Settings {
@@ -98,6 +97,7 @@ impl Plan {
                 kill_signal: self.kill_signal.number(),
                 stop_timeout: self.stop_timeout,
                 dir: self.values.dir().map(Path::to_owned),
+                current_dir: self.current_dir.clone(),
             },
             holds,
         };
@@ -132,6 +132,13 @@ impl Plan {
         command::in_one_line(&self.words)
     }
 
+    /// Says why the process could not be given its folder.
+    pub(crate) fn no_folder(&self, errno: i32) -> Error {
+        let dir = self.values.dir().or(self.current_dir.as_deref()).unwrap_or(&self.dir);
+        let what = format!("the folder `{}` cannot be made or entered", dir.display());
+        Error::os(what, std::io::Error::from_raw_os_error(errno))
+    }
+
     /// Says why the program could not be run.
     pub(crate) fn cannot_run(&self, errno: i32) -> Error {
         let source = std::io::Error::from_raw_os_error(errno);
@@ -164,10 +171,13 @@ fn rendered(environment: &Environment, values: &Values) -> Result<Environment> {
     Ok(Environment { clear: environment.clear, changes: changes.collect::<Result<_>>()? })
 }
 
-fn working_folder(current_dir: Option<&Path>) -> Result<PathBuf> {
+fn working_folder(current_dir: Option<&Path>, values: &Values) -> Result<PathBuf> {
     let own = std::env::current_dir().map_err(|e| Error::os("the tests' own folder is gone", e))?;
     let Some(dir) = current_dir else { return Ok(own) };
-    command::check_folder(dir)?;
+    // The process's own folder is made by its supervisor.
+    if values.dir() != Some(dir) {
+        command::check_folder(dir)?;
+    }
     Ok(own.join(dir))
 }
 

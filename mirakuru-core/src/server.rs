@@ -43,10 +43,12 @@ impl Server {
 
     /// Starts the server again after it has ended.
     pub(crate) fn start_again(&mut self) -> Result<()> {
-        let conditions = conditions(&self.plan)?;
         if self.state().phase == Phase::Lost {
+            self.client.sweep_if_lost();
+            self.plan.values.remove_dir();
             self.client = self.plan.launch(self.plan.values.hold_again())?;
         }
+        let conditions = conditions(&self.plan)?;
         self.bring_up(conditions)
     }
 
@@ -57,8 +59,10 @@ impl Server {
         self.stdin = write;
         let state = self.client.start(read, began + self.plan.timeout);
         let state = state.map_err(|e| Error::os("the supervisor does not answer", e))?;
-        if let Phase::Failed(errno) = state.phase {
-            return Err(self.explain(self.plan.cannot_run(errno)));
+        match state.phase {
+            Phase::Failed(errno) => return Err(self.explain(self.plan.cannot_run(errno))),
+            Phase::NoFolder(errno) => return Err(self.explain(self.plan.no_folder(errno))),
+            _ => {}
         }
         let what = conditions.what();
         let found = conditions.wait(&self.plan.values, &self.client, began, self.plan.timeout);
@@ -83,6 +87,7 @@ impl Server {
                 .ok_or_else(|| self.failed(ErrorKind::Os, "does not end, even killed"))?;
             self.client.tell_stopped(&state);
         }
+        self.client.sweep_if_lost();
         // Without a supervisor, the kernel has killed the server.
         let killed = Exit::new(ExitStatus::from_raw(libc::SIGKILL));
         Ok(state.ended().unwrap_or(killed))

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, DirBuilder};
-use std::io;
+use std::fs;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -30,10 +28,16 @@ struct Dir {
     owner: u32,
 }
 
+impl Dir {
+    fn remove(&self) {
+        let _ = fs::remove_dir_all(&self.path); // The supervisor usually was first.
+    }
+}
+
 impl Drop for Dir {
     fn drop(&mut self) {
         if self.owner == std::process::id() {
-            let _ = fs::remove_dir_all(&self.path); // The supervisor usually was first.
+            self.remove();
         }
     }
 }
@@ -60,7 +64,7 @@ impl Values {
                     values.ports.insert(name.clone(), hold.port);
                     holds.extend(hold.sockets);
                 }
-                Piece::Dir if values.dir.is_none() => values.dir = Some(make_dir()?),
+                Piece::Dir if values.dir.is_none() => values.dir = Some(name_dir()),
                 _ => {}
             }
         }
@@ -83,6 +87,11 @@ impl Values {
 
     pub(crate) fn dir(&self) -> Option<&Path> {
         self.dir.as_ref().map(|dir| dir.path.as_path())
+    }
+
+    /// Removes the folder that a killed supervisor has left, so that the next one can make it.
+    pub(crate) fn remove_dir(&self) {
+        self.dir.iter().for_each(Dir::remove);
     }
 
     pub(crate) fn render(&self, text: &str) -> Result<String> {
@@ -131,25 +140,16 @@ fn parse(text: &str) -> Result<Template> {
     Template::parse(text).map_err(|fault| Error::invalid(format!("{} in `{text}`", fault.message)))
 }
 
-/// Makes a folder that only this user can look into, with a path short enough for a socket's.
-fn make_dir() -> Result<Dir> {
+/// Names a folder for the supervisor to make. The path is short enough for a socket's.
+fn name_dir() -> Dir {
     static COUNTER: AtomicU32 = AtomicU32::new(0);
     let parent = Some(std::env::temp_dir()).filter(|dir| dir.as_os_str().len() <= 64);
     let parent = parent.unwrap_or_else(|| PathBuf::from("/tmp"));
-    loop {
-        let nanos =
-            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.subsec_nanos());
-        let count = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let path = parent.join(format!("mirakuru-{}-{count}-{nanos:x}", std::process::id()));
-        match DirBuilder::new().mode(0o700).create(&path) {
-            Ok(()) => return Ok(Dir { path, owner: std::process::id() }),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => {
-                let what = format!("the folder `{}` cannot be made", path.display());
-                return Err(Error::os(what, error));
-            }
-        }
-    }
+    let owner = std::process::id();
+    let count = COUNTER.fetch_add(1, Ordering::Relaxed);
+    // A killed process with the same number may have left a folder behind.
+    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.subsec_nanos());
+    Dir { path: parent.join(format!("mirakuru-{owner}-{count}-{nanos:x}")), owner }
 }
 
 /// Finds a binary of the package under test: what the runner says, what the compiler said, or

@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::wire::{
-    Event, FRAME_LEN, Frame, LOADER_PREFIX, LOADER_VARIABLES, Request, Settings, VARIABLE,
+    Event, FRAME_LEN, Frame, LOADER_PREFIX, LOADER_VARIABLES, MARK_VARIABLE, Request, Settings,
+    VARIABLE,
 };
 use crate::command::Environment;
 use crate::events;
@@ -34,7 +35,6 @@ pub(crate) struct Launch {
     /// The name that the program is called by, and its arguments.
     pub(crate) arguments: Vec<OsString>,
     pub(crate) environment: Environment,
-    pub(crate) current_dir: Option<PathBuf>,
     pub(crate) stdout: File,
     pub(crate) stderr: File,
     pub(crate) settings: Settings,
@@ -60,6 +60,8 @@ pub(crate) enum Phase {
     Starting,
     /// It could not be started, for this reason (an `errno`).
     Failed(i32),
+    /// Its folder could not be made or entered, for this reason (an `errno`).
+    NoFolder(i32),
     /// Something of the server is there.
     Running,
     /// Nothing of the server is left.
@@ -76,6 +78,8 @@ pub(crate) struct Client {
     stop_timeout: Duration,
     name: String,
     leases: AtomicU64,
+    /// A variable in the environment of the server, with its value.
+    mark: String,
     /// Whether those who watch know that the server has ended.
     is_told: AtomicBool,
     /// A fork of this process has a copy of the client that is not its to end.
@@ -96,10 +100,8 @@ impl Client {
         let (ours, theirs) = UnixStream::pair()?;
         let mut command = Command::new(sys::own_program()?);
         command.arg0("mirakuru-supervisor").arg(&launch.program).args(&launch.arguments);
-        set_environment(&mut command, &launch);
-        if let Some(dir) = &launch.current_dir {
-            command.current_dir(dir);
-        }
+        let mark = new_mark();
+        set_environment(&mut command, &launch, &mark);
         command.stdin(OwnedFd::from(theirs)).stdout(launch.stdout).stderr(launch.stderr);
         let supervisor = Mutex::new(command.spawn()?);
         let (owner, stop_timeout) = (std::process::id(), launch.settings.stop_timeout);
@@ -111,6 +113,7 @@ impl Client {
             stop_timeout,
             name: launch.name,
             leases: AtomicU64::new(0),
+            mark: format!("{MARK_VARIABLE}={mark}"),
             is_told: AtomicBool::new(true),
             owner,
         });
@@ -159,6 +162,13 @@ impl Client {
             if ready == [false] {
                 return None;
             }
+        }
+    }
+
+    /// Kills what a killed supervisor has left. The kernel has killed the main process only.
+    pub(crate) fn sweep_if_lost(&self) {
+        if self.state().phase == Phase::Lost {
+            sys::kill_marked(&self.mark, Instant::now() + GRACE);
         }
     }
 
@@ -219,6 +229,7 @@ impl Client {
             }
             let _ = supervisor.wait(); // Somebody who reaps every child may have been faster.
         }
+        self.sweep_if_lost();
         self.tell_stopped(&self.state());
     }
 }
@@ -239,6 +250,7 @@ impl State {
         match event {
             Event::Started(pid) => (self.phase, self.main) = (Phase::Running, pid),
             Event::Failed(errno) => self.phase = Phase::Failed(errno),
+            Event::NoFolder(errno) => self.phase = Phase::NoFolder(errno),
             Event::Ended(status) => self.exit = Some(Exit::new(ExitStatus::from_raw(status))),
             Event::Moved(pid) => {
                 self.main = pid;
@@ -280,12 +292,20 @@ impl fmt::Display for State {
     }
 }
 
-fn set_environment(command: &mut Command, launch: &Launch) {
+/// A value that no other server has.
+fn new_mark() -> String {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let own = std::process::id();
+    let started = sys::start_time(own as i32).unwrap_or_default();
+    format!("{own}-{started}-{}", COUNTER.fetch_add(1, Ordering::Relaxed))
+}
+
+fn set_environment(command: &mut Command, launch: &Launch, mark: &str) {
     launch.environment.apply_to(command);
     for name in LOADER_VARIABLES {
         keep_for_server(command, &launch.environment, name);
     }
-    command.env(VARIABLE, launch.settings.to_variable());
+    command.env(VARIABLE, launch.settings.to_variable()).env(MARK_VARIABLE, mark);
 }
 
 /// The supervisor runs with this process's own value; the server's is kept under another name.

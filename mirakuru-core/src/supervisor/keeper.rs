@@ -6,10 +6,11 @@
 
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io;
 use std::mem;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus, Stdio};
@@ -144,6 +145,9 @@ impl Keeper {
         if !matches!(self.stage, Stage::Idle) {
             return self.tell(Event::Failed(libc::EBUSY));
         }
+        if let Err(error) = self.enter_folder() {
+            return self.tell(Event::NoFolder(error.raw_os_error().unwrap_or(libc::EIO)));
+        }
         match sys::spawn_tied(&mut self.server(stdin)) {
             Ok(child) => {
                 self.main = child.id() as i32;
@@ -154,6 +158,19 @@ impl Keeper {
             }
             Err(error) => self.tell(Event::Failed(error.raw_os_error().unwrap_or(libc::EIO))),
         }
+    }
+
+    /// Makes the server's own folder, and goes to where the server runs. Not the test process does
+    /// it, which may be killed before there is somebody to remove the folder.
+    fn enter_folder(&self) -> io::Result<()> {
+        if let Some(dir) = &self.settings.dir {
+            match DirBuilder::new().mode(0o700).create(dir) {
+                // At a restart it is there, with what the server has left in it.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && self.main != 0 => {}
+                made => made?,
+            }
+        }
+        self.settings.current_dir.as_ref().map_or(Ok(()), std::env::set_current_dir)
     }
 
     fn server(&self, stdin: Option<OwnedFd>) -> Command {

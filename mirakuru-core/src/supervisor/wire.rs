@@ -8,6 +8,10 @@ use std::time::Duration;
 /// If this variable is set, the process is a supervisor and its value holds the settings.
 pub(crate) const VARIABLE: &str = "MIRAKURU_SUPERVISOR";
 
+/// What a server and all that it spawns are marked by, unless they clear their environment: the
+/// last resort of a test process whose supervisor was killed.
+pub(crate) const MARK_VARIABLE: &str = "MIRAKURU_PROCESS";
+
 /// What the dynamic loader reads. The supervisor is the test binary and needs the test's values;
 /// what the server shall have is kept under a name with this prefix until the server is started.
 pub(crate) const LOADER_VARIABLES: [&str; 2] = ["LD_LIBRARY_PATH", "LD_PRELOAD"];
@@ -48,6 +52,8 @@ pub(crate) enum Event {
     Moved(i32),
     /// Nothing of the server is left. Non-zero: it had to be killed.
     Empty(i32),
+    /// The server's folder cannot be made or entered, for this reason (an `errno`).
+    NoFolder(i32),
 }
 
 /// Turns a message into bytes and back. Each is a tag and a number.
@@ -104,6 +110,7 @@ impl Frame for Event {
             Self::Ended(status) => (3, status),
             Self::Moved(pid) => (4, pid),
             Self::Empty(forced) => (5, forced),
+            Self::NoFolder(errno) => (6, errno),
         }
     }
 
@@ -114,6 +121,7 @@ impl Frame for Event {
             3 => Self::Ended(value),
             4 => Self::Moved(value),
             5 => Self::Empty(value),
+            6 => Self::NoFolder(value),
             _ => return None,
         })
     }
@@ -125,28 +133,34 @@ pub(crate) struct Settings {
     pub(crate) stop_signal: i32,
     pub(crate) kill_signal: i32,
     pub(crate) stop_timeout: Duration,
-    /// Removed when the supervisor ends.
+    /// Made by the supervisor, and removed when it ends.
     pub(crate) dir: Option<PathBuf>,
+    /// The folder that the server runs in.
+    pub(crate) current_dir: Option<PathBuf>,
 }
 
 impl Settings {
     pub(crate) fn to_variable(&self) -> OsString {
-        let Self { stop_signal, kill_signal, stop_timeout, dir } = self;
+        let Self { stop_signal, kill_signal, stop_timeout, .. } = self;
         let micros = stop_timeout.as_micros();
-        let mut bytes = format!("{stop_signal} {kill_signal} {micros} ").into_bytes();
-        bytes.extend(dir.iter().flat_map(|dir| dir.as_os_str().as_bytes()));
-        OsString::from_vec(bytes)
+        let [dir, current_dir] = [&self.dir, &self.current_dir]
+            .map(|path| path.as_ref().map_or(&[][..], |path| path.as_os_str().as_bytes()));
+        let numbers = format!("{stop_signal} {kill_signal} {micros} {} ", dir.len());
+        OsString::from_vec([numbers.as_bytes(), dir, current_dir].concat())
     }
 
     pub(crate) fn from_variable(value: &OsStr) -> Option<Self> {
-        let mut fields = value.as_bytes().splitn(4, |byte| *byte == b' ');
+        let mut fields = value.as_bytes().splitn(5, |byte| *byte == b' ');
         let mut number = || std::str::from_utf8(fields.next()?).ok()?.parse::<u64>().ok();
         let stop_signal = i32::try_from(number()?).ok()?;
         let kill_signal = i32::try_from(number()?).ok()?;
         let stop_timeout = Duration::from_micros(number()?);
-        let dir = fields.next()?;
-        let dir = (!dir.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(dir)));
-        Some(Self { stop_signal, kill_signal, stop_timeout, dir })
+        let dir_len = usize::try_from(number()?).ok()?;
+        let (dir, current_dir) = fields.next()?.split_at_checked(dir_len)?;
+        let path =
+            |bytes: &[u8]| (!bytes.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(bytes)));
+        let (dir, current_dir) = (path(dir), path(current_dir));
+        Some(Self { stop_signal, kill_signal, stop_timeout, dir, current_dir })
     }
 }
 
@@ -177,6 +191,7 @@ mod tests {
             Event::Ended(-9),
             Event::Moved(7),
             Event::Empty(1),
+            Event::NoFolder(2),
         ] {
             assert_eq!(Event::from_bytes(event.to_bytes()), Some(event));
         }
@@ -199,6 +214,7 @@ mod tests {
                 stop_signal: 2,
                 kill_signal: 9,
                 stop_timeout: Duration::from_millis(1500),
+                current_dir: dir.clone(),
                 dir,
             };
             assert_eq!(Settings::from_variable(&settings.to_variable()), Some(settings));
@@ -207,7 +223,7 @@ mod tests {
 
     #[test]
     fn what_is_no_settings_is_refused() {
-        for text in ["", "1", "15 9", "15 9 x /tmp"] {
+        for text in ["", "1", "15 9", "15 9 x /tmp", "15 9 1 9 /tmp"] {
             assert_eq!(Settings::from_variable(OsStr::new(text)), None, "{text}");
         }
     }

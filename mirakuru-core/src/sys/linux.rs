@@ -109,14 +109,50 @@ pub(crate) fn signal_descendants(root: i32, signal: i32) {
         // is the one that was listed, and no later one with its number.
         let Ok(process) = open_process(pid) else { continue };
         if parent_of(pid) == Some(root) {
-            // SAFETY: the call reads no memory of ours.
-            unsafe {
-                let no_info: *const libc::siginfo_t = std::ptr::null();
-                libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), signal, no_info, 0)
-            };
+            send_signal(&process, signal);
             signal_descendants(pid, signal);
         }
     }
+}
+
+/// Kills every process that has `mark` in its environment, and waits until they have ended.
+pub(crate) fn kill_marked(mark: &str, deadline: Instant) {
+    loop {
+        let marked = processes_marked(mark);
+        marked.iter().for_each(|process| send_signal(process, libc::SIGKILL));
+        for process in &marked {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let _ = wait_readable(&[process.as_fd()], Some(left)); // It becomes readable at its end.
+        }
+        // One of them may have made another meanwhile.
+        if marked.is_empty() || Instant::now() >= deadline {
+            return;
+        }
+    }
+}
+
+fn processes_marked(mark: &str) -> Vec<OwnedFd> {
+    let is_marked = |pid: &i32| {
+        let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environ.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
+    };
+    let marked = all_processes().filter_map(|pid| {
+        let process = open_process(pid).ok()?;
+        is_marked(&pid).then_some(process)
+    });
+    marked.collect()
+}
+
+fn all_processes() -> impl Iterator<Item = i32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+fn send_signal(process: &OwnedFd, signal: i32) {
+    let no_info: *const libc::siginfo_t = std::ptr::null();
+    // SAFETY: a null pointer stands for "no information", and no other memory is read. That the
+    // process has ended meanwhile is no fault.
+    unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), signal, no_info, 0) };
 }
 
 fn open_process(pid: i32) -> io::Result<OwnedFd> {
@@ -176,9 +212,7 @@ pub(crate) fn holds_socket(pid: i32, inode: u64) -> Option<bool> {
 
 /// A process that has the socket with this inode open, if it may be looked at.
 pub(crate) fn holder_of_socket(inode: u64) -> Option<i32> {
-    let entries = fs::read_dir("/proc").ok()?;
-    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.into_iter().find(|pid| holds_socket(*pid, inode) == Some(true))
+    all_processes().find(|pid| holds_socket(*pid, inode) == Some(true))
 }
 
 /// The process at the other end of a Unix connection.

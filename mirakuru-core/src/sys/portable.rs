@@ -81,6 +81,8 @@ pub(crate) fn descendants_of(_root: i32) -> Vec<i32> {
 
 pub(crate) fn signal_descendants(_root: i32, _signal: i32) {}
 
+pub(crate) fn kill_marked(_mark: &str, _deadline: Instant) {}
+
 pub(crate) fn is_alive(pid: i32) -> bool {
     !matches!(super::kill(pid, 0), Err(error) if error.raw_os_error() == Some(Errno::ESRCH as i32))
 }
