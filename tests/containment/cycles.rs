@@ -1,0 +1,57 @@
+//! Thousands of processes, one after the other, in one process.
+
+use std::fs;
+
+use mirakuru_rstest::Executor;
+
+/// What this process has open, runs, has not reaped, and needs of memory.
+#[derive(Debug)]
+struct Usage {
+    descriptors: usize,
+    threads: usize,
+    children: usize,
+    resident_kib: u64,
+}
+
+impl Usage {
+    fn now() -> Self {
+        let count = |path: &str| fs::read_dir(path).unwrap().count();
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();
+        let children =
+            tasks.map(|task| fs::read_to_string(task.path().join("children")).unwrap_or_default());
+        Self {
+            descriptors: count("/proc/self/fd"),
+            threads: count("/proc/self/task"),
+            children: children.map(|list| list.split_whitespace().count()).sum(),
+            resident_kib: resident.trim().trim_end_matches(" kB").parse().unwrap(),
+        }
+    }
+}
+
+/// Runs in a process of its own, where no other test opens anything.
+#[test]
+fn two_thousand_cycles_use_up_nothing() {
+    if std::env::var_os("CONTAINMENT_CYCLES").is_none() {
+        let mut alone = std::process::Command::new(std::env::current_exe().unwrap());
+        alone.args(["cycles::two_thousand_cycles_use_up_nothing", "--exact", "--nocapture"]);
+        let output = alone.env("CONTAINMENT_CYCLES", "1").output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        println!("{text}");
+        assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+        return;
+    }
+    let executor = Executor::new("sleep 300");
+    let cycles = |count: usize| (0..count).for_each(|_| drop(executor.start().unwrap()));
+    // What is made once and kept is there after these.
+    cycles(100);
+    let before = Usage::now();
+    cycles(2000);
+    let after = Usage::now();
+    println!("before: {before:?}\nafter:  {after:?}");
+    assert_eq!(before.descriptors, after.descriptors);
+    assert_eq!(before.threads, after.threads);
+    assert_eq!(before.children, after.children);
+    assert!(after.resident_kib < before.resident_kib + 4096, "memory grew");
+}

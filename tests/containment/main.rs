@@ -1,0 +1,10 @@
+//! Nothing is left behind: each end of a test process with each shape of a server, kills at random
+//! moments, and thousands of starts in one process. Survivors are counted by an independent look at
+//! `/proc`, not by what the library believes.
+
+mod cycles;
+mod matrix;
+mod part;
+mod shape;
+mod stop;
+mod stress;

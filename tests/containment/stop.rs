@@ -1,0 +1,106 @@
+//! Stopping: who is asked, who is killed, and when.
+
+use std::time::{Duration, Instant};
+
+use mirakuru_rstest::{Executor, Process};
+use mirakuru_tests::{alive, bin, processes_with_mark};
+
+/// The processes that a program said it has spawned.
+fn children(process: &Process) -> Vec<i32> {
+    let log = process.log().read().unwrap();
+    log.lines().filter_map(|line| line.strip_prefix("child ")?.parse().ok()).collect()
+}
+
+fn tree(options: &[&str]) -> Executor {
+    Executor::new([bin!("mk-tree")]).args(options).output("^ready$")
+}
+
+#[test]
+fn a_server_that_needs_time_to_stop_gets_it() {
+    let slow = Executor::new([bin!("mk-signals"), "--stop-ms", "400"]).output("ready");
+    let mut process = slow.start().unwrap();
+    let exit = process.stop().unwrap();
+    assert!(exit.success() && !exit.forced(), "{exit}");
+}
+
+#[test]
+fn a_server_that_takes_too_long_is_killed_when_its_time_is_over() {
+    let limit = Duration::from_millis(200);
+    let stubborn = Executor::new([bin!("mk-signals"), "--ignore", "TERM"]).output("ready");
+    let mut process = stubborn.stop_timeout(limit).start().unwrap();
+    let began = Instant::now();
+    let exit = process.stop().unwrap();
+    assert!(exit.forced(), "{exit}");
+    assert!(began.elapsed() >= limit && began.elapsed() < 10 * limit, "{:?}", began.elapsed());
+}
+
+#[test]
+fn what_a_main_process_leaves_is_asked_too_before_it_is_killed() {
+    let mut process = tree(&["--children", "3", "--setsid"]).start().unwrap();
+    let children = children(&process);
+    assert_eq!(children.len(), 3);
+    let exit = process.stop().unwrap();
+    assert!(!exit.forced(), "children that heed SIGTERM were killed");
+    assert!(!children.iter().any(alive));
+}
+
+#[test]
+fn what_does_not_heed_the_signal_is_killed_though_its_leader_obeys() {
+    let executor = tree(&["--children", "2", "--child-ignores-term"]);
+    let mut process = executor.stop_timeout(Duration::from_millis(200)).start().unwrap();
+    let children = children(&process);
+    let exit = process.stop().unwrap();
+    assert!(exit.forced() && exit.code() == Some(0), "{exit}");
+    assert!(!children.iter().any(alive));
+}
+
+#[test]
+fn kill_waits_for_nobody() {
+    let mark = format!("kill-{}", std::process::id());
+    let options =
+        ["--children", "5", "--grandchildren", "5", "--ignore-term", "--setsid", "--mark"];
+    let mut process = tree(&options).arg(&mark).start().unwrap();
+    assert!(processes_with_mark(&mark).len() > 30);
+    let began = Instant::now();
+    let exit = process.kill().unwrap();
+    assert!(exit.signal().is_some() && !exit.forced(), "{exit}");
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    drop(process);
+    assert_eq!(processes_with_mark(&mark), []);
+}
+
+#[test]
+fn a_paused_tree_can_be_stopped_in_order() {
+    let mut process = tree(&["--children", "3"]).start().unwrap();
+    process.pause().unwrap();
+    let exit = process.stop().unwrap();
+    assert!(exit.success() && !exit.forced(), "{exit}");
+}
+
+#[test]
+fn a_server_inherits_three_descriptors() {
+    // One that a careless library left inheritable.
+    let inheritable = std::fs::File::open("/dev/null").unwrap();
+    nix::fcntl::fcntl(&inheritable, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty()))
+        .unwrap();
+    let process = Executor::new([bin!("mk-fds"), "--stay"]).output("^ready$").start().unwrap();
+    assert_eq!(process.log().read().unwrap().trim(), "ready");
+}
+
+#[test]
+fn a_supervisor_holds_nothing_of_the_test_open() {
+    let held = std::fs::File::open("/dev/null").unwrap();
+    nix::fcntl::fcntl(&held, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty())).unwrap();
+    let process = Executor::new("sleep 300").start().unwrap();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.pid())).unwrap();
+    let supervisor = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim();
+    let fds = std::fs::read_dir(format!("/proc/{supervisor}/fd")).unwrap().flatten();
+    let mut targets: Vec<_> = fds
+        .map(|fd| std::fs::read_link(fd.path()).unwrap().to_string_lossy().into_owned())
+        .map(|target| target.split(':').next().unwrap().to_owned())
+        .collect();
+    targets.sort();
+    let log = process.log().path().to_string_lossy().into_owned();
+    // The control socket twice, the pipe for signals, the log.
+    assert_eq!(targets, [&log, &log, "pipe", "pipe", "socket", "socket"]);
+}

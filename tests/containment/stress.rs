@@ -1,0 +1,132 @@
+//! Test processes that are killed at random moments: while a supervisor or a server starts, during
+//! a wait, a stop, a restart.
+
+use std::process::Child;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use mirakuru_rstest::{Executor, Process};
+use mirakuru_tests::{bin, eventually, processes_with_mark, scratch_dir};
+
+use crate::part::{self, Part};
+
+const THREADS: usize = 4;
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// How long to go on, in seconds.
+const BUDGET: &str = "MIRAKURU_STRESS_SECONDS";
+
+/// Repeats a run.
+const SEED: &str = "MIRAKURU_STRESS_SEED";
+
+/// Numbers that a seed determines: xorshift64*.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % limit
+    }
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+#[test]
+fn a_test_process_may_be_killed_at_any_moment() {
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
+    let seed = number(SEED).unwrap_or(now) | 1;
+    let end = Instant::now() + Duration::from_secs(number(BUDGET).unwrap_or(3));
+    println!("{SEED}={seed}");
+    let kills = AtomicUsize::new(0);
+    let slowest = Mutex::new(Duration::ZERO);
+    thread::scope(|scope| {
+        for thread in 0..THREADS as u64 {
+            let (kills, slowest) = (&kills, &slowest);
+            scope.spawn(move || {
+                let mut random = Random(seed.wrapping_add(thread.wrapping_mul(0x9e37_79b9)));
+                while Instant::now() < end {
+                    let took = kill_one(&mut random, thread);
+                    kills.fetch_add(1, Ordering::Relaxed);
+                    let mut slowest = slowest.lock().unwrap();
+                    *slowest = took.max(*slowest);
+                }
+            });
+        }
+    });
+    let (kills, slowest) = (kills.into_inner(), slowest.into_inner().unwrap());
+    println!(
+        "{kills} kills, 0 survivors, 0 folders left; the slowest was cleared after {slowest:?}"
+    );
+    assert!(kills > 0);
+}
+
+/// Kills one test process at a random moment of its work, and returns how long it took until
+/// nothing of it was left.
+fn kill_one(random: &mut Random, thread: u64) -> Duration {
+    let temp = scratch_dir();
+    let mark = format!("stress-{thread}-{}-{}", std::process::id(), random.below(1 << 30));
+    let seed = random.below(1 << 30).to_string();
+    let mut command =
+        Part::command("stress::works_until_it_is_killed", [&seed, "any", &mark], &temp);
+    let mut child = command.spawn().unwrap();
+    wait_up_to(&mut child, Duration::from_micros(random.below(80_000)));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let killed = Instant::now();
+    eventually(LIMIT, || processes_with_mark(&mark).is_empty());
+    let took = killed.elapsed();
+    let left: Vec<_> = std::fs::read_dir(&*temp).unwrap().flatten().map(|e| e.path()).collect();
+    assert!(left.is_empty(), "{left:?} is left");
+    took
+}
+
+/// Waits for a time in which the child does not end.
+fn wait_up_to(child: &mut Child, time: Duration) {
+    let end = Instant::now() + time;
+    while Instant::now() < end && child.try_wait().unwrap().is_none() {
+        thread::yield_now();
+    }
+}
+
+/// Not a test of its own: it starts, stops and restarts servers until it is killed.
+#[test]
+fn works_until_it_is_killed() {
+    let Some([seed, _, mark]) = part::values() else { return };
+    let mut random = Random(seed.parse::<u64>().unwrap() | 1);
+    loop {
+        let mut process = executor(&mut random, &mark).start().unwrap();
+        for _ in 0..random.below(4) {
+            work(&mut process, &mut random);
+        }
+    }
+}
+
+fn executor(random: &mut Random, mark: &str) -> Executor {
+    let tree = || Executor::new([bin!("mk-tree"), "--mark", mark]);
+    let executor = match random.below(4) {
+        0 => {
+            Executor::new([bin!("mk-tcp-server"), "{port}", "--mark", mark]).tcp("127.0.0.1:{port}")
+        }
+        1 => Executor::new([bin!("mk-daemon"), "--port", "{port}", "--mark", mark])
+            .tcp("127.0.0.1:{port}"),
+        2 => tree().args(["--children", "3", "--setsid"]).output("^ready$"),
+        _ => tree().args(["--children", "2", "--child-ignores-term"]).output("^ready$"),
+    };
+    executor.env("DIR", "{dir}").stop_timeout(Duration::from_millis(50))
+}
+
+fn work(process: &mut Process, random: &mut Random) {
+    match random.below(5) {
+        0 => process.restart().unwrap(),
+        1 => drop(process.kill().unwrap()),
+        2 => drop(process.stop()),
+        3 => process.stopped(|| ()).unwrap(),
+        _ => drop(process.pause()),
+    }
+}
