@@ -191,6 +191,33 @@ impl Process {
         self.server.end(request)
     }
 
+    /// Checks that nothing of the process is running: neither below its supervisor, nor elsewhere
+    /// with the mark that it and all that it has spawned were given in their environment.
+    ///
+    /// A process that was stopped has been reaped to the last of its children, so this is an
+    /// independent look at the same thing.
+    ///
+    /// # Errors
+    ///
+    /// [`Leak`](ErrorKind::Leak), with the ids and commands of what is running.
+    ///
+    /// # Platform notes
+    ///
+    /// Elsewhere than on Linux this only looks whether the process is [`running`](Self::running).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::Executor;
+    /// let mut server = Executor::shell("sleep 60 & setsid sleep 60 & wait").start()?;
+    /// server.stop()?;
+    /// server.leak_check()?;
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
+    pub fn leak_check(&self) -> Result<()> {
+        self.server.leak_check()
+    }
+
     /// Stops the process, if it runs, and starts it again with the same ports and folder.
     ///
     /// # Errors

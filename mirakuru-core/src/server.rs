@@ -16,6 +16,7 @@ use crate::log::Log;
 use crate::plan::Plan;
 use crate::probe::{Conditions, Found};
 use crate::supervisor::{Client, Phase, Request, State};
+use crate::sys;
 
 /// How much longer than its time limit a stop may take until the supervisor counts as stuck.
 const STOP_GRACE: Duration = Duration::from_secs(10);
@@ -91,6 +92,18 @@ impl Server {
         // Without a supervisor, the kernel has killed the server.
         let killed = Exit::new(ExitStatus::from_raw(libc::SIGKILL));
         Ok(state.ended().unwrap_or(killed))
+    }
+
+    /// Fails if anything of the server is running.
+    pub(crate) fn leak_check(&self) -> Result<()> {
+        let left = self.client.left();
+        if left.is_empty() && !self.state().is_running() {
+            return Ok(());
+        }
+        let describe =
+            |pid: &i32| format!("{pid} (`{}`)", sys::command_line(*pid).unwrap_or_default());
+        let left: Vec<_> = left.iter().map(describe).collect();
+        Err(self.failed(ErrorKind::Leak, &format!("has left running: {}", left.join(", "))))
     }
 
     pub(crate) fn state(&self) -> State {

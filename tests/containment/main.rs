@@ -2,7 +2,11 @@
 //! moments, and thousands of starts in one process. Survivors are counted by an independent look at
 //! `/proc`, not by what the library believes.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test panics as the test would")]
+
 mod cycles;
+mod forks;
+mod hangs;
 mod matrix;
 mod part;
 mod shape;

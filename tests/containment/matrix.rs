@@ -38,7 +38,8 @@ const ORDERLY: [&str; 4] = ["passes", "fails", "forgets", "exits"];
 
 #[test]
 fn no_end_leaves_anything_of_any_shape() {
-    let cells: Vec<_> = ENDS.iter().flat_map(|end| SHAPES.map(|shape| (end, shape))).collect();
+    let cells: Vec<_> =
+        ENDS.iter().flat_map(|end| SHAPES.iter().map(move |shape| (end, *shape))).collect();
     let next = AtomicUsize::new(0);
     let times = Mutex::new(vec![Duration::ZERO; cells.len()]);
     thread::scope(|scope| {

@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use mirakuru_rstest::{Executor, Process, Shared};
+use mirakuru_rstest::{Executor, Shared};
 use mirakuru_tests::{bin, eventually, processes_with_mark};
 use rstest::rstest;
 
@@ -13,10 +13,13 @@ use crate::rerun;
 
 static SHARED: Shared = Shared::new(|| tree(&std::env::var("MARK").unwrap()));
 
-/// A server with two children in sessions of their own that do not heed SIGTERM.
+/// A server with two children that do not heed SIGTERM, in sessions of their own where that is no
+/// way to escape.
 fn tree(mark: &str) -> Executor {
-    let options = ["--children", "2", "--setsid", "--child-ignores-term", "--mark", mark];
-    Executor::new([bin!("mk-tree")]).args(options).output("^ready$").stop_timeout(STOP_TIMEOUT)
+    let options = ["--children", "2", "--child-ignores-term", "--mark", mark];
+    let tree = Executor::new([bin!("mk-tree")]).args(options).output("^ready$");
+    let tree = if cfg!(mirakuru_portable) { tree } else { tree.arg("--setsid") };
+    tree.stop_timeout(STOP_TIMEOUT)
 }
 
 const STOP_TIMEOUT: Duration = Duration::from_millis(300);
@@ -92,6 +95,7 @@ fn nothing_is_left_soon_after_a_signal(#[values("KILL", "TERM", "INT", "HUP")] s
     eventually(LONG, || processes_with_mark(&mark).is_empty());
 }
 
+#[cfg(not(mirakuru_portable))]
 #[test]
 fn a_killed_supervisor_takes_the_main_process_with_it() {
     let server = Executor::new("sleep 300").start().unwrap();
@@ -101,6 +105,7 @@ fn a_killed_supervisor_takes_the_main_process_with_it() {
     eventually(LONG, || !server.running());
 }
 
+#[cfg(not(mirakuru_portable))]
 #[test]
 fn a_process_whose_supervisor_was_killed_can_be_restarted() {
     let mut server = Executor::new([bin!("mk-http-server"), "{port}"])
@@ -115,7 +120,8 @@ fn a_process_whose_supervisor_was_killed_can_be_restarted() {
     assert_eq!(mirakuru_tests::http_get(&server.url()).0, 200);
 }
 
-fn kill_supervisor(server: &Process) {
+#[cfg(not(mirakuru_portable))]
+fn kill_supervisor(server: &mirakuru_rstest::Process) {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
     let supervisor = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim();
     assert!(Command::new("kill").args(["-KILL", supervisor]).status().unwrap().success());

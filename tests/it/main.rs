@@ -1,5 +1,7 @@
 //! The behaviour of the library beyond what the scenarios, the real servers and the compiler show.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test panics as the test would")]
+
 mod attribute;
 mod bad_input;
 mod crowd;

@@ -62,6 +62,8 @@ pub enum ErrorKind {
     /// The process did not end as expected.
     #[doc(alias = "ProcessFinishedWithError")]
     UnexpectedExit,
+    /// Something of a process that has ended is still running.
+    Leak,
     /// A shared process could not be leased.
     Lease,
     /// The operating system refused something.

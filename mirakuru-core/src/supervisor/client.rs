@@ -172,6 +172,17 @@ impl Client {
         }
     }
 
+    /// All processes of the server that can be found.
+    pub(crate) fn left(&self) -> Vec<i32> {
+        let supervisor = self.supervisor_pid();
+        let mut left = sys::marked(&self.mark);
+        left.retain(|pid| *pid != supervisor);
+        left.extend(sys::descendants_of(supervisor));
+        left.sort_unstable();
+        left.dedup();
+        left
+    }
+
     /// What becomes readable when the state changes.
     pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()

@@ -118,7 +118,9 @@ pub(crate) fn signal_descendants(root: i32, signal: i32) {
 /// Kills every process that has `mark` in its environment, and waits until they have ended.
 pub(crate) fn kill_marked(mark: &str, deadline: Instant) {
     loop {
-        let marked = processes_marked(mark);
+        // The descriptor comes before the look, so that it means the process that was looked at.
+        let open = |pid| open_process(pid).ok().filter(|_| is_marked(pid, mark));
+        let marked: Vec<_> = all_processes().filter_map(open).collect();
         marked.iter().for_each(|process| send_signal(process, libc::SIGKILL));
         for process in &marked {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -131,16 +133,14 @@ pub(crate) fn kill_marked(mark: &str, deadline: Instant) {
     }
 }
 
-fn processes_marked(mark: &str) -> Vec<OwnedFd> {
-    let is_marked = |pid: &i32| {
-        let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        environ.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
-    };
-    let marked = all_processes().filter_map(|pid| {
-        let process = open_process(pid).ok()?;
-        is_marked(&pid).then_some(process)
-    });
-    marked.collect()
+/// All processes that have `mark` in their environment.
+pub(crate) fn marked(mark: &str) -> Vec<i32> {
+    all_processes().filter(|pid| is_marked(*pid, mark)).collect()
+}
+
+fn is_marked(pid: i32, mark: &str) -> bool {
+    let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    environ.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
 }
 
 fn all_processes() -> impl Iterator<Item = i32> {

@@ -81,6 +81,10 @@ pub(crate) fn descendants_of(_root: i32) -> Vec<i32> {
 
 pub(crate) fn signal_descendants(_root: i32, _signal: i32) {}
 
+pub(crate) fn marked(_mark: &str) -> Vec<i32> {
+    Vec::new()
+}
+
 pub(crate) fn kill_marked(_mark: &str, _deadline: Instant) {}
 
 pub(crate) fn is_alive(pid: i32) -> bool {

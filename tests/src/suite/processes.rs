@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_mark_finds_its_process() {
-        let mark = format!("mark-{}", process::id());
+        let mark = format!("mark-{}-to-find", process::id());
         let script = format!("read line # {mark}");
         let mut child = Command::new("sh")
             .args(["-c", &script])
