@@ -171,14 +171,14 @@ fn outcome(output: &ReturnType, body: &Body) -> TokenStream {
     let body = block(body);
     let ty = match output {
         ReturnType::Default => {
-            return quote_spanned!(span=> #[allow(unused_braces)] let (): () = #body;);
+            return quote_spanned!(span=> #[allow(unused_braces, clippy::diverging_sub_expression)] let (): () = #body;);
         }
         ReturnType::Type(_, ty) if matches!(**ty, Type::Never(_)) => return body,
         ReturnType::Type(_, ty) if is_opaque(ty.to_token_stream()) => None,
         ReturnType::Type(_, ty) => Some(quote_spanned!(span=> : #ty)),
     };
     quote_spanned! {span=>
-        #[allow(unused_braces)]
+        #[allow(unused_braces, clippy::diverging_sub_expression)]
         let outcome #ty = #body;
         #[allow(unreachable_code, clippy::needless_return)]
         return outcome;
