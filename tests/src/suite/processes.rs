@@ -83,7 +83,9 @@ mod tests {
             .stdin(process::Stdio::piped())
             .spawn()
             .unwrap();
-        assert_eq!(processes_with_mark(&mark), [child.id() as i32]);
+        // For a moment after it has begun, a program has no arguments yet.
+        let found = || processes_with_mark(&mark) == [child.id() as i32];
+        crate::eventually(std::time::Duration::from_secs(10), found);
         child.kill().unwrap();
         child.wait().unwrap();
     }
