@@ -59,8 +59,8 @@ fn what_does_not_heed_the_signal_is_killed_though_its_leader_obeys() {
 #[test]
 fn kill_waits_for_nobody() {
     let mark = format!("kill-{}", std::process::id());
-    let options = ["--children", "5", "--grandchildren", "5", "--ignore-term", "--mark"];
-    let mut process = tree(&options).arg(&mark).start().unwrap();
+    let options = ["--children", "5", "--grandchildren", "5", "--ignore-term", "--mark", &mark];
+    let mut process = tree(&options).start().unwrap();
     assert!(processes_with_mark(&mark).len() > 30);
     let began = Instant::now();
     let exit = process.kill().unwrap();
