@@ -1,0 +1,98 @@
+//! A line of output.
+
+use std::time::Instant;
+
+use mirakuru_core::{Banner, ErrorKind, Executor, Stream};
+use mirakuru_tests::bin;
+
+use crate::helpers::{LONG, SHORT, StartSoon, fails, mark, nothing_left, reports};
+
+#[test]
+fn a_line_on_stdout_is_waited_for_and_the_next_one_can_be_read() {
+    let process = Executor::shell("sleep 0.2; echo foo; echo bar; sleep 300")
+        .output(Banner::new("foo").on(Stream::Stdout))
+        .timeout(LONG)
+        .start_soon();
+    assert!(process.running());
+    assert_eq!(process.log().wait_for("^b", LONG).unwrap(), "bar");
+}
+
+#[test]
+fn a_line_on_stderr_is_waited_for_and_the_next_one_can_be_read() {
+    let script = "sleep 0.2; echo foo >&2; echo bar >&2; sleep 300";
+    for banner in [Banner::new("foo"), Banner::new("foo").on(Stream::Stderr)] {
+        let process = Executor::shell(script).output(banner).timeout(LONG).start_soon();
+        assert!(process.running());
+        assert_eq!(process.log().wait_for("^b", LONG).unwrap(), "bar");
+    }
+}
+
+#[test]
+fn a_line_that_never_comes_is_a_timeout() {
+    let mark = mark();
+    let server = [bin!("mk-banner"), "--text", "foo", "--mark", &mark];
+    let error = fails(&Executor::new(server).output("foobar").timeout(SHORT), ErrorKind::Timeout);
+    reports(&error, &["foobar", "mk-banner"]);
+    nothing_left(&mark);
+}
+
+#[test]
+fn a_line_on_the_other_stream_does_not_count() {
+    let server = || Executor::new([bin!("mk-banner"), "--text", "foo"]).timeout(SHORT);
+    fails(&server().output(Banner::new("foo").on(Stream::Stderr)), ErrorKind::Timeout);
+    let on_stderr = server().arg("--stderr").output(Banner::new("foo").on(Stream::Stdout));
+    fails(&on_stderr, ErrorKind::Timeout);
+}
+
+#[test]
+fn a_line_after_megabytes_of_others_is_found() {
+    let server = [bin!("mk-banner"), "--lines", "60000", "--text", "BANNER_READY"];
+    for server in [Executor::new(server), Executor::new(server).arg("--stderr")] {
+        let process = server.output("^BANNER_READY$").timeout(LONG).start().unwrap();
+        assert!(process.running());
+        assert!(process.log().read().unwrap().len() > 60_000 * 80);
+    }
+}
+
+#[test]
+fn a_line_written_in_two_pieces_is_found() {
+    let server = [bin!("mk-banner"), "--text", "BANNER", "--split"];
+    let process = Executor::new(server).output("^BANNER$").timeout(LONG).start_soon();
+    assert!(process.running());
+}
+
+#[test]
+fn an_end_before_the_line_is_told_at_once() {
+    let executor = Executor::new(["bash", "-c", "echo foo"]).output("foobar").timeout(LONG);
+    let error = fails(&executor, ErrorKind::Exited);
+    assert!(error.exit().unwrap().success());
+    reports(&error, &["foobar", "foo"]);
+}
+
+#[test]
+fn a_line_begun_and_never_ended_counts_only_if_it_matches() {
+    let begun = [bin!("mk-banner"), "--text", "BAN", "--no-newline"];
+    fails(&Executor::new(begun).output("BANNER").timeout(SHORT), ErrorKind::Timeout);
+    let whole = [bin!("mk-banner"), "--text", "BANNER", "--no-newline"];
+    Executor::new(whole).output("BANNER").timeout(LONG).start_soon();
+}
+
+#[test]
+fn endless_output_does_not_hinder_the_timeout() {
+    let server = [bin!("mk-banner"), "--text", "noise", "--then", "chat", "0"];
+    let began = Instant::now();
+    let error = fails(&Executor::new(server).output("banner").timeout(SHORT), ErrorKind::Timeout);
+    assert!(began.elapsed() >= SHORT, "{:?}", began.elapsed());
+    reports(&error, &["and on", "lines omitted"]);
+}
+
+#[test]
+fn megabytes_in_short_lines_do_not_hinder_the_timeout_nor_its_report() {
+    // `yes` writes faster than anybody can read.
+    let executor = Executor::shell("yes | head -c 40000000; sleep 300").output("banner");
+    let began = Instant::now();
+    let error = executor.timeout(SHORT).start().unwrap_err();
+    assert!(began.elapsed() < SHORT * 8, "{:?}", began.elapsed());
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    reports(&error, &["lines omitted"]);
+}

@@ -1,0 +1,138 @@
+//! Stops that tell the truth, and end.
+
+use std::io::Write;
+use std::panic::catch_unwind;
+use std::time::Duration;
+
+use mirakuru_core::{ErrorKind, Executor, Input, Process, Signal};
+use mirakuru_tests::{alive, bin, eventually};
+
+use crate::helpers::{LONG, SHORT, SOON, StartSoon, ended, fails, soon};
+
+/// A server that prints each signal, and of these ends at SIGTERM.
+#[track_caller]
+fn signals(args: &[&str], change: impl Fn(Executor) -> Executor) -> Process {
+    let executor = Executor::new([bin!("mk-signals")]).args(args).output("^ready$");
+    change(executor.timeout(LONG)).start_soon()
+}
+
+#[test]
+fn a_stop_by_force_says_so() {
+    let mut process = signals(&["--ignore", "TERM"], |it| it.stop_timeout(SHORT));
+    let exit = soon(|| process.stop()).unwrap();
+    assert!(exit.forced());
+    assert!(exit.to_string().contains("killed after its time to stop"), "{exit}");
+    assert!(process.exit().unwrap().forced());
+
+    let mut obedient = signals(&[], |it| it.stop_timeout(LONG));
+    assert!(!soon(|| obedient.stop()).unwrap().forced());
+}
+
+#[test]
+fn the_time_to_stop_has_a_limit_of_its_own() {
+    let mut process = signals(&["--ignore", "TERM"], |it| {
+        it.timeout(Duration::from_secs(3600)).stop_timeout(SHORT)
+    });
+    assert!(soon(|| process.stop()).unwrap().forced());
+}
+
+#[test]
+fn an_expected_code_is_the_only_good_one() {
+    let stop = |code: &str, expected: i32| {
+        signals(&["--exit", code], |it| it.expect_exit(expected)).stop()
+    };
+    assert_eq!(stop("3", 3).unwrap().code(), Some(3));
+    let error = stop("0", 3).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnexpectedExit);
+    assert!(error.exit().unwrap().success());
+    assert_eq!(stop("4", 3).unwrap_err().exit().unwrap().code(), Some(4));
+}
+
+#[test]
+fn death_by_a_signal_and_its_code_are_the_same() {
+    for expected in [143, -15] {
+        let by_signal = Executor::new("sleep 300").expect_exit(expected).start_soon().stop();
+        assert_eq!(by_signal.unwrap().signal(), Some(Signal::TERM));
+        let by_code = signals(&["--exit", "143"], |it| it.expect_exit(expected)).stop();
+        assert_eq!(by_code.unwrap().code(), Some(143));
+    }
+    // As a JVM ends.
+    assert_eq!(signals(&["--exit", "143"], |it| it).stop().unwrap().code(), Some(143));
+}
+
+#[test]
+fn without_an_expectation_a_code_of_failure_is_an_error() {
+    let error = signals(&["--exit", "1"], |it| it).stop().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnexpectedExit);
+    assert_eq!(error.exit().unwrap().code(), Some(1));
+}
+
+#[test]
+fn the_panic_of_a_test_is_not_replaced_by_how_its_server_ends() {
+    let outcome = catch_unwind(|| {
+        let _process = signals(&["--exit", "1"], |it| it);
+        panic!("the test's own reason");
+    });
+    assert_eq!(outcome.unwrap_err().downcast_ref(), Some(&"the test's own reason"));
+}
+
+#[test]
+fn a_kill_ends_what_ignores_its_kill_signal() {
+    let mut process =
+        signals(&["--ignore", "TERM"], |it| it.kill_signal(Signal::TERM).stop_timeout(LONG));
+    let exit = soon(|| process.kill()).unwrap();
+    assert_eq!(exit.signal(), Some(Signal::KILL));
+    assert!(process.log().read().unwrap().contains("SIGTERM ignored"));
+}
+
+#[test]
+fn input_that_nobody_reads_does_not_hinder_the_stop() {
+    let mut process = signals(&[], |it| it.stdin(Input::Piped));
+    let mut stdin = process.stdin().unwrap();
+    stdin.write_all(b"nobody reads this").unwrap();
+    let exit = soon(|| process.stop()).unwrap();
+    assert!(exit.success() && !process.running());
+    // A process that another test starts just now may hold the reading end for a moment.
+    eventually(SOON, || stdin.write_all(b"nor this").is_err());
+
+    let mut not_taken = signals(&[], |it| it.stdin(Input::Piped));
+    assert!(soon(|| not_taken.stop()).unwrap().success());
+}
+
+#[test]
+fn nothing_is_signalled_once_it_has_ended() {
+    let mut process = Executor::shell("exit 0").start_soon();
+    ended(&mut process);
+    assert_eq!(process.signal(Signal::TERM).unwrap_err().kind(), ErrorKind::Exited);
+    assert_eq!(process.pause().unwrap_err().kind(), ErrorKind::Exited);
+    assert!(process.stop().unwrap().success());
+}
+
+#[test]
+fn a_paused_process_is_stopped_without_force() {
+    let mut process = signals(&[], |it| it.stop_timeout(LONG));
+    process.pause().unwrap();
+    let exit = soon(|| process.stop()).unwrap();
+    assert!(exit.success() && !exit.forced());
+}
+
+#[test]
+fn a_limit_of_zero_is_refused_and_the_longest_one_is_taken() {
+    let executor = || Executor::new("sleep 300");
+    fails(&executor().timeout(Duration::ZERO), ErrorKind::InvalidInput);
+    fails(&executor().stop_timeout(Duration::ZERO), ErrorKind::InvalidInput);
+    let mut process = executor().timeout(Duration::MAX).stop_timeout(Duration::MAX).start_soon();
+    assert_eq!(soon(|| process.stop()).unwrap().signal(), Some(Signal::TERM));
+}
+
+#[test]
+fn a_stop_returns_when_all_of_it_is_gone() {
+    let tree = [bin!("mk-tree"), "--children", "2", "--grandchildren", "2"];
+    for _ in 0..5 {
+        let mut process = Executor::new(tree).output("^ready$").timeout(LONG).start_soon();
+        let pids = crate::helpers::pids(&process, "child ");
+        assert_eq!(pids.len(), 6);
+        process.stop().unwrap();
+        assert!(!pids.into_iter().any(alive));
+    }
+}

@@ -1,0 +1,210 @@
+//! Nothing survives, whoever ends in whatever way.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use mirakuru_core::{Attempt, ErrorKind, Executor, Process};
+use mirakuru_tests::{alive, bin};
+use nix::sys::signal::Signal;
+use nix::sys::wait::waitpid;
+use nix::unistd::{ForkResult, fork};
+
+use crate::helpers::{LONG, SHORT, StartSoon, mark, marked, nothing_left, pids, soon};
+use crate::other_tests::{OtherTests, as_server, part, say, this_test, wait_to_be_told};
+
+/// A server with a child and a grandchild that do not heed SIGTERM.
+fn stubborn(mark: &str) -> Executor {
+    let tree = [bin!("mk-tree"), "--grandchildren", "1", "--child-ignores-term", "--mark", mark];
+    Executor::new(tree).output("^ready$").timeout(LONG).stop_timeout(SHORT)
+}
+
+/// Stops it, and panics unless all of these are gone then, by force.
+#[track_caller]
+fn ends_with(mut process: Process, below: &[u32]) {
+    assert!(below.iter().all(alive));
+    let exit = soon(|| process.stop()).unwrap();
+    assert!(exit.forced());
+    assert!(!below.iter().any(alive), "something of {below:?} is alive");
+}
+
+#[test]
+fn grandchildren_that_ignore_the_stop_signal_are_ended() {
+    let process = stubborn(&mark()).start_soon();
+    let below = pids(&process, "child ");
+    assert_eq!(below.len(), 2);
+    ends_with(process, &below);
+}
+
+#[test]
+fn grandchildren_in_sessions_of_their_own_are_ended() {
+    let process = stubborn(&mark()).arg("--setsid").start_soon();
+    let below = pids(&process, "child ");
+    ends_with(process, &below);
+}
+
+#[test]
+fn a_daemon_without_its_environment_and_its_title_is_ended() {
+    let daemon = [bin!("mk-daemon"), "--ignore-term", "--keep-env", "no", "--title"];
+    let executor = Executor::new(daemon).output("^daemon").timeout(LONG).stop_timeout(SHORT);
+    let process = executor.start_soon();
+    let daemon = pids(&process, "daemon ");
+    let environment = std::fs::read(format!("/proc/{}/environ", daemon[0])).unwrap();
+    assert!(environment.is_empty());
+    ends_with(process, &daemon);
+}
+
+#[test]
+fn a_shell_that_scrubs_the_environment_hides_nothing() {
+    let script = "env -i setsid sh -c 'trap \"\" TERM; echo child $$; while :; do sleep 1; done' & \
+                  wait";
+    let executor = Executor::shell(script).output("^child").timeout(LONG).stop_timeout(SHORT);
+    let process = executor.start_soon();
+    let child = pids(&process, "child ");
+    ends_with(process, &child);
+}
+
+#[test]
+fn what_forks_faster_than_one_can_look_is_ended() {
+    let mark = mark();
+    let hopper = [bin!("mk-forker"), "--every-ms", "1", "--mark", &mark];
+    let executor = Executor::new(hopper).output("^hopping$").timeout(LONG).stop_timeout(SHORT);
+    let mut process = executor.start_soon();
+    soon(|| process.stop()).unwrap();
+    assert!(!process.running());
+    drop(process);
+    nothing_left(&mark);
+}
+
+#[test]
+fn nothing_survives_a_killed_test_process() {
+    if let Some(mark) = part() {
+        let process = stubborn(&mark).arg("--setsid").start_soon();
+        say(format_args!("server {}", process.pid()));
+        return wait_to_be_told();
+    }
+    for signal in [Signal::SIGKILL, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
+        let mark = mark();
+        let mut others = OtherTests::start(this_test!(), &mark);
+        let server = others.said("server ");
+        // The tests, the supervisor, the server, its child and its grandchild.
+        assert!(alive(server) && marked(&mark).len() >= 4);
+        others.signal(signal);
+        nothing_left(&mark);
+    }
+}
+
+#[test]
+fn nothing_survives_an_exit_that_runs_no_handlers() {
+    if let Some(mark) = part() {
+        let process = stubborn(&mark).start_soon();
+        say(format_args!("server {}", process.pid()));
+        wait_to_be_told();
+        // SAFETY: to end the process at once is what this call is for.
+        unsafe { nix::libc::_exit(3) }
+    }
+    let mark = mark();
+    let mut others = OtherTests::start(this_test!(), &mark);
+    assert!(alive(others.said("server ")));
+    assert_eq!(others.finish().code(), Some(3));
+    nothing_left(&mark);
+}
+
+#[test]
+fn nothing_survives_a_failed_test_that_forgot_its_server() {
+    if let Some(mark) = part() {
+        std::mem::forget(stubborn(&mark).start_soon());
+        say("server 0");
+        panic!("as it should");
+    }
+    let mark = mark();
+    let mut others = OtherTests::start(this_test!(), &mark);
+    others.said("server ");
+    assert!(!others.finish().success());
+    nothing_left(&mark);
+}
+
+#[test]
+fn the_end_of_one_test_process_leaves_the_servers_of_others_alone() {
+    if let Some(mark) = part() {
+        let process = stubborn(&mark).start_soon();
+        say(format_args!("server {}", process.pid()));
+        return wait_to_be_told();
+    }
+    let mark = mark();
+    let ours = Executor::new("sleep 300").start_soon();
+    let mut finished = OtherTests::start(this_test!(), &mark);
+    let mut killed = OtherTests::start(this_test!(), &mark);
+    assert!(alive(finished.said("server ")) && alive(killed.said("server ")));
+    assert!(finished.finish().success());
+    killed.signal(Signal::SIGKILL);
+    nothing_left(&mark);
+    assert!(ours.running() && alive(ours.pid()));
+}
+
+#[test]
+fn a_fork_that_drops_its_copy_leaves_the_server_alone() {
+    if let Some(mark) = part() {
+        let server = [bin!("mk-http-server"), "{port}", "--mark", &mark];
+        let executor = Executor::new(server).http("http://127.0.0.1:{port}/");
+        let process = executor.env("DIR", "{dir}").start_soon();
+        // SAFETY: the child only drops the copy and ends; the allocator is usable after a fork.
+        if let ForkResult::Parent { child } = unsafe { fork() }.unwrap() {
+            waitpid(child, None).unwrap();
+            assert!(process.running() && process.dir().is_dir());
+            assert_eq!(mirakuru_tests::http_get(&process.url()).0, 200);
+            return say("answered 1");
+        }
+        drop(process);
+        // SAFETY: to end the process at once is what this call is for.
+        unsafe { nix::libc::_exit(0) }
+    }
+    let mark = mark();
+    let mut others = OtherTests::start(this_test!(), &mark);
+    others.said("answered ");
+    assert!(others.finish().success());
+    nothing_left(&mark);
+}
+
+#[test]
+fn servers_of_tests_that_are_a_server_themselves_are_ended_with_them() {
+    if let Some(mark) = part() {
+        let process = stubborn(&mark).arg("--setsid").start_soon();
+        say(format_args!("inner {}", process.pid()));
+        return wait_forever();
+    }
+    for is_killed in [false, true] {
+        let mark = mark();
+        let outer = as_server(this_test!(), &mark).output(r"^inner \d+$").stop_timeout(SHORT);
+        let mut outer = outer.timeout(LONG).start_soon();
+        let inner = pids(&outer, "inner ")[0];
+        assert!(alive(inner));
+        soon(|| if is_killed { outer.kill() } else { outer.stop() }).unwrap();
+        assert!(!alive(inner));
+        assert_eq!(marked(&mark), []);
+    }
+}
+
+fn wait_forever() {
+    loop {
+        std::thread::park();
+    }
+}
+
+#[test]
+fn a_panic_during_the_start_leaves_nothing() {
+    let mark = mark();
+    let probe = |_: &Attempt<'_>| -> bool { panic!("in the probe") };
+    let executor = stubborn(&mark).probe(probe);
+    let outcome = catch_unwind(AssertUnwindSafe(|| executor.start()));
+    assert_eq!(outcome.unwrap_err().downcast_ref(), Some(&"in the probe"));
+    nothing_left(&mark);
+}
+
+#[test]
+fn a_start_that_fails_leaves_nothing_while_its_error_is_kept() {
+    let mark = mark();
+    let never = |_: &Attempt<'_>| false;
+    let error = stubborn(&mark).arg("--setsid").probe(never).timeout(SHORT).start().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!(marked(&mark), []);
+    drop(error);
+}

@@ -1,0 +1,257 @@
+//! Waiting that neither stalls, nor hangs, nor misses.
+
+use std::iter;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use mirakuru_core::{Attempt, Banner, ErrorKind, Executor, Http, Input};
+use mirakuru_tests::{bin, eventually};
+
+use crate::helpers::{LONG, SHORT, StartSoon, fails, mark, nothing_left, reports};
+
+/// Far more than a pipe holds.
+const TEN_MIB: u64 = 10 * 1024 * 1024;
+
+#[test]
+fn megabytes_of_output_before_ready_do_not_stall() {
+    let flood = TEN_MIB.to_string();
+    let server = [bin!("mk-tcp-server"), "{port}", "--flood", &flood];
+    let process = Executor::new(server).tcp("127.0.0.1:{port}").timeout(LONG).start_soon();
+    assert!(process.log().path().metadata().unwrap().len() > TEN_MIB);
+}
+
+#[test]
+fn megabytes_of_output_after_ready_do_not_stall() {
+    let flood = TEN_MIB.to_string();
+    let server = [bin!("mk-banner"), "--then", "flood", &flood];
+    let process = Executor::new(server).output("^ready$").timeout(LONG).start_soon();
+    let log = process.log();
+    eventually(LONG, || log.path().metadata().unwrap().len() > TEN_MIB);
+    assert!(process.running());
+}
+
+#[test]
+fn an_end_before_the_line_comes_with_its_code_and_its_output() {
+    let server = [bin!("mk-exit"), "7", "--stderr", "FATAL: bad config"];
+    let error = fails(&Executor::new(server).output("ready").timeout(LONG), ErrorKind::Exited);
+    assert_eq!(error.exit().unwrap().code(), Some(7));
+    reports(&error, &["FATAL: bad config"]);
+}
+
+#[test]
+fn an_end_before_the_port_comes_with_its_code_and_its_output() {
+    for (code, address) in [("7", "127.0.0.1:{port}"), ("0", "localhost:{port}")] {
+        let server = [bin!("mk-exit"), code, "--stderr", "FATAL: bad config"];
+        let error = fails(&Executor::new(server).tcp(address).timeout(LONG), ErrorKind::Exited);
+        assert_eq!(error.exit().unwrap().code().unwrap().to_string(), code);
+        reports(&error, &["FATAL: bad config"]);
+    }
+}
+
+/// Makes connections until nobody accepts any more. They have to be kept.
+fn fill_backlog(address: SocketAddr) -> Vec<TcpStream> {
+    let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(100));
+    iter::repeat_with(connect).map_while(Result::ok).collect()
+}
+
+#[test]
+fn a_full_backlog_honours_the_time_limit() {
+    for is_http in [false, true] {
+        let kept = Mutex::new(Vec::new());
+        let fill = move |attempt: &Attempt<'_>| {
+            let more = fill_backlog(([127, 0, 0, 1], attempt.port().unwrap()).into());
+            let is_full = !more.is_empty();
+            kept.lock().unwrap().extend(more);
+            is_full
+        };
+        let limit = Duration::from_secs(1);
+        let server = [bin!("mk-tcp-server"), "{port}", "--accept", "no"];
+        let executor = Executor::new(server).probe(fill).timeout(limit);
+        let executor = if is_http {
+            executor.http("http://127.0.0.1:{port}/")
+        } else {
+            executor.tcp("127.0.0.1:{port}")
+        };
+        let error = fails(&executor, ErrorKind::Timeout);
+        reports(&error, &["does not accept"]);
+    }
+}
+
+#[test]
+fn a_strangers_full_backlog_does_not_delay_the_start() {
+    let stranger = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = stranger.local_addr().unwrap();
+    let _kept = fill_backlog(address);
+    fails(&Executor::new("sleep 300").tcp(address.to_string()), ErrorKind::AlreadyRunning);
+}
+
+#[test]
+fn an_answer_that_is_no_http_is_not_ready() {
+    let server = [bin!("mk-tcp-server"), "{port}"];
+    let executor = Executor::new(server).http("http://127.0.0.1:{port}/");
+    fails(&executor.timeout(SHORT), ErrorKind::Timeout);
+}
+
+#[test]
+fn ipv6_is_as_good_as_ipv4() {
+    let server = [bin!("mk-tcp-server"), "{port}", "--v6only"];
+    for address in ["[::1]:{port}", "localhost:{port}"] {
+        let process = Executor::new(server).tcp(address).timeout(LONG).start_soon();
+        assert!(process.addr().is_ipv6(), "{}", process.addr());
+        TcpStream::connect(process.addr()).unwrap();
+    }
+}
+
+#[test]
+fn http_over_ipv6_is_asked_and_a_second_server_refused() {
+    let server = [bin!("mk-http-server"), "{port}", "--host", "::1"];
+    let first = Executor::new(server).http("http://[::1]:{port}/").timeout(LONG).start_soon();
+    assert_eq!(mirakuru_tests::http_get(&first.url()).0, 200);
+    let second = Executor::new("sleep 300").http(first.url()).timeout(LONG);
+    reports(&fails(&second, ErrorKind::AlreadyRunning), &[&format!("pid {}", first.pid())]);
+}
+
+#[test]
+fn a_host_that_does_not_resolve_is_an_error_before_the_start() {
+    let mark = mark();
+    // No name has a label of 64 characters, so that nobody on the network has to be asked.
+    let host = "x".repeat(64);
+    let executor = Executor::shell(format!("sleep 300 # {mark}")).timeout(LONG);
+    for executor in
+        [executor.clone().tcp(format!("{host}:80")), executor.http(format!("http://{host}/"))]
+    {
+        let error = fails(&executor, ErrorKind::InvalidInput);
+        reports(&error, &[&host, "does not resolve"]);
+    }
+    nothing_left(&mark);
+}
+
+#[test]
+fn a_url_that_cannot_be_asked_as_it_stands_is_refused() {
+    for url in ["https://127.0.0.1:{port}/", "ftp://127.0.0.1:{port}/", "http://me@127.0.0.1/"] {
+        fails(&Executor::new("sleep 300").http(url).timeout(LONG), ErrorKind::InvalidInput);
+    }
+}
+
+#[test]
+fn a_server_that_knows_no_head_is_asked_by_get() {
+    for code in ["405", "501"] {
+        let server = [bin!("mk-http-server"), "{port}", "--no-head", code];
+        let executor = Executor::new(server).http("http://127.0.0.1:{port}/");
+        let process = executor.timeout(LONG).start_soon();
+        assert!(process.log().read().unwrap().contains("GET /\n"), "{code}");
+    }
+}
+
+#[test]
+fn a_redirect_is_not_followed_and_is_told() {
+    let server = [bin!("mk-http-server"), "{port}"];
+    let executor = Executor::new(server).http("http://127.0.0.1:{port}/status/302");
+    let error = fails(&executor.timeout(SHORT), ErrorKind::Timeout);
+    reports(&error, &["HTTP status 302", "with status 2xx"]);
+}
+
+#[test]
+fn a_status_pattern_means_the_whole_code() {
+    let server = [bin!("mk-http-server"), "{port}"];
+    for pattern in ["2", "00", "20|404"] {
+        let http = Http::head("http://127.0.0.1:{port}/").status(pattern);
+        let error = fails(&Executor::new(server).http(http).timeout(SHORT), ErrorKind::Timeout);
+        reports(&error, &["HTTP status 200"]);
+    }
+}
+
+#[test]
+fn readiness_is_seen_long_before_the_limit() {
+    let server = [bin!("mk-tcp-server"), "{port}", "--delay", "200"];
+    Executor::new(server).tcp("127.0.0.1:{port}").timeout(LONG).start_soon();
+}
+
+#[test]
+fn the_limit_is_met_and_not_overshot() {
+    let began = Instant::now();
+    fails(&Executor::new("sleep 300").output("never").timeout(SHORT), ErrorKind::Timeout);
+    let elapsed = began.elapsed();
+    assert!((SHORT..SHORT * 8).contains(&elapsed), "{elapsed:?}");
+}
+
+#[test]
+fn a_limit_too_short_for_anything_is_a_timeout() {
+    for limit in [Duration::from_nanos(1), Duration::from_micros(100)] {
+        let mark = mark();
+        let executor = Executor::shell(format!("sleep 300 # {mark}")).output("never");
+        let error = fails(&executor.timeout(limit), ErrorKind::Timeout);
+        reports(&error, &["not ready within"]);
+        nothing_left(&mark);
+    }
+}
+
+fn prompt(pattern: &str) -> Executor {
+    let server = Executor::new([bin!("mk-prompt")]).stdin(Input::Piped);
+    server.output(pattern).timeout(LONG)
+}
+
+#[test]
+fn a_prompt_without_an_end_of_line_is_found() {
+    for pattern in ["db> ", "^db> $", "db>"] {
+        let process = prompt(pattern).start_soon();
+        assert!(process.running(), "{pattern}");
+    }
+}
+
+#[test]
+fn anchors_are_the_ends_of_every_line() {
+    let script = "printf 'not ready\\nready now\\nready\\n'; sleep 300";
+    let process = Executor::shell(script).output("^ready$").timeout(LONG).start_soon();
+    assert!(process.running());
+    let part = "printf 'not ready\\nready now\\n'; sleep 300";
+    fails(&Executor::shell(part).output("^ready$").timeout(SHORT), ErrorKind::Timeout);
+}
+
+#[test]
+fn a_pattern_over_two_lines_does_not_depend_on_how_they_were_written() {
+    for script in ["printf 'one\\ntwo\\n'", "echo one; sleep 0.1; printf t; sleep 0.1; echo wo"] {
+        let executor = Executor::shell(format!("{script}; sleep 300")).output(r"^one\ntwo$");
+        assert!(executor.timeout(LONG).start_soon().running());
+    }
+}
+
+#[test]
+fn one_pattern_is_looked_for_on_both_streams() {
+    let script = "echo first; echo second >&2; sleep 300";
+    for pattern in ["first", "second"] {
+        Executor::shell(script).output(pattern).timeout(LONG).start_soon();
+    }
+    let twice = Executor::shell("echo up; echo up >&2; sleep 300");
+    twice.output(Banner::new("^up$").times(2)).timeout(LONG).start_soon();
+}
+
+#[test]
+fn a_line_across_the_edge_of_a_buffer_is_found() {
+    // 101 lines of 81 bytes end 11 bytes before 8192.
+    let text = "a line that is longer than that";
+    for split in [None, Some("--split")] {
+        let server = Executor::new([bin!("mk-banner"), "--lines", "101", "--text", text]);
+        let executor = server.args(split).output(format!("^{text}$"));
+        assert!(executor.timeout(LONG).start_soon().running());
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_do_not_hinder() {
+    let script = r"printf '\377\376\n\377 ready\n'; sleep 300";
+    let process = Executor::shell(script).output("ready$").timeout(LONG).start_soon();
+    assert!(process.log().read().unwrap().ends_with("\u{fffd} ready\n"));
+}
+
+#[test]
+fn a_probe_that_waits_for_itself_is_told_its_limit() {
+    let waits = |attempt: &Attempt<'_>| {
+        let left = attempt.deadline().saturating_duration_since(Instant::now());
+        assert!(left <= SHORT);
+        Err::<(), _>("nobody came")
+    };
+    let error = fails(&Executor::new("sleep 300").probe(waits).timeout(SHORT), ErrorKind::Timeout);
+    reports(&error, &["nobody came"]);
+}
