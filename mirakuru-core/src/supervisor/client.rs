@@ -1,27 +1,26 @@
 //! The test process's side of the control socket.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::net::UnixStream;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, Command};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Once, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use super::state::{Phase, State};
 use super::wire::{
     Event, FRAME_LEN, Frame, LOADER_PREFIX, LOADER_VARIABLES, MARK_VARIABLE, Request, Settings,
     VARIABLE,
 };
 use crate::command::Environment;
 use crate::events;
-use crate::exit::Exit;
 use crate::sys;
 
 /// What a supervisor needs beyond its stop settings must end this much later at the latest.
@@ -38,42 +37,26 @@ pub(crate) struct Launch {
     pub(crate) stdout: File,
     pub(crate) stderr: File,
     pub(crate) settings: Settings,
-    /// Ports to keep for the server.
-    pub(crate) holds: Vec<OwnedFd>,
 }
 
-/// What is known of a server.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct State {
-    pub(crate) phase: Phase,
-    pub(crate) main: i32,
-    /// How the main process ended.
-    pub(crate) exit: Option<Exit>,
-    /// How a process ended that was the main one before.
-    pub(crate) launcher: Option<Exit>,
-    /// Whether the supervisor has ended.
-    is_gone: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    Starting,
-    /// It could not be started, for this reason (an `errno`).
-    Failed(i32),
-    /// Its folder could not be made or entered, for this reason (an `errno`).
-    NoFolder(i32),
-    /// Something of the server is there.
-    Running,
-    /// Nothing of the server is left.
-    Ended,
-    /// The supervisor is gone, and the server with it.
-    Lost,
+/// What a process needs to use a server that another one has started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Remote {
+    pub(crate) supervisor: i32,
+    /// A variable in the environment of the server, with its value.
+    pub(crate) mark: String,
+    pub(crate) name: String,
+    pub(crate) stop_timeout: Duration,
 }
 
 /// A supervisor, as long as somebody wants its server.
 pub(crate) struct Client {
     stream: UnixStream,
-    supervisor: Mutex<Child>,
+    supervisor_pid: i32,
+    /// If this process has started it.
+    supervisor: Mutex<Option<Child>>,
+    /// Whether the server is kept for others too.
+    is_shared: AtomicBool,
     state: Mutex<State>,
     stop_timeout: Duration,
     name: String,
@@ -90,8 +73,8 @@ pub(crate) struct Client {
 static LIVE: Mutex<Vec<Weak<Client>>> = Mutex::new(Vec::new());
 
 impl Client {
-    /// Starts a supervisor. The server is not started yet.
-    pub(crate) fn launch(launch: Launch) -> io::Result<Arc<Self>> {
+    /// Starts a supervisor, which keeps `holds` open for the server. That is not started yet.
+    pub(crate) fn launch(launch: Launch, holds: &[OwnedFd]) -> io::Result<Arc<Self>> {
         if std::env::var_os(VARIABLE).is_some() {
             // This is the second run of a program whose constructors did not run. Going on would
             // run it for ever.
@@ -103,31 +86,73 @@ impl Client {
         let mark = new_mark();
         set_environment(&mut command, &launch, &mark);
         command.stdin(OwnedFd::from(theirs)).stdout(launch.stdout).stderr(launch.stderr);
-        let supervisor = Mutex::new(command.spawn()?);
-        let (owner, stop_timeout) = (std::process::id(), launch.settings.stop_timeout);
-        let state = Mutex::new(State::new(Phase::Ended));
-        let client = Arc::new(Self {
-            stream: ours,
-            supervisor,
-            state,
-            stop_timeout,
+        let supervisor = command.spawn()?;
+        let remote = Remote {
+            supervisor: supervisor.id() as i32,
+            mark,
             name: launch.name,
-            leases: AtomicU64::new(0),
-            mark: format!("{MARK_VARIABLE}={mark}"),
-            is_told: AtomicBool::new(true),
-            owner,
-        });
+            stop_timeout: launch.settings.stop_timeout,
+        };
+        let client = Arc::new(Self::new(ours, remote, Some(supervisor)));
         stop_at_exit(&client);
-        let holds: Vec<_> = launch.holds.iter().map(AsFd::as_fd).collect();
+        let holds: Vec<_> = holds.iter().map(AsFd::as_fd).collect();
         if !holds.is_empty() {
             client.send(Request::Hold, &holds)?;
         }
         Ok(client)
     }
 
+    /// Joins those who use a server that another process has started.
+    pub(crate) fn attach(stream: UnixStream, remote: Remote) -> Arc<Self> {
+        let client = Self::new(stream, remote, None);
+        client.is_shared.store(true, Ordering::Relaxed);
+        Arc::new(client)
+    }
+
+    fn new(stream: UnixStream, remote: Remote, supervisor: Option<Child>) -> Self {
+        Self {
+            stream,
+            supervisor_pid: remote.supervisor,
+            supervisor: Mutex::new(supervisor),
+            is_shared: AtomicBool::new(false),
+            state: Mutex::new(State::new(Phase::Ended)),
+            stop_timeout: remote.stop_timeout,
+            name: remote.name,
+            leases: AtomicU64::new(0),
+            mark: remote.mark,
+            is_told: AtomicBool::new(true),
+            owner: std::process::id(),
+        }
+    }
+
+    /// What another process needs to join.
+    pub(crate) fn remote(&self) -> Remote {
+        Remote {
+            supervisor: self.supervisor_pid,
+            mark: self.mark.clone(),
+            name: self.name.clone(),
+            stop_timeout: self.stop_timeout,
+        }
+    }
+
+    /// Lets others use the server too, as long as the runner lives.
+    pub(crate) fn share(
+        &self,
+        listener: &UnixListener,
+        runner: i32,
+        started: u64,
+    ) -> io::Result<()> {
+        self.send(Request::Share { runner, started }, &[listener.as_fd()])?;
+        self.is_shared.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// Starts the server, and returns when its program runs or cannot be run.
     pub(crate) fn start(&self, stdin: Option<OwnedFd>, deadline: Instant) -> io::Result<State> {
-        *self.state.lock() = State::new(Phase::Starting);
+        {
+            let mut state = self.state.lock();
+            *state = State { lease: state.lease, ..State::new(Phase::Starting) };
+        }
         self.send(Request::Start, stdin.as_ref().map(AsFd::as_fd).as_slice())?;
         let state = self.wait(deadline, |state| state.phase != Phase::Starting);
         self.is_told.store(false, Ordering::Relaxed);
@@ -190,7 +215,7 @@ impl Client {
 
     /// The supervisor, below which everything of the server is.
     pub(crate) fn supervisor_pid(&self) -> i32 {
-        self.supervisor.lock().id() as i32
+        self.supervisor_pid
     }
 
     /// Reads all messages that are there.
@@ -221,17 +246,23 @@ impl Client {
 
     /// Lets the supervisor stop the server and end, without waiting for it.
     fn release(&self) {
-        if self.owner == std::process::id() {
+        if self.is_mine_to_end() {
             let _ = self.stream.shutdown(std::net::Shutdown::Write); // It may be gone already.
         }
     }
 
+    /// Whether the server ends with this client: not if others use it, nor in a fork.
+    fn is_mine_to_end(&self) -> bool {
+        !self.is_shared.load(Ordering::Relaxed) && self.owner == std::process::id()
+    }
+
     /// Waits until the supervisor has ended.
     fn finish(&self) {
-        if self.owner != std::process::id() {
+        if !self.is_mine_to_end() {
             return;
         }
         let mut supervisor = self.supervisor.lock();
+        let Some(supervisor) = supervisor.as_mut() else { return };
         if supervisor.try_wait().is_ok_and(|status| status.is_none()) {
             let deadline = Instant::now() + self.stop_timeout + GRACE;
             if self.wait(deadline, |_| false).is_none() {
@@ -252,63 +283,12 @@ impl Drop for Client {
     }
 }
 
-impl State {
-    fn new(phase: Phase) -> Self {
-        Self { phase, main: 0, exit: None, launcher: None, is_gone: false }
-    }
-
-    fn apply(&mut self, event: Event) {
-        match event {
-            Event::Started(pid) => (self.phase, self.main) = (Phase::Running, pid),
-            Event::Failed(errno) => self.phase = Phase::Failed(errno),
-            Event::NoFolder(errno) => self.phase = Phase::NoFolder(errno),
-            Event::Ended(status) => self.exit = Some(Exit::new(ExitStatus::from_raw(status))),
-            Event::Moved(pid) => {
-                self.main = pid;
-                self.launcher = self.exit.take();
-            }
-            Event::Empty(forced) => {
-                self.phase = Phase::Ended;
-                self.exit = self.exit.map(|exit| exit.with_forced(forced != 0));
-            }
-        }
-    }
-
-    fn lose(&mut self) {
-        self.is_gone = true;
-        if self.phase != Phase::Ended {
-            self.phase = Phase::Lost;
-        }
-    }
-
-    pub(crate) fn is_running(&self) -> bool {
-        self.phase == Phase::Running
-    }
-
-    /// How the server ended, if nothing of it is left.
-    pub(crate) fn ended(&self) -> Option<Exit> {
-        self.exit.filter(|_| self.phase == Phase::Ended)
-    }
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.phase, self.exit) {
-            (Phase::Running, None) => write!(f, "running as pid {}", self.main),
-            (Phase::Running, Some(exit)) => write!(f, "{exit}, but left others running"),
-            (Phase::Ended, Some(exit)) => write!(f, "{exit}"),
-            (Phase::Lost, _) => f.write_str("gone, because its supervisor was killed"),
-            _ => f.write_str("not started"),
-        }
-    }
-}
-
-/// A value that no other server has.
+/// A variable with a value that no other server has.
 fn new_mark() -> String {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let own = std::process::id();
     let started = sys::start_time(own as i32).unwrap_or_default();
-    format!("{own}-{started}-{}", COUNTER.fetch_add(1, Ordering::Relaxed))
+    format!("{MARK_VARIABLE}={own}-{started}-{}", COUNTER.fetch_add(1, Ordering::Relaxed))
 }
 
 fn set_environment(command: &mut Command, launch: &Launch, mark: &str) {
@@ -316,7 +296,10 @@ fn set_environment(command: &mut Command, launch: &Launch, mark: &str) {
     for name in LOADER_VARIABLES {
         keep_for_server(command, &launch.environment, name);
     }
-    command.env(VARIABLE, launch.settings.to_variable()).env(MARK_VARIABLE, mark);
+    command.env(VARIABLE, launch.settings.to_variable());
+    if let Some((name, value)) = mark.split_once('=') {
+        command.env(name, value);
+    }
 }
 
 /// The supervisor runs with this process's own value; the server's is kept under another name.

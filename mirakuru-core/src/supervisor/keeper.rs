@@ -1,63 +1,56 @@
-//! The supervisor's loop: one thread that starts the server, reaps, and stops what is left.
+//! The supervisor's loop: one thread that listens to those who use the server, and ends when there
+//! is nobody to keep it for.
 //!
-//! It ends only children of its own that it has not reaped, so a number always means the process
-//! that it meant before. What is deeper in the tree comes up when its parent ends, wave by wave,
-//! because the supervisor adopts orphans. `ECHILD` is then the proof that nothing is left.
+//! At first that is the one process at the other end of the control socket. When that one shares
+//! the server, it is whoever connects, as long as the runner of the tests lives.
 
-use std::collections::HashSet;
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder};
+use std::fs;
 use std::io;
-use std::mem;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::DirBuilderExt;
-use std::os::unix::net::UnixStream;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
 
 use nix::libc;
 use nix::sys::signal::Signal;
 
-use super::wire::{
-    Event, FRAME_LEN, Frame, LOADER_PREFIX, LOADER_VARIABLES, Request, Settings, VARIABLE,
-};
-use crate::sys::{self, Reaped};
-
-/// How long a kill signal other than SIGKILL may take.
-const LAST_RESORT: Duration = Duration::from_secs(1);
-
-/// How often the tree is looked at while it is being stopped. An orphan that comes up because its
-/// parent ended by itself is announced by nobody.
-const TICK: Duration = Duration::from_millis(10);
+use super::queue::{Answer, Queue};
+use super::tree::Tree;
+use super::wire::{Event, FRAME_LEN, Frame, Request, Settings};
+use crate::sys;
 
 pub(super) struct Keeper {
-    settings: Settings,
-    /// The server's program, its name for itself, and its arguments.
-    command: Vec<OsString>,
-    control: UnixStream,
+    tree: Tree,
     signals: OwnedFd,
     holds: Vec<OwnedFd>,
-    stage: Stage,
-    main: i32,
-    main_ended: bool,
-    forced: bool,
+    connections: Vec<Connection>,
+    queue: Queue,
+    desk: Option<Desk>,
+    next_id: u64,
     /// Whether to end when the tree is empty.
     leaving: bool,
 }
 
-enum Stage {
-    /// There is no server.
-    Idle,
-    Running,
-    /// The main process has been asked to end; when it has, the others are.
-    Stopping {
-        signal: i32,
-        deadline: Instant,
-        asked: HashSet<i32>,
-    },
-    /// Everything gets SIGKILL until nothing is left.
-    Killing,
+/// Somebody who uses the server.
+struct Connection {
+    id: u64,
+    stream: UnixStream,
+}
+
+/// Where others come to share the server.
+struct Desk {
+    listener: UnixListener,
+    path: PathBuf,
+    /// The server is kept as long as this process lives.
+    runner: sys::Process,
+}
+
+impl Connection {
+    /// Somebody who does not read what is told must not keep the supervisor from its work.
+    fn new(id: u64, stream: UnixStream) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        Ok(Self { id, stream })
+    }
 }
 
 impl Keeper {
@@ -68,48 +61,54 @@ impl Keeper {
         sys::ignore_sigpipe();
         sys::set_name(c"mirakuru");
         let wake_up = [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
+        let first = Connection::new(0, UnixStream::from(sys::standard_input()?))?;
         Ok(Self {
-            settings,
-            command: arguments.into_iter().skip(1).collect(),
-            control: UnixStream::from(sys::standard_input()?),
+            tree: Tree::new(settings, arguments.into_iter().skip(1).collect()),
             signals: sys::signal_pipe(&wake_up)?,
             holds: Vec::new(),
-            stage: Stage::Idle,
-            main: 0,
-            main_ended: true,
-            forced: false,
+            connections: vec![first],
+            queue: Queue::default(),
+            desk: None,
+            next_id: 1,
             leaving: false,
         })
     }
 
-    /// Keeps the server until nobody holds the control socket and nothing of the server is left.
+    /// Keeps the server until there is nobody to keep it for and nothing of it is left.
     pub(super) fn run(mut self) {
-        while !(self.leaving && matches!(self.stage, Stage::Idle)) {
+        while !(self.leaving && self.tree.is_idle()) {
             self.wait();
-            self.reap();
-            self.escalate();
+            self.tree.reap();
+            self.tree.escalate();
+            self.tell_events();
+            self.look_around();
         }
-        if let Some(dir) = &self.settings.dir {
-            let _ = fs::remove_dir_all(dir); // A server may have removed it itself.
-        }
+        self.close_desk();
+        self.tree.remove_dir();
     }
 
+    /// Sleeps until something has happened, and deals with what came over the sockets.
     fn wait(&mut self) {
-        let timeout = match &self.stage {
-            Stage::Idle | Stage::Running => None,
-            Stage::Stopping { deadline, .. } => {
-                Some(deadline.saturating_duration_since(Instant::now()).min(TICK))
-            }
-            Stage::Killing => Some(TICK),
-        };
-        let control = if self.leaving { None } else { Some(self.control.as_fd()) };
-        let fds: Vec<_> = [Some(self.signals.as_fd()), control].into_iter().flatten().collect();
+        let desk = self.desk.as_ref();
+        let mut fds = vec![self.signals.as_fd()];
+        fds.extend(desk.map(|desk| desk.listener.as_fd()));
+        fds.extend(desk.and_then(|desk| desk.runner.as_fd()));
+        let first_connection = fds.len();
+        fds.extend(self.connections.iter().map(|connection| connection.stream.as_fd()));
+        let patience = desk.and_then(|desk| desk.runner.look_after());
+        let timeout = [self.tree.timeout(), patience].into_iter().flatten().min();
         let ready = sys::wait_readable(&fds, timeout).unwrap_or_default();
+
         if ready.first() == Some(&true) {
             self.read_signals();
         }
-        if ready.get(1) == Some(&true) {
-            self.read_request();
+        if self.desk.is_some() && ready.get(1) == Some(&true) {
+            self.accept();
+        }
+        let ready = ready.get(first_connection..).unwrap_or_default();
+        let ids = self.connections.iter().zip(ready).filter(|(_, ready)| **ready);
+        for id in ids.map(|(connection, _)| connection.id).collect::<Vec<_>>() {
+            self.read_requests(id);
         }
     }
 
@@ -121,199 +120,165 @@ impl Keeper {
         }
     }
 
-    fn read_request(&mut self) {
-        let mut bytes = [0; FRAME_LEN];
-        let (request, fds) = match sys::receive(&self.control, &mut bytes) {
-            Ok((FRAME_LEN, fds)) => (Request::from_bytes(bytes), fds),
-            // End of file: nobody holds the other end any more, whatever became of them.
-            _ => return self.leave(),
-        };
-        match request {
-            Some(Request::Hold) => self.holds.extend(fds),
-            Some(Request::Start) => self.start(fds.into_iter().next()),
-            Some(Request::Signal(signal)) if !self.main_ended => self.signal(self.main, signal),
-            Some(Request::Signal(_)) => {}
-            Some(Request::Stop(signal)) => self.stop(signal, false),
-            Some(Request::Kill(signal)) => self.stop(signal, true),
-            Some(Request::Pause) => self.signal_tree(libc::SIGSTOP),
-            Some(Request::Resume) => self.signal_tree(libc::SIGCONT),
-            None => self.leave(),
-        }
-    }
-
-    fn start(&mut self, stdin: Option<OwnedFd>) {
-        if !matches!(self.stage, Stage::Idle) {
-            return self.tell(Event::Failed(libc::EBUSY));
-        }
-        if let Err(error) = self.enter_folder() {
-            return self.tell(Event::NoFolder(error.raw_os_error().unwrap_or(libc::EIO)));
-        }
-        match sys::spawn_tied(&mut self.server(stdin)) {
-            Ok(child) => {
-                self.main = child.id() as i32;
-                self.main_ended = false;
-                self.forced = false;
-                self.stage = Stage::Running;
-                self.tell(Event::Started(self.main));
-            }
-            Err(error) => self.tell(Event::Failed(error.raw_os_error().unwrap_or(libc::EIO))),
-        }
-    }
-
-    /// Makes the server's own folder, and goes to where the server runs. Not the test process does
-    /// it, which may be killed before there is somebody to remove the folder.
-    fn enter_folder(&self) -> io::Result<()> {
-        if let Some(dir) = &self.settings.dir {
-            match DirBuilder::new().mode(0o700).create(dir) {
-                // At a restart it is there, with what the server has left in it.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && self.main != 0 => {}
-                made => made?,
-            }
-        }
-        self.settings.current_dir.as_ref().map_or(Ok(()), std::env::set_current_dir)
-    }
-
-    fn server(&self, stdin: Option<OwnedFd>) -> Command {
-        let mut command = Command::new(&self.command[0]);
-        command.arg0(&self.command[1]).args(&self.command[2..]).env_remove(VARIABLE);
-        for name in LOADER_VARIABLES {
-            let kept = format!("{LOADER_PREFIX}{name}");
-            let Some(value) = std::env::var_os(&kept) else { continue };
-            command.env_remove(kept);
-            if value.is_empty() {
-                command.env_remove(name)
-            } else {
-                command.env(name, value)
-            };
-        }
-        command.stdin(stdin.map_or_else(Stdio::null, Stdio::from));
-        command
-    }
-
-    fn reap(&mut self) {
-        loop {
-            match sys::reap() {
-                Reaped::Ended { pid, status } if pid == self.main => self.main_has_ended(status),
-                Reaped::Ended { .. } => {}
-                Reaped::NoneYet => return,
-                Reaped::Childless => return self.childless(),
-            }
-        }
-    }
-
-    fn main_has_ended(&mut self, status: ExitStatus) {
-        self.main_ended = true;
-        self.tell(Event::Ended(status.into_raw()));
-        // A launcher has done its work and left a daemon behind.
-        if let (Stage::Running, Some(heir)) = (&self.stage, sys::children_of(own_pid()).first()) {
-            self.main = *heir;
-            self.main_ended = false;
-            self.tell(Event::Moved(self.main));
-        }
-    }
-
-    fn childless(&mut self) {
-        let group_left = !sys::ADOPTS_ORPHANS && sys::kill(-self.main, 0).is_ok();
-        if matches!(self.stage, Stage::Idle) || group_left {
+    fn accept(&mut self) {
+        let Some(desk) = &self.desk else { return };
+        let Ok((stream, _)) = desk.listener.accept() else { return };
+        if sys::peer_user(&stream).is_some_and(|user| user != sys::effective_user()) {
             return;
         }
-        self.stage = Stage::Idle;
-        self.tell(Event::Empty(self.forced.into()));
+        let id = self.next_id;
+        let Ok(connection) = Connection::new(id, stream) else { return };
+        self.next_id += 1;
+        self.connections.push(connection);
+        if let Some(main) = self.tree.main() {
+            self.tell(id, Event::Started(main));
+        }
+    }
+
+    /// Reads all that somebody has asked for: what comes from one connection after another has
+    /// ended must not be dealt with before that end.
+    fn read_requests(&mut self, id: u64) {
+        while let Some(connection) = self.connections.iter().find(|one| one.id == id) {
+            let mut bytes = [0; FRAME_LEN];
+            match sys::receive(&connection.stream, &mut bytes) {
+                Ok((FRAME_LEN, fds)) => self.serve(id, Request::from_bytes(bytes), fds),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // End of file: whoever it was is gone, in whatever way.
+                _ => self.disconnect(id),
+            }
+        }
+    }
+
+    fn serve(&mut self, id: u64, request: Option<Request>, fds: Vec<OwnedFd>) {
+        match request {
+            Some(Request::Hold) => self.holds.extend(fds),
+            Some(Request::Start) => self.tree.start(fds.into_iter().next()),
+            Some(Request::Signal(signal)) => self.tree.signal_main(signal),
+            Some(Request::Stop(signal)) => self.tree.stop(signal, false),
+            Some(Request::Kill(signal)) => self.tree.stop(signal, true),
+            Some(Request::Pause) => self.tree.signal_tree(libc::SIGSTOP),
+            Some(Request::Resume) => self.tree.signal_tree(libc::SIGCONT),
+            Some(Request::Share { runner, started }) => self.open_desk(fds, runner, started),
+            Some(Request::Lease { test, exclusive }) => self.lease(id, test, exclusive),
+            Some(Request::Count) => self.tell_users(id),
+            None => self.disconnect(id),
+        }
+    }
+
+    fn disconnect(&mut self, id: u64) {
+        self.connections.retain(|connection| connection.id != id);
+        self.queue.remove(id);
+        // Those who wait have patience as long as leases change hands.
+        for waiting in self.queue.waiting() {
+            self.tell_users(waiting);
+        }
+    }
+
+    fn open_desk(&mut self, fds: Vec<OwnedFd>, runner: i32, started: u64) {
+        let Some(listener) = fds.into_iter().next().map(UnixListener::from) else { return };
+        let path = listener.local_addr().ok().and_then(|at| at.as_pathname().map(PathBuf::from));
+        match (path, sys::Process::open(runner, started)) {
+            (Some(path), Some(runner)) => self.desk = Some(Desk { listener, path, runner }),
+            // The runner has ended meanwhile.
+            _ => self.leave(),
+        }
+    }
+
+    fn lease(&mut self, id: u64, test: u64, exclusive: bool) {
+        match self.queue.ask(id, test, exclusive) {
+            Answer::Granted => self.tell_granted(id),
+            Answer::Conflict => self.tell(id, Event::Conflict),
+            Answer::Waits => {}
+        }
+    }
+
+    fn tell_users(&self, id: u64) {
+        let holders = self.queue.holders();
+        let holder = self.connections.iter().find(|connection| holders.contains(&connection.id));
+        let holder = holder.and_then(|holder| sys::peer_pid(&holder.stream)).unwrap_or_default();
+        self.tell(id, Event::Users { users: holders.len() as i32, holder });
+    }
+
+    fn tell_granted(&self, id: u64) {
+        self.tell(id, Event::Granted(self.queue.holders().len() as i32));
+    }
+
+    /// Decides, after each event, who is next and whether there is somebody to keep the server for.
+    fn look_around(&mut self) {
+        if self.leaving {
+            return;
+        }
+        let is_over = self.tree.is_idle() && !self.queue.is_exclusive();
+        // Whoever has the server alone may have turned it off, and will turn it on again.
+        if self.desk.is_some() && is_over {
+            self.close_desk();
+        }
+        let has_runner = self.desk.as_ref().is_none_or(|desk| desk.runner.is_alive());
+        if !has_runner {
+            self.end_session();
+        }
+        if !has_runner || (self.desk.is_none() && self.connections.is_empty()) {
+            return self.leave();
+        }
+        if is_over {
+            self.dismiss_waiting();
+        }
+        for id in self.queue.grant_next() {
+            self.tell_granted(id);
+        }
+    }
+
+    /// Sends those who wait to where the server is started anew, below another supervisor.
+    fn dismiss_waiting(&mut self) {
+        for id in self.queue.waiting() {
+            self.tell(id, Event::Gone);
+            self.disconnect(id);
+        }
+    }
+
+    /// Lets nobody come any more.
+    fn close_desk(&mut self) {
+        let Some(desk) = self.desk.take() else { return };
+        for extension in ["sock", "info"] {
+            let _ = fs::remove_file(desk.path.with_extension(extension)); // Another may clear up too.
+        }
+    }
+
+    /// Removes the session's folder, unless another server is still in it.
+    fn end_session(&mut self) {
+        let folder = self.desk.as_ref().and_then(|desk| desk.path.parent().map(PathBuf::from));
+        self.close_desk();
+        let Some(folder) = folder else { return };
+        let files = fs::read_dir(&folder).into_iter().flatten().flatten().map(|file| file.path());
+        if !files.into_iter().any(|file| file.extension() == Some("sock".as_ref())) {
+            let _ = fs::remove_dir_all(folder); // Another supervisor may be at it too.
+        }
     }
 
     /// Ends when the server has, which is stopped now.
     fn leave(&mut self) {
+        if self.leaving {
+            return;
+        }
         self.leaving = true;
+        self.close_desk();
+        self.dismiss_waiting();
         self.holds.clear();
-        if matches!(self.stage, Stage::Running) {
-            self.stop(self.settings.stop_signal, false);
-        }
+        self.tree.stop_if_running();
     }
 
-    fn stop(&mut self, signal: i32, everything: bool) {
-        if matches!(self.stage, Stage::Idle) {
-            // It was told before that nothing is left.
-            return;
-        }
-        let deadline = Instant::now() + self.settings.stop_timeout;
-        if signal == libc::SIGKILL && everything {
-            self.stage = Stage::Killing;
-            return;
-        }
-        let mut asked = HashSet::new();
-        if !everything && !self.main_ended {
-            self.ask(self.main, signal);
-            asked.insert(self.main);
-        }
-        // Nothing that is paused can do what it is asked, or what its parent asks it.
-        self.signal_tree(libc::SIGCONT);
-        // To ask everything at once is to behave as if the main process had ended.
-        self.main_ended |= everything;
-        self.stage = Stage::Stopping { signal, deadline, asked };
-    }
-
-    /// Takes the next step of a stop: the next wave, or harder means.
-    fn escalate(&mut self) {
-        let stage = mem::replace(&mut self.stage, Stage::Idle);
-        self.stage = match stage {
-            Stage::Stopping { signal, deadline, mut asked } if Instant::now() < deadline => {
-                if self.main_ended {
-                    for pid in self.reachable() {
-                        if asked.insert(pid) {
-                            self.ask(pid, signal);
-                        }
-                    }
-                }
-                Stage::Stopping { signal, deadline, asked }
+    fn tell_events(&mut self) {
+        for event in self.tree.take_events() {
+            for connection in &self.connections {
+                self.tell(connection.id, event);
             }
-            Stage::Stopping { .. }
-                if !self.forced && self.settings.kill_signal != libc::SIGKILL =>
-            {
-                self.forced = true;
-                self.main_ended = true;
-                let deadline = Instant::now() + LAST_RESORT;
-                let signal = self.settings.kill_signal;
-                Stage::Stopping { signal, deadline, asked: HashSet::new() }
-            }
-            Stage::Stopping { .. } => {
-                self.forced = true;
-                Stage::Killing
-            }
-            stage => stage,
-        };
-        if matches!(self.stage, Stage::Killing) {
-            self.reachable().into_iter().for_each(|pid| self.signal(pid, libc::SIGKILL));
         }
     }
 
-    /// What can be signalled safely: children that are not reaped, or else the server's group.
-    fn reachable(&self) -> Vec<i32> {
-        if sys::ADOPTS_ORPHANS { sys::children_of(own_pid()) } else { vec![-self.main] }
-    }
-
-    /// A paused process can only end when it is continued.
-    fn ask(&self, pid: i32, signal: i32) {
-        self.signal(pid, signal);
-        self.signal(pid, libc::SIGCONT);
-    }
-
-    fn signal(&self, pid: i32, signal: i32) {
-        let _ = sys::kill(pid, signal); // It may have ended, and is then a zombie of ours.
-    }
-
-    fn signal_tree(&self, signal: i32) {
-        if sys::ADOPTS_ORPHANS {
-            sys::signal_descendants(own_pid(), signal);
-        } else {
-            self.signal(-self.main, signal);
+    fn tell(&self, id: u64, event: Event) {
+        let connection = self.connections.iter().find(|connection| connection.id == id);
+        if let Some(Connection { stream, .. }) = connection {
+            let _ = sys::send(stream, &event.to_bytes(), &[]); // They may be gone.
         }
     }
-
-    fn tell(&self, event: Event) {
-        let _ = sys::send(&self.control, &event.to_bytes(), &[]); // Nobody may be left to hear it.
-    }
-}
-
-fn own_pid() -> i32 {
-    std::process::id() as i32
 }

@@ -10,7 +10,11 @@
 mod client;
 mod entry;
 mod keeper;
+mod queue;
+mod state;
+mod tree;
 mod wire;
 
-pub(crate) use client::{Client, Launch, Phase, State};
+pub(crate) use client::{Client, Launch, Remote};
+pub(crate) use state::{Lease, Phase, State};
 pub(crate) use wire::{Request, Settings};

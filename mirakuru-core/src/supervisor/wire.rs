@@ -18,7 +18,7 @@ pub(crate) const LOADER_VARIABLES: [&str; 2] = ["LD_LIBRARY_PATH", "LD_PRELOAD"]
 pub(crate) const LOADER_PREFIX: &str = "MIRAKURU_SERVER_";
 
 /// The length of every message.
-pub(crate) const FRAME_LEN: usize = 8;
+pub(crate) const FRAME_LEN: usize = 16;
 
 /// What a client asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,13 @@ pub(crate) enum Request {
     Pause,
     /// Continue everything.
     Resume,
+    /// Let others use the server too, who come to the listening socket that comes with this
+    /// message, as long as this process lives.
+    Share { runner: i32, started: u64 },
+    /// Lease the server for a test.
+    Lease { test: u64, exclusive: bool },
+    /// Tell how many leases there are.
+    Count,
 }
 
 /// What the supervisor tells.
@@ -54,41 +61,59 @@ pub(crate) enum Event {
     Empty(i32),
     /// The server's folder cannot be made or entered, for this reason (an `errno`).
     NoFolder(i32),
+    /// The lease is given; there are so many now.
+    Granted(i32),
+    /// The test has a lease already, and would wait for itself.
+    Conflict,
+    /// The server has ended before the lease could be given.
+    Gone,
+    /// There are so many leases, one of which this process has.
+    Users { users: i32, holder: i32 },
 }
 
-/// Turns a message into bytes and back. Each is a tag and a number.
+/// Turns a message into bytes and back. Each is a tag and two numbers.
 pub(crate) trait Frame: Sized {
-    fn to_parts(self) -> (u32, i32);
-    fn from_parts(tag: u32, value: i32) -> Option<Self>;
+    fn to_parts(self) -> (u32, i32, u64);
+    fn from_parts(parts: (u32, i32, u64)) -> Option<Self>;
 
     fn to_bytes(self) -> [u8; FRAME_LEN] {
-        let (tag, value) = self.to_parts();
+        let (tag, value, more) = self.to_parts();
         let mut bytes = [0; FRAME_LEN];
         bytes[..4].copy_from_slice(&tag.to_ne_bytes());
-        bytes[4..].copy_from_slice(&value.to_ne_bytes());
+        bytes[4..8].copy_from_slice(&value.to_ne_bytes());
+        bytes[8..].copy_from_slice(&more.to_ne_bytes());
         bytes
     }
 
     fn from_bytes(bytes: [u8; FRAME_LEN]) -> Option<Self> {
-        let [a, b, c, d, e, f, g, h] = bytes;
-        Self::from_parts(u32::from_ne_bytes([a, b, c, d]), i32::from_ne_bytes([e, f, g, h]))
+        let (tag, rest) = bytes.split_first_chunk::<4>()?;
+        let (value, rest) = rest.split_first_chunk::<4>()?;
+        let more = rest.first_chunk::<8>()?;
+        Self::from_parts((
+            u32::from_ne_bytes(*tag),
+            i32::from_ne_bytes(*value),
+            u64::from_ne_bytes(*more),
+        ))
     }
 }
 
 impl Frame for Request {
-    fn to_parts(self) -> (u32, i32) {
+    fn to_parts(self) -> (u32, i32, u64) {
         match self {
-            Self::Hold => (1, 0),
-            Self::Start => (2, 0),
-            Self::Signal(signal) => (3, signal),
-            Self::Stop(signal) => (4, signal),
-            Self::Kill(signal) => (5, signal),
-            Self::Pause => (6, 0),
-            Self::Resume => (7, 0),
+            Self::Hold => (1, 0, 0),
+            Self::Start => (2, 0, 0),
+            Self::Signal(signal) => (3, signal, 0),
+            Self::Stop(signal) => (4, signal, 0),
+            Self::Kill(signal) => (5, signal, 0),
+            Self::Pause => (6, 0, 0),
+            Self::Resume => (7, 0, 0),
+            Self::Share { runner, started } => (8, runner, started),
+            Self::Lease { test, exclusive } => (9, exclusive.into(), test),
+            Self::Count => (10, 0, 0),
         }
     }
 
-    fn from_parts(tag: u32, value: i32) -> Option<Self> {
+    fn from_parts((tag, value, more): (u32, i32, u64)) -> Option<Self> {
         Some(match tag {
             1 => Self::Hold,
             2 => Self::Start,
@@ -97,24 +122,31 @@ impl Frame for Request {
             5 => Self::Kill(value),
             6 => Self::Pause,
             7 => Self::Resume,
+            8 => Self::Share { runner: value, started: more },
+            9 => Self::Lease { test: more, exclusive: value != 0 },
+            10 => Self::Count,
             _ => return None,
         })
     }
 }
 
 impl Frame for Event {
-    fn to_parts(self) -> (u32, i32) {
+    fn to_parts(self) -> (u32, i32, u64) {
         match self {
-            Self::Started(pid) => (1, pid),
-            Self::Failed(errno) => (2, errno),
-            Self::Ended(status) => (3, status),
-            Self::Moved(pid) => (4, pid),
-            Self::Empty(forced) => (5, forced),
-            Self::NoFolder(errno) => (6, errno),
+            Self::Started(pid) => (1, pid, 0),
+            Self::Failed(errno) => (2, errno, 0),
+            Self::Ended(status) => (3, status, 0),
+            Self::Moved(pid) => (4, pid, 0),
+            Self::Empty(forced) => (5, forced, 0),
+            Self::NoFolder(errno) => (6, errno, 0),
+            Self::Granted(users) => (7, users, 0),
+            Self::Conflict => (8, 0, 0),
+            Self::Gone => (9, 0, 0),
+            Self::Users { users, holder } => (10, users, holder as u64),
         }
     }
 
-    fn from_parts(tag: u32, value: i32) -> Option<Self> {
+    fn from_parts((tag, value, more): (u32, i32, u64)) -> Option<Self> {
         Some(match tag {
             1 => Self::Started(value),
             2 => Self::Failed(value),
@@ -122,6 +154,10 @@ impl Frame for Event {
             4 => Self::Moved(value),
             5 => Self::Empty(value),
             6 => Self::NoFolder(value),
+            7 => Self::Granted(value),
+            8 => Self::Conflict,
+            9 => Self::Gone,
+            10 => Self::Users { users: value, holder: more as i32 },
             _ => return None,
         })
     }
@@ -178,6 +214,10 @@ mod tests {
             Request::Kill(9),
             Request::Pause,
             Request::Resume,
+            Request::Share { runner: 7, started: u64::MAX },
+            Request::Lease { test: 1 << 40, exclusive: true },
+            Request::Lease { test: 0, exclusive: false },
+            Request::Count,
         ] {
             assert_eq!(Request::from_bytes(request.to_bytes()), Some(request));
         }
@@ -192,6 +232,10 @@ mod tests {
             Event::Moved(7),
             Event::Empty(1),
             Event::NoFolder(2),
+            Event::Granted(3),
+            Event::Conflict,
+            Event::Gone,
+            Event::Users { users: 4, holder: 1234 },
         ] {
             assert_eq!(Event::from_bytes(event.to_bytes()), Some(event));
         }

@@ -167,6 +167,11 @@ pub(crate) fn is_alive(pid: i32) -> bool {
     stat_fields(pid).is_some_and(|fields| !matches!(fields[0].as_str(), "Z" | "X"))
 }
 
+/// Whether a process stands still: stopped, or at its end.
+pub(crate) fn is_paused(pid: i32) -> bool {
+    stat_fields(pid).is_none_or(|fields| matches!(fields[0].as_str(), "T" | "t" | "Z" | "X"))
+}
+
 /// The process that made the given one.
 pub(crate) fn parent_of(pid: i32) -> Option<i32> {
     stat_fields(pid)?[1].parse().ok()
@@ -185,6 +190,34 @@ fn stat_fields(pid: i32) -> Option<Vec<String>> {
     (fields.len() >= 20).then_some(fields)
 }
 
+/// A process of somebody else's, which is told from a later one with the same number.
+pub(crate) struct Process {
+    process: OwnedFd,
+}
+
+impl Process {
+    /// The process with this number, if it is the one that started at this time.
+    pub(crate) fn open(pid: i32, started: u64) -> Option<Self> {
+        let process = open_process(pid).ok()?;
+        (start_time(pid) == Some(started)).then_some(Self { process })
+    }
+
+    /// What becomes readable when the process ends.
+    pub(crate) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.process.as_fd())
+    }
+
+    /// How often to look at it, if nothing wakes up who waits for its end.
+    pub(crate) fn look_after(&self) -> Option<Duration> {
+        None
+    }
+
+    pub(crate) fn is_alive(&self) -> bool {
+        let ended = wait_readable(&[self.process.as_fd()], Some(Duration::ZERO));
+        ended.is_ok_and(|ended| ended == [false])
+    }
+}
+
 /// The name of the program that a process runs.
 pub(crate) fn program_name(pid: i32) -> Option<String> {
     Some(fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim_end().to_owned())
@@ -195,6 +228,15 @@ pub(crate) fn command_line(pid: i32) -> Option<String> {
     let bytes = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     let text = String::from_utf8_lossy(&bytes).replace('\0', " ");
     Some(text.trim_end().to_owned())
+}
+
+/// The value of a variable in the environment of a process.
+pub(crate) fn variable_of(pid: i32, name: &str) -> Option<String> {
+    let environ = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let environ = String::from_utf8_lossy(&environ).into_owned();
+    environ
+        .split('\0')
+        .find_map(|variable| Some(variable.strip_prefix(name)?.strip_prefix('=')?.to_owned()))
 }
 
 /// Whether a process has the socket with this inode open; `None` if that may not be looked at.
@@ -218,6 +260,11 @@ pub(crate) fn holder_of_socket(inode: u64) -> Option<i32> {
 /// The process at the other end of a Unix connection.
 pub(crate) fn peer_pid(stream: &UnixStream) -> Option<i32> {
     getsockopt(stream, PeerCredentials).ok().map(|peer| peer.pid())
+}
+
+/// The user of the process at the other end of a Unix connection.
+pub(crate) fn peer_user(stream: &UnixStream) -> Option<u32> {
+    getsockopt(stream, PeerCredentials).ok().map(|peer| peer.uid())
 }
 
 /// Who listens at a TCP address, without a connection.

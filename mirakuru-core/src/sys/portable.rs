@@ -91,6 +91,10 @@ pub(crate) fn is_alive(pid: i32) -> bool {
     !matches!(super::kill(pid, 0), Err(error) if error.raw_os_error() == Some(Errno::ESRCH as i32))
 }
 
+pub(crate) fn is_paused(_pid: i32) -> bool {
+    true
+}
+
 pub(crate) fn parent_of(_pid: i32) -> Option<i32> {
     None
 }
@@ -99,11 +103,37 @@ pub(crate) fn start_time(_pid: i32) -> Option<u64> {
     None
 }
 
+pub(crate) struct Process {
+    pid: i32,
+}
+
+impl Process {
+    pub(crate) fn open(pid: i32, _started: u64) -> Option<Self> {
+        Some(Self { pid }).filter(Self::is_alive)
+    }
+
+    pub(crate) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    pub(crate) fn look_after(&self) -> Option<Duration> {
+        Some(Duration::from_millis(200))
+    }
+
+    pub(crate) fn is_alive(&self) -> bool {
+        is_alive(self.pid)
+    }
+}
+
 pub(crate) fn program_name(_pid: i32) -> Option<String> {
     None
 }
 
 pub(crate) fn command_line(_pid: i32) -> Option<String> {
+    None
+}
+
+pub(crate) fn variable_of(_pid: i32, _name: &str) -> Option<String> {
     None
 }
 
@@ -116,6 +146,10 @@ pub(crate) fn holder_of_socket(_inode: u64) -> Option<i32> {
 }
 
 pub(crate) fn peer_pid(_stream: &UnixStream) -> Option<i32> {
+    None
+}
+
+pub(crate) fn peer_user(_stream: &UnixStream) -> Option<u32> {
     None
 }
 

@@ -1,5 +1,6 @@
 //! What every Unix has.
 
+use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
@@ -183,6 +184,14 @@ pub(crate) fn kill(pid: i32, signal: i32) -> io::Result<()> {
     // SAFETY: `kill` has no memory preconditions.
     Errno::result(unsafe { libc::kill(pid, signal) })?;
     Ok(())
+}
+
+/// Locks a file until the last copy of its descriptor is closed. False if another has locked it.
+///
+/// Not by `nix`, which unlocks it for all copies when one is dropped.
+pub(crate) fn try_lock(file: &File) -> bool {
+    // SAFETY: the descriptor is open as long as the file is borrowed.
+    unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) == 0 }
 }
 
 /// Connects to a Unix socket without waiting: a full backlog is `WouldBlock`.

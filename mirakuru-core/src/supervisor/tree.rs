@@ -1,0 +1,289 @@
+//! The server and all that it has spawned, as their supervisor sees them.
+//!
+//! Only children that are not reaped are asked to end, so a number always means the process that it
+//! meant before. What is deeper in the tree comes up when its parent ends, wave by wave, because
+//! the supervisor adopts orphans. `ECHILD` is then the proof that nothing is left.
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::mem;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::libc;
+
+use super::wire::{Event, LOADER_PREFIX, LOADER_VARIABLES, Settings, VARIABLE};
+use crate::sys::{self, Reaped};
+
+/// How long a kill signal other than SIGKILL may take.
+const LAST_RESORT: Duration = Duration::from_secs(1);
+
+/// How often the tree is looked at while it is being stopped. An orphan that comes up because its
+/// parent ended by itself is announced by nobody.
+const TICK: Duration = Duration::from_millis(10);
+
+pub(super) struct Tree {
+    settings: Settings,
+    /// The server's program, its name for itself, and its arguments.
+    command: Vec<OsString>,
+    stage: Stage,
+    main: i32,
+    main_ended: bool,
+    forced: bool,
+    /// What is to be told.
+    events: Vec<Event>,
+}
+
+enum Stage {
+    /// There is no server.
+    Idle,
+    Running,
+    /// The main process has been asked to end; when it has, the others are.
+    Stopping {
+        signal: i32,
+        deadline: Instant,
+        asked: HashSet<i32>,
+        /// Whether SIGKILL comes next.
+        is_last: bool,
+    },
+    /// Everything gets SIGKILL until nothing is left.
+    Killing,
+}
+
+impl Tree {
+    pub(super) fn new(settings: Settings, command: Vec<OsString>) -> Self {
+        Self {
+            settings,
+            command,
+            stage: Stage::Idle,
+            main: 0,
+            main_ended: true,
+            forced: false,
+            events: Vec::new(),
+        }
+    }
+
+    /// Whether nothing of the server is there.
+    pub(super) fn is_idle(&self) -> bool {
+        matches!(self.stage, Stage::Idle)
+    }
+
+    /// The main process, if there is a server.
+    pub(super) fn main(&self) -> Option<i32> {
+        (!self.is_idle()).then_some(self.main)
+    }
+
+    /// When to look at the tree again, though nothing has happened.
+    pub(super) fn timeout(&self) -> Option<Duration> {
+        match &self.stage {
+            Stage::Idle | Stage::Running => None,
+            Stage::Stopping { deadline, .. } => {
+                Some(deadline.saturating_duration_since(Instant::now()).min(TICK))
+            }
+            Stage::Killing => Some(TICK),
+        }
+    }
+
+    /// What has happened since this was last asked.
+    pub(super) fn take_events(&mut self) -> Vec<Event> {
+        mem::take(&mut self.events)
+    }
+
+    /// Removes the server's own folder.
+    pub(super) fn remove_dir(&self) {
+        if let Some(dir) = &self.settings.dir {
+            let _ = fs::remove_dir_all(dir); // A server may have removed it itself.
+        }
+    }
+
+    /// Stops the server as its settings say, if it is running.
+    pub(super) fn stop_if_running(&mut self) {
+        if matches!(self.stage, Stage::Running) {
+            self.stop(self.settings.stop_signal, false);
+        }
+    }
+
+    /// Sends a signal to the main process.
+    pub(super) fn signal_main(&self, signal: i32) {
+        if !self.main_ended {
+            self.signal(self.main, signal);
+        }
+    }
+
+    pub(super) fn start(&mut self, stdin: Option<OwnedFd>) {
+        if !matches!(self.stage, Stage::Idle) {
+            return self.tell(Event::Failed(libc::EBUSY));
+        }
+        if let Err(error) = self.enter_folder() {
+            return self.tell(Event::NoFolder(error.raw_os_error().unwrap_or(libc::EIO)));
+        }
+        match sys::spawn_tied(&mut self.server(stdin)) {
+            Ok(child) => {
+                self.main = child.id() as i32;
+                self.main_ended = false;
+                self.forced = false;
+                self.stage = Stage::Running;
+                self.tell(Event::Started(self.main));
+            }
+            Err(error) => self.tell(Event::Failed(error.raw_os_error().unwrap_or(libc::EIO))),
+        }
+    }
+
+    /// Makes the server's own folder, and goes to where the server runs. Not the test process does
+    /// it, which may be killed before there is somebody to remove the folder.
+    fn enter_folder(&self) -> io::Result<()> {
+        if let Some(dir) = &self.settings.dir {
+            match DirBuilder::new().mode(0o700).create(dir) {
+                // At a restart it is there, with what the server has left in it.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && self.main != 0 => {}
+                made => made?,
+            }
+        }
+        self.settings.current_dir.as_ref().map_or(Ok(()), std::env::set_current_dir)
+    }
+
+    fn server(&self, stdin: Option<OwnedFd>) -> Command {
+        let mut command = Command::new(&self.command[0]);
+        command.arg0(&self.command[1]).args(&self.command[2..]).env_remove(VARIABLE);
+        for name in LOADER_VARIABLES {
+            let kept = format!("{LOADER_PREFIX}{name}");
+            let Some(value) = std::env::var_os(&kept) else { continue };
+            command.env_remove(kept);
+            if value.is_empty() {
+                command.env_remove(name)
+            } else {
+                command.env(name, value)
+            };
+        }
+        command.stdin(stdin.map_or_else(Stdio::null, Stdio::from));
+        command
+    }
+
+    /// Reaps all that has ended.
+    pub(super) fn reap(&mut self) {
+        loop {
+            match sys::reap() {
+                Reaped::Ended { pid, status } if pid == self.main => self.main_has_ended(status),
+                Reaped::Ended { .. } => {}
+                Reaped::NoneYet => return,
+                Reaped::Childless => return self.childless(),
+            }
+        }
+    }
+
+    fn main_has_ended(&mut self, status: ExitStatus) {
+        self.main_ended = true;
+        self.tell(Event::Ended(status.into_raw()));
+        // A launcher has done its work and left a daemon behind.
+        if let (Stage::Running, Some(heir)) = (&self.stage, sys::children_of(own_pid()).first()) {
+            self.main = *heir;
+            self.main_ended = false;
+            self.tell(Event::Moved(self.main));
+        }
+    }
+
+    fn childless(&mut self) {
+        let group_left = !sys::ADOPTS_ORPHANS && sys::kill(-self.main, 0).is_ok();
+        if matches!(self.stage, Stage::Idle) || group_left {
+            return;
+        }
+        self.stage = Stage::Idle;
+        self.tell(Event::Empty(self.forced.into()));
+    }
+
+    /// Asks the main process to end and then the others, or everything at once.
+    pub(super) fn stop(&mut self, signal: i32, everything: bool) {
+        if matches!(self.stage, Stage::Idle) {
+            // It was told before that nothing is left.
+            return;
+        }
+        if signal == libc::SIGKILL && everything {
+            self.stage = Stage::Killing;
+            return;
+        }
+        let mut asked = HashSet::new();
+        if !everything && !self.main_ended {
+            self.ask(self.main, signal);
+            asked.insert(self.main);
+        }
+        // Nothing that is paused can do what it is asked, or what its parent asks it.
+        self.signal_tree(libc::SIGCONT);
+        // To ask everything at once is to behave as if the main process had ended.
+        self.main_ended |= everything;
+        let time = if everything { LAST_RESORT } else { self.settings.stop_timeout };
+        let is_last = everything || self.settings.kill_signal == libc::SIGKILL;
+        self.stage = Stage::Stopping { signal, deadline: Instant::now() + time, asked, is_last };
+    }
+
+    /// Takes the next step of a stop: the next wave, or harder means.
+    pub(super) fn escalate(&mut self) {
+        match &mut self.stage {
+            Stage::Idle | Stage::Running => return,
+            Stage::Stopping { deadline, is_last, .. } if Instant::now() >= *deadline => {
+                self.forced = true;
+                self.stage = if *is_last { Stage::Killing } else { self.last_resort() };
+            }
+            Stage::Stopping { .. } | Stage::Killing => {}
+        }
+        let reachable = self.reachable();
+        match &mut self.stage {
+            Stage::Stopping { signal, asked, .. } if self.main_ended => {
+                let signal = *signal;
+                let new: Vec<_> = reachable.into_iter().filter(|pid| asked.insert(*pid)).collect();
+                new.into_iter().for_each(|pid| self.ask(pid, signal));
+            }
+            Stage::Killing => {
+                reachable.into_iter().for_each(|pid| self.signal(pid, libc::SIGKILL));
+            }
+            _ => {}
+        }
+    }
+
+    /// The user's kill signal, to everything at once.
+    fn last_resort(&mut self) -> Stage {
+        self.main_ended = true;
+        Stage::Stopping {
+            signal: self.settings.kill_signal,
+            deadline: Instant::now() + LAST_RESORT,
+            asked: HashSet::new(),
+            is_last: true,
+        }
+    }
+
+    /// What can be signalled safely: children that are not reaped, or else the server's group.
+    fn reachable(&self) -> Vec<i32> {
+        if sys::ADOPTS_ORPHANS { sys::children_of(own_pid()) } else { vec![-self.main] }
+    }
+
+    /// A paused process can only end when it is continued.
+    fn ask(&self, pid: i32, signal: i32) {
+        self.signal(pid, signal);
+        self.signal(pid, libc::SIGCONT);
+    }
+
+    fn signal(&self, pid: i32, signal: i32) {
+        let _ = sys::kill(pid, signal); // It may have ended, and is then a zombie of ours.
+    }
+
+    /// Sends a signal to everything.
+    pub(super) fn signal_tree(&self, signal: i32) {
+        if sys::ADOPTS_ORPHANS {
+            sys::signal_descendants(own_pid(), signal);
+        } else {
+            self.signal(-self.main, signal);
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.events.push(event);
+    }
+}
+
+fn own_pid() -> i32 {
+    std::process::id() as i32
+}
