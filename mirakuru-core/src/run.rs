@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use nix::fcntl::{Flock, FlockArg};
+use nix::unistd::{AccessFlags, access};
 use once_cell::sync::OnceCell;
 
 use crate::error::{Error, Result};
@@ -27,41 +28,85 @@ struct Folder {
 pub(crate) fn log_folder() -> Result<&'static Path> {
     static FOLDER: OnceCell<Folder> = OnceCell::new();
     let folder = FOLDER.get_or_try_init(|| {
-        let runs = runs_folder();
-        let path = runs.join(run_name());
-        make_folder(&path)
-            .map_err(|e| {
-                Error::os(format!("the log folder `{}` cannot be made", path.display()), e)
-            })
-            .inspect(|_| remove_old_runs(&runs))
+        let name = run_name()?;
+        let mut failed = None;
+        for runs in runs_folders() {
+            let path = runs.join(&name);
+            match make_folder(&path) {
+                Ok(folder) => {
+                    remove_old_runs(&runs);
+                    return Ok(folder);
+                }
+                Err(error) => failed = Some((path, error)),
+            }
+        }
+        let (path, error) = failed.unwrap_or_else(|| (name.into(), io::ErrorKind::NotFound.into()));
+        Err(Error::os(format!("the log folder `{}` cannot be made", path.display()), error))
     })?;
     Ok(&folder.path)
 }
 
 fn make_folder(path: &Path) -> io::Result<Folder> {
     fs::create_dir_all(path)?;
+    access(path, AccessFlags::W_OK)?;
     let lock = Flock::lock(File::open(path)?, FlockArg::LockSharedNonblock).ok();
     Ok(Folder { path: path.to_owned(), _lock: lock })
 }
 
-/// In the target folder that the test binary lies in, else in the folder for temporary files.
-fn runs_folder() -> PathBuf {
+/// In the target folder that the test binary lies in; where there is none, or another user's, in
+/// the folder for temporary files.
+fn runs_folders() -> impl Iterator<Item = PathBuf> {
     let exe = std::env::current_exe().unwrap_or_default();
     let target = exe.ancestors().skip(1).find(|folder| folder.join("CACHEDIR.TAG").is_file());
-    match target {
-        Some(target) => target.join("mirakuru"),
-        None => std::env::temp_dir().join(format!("mirakuru-logs-{}", sys::effective_user())),
-    }
+    let target = target.map(|target| target.join("mirakuru"));
+    let temp = std::env::temp_dir().join(format!("mirakuru-logs-{}", sys::effective_user()));
+    target.into_iter().chain([temp])
+}
+
+/// A process whose life is one run of the tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Runner {
+    pub(crate) pid: i32,
+    pub(crate) started: u64,
+}
+
+/// Names the runner by hand: a process id.
+const SESSION: &str = "MIRAKURU_SESSION";
+
+/// The process that `MIRAKURU_SESSION` names, or else the nearest ancestor that runs test binaries.
+pub(crate) fn runner() -> Result<Option<Runner>> {
+    let named = match std::env::var(SESSION) {
+        Ok(value) => Some(named_runner(&value)?),
+        Err(_) => None,
+    };
+    let own = std::process::id() as i32;
+    let mut ancestors = std::iter::successors(Some(own), |pid| sys::parent_of(*pid));
+    let is_runner =
+        |pid: &i32| sys::program_name(*pid).is_some_and(|name| RUNNERS.contains(&name.as_str()));
+    let pid = named.or_else(|| ancestors.find(is_runner));
+    Ok(pid.and_then(|pid| Some(Runner { pid, started: sys::start_time(pid)? })))
+}
+
+fn named_runner(value: &str) -> Result<i32> {
+    let pid = value.parse().ok().filter(|pid| *pid > 0 && sys::is_alive(*pid));
+    pid.ok_or_else(|| {
+        let what = format!("{SESSION} is `{value}`, which is not the id of a running process");
+        Error::invalid(what)
+    })
+}
+
+/// The folder for temporary files, or another if its path leaves no room for the names of sockets.
+pub(crate) fn short_temp_dir() -> PathBuf {
+    let dir = std::env::temp_dir();
+    if dir.as_os_str().len() <= 64 { dir } else { PathBuf::from("/tmp") }
 }
 
 /// The same for all test binaries that one runner runs.
-fn run_name() -> String {
+fn run_name() -> Result<String> {
     let own = std::process::id() as i32;
-    let mut ancestors = std::iter::successors(Some(own), |pid| sys::parent_of(*pid));
-    let runner = ancestors
-        .find(|pid| sys::program_name(*pid).is_some_and(|name| RUNNERS.contains(&name.as_str())));
-    let pid = runner.unwrap_or(own);
-    format!("{pid}-{}", sys::start_time(pid).unwrap_or_default())
+    let own = Runner { pid: own, started: sys::start_time(own).unwrap_or_default() };
+    let Runner { pid, started } = runner()?.unwrap_or(own);
+    Ok(format!("{pid}-{started}"))
 }
 
 fn remove_old_runs(runs: &Path) {

@@ -1,7 +1,10 @@
 //! One process for all who name it.
 
+mod folder;
+mod notice;
 pub mod private;
 mod registry;
+mod session;
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -17,9 +20,10 @@ use registry::{Entry, ReadGuard, Stay, WriteGuard};
 
 /// The definition of a process that tests share.
 ///
-/// The process is started by the first lease, and stopped when the test process exits. Two
-/// definitions that say the same are the same process. A process that has died is started anew for
-/// the next lease. A start that failed is remembered: later leases get the same error at once.
+/// The process is started by the first lease, and stopped when those who share it have ended; see
+/// [`Scope`]. Two definitions that say the same are the same process. A process that has died is
+/// started anew for the next lease. A start that failed is remembered: later leases get the same
+/// error at once.
 ///
 /// # Examples
 ///
@@ -99,15 +103,27 @@ impl fmt::Debug for Shared {
 ///
 /// Dropping it gives the right back. The process goes on running.
 #[must_use = "a lease that is not kept ends at once"]
-pub struct Lease {
-    // The fields are dropped in this order: the lock first, then the place in the list of users.
-    guard: ReadGuard,
-    _stay: Stay,
+pub struct Lease(Held<ReadGuard>);
+
+/// How a lease is held.
+enum Held<Guard> {
+    /// By a lock of this process. The lock is dropped first, then the place in the list of users.
+    Local(Guard, #[allow(dead_code, reason = "held to be dropped")] Stay),
+    /// By a connection to the supervisor, which the process has.
+    Remote(Box<Process>),
 }
 
 impl Lease {
-    fn new(guard: ReadGuard, stay: Stay) -> Self {
-        let lease = Self { guard, _stay: stay };
+    fn local(guard: ReadGuard, stay: Stay) -> Self {
+        Self::begin(Held::Local(guard, stay))
+    }
+
+    fn remote(process: Process) -> Self {
+        Self::begin(Held::Remote(Box::new(process.leased())))
+    }
+
+    fn begin(held: Held<ReadGuard>) -> Self {
+        let lease = Self(held);
         lease.begin_lease();
         lease
     }
@@ -117,7 +133,10 @@ impl Deref for Lease {
     type Target = Process;
 
     fn deref(&self) -> &Process {
-        self.guard.process().expect("a lease is made over a process")
+        match &self.0 {
+            Held::Local(guard, _) => guard.process().expect("a lease is made over a process"),
+            Held::Remote(process) => process,
+        }
     }
 }
 
@@ -142,15 +161,19 @@ impl fmt::Debug for Lease {
 /// Dropping it gives the right back. A process that was left paused goes on; one that was left
 /// stopped is started anew for the next lease.
 #[must_use = "a lease that is not kept ends at once"]
-pub struct ExclusiveLease {
-    // The fields are dropped in this order: the lock first, then the place in the list of users.
-    guard: WriteGuard,
-    _stay: Stay,
-}
+pub struct ExclusiveLease(Held<WriteGuard>);
 
 impl ExclusiveLease {
-    fn new(guard: WriteGuard, stay: Stay) -> Self {
-        let lease = Self { guard, _stay: stay };
+    fn local(guard: WriteGuard, stay: Stay) -> Self {
+        Self::begin(Held::Local(guard, stay))
+    }
+
+    fn remote(process: Process) -> Self {
+        Self::begin(Held::Remote(Box::new(process.leased())))
+    }
+
+    fn begin(held: Held<WriteGuard>) -> Self {
+        let lease = Self(held);
         lease.begin_lease();
         lease
     }
@@ -160,13 +183,19 @@ impl Deref for ExclusiveLease {
     type Target = Process;
 
     fn deref(&self) -> &Process {
-        self.guard.process().expect("a lease is made over a process")
+        match &self.0 {
+            Held::Local(guard, _) => guard.process().expect("a lease is made over a process"),
+            Held::Remote(process) => process,
+        }
     }
 }
 
 impl DerefMut for ExclusiveLease {
     fn deref_mut(&mut self) -> &mut Process {
-        self.guard.process_mut().expect("a lease is made over a process")
+        match &mut self.0 {
+            Held::Local(guard, _) => guard.process_mut().expect("a lease is made over a process"),
+            Held::Remote(process) => process,
+        }
     }
 }
 

@@ -1,15 +1,16 @@
 //! The shared processes of this process, and who uses them.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use parking_lot::lock_api::{ArcRwLockReadGuard, ArcRwLockWriteGuard};
 use parking_lot::{Mutex, RawRwLock, RwLock};
 
+use super::session::{Meeting, PATIENCE};
 use super::{ExclusiveLease, Lease};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::events;
 use crate::executor::Executor;
 use crate::process::Process;
@@ -18,13 +19,6 @@ use crate::scope::Scope;
 /// By what the definitions say.
 static ENTRIES: Mutex<BTreeMap<String, Arc<Entry>>> = Mutex::new(BTreeMap::new());
 
-/// How long one other test may keep a process from a test that waits for it.
-static PATIENCE: LazyLock<Duration> = LazyLock::new(|| {
-    let seconds = std::env::var("MIRAKURU_LEASE_TIMEOUT").ok();
-    let seconds = seconds.and_then(|seconds| seconds.parse().ok()).unwrap_or(60.0);
-    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
-});
-
 pub(super) type ReadGuard = ArcRwLockReadGuard<RawRwLock, Slot>;
 pub(super) type WriteGuard = ArcRwLockWriteGuard<RawRwLock, Slot>;
 
@@ -32,6 +26,8 @@ pub(super) type WriteGuard = ArcRwLockWriteGuard<RawRwLock, Slot>;
 pub(super) struct Entry {
     key: String,
     executor: Executor,
+    /// Where other processes share it, if they do. If not, all that follows is for this process.
+    meeting: Result<Option<Meeting>>,
     slot: Arc<RwLock<Slot>>,
     users: Mutex<Vec<User>>,
 }
@@ -61,6 +57,7 @@ pub(super) fn entry(executor: Executor, scope: Option<Scope>) -> Arc<Entry> {
     let mut entries = ENTRIES.lock();
     let entry = entries.entry(key.clone()).or_insert_with(|| {
         Arc::new(Entry {
+            meeting: Meeting::of(scope, &key),
             key,
             executor,
             slot: Arc::new(RwLock::new(Slot::NotStarted)),
@@ -96,13 +93,19 @@ impl Entry {
     }
 
     pub(super) fn users(&self) -> usize {
-        self.users.lock().len()
+        match &self.meeting {
+            Ok(Some(meeting)) => meeting.users(&self.executor),
+            _ => self.users.lock().len(),
+        }
     }
 
     pub(super) fn lease(self: &Arc<Self>) -> Result<Lease> {
+        if let Some(meeting) = self.meeting.as_ref().map_err(Error::clone)? {
+            return meeting.lease(&self.executor, false).map(Lease::remote);
+        }
         let own = self.own_lease();
         if own.as_ref().is_some_and(|own| own.exclusive) {
-            return Err(self.conflict("exclusively"));
+            return Err(Error::leased_by_itself(&self.name()));
         }
         // A test that has a lease gets another even while somebody waits for an exclusive one:
         // to wait for him would be to wait for itself.
@@ -112,22 +115,25 @@ impl Entry {
             self.patiently(|patience| self.slot.try_read_arc_for(patience))?
         };
         if guard.is_running() || own.is_some() {
-            return Ok(Lease::new(guard, self.stay(false)));
+            return Ok(Lease::local(guard, self.stay(false)));
         }
         if let Slot::Failed(error) = &*guard {
             return Err(error.clone());
         }
         drop(guard);
         let guard = self.started()?;
-        Ok(Lease::new(ArcRwLockWriteGuard::downgrade(guard), self.stay(false)))
+        Ok(Lease::local(ArcRwLockWriteGuard::downgrade(guard), self.stay(false)))
     }
 
     pub(super) fn exclusive(self: &Arc<Self>) -> Result<ExclusiveLease> {
+        if let Some(meeting) = self.meeting.as_ref().map_err(Error::clone)? {
+            return meeting.lease(&self.executor, true).map(ExclusiveLease::remote);
+        }
         if self.own_lease().is_some() {
-            return Err(self.conflict("already"));
+            return Err(Error::leased_by_itself(&self.name()));
         }
         let guard = self.started()?;
-        Ok(ExclusiveLease::new(guard, self.stay(true)))
+        Ok(ExclusiveLease::local(guard, self.stay(true)))
     }
 
     /// The process, for the caller alone, started if it does not run.
@@ -162,7 +168,7 @@ impl Entry {
             let stayed: Vec<_> =
                 after.iter().filter(stayed).map(|user| user.test.as_str()).collect();
             if !stayed.is_empty() {
-                return Err(self.busy(&stayed));
+                return Err(Error::not_given_back(&self.name(), *PATIENCE, &stayed.join(", ")));
             }
         }
     }
@@ -181,26 +187,6 @@ impl Entry {
         users.push(user);
         events::leased(&self.name(), users.len(), exclusive);
         stay
-    }
-
-    fn conflict(&self, how: &str) -> Error {
-        let what = format!("this test leases {} {how}, so it would wait for itself", self.name());
-        Error::new(ErrorKind::Lease, what).with_report(|report| {
-            report.way_out = Some("use the lease that the test has".to_owned());
-        })
-    }
-
-    fn busy(&self, tests: &[&str]) -> Error {
-        let (name, patience) = (self.name(), *PATIENCE);
-        let what = format!("{name} was not given back within {patience:?} by {}", tests.join(", "));
-        Error::new(ErrorKind::Lease, what).with_report(|report| {
-            report.way_out = Some(
-                "if the tests wait for each other, name all their processes by one attribute each \
-                 on the same function, which takes them in one order; if they are slow, set \
-                 MIRAKURU_LEASE_TIMEOUT to more seconds"
-                    .to_owned(),
-            );
-        })
     }
 
     fn name(&self) -> String {

@@ -1,0 +1,92 @@
+//! The folder in which the processes of one session meet.
+//!
+//! It belongs to the life of one runner, and only this user can look into it. For each server there
+//! are, under a name made from what its definition says: `.lock`, held by whoever starts it;
+//! `.sock`, where its supervisor listens; `.info`, what is known of it; `.failed`, why it did not
+//! start.
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{Flock, FlockArg};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::run::{self, Runner};
+use crate::sys;
+
+pub(super) struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    /// The folder of a runner's session, made if it is not there.
+    pub(super) fn of(runner: Runner) -> Result<Self> {
+        let parent = run::short_temp_dir();
+        let path = parent.join(format!("{}{}-{}", prefix(), runner.pid, runner.started));
+        match DirBuilder::new().mode(0o700).create(&path) {
+            Ok(()) => clear_stale(&parent),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(failed(&path, error)),
+        }
+        let meta = fs::symlink_metadata(&path).map_err(|error| failed(&path, error))?;
+        let is_private =
+            meta.is_dir() && meta.uid() == sys::effective_user() && meta.mode() & 0o77 == 0;
+        if is_private {
+            return Ok(Self { path });
+        }
+        let what = format!("`{}` is not a folder of this user alone", path.display());
+        Err(Error::new(ErrorKind::PermissionDenied, what))
+    }
+
+    pub(super) fn file(&self, name: &str, extension: &str) -> PathBuf {
+        self.path.join(name).with_extension(extension)
+    }
+
+    /// Waits until nobody else starts the server, which takes no longer than its time limit.
+    pub(super) fn lock(&self, name: &str) -> Result<Flock<File>> {
+        let path = self.file(name, "lock");
+        let file = File::create(&path).map_err(|error| failed(&path, error))?;
+        Flock::lock(file, FlockArg::LockExclusive)
+            .map_err(|(_, errno)| Error::os("the lock of a session fails", errno.into()))
+    }
+
+    /// Writes a file that others see whole or not at all.
+    pub(super) fn write(&self, name: &str, extension: &str, text: &str) -> Result<()> {
+        let path = self.file(name, extension);
+        let draft = self.file(name, "draft");
+        let written = fs::write(&draft, text).and_then(|()| fs::rename(&draft, &path));
+        written.map_err(|error| failed(&path, error))
+    }
+}
+
+fn prefix() -> String {
+    format!("mirakuru-{}-", sys::effective_user())
+}
+
+fn failed(path: &Path, error: io::Error) -> Error {
+    Error::os(format!("`{}` cannot be used for the session", path.display()), error)
+}
+
+/// Removes what sessions have left whose runner and supervisors were killed.
+fn clear_stale(parent: &Path) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let rest = name.to_str().and_then(|name| name.strip_prefix(&prefix()));
+        let Some((pid, started)) = rest.and_then(|rest| rest.split_once('-')) else { continue };
+        let (Ok(pid), Ok(started)) = (pid.parse(), started.parse()) else { continue };
+        let has_runner = sys::Process::open(pid, started).is_some();
+        if !has_runner && !has_listener(&entry.path()) {
+            let _ = fs::remove_dir_all(entry.path()); // Another session may be clearing it too.
+        }
+    }
+}
+
+fn has_listener(folder: &Path) -> bool {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut sockets =
+        files.map(|file| file.path()).filter(|path| path.extension() == Some("sock".as_ref()));
+    sockets.any(|socket| UnixStream::connect(socket).is_ok())
+}

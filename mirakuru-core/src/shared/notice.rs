@@ -1,0 +1,137 @@
+//! What the session's folder says of a server: all that another process needs to use it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::log::Files;
+use crate::probe::Found;
+use crate::supervisor::Remote;
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Notice {
+    /// What the definition says.
+    pub(super) key: String,
+    pub(super) remote: Remote,
+    pub(super) ports: BTreeMap<String, u16>,
+    pub(super) dir: Option<PathBuf>,
+    pub(super) found: Found,
+    pub(super) files: Files,
+}
+
+impl Notice {
+    /// One line for each fact: a word, a tabulator, the value.
+    pub(super) fn to_text(&self) -> String {
+        let Self { key, remote, found, .. } = self;
+        let path = |path: &PathBuf| path.to_string_lossy().into_owned();
+        let mut facts = vec![
+            ("key", key.clone()),
+            ("supervisor", remote.supervisor.to_string()),
+            ("mark", remote.mark.clone()),
+            ("name", remote.name.clone()),
+            ("stop_timeout", remote.stop_timeout.as_micros().to_string()),
+            ("stdout", path(&self.files.stdout)),
+        ];
+        facts.extend(self.files.stderr.as_ref().map(|stderr| ("stderr", path(stderr))));
+        facts.extend(self.dir.as_ref().map(|dir| ("dir", path(dir))));
+        facts.extend(found.addr.map(|addr| ("addr", addr.to_string())));
+        facts.extend(found.url.clone().map(|url| ("url", url)));
+        facts.extend(self.ports.iter().map(|(name, port)| ("port", format!("{port} {name}"))));
+        facts.iter().map(|(word, value)| format!("{word}\t{}\n", value.escape_debug())).collect()
+    }
+
+    pub(super) fn from_text(text: &str) -> Option<Self> {
+        let facts: Vec<(&str, String)> = text
+            .lines()
+            .map(|line| {
+                line.split_once('\t').and_then(|(word, value)| Some((word, unescape(value)?)))
+            })
+            .collect::<Option<_>>()?;
+        let fact = |wanted: &str| {
+            facts.iter().find(|(word, _)| *word == wanted).map(|(_, value)| value.clone())
+        };
+        let ports = facts.iter().filter(|(word, _)| *word == "port").map(|(_, value)| {
+            let (port, name) = value.split_once(' ')?;
+            Some((name.to_owned(), port.parse().ok()?))
+        });
+        let addr: Option<SocketAddr> = match fact("addr") {
+            Some(addr) => Some(addr.parse().ok()?),
+            None => None,
+        };
+        Some(Self {
+            key: fact("key")?,
+            remote: Remote {
+                supervisor: fact("supervisor")?.parse().ok()?,
+                mark: fact("mark")?,
+                name: fact("name")?,
+                stop_timeout: Duration::from_micros(fact("stop_timeout")?.parse().ok()?),
+            },
+            ports: ports.collect::<Option<_>>()?,
+            dir: fact("dir").map(PathBuf::from),
+            found: Found { addr, url: fact("url") },
+            files: Files::of_another(fact("stdout")?.into(), fact("stderr").map(PathBuf::from)),
+        })
+    }
+}
+
+/// Undoes `escape_debug`.
+fn unescape(text: &str) -> Option<String> {
+    let mut plain = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            plain.push(c);
+            continue;
+        }
+        plain.push(match chars.next()? {
+            'n' => '\n',
+            't' => '\t',
+            'r' => '\r',
+            '0' => '\0',
+            'u' => {
+                let code = chars.as_str().strip_prefix('{')?.split_once('}')?.0.to_owned();
+                chars.nth(code.len() + 1);
+                char::from_u32(u32::from_str_radix(&code, 16).ok()?)?
+            }
+            literal => literal,
+        });
+    }
+    Some(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notice_survives_the_folder() {
+        let notice = Notice {
+            key: "a \"b\"\n\tc \\ d\u{200b}é'\0".to_owned(),
+            remote: Remote {
+                supervisor: 7,
+                mark: "A=b".to_owned(),
+                name: "redis".to_owned(),
+                stop_timeout: Duration::from_micros(1_500_001),
+            },
+            ports: BTreeMap::from([(String::new(), 80), ("admin".to_owned(), 81)]),
+            dir: Some("/tmp/a b".into()),
+            found: Found {
+                addr: Some("[::1]:80".parse().unwrap()),
+                url: Some("http://[::1]:80/".to_owned()),
+            },
+            files: Files::of_another("/tmp/out".into(), Some("/tmp/err".into())),
+        };
+        let read = Notice::from_text(&notice.to_text()).unwrap();
+        assert_eq!(read, Notice { files: read.files.clone(), ..notice });
+        assert_eq!(read.files.stdout, PathBuf::from("/tmp/out"));
+        assert_eq!(read.files.stderr, Some(PathBuf::from("/tmp/err")));
+    }
+
+    #[test]
+    fn half_a_notice_is_none() {
+        for text in ["", "key", "key\tx\n", "key\tx\nsupervisor\ty\n", "key\t\\"] {
+            assert!(Notice::from_text(text).is_none(), "{text}");
+        }
+    }
+}

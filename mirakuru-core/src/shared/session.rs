@@ -1,0 +1,148 @@
+//! A server that is shared across processes.
+//!
+//! The first who wants it starts it, under a lock, and hands its supervisor a listening socket in
+//! the session's folder. Every lease is a connection to that socket: the supervisor gives leases in
+//! the order in which they were asked for, and the kernel takes them back however a process ends.
+
+use std::collections::hash_map::DefaultHasher;
+use std::fs;
+use std::hash::{Hash, Hasher};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::sync::LazyLock;
+use std::thread;
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::folder::Folder;
+use super::notice::Notice;
+use crate::error::{Error, ErrorKind, Result};
+use crate::executor::Executor;
+use crate::process::Process;
+use crate::run::{self, Runner};
+use crate::scope::Scope;
+use crate::sys;
+
+/// How long one other test may keep a process from a test that waits for it.
+pub(super) static PATIENCE: LazyLock<Duration> = LazyLock::new(|| {
+    let seconds = std::env::var("MIRAKURU_LEASE_TIMEOUT").ok();
+    let seconds = seconds.and_then(|seconds| seconds.parse().ok()).unwrap_or(60.0);
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+});
+
+/// Where the processes that share one server meet.
+pub(super) struct Meeting {
+    folder: Folder,
+    runner: Runner,
+    key: String,
+    /// The key in a form that suits a file.
+    name: String,
+}
+
+impl Meeting {
+    /// Where to meet for a definition, unless this process alone can share it.
+    pub(super) fn of(scope: Scope, key: &str) -> Result<Option<Self>> {
+        let is_process_per_test =
+            std::env::var("NEXTEST_EXECUTION_MODE").is_ok_and(|mode| mode == "process-per-test");
+        if scope == Scope::Binary && !is_process_per_test {
+            return Ok(None);
+        }
+        let Some(runner) = run::runner()? else { return Ok(None) };
+        let mut key = key.to_owned();
+        if scope == Scope::Binary {
+            key.push_str(&own_binary());
+        }
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        let name = format!("{:016x}", hasher.finish());
+        Ok(Some(Self { folder: Folder::of(runner)?, runner, key, name }))
+    }
+
+    /// Leases the process, which is started if nobody has.
+    pub(super) fn lease(&self, executor: &Executor, exclusive: bool) -> Result<Process> {
+        loop {
+            if let Some(process) = self.join(executor, exclusive)? {
+                return Ok(process);
+            }
+            let _lock = self.folder.lock(&self.name)?;
+            if let Ok(text) = fs::read_to_string(self.folder.file(&self.name, "failed")) {
+                return Err(Error::from_text(&text));
+            }
+            // Somebody may have started it while this process waited for the lock.
+            if self.connect().is_none() {
+                let process = self.start(executor)?;
+                if process.lease(this_test(), exclusive, *PATIENCE)? {
+                    return Ok(process);
+                }
+            }
+        }
+    }
+
+    /// How many leases there are.
+    pub(super) fn users(&self, executor: &Executor) -> usize {
+        let process = self.attach(executor).ok().flatten();
+        process.and_then(|process| process.count_leases()).unwrap_or(0)
+    }
+
+    /// Leases the process if somebody has started it and it has not ended.
+    fn join(&self, executor: &Executor, exclusive: bool) -> Result<Option<Process>> {
+        let Some(process) = self.attach(executor)? else { return Ok(None) };
+        let is_granted = process.lease(this_test(), exclusive, *PATIENCE)?;
+        Ok(is_granted.then_some(process))
+    }
+
+    fn connect(&self) -> Option<UnixStream> {
+        UnixStream::connect(self.folder.file(&self.name, "sock")).ok()
+    }
+
+    fn attach(&self, executor: &Executor) -> Result<Option<Process>> {
+        let Some(stream) = self.connect() else { return Ok(None) };
+        if sys::peer_user(&stream).is_some_and(|user| user != sys::effective_user()) {
+            let what = "another user listens in this session's folder";
+            return Err(Error::new(ErrorKind::PermissionDenied, what));
+        }
+        let text = fs::read_to_string(self.folder.file(&self.name, "info")).unwrap_or_default();
+        let notice = Notice::from_text(&text).filter(|notice| notice.key == self.key);
+        // Without a notice it has just ended.
+        let Some(notice) = notice else { return Ok(None) };
+        let Notice { remote, ports, dir, found, files, .. } = notice;
+        executor.attach(stream, remote, found, (ports, dir, files)).map(Some)
+    }
+
+    /// Starts the process for all. A failure is remembered for the others.
+    fn start(&self, executor: &Executor) -> Result<Process> {
+        let started = executor.start().and_then(|mut process| {
+            self.share(&mut process)?;
+            Ok(process)
+        });
+        started.inspect_err(|error| {
+            // If it cannot be remembered, the next one sees for itself.
+            let _ = self.folder.write(&self.name, "failed", &error.to_text());
+        })
+    }
+
+    fn share(&self, process: &mut Process) -> Result<()> {
+        let socket = self.folder.file(&self.name, "sock");
+        let _ = fs::remove_file(&socket); // A supervisor that was killed has left it.
+        let (remote, found, (ports, dir, files)) = process.parts();
+        let notice = Notice { key: self.key.clone(), remote, ports, dir, found, files };
+        self.folder.write(&self.name, "info", &notice.to_text())?;
+        let failed = |e| Error::os(format!("`{}` cannot be listened on", socket.display()), e);
+        let listener = UnixListener::bind(&socket).map_err(failed)?;
+        process.share(&listener, self.runner.pid, self.runner.started)
+    }
+}
+
+/// What tells this test binary from others, and from what it was before it was built again.
+fn own_binary() -> String {
+    let path = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("?"));
+    let built = path.metadata().and_then(|meta| meta.modified()).ok();
+    let built = built.and_then(|built| built.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+    format!(" {} {}", path.display(), built.as_nanos())
+}
+
+/// What tells the test on this thread from others.
+fn this_test() -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (std::process::id(), thread::current().id()).hash(&mut hasher);
+    hasher.finish()
+}
