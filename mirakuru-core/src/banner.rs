@@ -49,7 +49,7 @@ impl Banner {
         self
     }
 
-    /// Asks for this many occurrences. Default: 1.
+    /// Asks for this many occurrences, counted anew at each start. Default: 1.
     #[must_use]
     pub fn times(mut self, times: usize) -> Self {
         self.times = times;
@@ -78,6 +78,8 @@ pub(crate) struct Scanner {
     /// How many matches are still wanted.
     wanted: usize,
     across_lines: bool,
+    /// The pattern, if it is a plain text: most are, and a chunk without it needs no closer look.
+    literal: Option<String>,
     /// What has come and was not dismissed: the unfinished line, or all.
     text: Vec<u8>,
 }
@@ -92,7 +94,9 @@ impl Scanner {
             Error::invalid(format!("the pattern `{pattern}` is not a regular expression: {error}"))
         })?;
         let across_lines = pattern.contains('\n') || pattern.contains("\\n");
-        Ok(Self { pattern: compiled, wanted: times, across_lines, text: Vec::new() })
+        let is_literal = regex_lite::escape(pattern) == pattern;
+        let literal = is_literal.then(|| pattern.to_owned());
+        Ok(Self { pattern: compiled, wanted: times, across_lines, literal, text: Vec::new() })
     }
 
     /// Takes in the next piece. Returns the line of the last wanted match, once it has come.
@@ -106,6 +110,9 @@ impl Scanner {
         let unfinished = self.text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         let rest = self.text.split_off(unfinished);
         let finished = std::mem::replace(&mut self.text, rest);
+        if self.can_skip(&finished) {
+            return self.look_at_unfinished();
+        }
         for line in finished.split_inclusive(|byte| *byte == b'\n') {
             let line = plain(line);
             let line = line.trim_end_matches(['\n', '\r']);
@@ -115,9 +122,19 @@ impl Scanner {
             }
             self.wanted -= matches;
         }
+        self.look_at_unfinished()
+    }
+
+    fn look_at_unfinished(&self) -> Option<String> {
         let line = plain(&self.text);
         let found = self.pattern.find_iter(&line).count() >= self.wanted;
         found.then_some(line)
+    }
+
+    fn can_skip(&self, finished: &[u8]) -> bool {
+        let Some(literal) = &self.literal else { return false };
+        let text = String::from_utf8_lossy(finished);
+        !text.contains(literal.as_str()) && !text.contains('\x1b')
     }
 }
 

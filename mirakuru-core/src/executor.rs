@@ -1,6 +1,7 @@
 //! The description of a process: what to run, when it counts as started, how it ends.
 
 use std::ffi::OsString;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,11 +11,14 @@ use crate::command::{CommandLine, Environment, Input};
 use crate::definition::Definition;
 use crate::error::Result;
 use crate::plan::Plan;
-use crate::probe::{Http, Probe, Wanted};
-use crate::process::Process;
+use crate::port::Keep;
+use crate::probe::{Found, Http, Probe, Wanted};
+use crate::process::{Parts, Process};
 use crate::scope::Scope;
 use crate::server::Server;
 use crate::signal::Signal;
+use crate::supervisor::Remote;
+use crate::values::Values;
 
 /// The description of a process, as [`std::process::Command`] is one: what to run, when it counts
 /// as started, and how it ends.
@@ -97,7 +101,8 @@ impl Executor {
         self
     }
 
-    /// Starts from an empty environment. Variables set before are forgotten.
+    /// Starts from an empty environment. Variables set before are forgotten. One variable is still
+    /// there: `MIRAKURU_PROCESS`, by which everything that the process spawns can be found.
     pub fn env_clear(mut self) -> Self {
         self.definition.environment = Environment { clear: true, changes: Vec::new() };
         self
@@ -127,7 +132,7 @@ impl Executor {
     }
 
     /// Waits until this TCP port, `host:port`, accepts connections of this process.
-    /// `localhost` means both `127.0.0.1` and `::1`.
+    /// `localhost` means both `127.0.0.1` and `::1`; another name is looked up before the start.
     #[doc(alias = "TCPExecutor")]
     pub fn tcp(self, address: impl Into<String>) -> Self {
         self.wants(Wanted::Tcp(address.into()))
@@ -152,7 +157,8 @@ impl Executor {
         self.wants(Wanted::PidFile(path.into()))
     }
 
-    /// Waits for a condition of your own.
+    /// Waits for a condition of your own. Where there are several conditions, all are looked at once
+    /// more when each has held.
     pub fn probe(self, probe: impl Probe + 'static) -> Self {
         self.wants(Wanted::Own(Arc::new(probe)))
     }
@@ -209,8 +215,27 @@ impl Executor {
     /// is killed when it ends before it is ready ([`Exited`](crate::ErrorKind::Exited)) or is not
     /// ready in time ([`Timeout`](crate::ErrorKind::Timeout)).
     pub fn start(&self) -> Result<Process> {
-        let (plan, holds) = Plan::new(&self.definition)?;
-        Server::start(plan, holds).map(Process::new)
+        let start = |keep| {
+            let (plan, holds) = Plan::new(&self.definition, keep)?;
+            Server::start(plan, holds).map(Process::new)
+        };
+        match start(Keep::Held) {
+            // A server that does not reuse addresses cannot listen on a port that is held.
+            Err(error) if error.blames_address() => start(Keep::Locked),
+            started => started,
+        }
+    }
+
+    /// The process that another process has started from the same description.
+    pub(crate) fn attach(
+        &self,
+        stream: UnixStream,
+        remote: Remote,
+        found: Found,
+        (ports, dir, files): Parts,
+    ) -> Result<Process> {
+        let plan = Plan::of_another(&self.definition, Values::of_another(ports, dir), files)?;
+        Ok(Process::new(Server::attach(plan, stream, remote, found)))
     }
 
     /// Tells where the compiler put a binary of the package under test, for `{bin:name}`.

@@ -70,8 +70,19 @@
 //! | a port answered by a stranger is told from ours | yes | no |
 //! | nobody else gets `{port}` | yes | not tested |
 //!
+//! A supervisor that is killed takes the main process with it only if that has not changed its
+//! user. What else is left is found by a mark in its environment, if the test process still lives.
+//!
 //! What a process asks *other* programs to start (a container by the Docker daemon, a unit by
 //! systemd) is not below it and is not stopped.
+//!
+//! # Environment variables
+//!
+//! | variable | meaning |
+//! |---|---|
+//! | `MIRAKURU_LOG=info` | prints a line for each start, lease and stop |
+//! | `MIRAKURU_SESSION=PID` | the process whose life is one run of the tests; see [`Scope`] |
+//! | `MIRAKURU_LEASE_TIMEOUT=SECONDS` | how long one test may keep a shared process from another; 60 |
 //!
 //! A program that uses this crate runs its other constructors (code before `main`) in each
 //! supervisor too. A program in which an environment variable named `MIRAKURU_SUPERVISOR` is set

@@ -47,13 +47,15 @@ pub struct Log {
 }
 
 /// The files that one process writes to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Files {
     serial: u64,
-    stdout: PathBuf,
+    pub(crate) stdout: PathBuf,
     /// If it is not the same file.
-    stderr: Option<PathBuf>,
+    pub(crate) stderr: Option<PathBuf>,
 }
+
+static SERIAL: AtomicU64 = AtomicU64::new(1);
 
 thread_local! {
     /// Where the first lease of the test on this thread began, for each process, and how many it
@@ -64,8 +66,7 @@ thread_local! {
 impl Files {
     /// Makes new files. With `split`, each stream has one of its own.
     pub(crate) fn create(name: &str, split: bool) -> Result<Self> {
-        static COUNTER: AtomicU64 = AtomicU64::new(1);
-        let serial = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let name: String =
             name.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).take(40).collect();
         let stem = format!("{name}-{}-{serial}", std::process::id());
@@ -73,6 +74,11 @@ impl Files {
         let stdout = folder.join(format!("{stem}.log"));
         let stderr = split.then(|| folder.join(format!("{stem}.err.log")));
         Ok(Self { serial, stdout, stderr })
+    }
+
+    /// The files of a server that another process has started.
+    pub(crate) fn of_another(stdout: PathBuf, stderr: Option<PathBuf>) -> Self {
+        Self { serial: SERIAL.fetch_add(1, Ordering::Relaxed), stdout, stderr }
     }
 
     /// Opens the files for a supervisor to write to: standard output, standard error.
@@ -194,7 +200,7 @@ impl Log {
             let client = self.client.upgrade();
             let ended = client.as_ref().is_none_or(|client| client.state().phase != Phase::Running);
             for reader in &mut readers {
-                if let Some(line) = reader.look()? {
+                if let Some(line) = reader.look(deadline)? {
                     return Ok(line);
                 }
             }
@@ -221,35 +227,56 @@ impl Log {
         error.with_report(|report| report.output = Some(self.excerpt(LINES_SHOWN)))
     }
 
-    /// The last lines since the lease began, and how many came before them.
+    /// The last lines since the lease began, and how much came before them.
     pub(crate) fn excerpt(&self, shown: usize) -> Output {
-        let text = self.since_lease().unwrap_or_default();
-        let lines: Vec<_> = text.lines().map(str::to_owned).collect();
-        let omitted = lines.len().saturating_sub(shown);
         let is_whole = self.start.iter().all(|start| *start == 0);
         let label = if is_whole { "output" } else { "output since the test's lease began" };
-        Output { label, lines: lines[omitted..].to_vec(), omitted, path: self.files.stdout.clone() }
+        let (mut lines, mut omitted) = (Vec::new(), 0);
+        for ((path, start), length) in self.files.paths().zip(&self.start).zip(self.files.lengths())
+        {
+            let (last, before) = last_lines(path, *start, length, shown);
+            lines.extend(last);
+            omitted += before;
+        }
+        Output { label, lines, omitted, path: self.files.stdout.clone() }
     }
 
     fn read_from(&self, start: &[u64]) -> Result<String> {
         let mut text = String::new();
         for (path, start) in self.files.paths().zip(start) {
-            text.push_str(&String::from_utf8_lossy(&read_from(path, *start)?));
+            text.push_str(&String::from_utf8_lossy(&read_part(path, *start, u64::MAX)?));
         }
         Ok(text)
     }
 }
 
-fn read_from(path: &Path, start: u64) -> Result<Vec<u8>> {
+/// The last lines of what is between `start` and `end`, and how many bytes come before them. Not
+/// more than a chunk is read, however long the file is.
+fn last_lines(path: &Path, start: u64, end: u64, shown: usize) -> (Vec<String>, u64) {
+    let begin = start.max(end.saturating_sub(CHUNK));
+    let bytes = read_part(path, begin, CHUNK).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<_> = text.split_inclusive('\n').collect();
+    let (before, last) = lines.split_at(lines.len().saturating_sub(shown));
+    let before: usize = before.iter().map(|line| line.len()).sum();
+    let last = last.iter().map(|line| line.trim_end_matches(['\n', '\r']).to_owned()).collect();
+    (last, begin - start.min(begin) + before as u64)
+}
+
+/// Reads a part of a file, which ends earlier where the file does.
+fn read_part(path: &Path, start: u64, length: u64) -> Result<Vec<u8>> {
     let read = || {
         let mut file = File::open(path)?;
         file.seek(SeekFrom::Start(start))?;
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
+        file.take(length).read_to_end(&mut bytes)?;
         io::Result::Ok(bytes)
     };
     read().map_err(|e| Error::os(format!("the log `{}` cannot be read", path.display()), e))
 }
+
+/// How much of a file is read at once.
+const CHUNK: u64 = 256 * 1024; // 256 KiB
 
 /// Looks for a pattern in a file that grows.
 pub(crate) struct Reader {
@@ -270,10 +297,19 @@ impl Reader {
         &self.path
     }
 
-    /// Reads on. Returns the line that was looked for, once it is there.
-    pub(crate) fn look(&mut self) -> Result<Option<String>> {
-        let bytes = read_from(&self.path, self.read)?;
-        self.read += bytes.len() as u64;
-        Ok(if bytes.is_empty() { None } else { self.scanner.feed(&bytes) })
+    /// Reads on, to the end or until the deadline. Returns the line that was looked for, once it is
+    /// there.
+    pub(crate) fn look(&mut self, deadline: Instant) -> Result<Option<String>> {
+        loop {
+            let bytes = read_part(&self.path, self.read, CHUNK)?;
+            self.read += bytes.len() as u64;
+            if bytes.is_empty() {
+                return Ok(None);
+            }
+            let found = self.scanner.feed(&bytes);
+            if found.is_some() || Instant::now() >= deadline {
+                return Ok(found);
+            }
+        }
     }
 }

@@ -12,6 +12,7 @@ use crate::command::{self, Environment, Input};
 use crate::definition::Definition;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::Files;
+use crate::port::Keep;
 use crate::probe::{Conditions, Wanted};
 use crate::signal::Signal;
 use crate::supervisor::{Client, Launch, Settings};
@@ -43,13 +44,32 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// The plan, and what keeps its ports until a supervisor does.
-    pub(crate) fn new(definition: &Definition) -> Result<(Self, Vec<OwnedFd>)> {
+    pub(crate) fn new(definition: &Definition, keep: Keep) -> Result<(Self, Vec<OwnedFd>)> {
         check_limits(definition)?;
         definition.environment.check()?;
-        let mut words = definition.command.words()?;
-        words.extend(definition.more_args.iter().cloned());
-        check_words(&words)?;
-        let (values, holds) = Values::for_texts(texts(definition, &words), &definition.known_bins)?;
+        let words = words(definition)?;
+        let (values, holds) =
+            Values::for_texts(texts(definition, &words), &definition.known_bins, keep)?;
+        let files = |name: &str| Files::create(name, splits_output(&definition.wanted));
+        let plan = Self::with_values(definition, words, values, files)?;
+        Ok((plan, holds))
+    }
+
+    /// The plan by which another process has started the server.
+    pub(crate) fn of_another(
+        definition: &Definition,
+        values: Values,
+        files: Files,
+    ) -> Result<Self> {
+        Self::with_values(definition, words(definition)?, values, |_| Ok(files))
+    }
+
+    fn with_values(
+        definition: &Definition,
+        words: Vec<OsString>,
+        values: Values,
+        files: impl FnOnce(&str) -> Result<Files>,
+    ) -> Result<Self> {
         let words = words.iter().map(|word| values.render_os(word)).collect::<Result<Vec<_>>>()?;
         let environment = rendered(&definition.environment, &values)?;
         let current_dir =
@@ -57,8 +77,8 @@ impl Plan {
         let dir = working_folder(current_dir.as_deref(), &values)?;
         let program = command::find_program(&words[0], &environment, &dir)?;
         let name = definition.display_name();
-        let plan = Self {
-            files: Files::create(&name, splits_output(&definition.wanted))?,
+        Ok(Self {
+            files: files(&name)?,
             name,
             values,
             timeout: definition.timeout.min(LONGEST),
@@ -73,8 +93,7 @@ impl Plan {
             current_dir,
             stdin: definition.stdin.clone(),
             wanted: definition.wanted.clone(),
-        };
-        Ok((plan, holds))
+        })
     }
 
     /// The conditions of one start.
@@ -83,7 +102,7 @@ impl Plan {
     }
 
     /// Starts a supervisor for the process.
-    pub(crate) fn launch(&self, holds: Vec<OwnedFd>) -> Result<Arc<Client>> {
+    pub(crate) fn launch(&self, holds: &[OwnedFd]) -> Result<Arc<Client>> {
         let (stdout, stderr) = self.files.open()?;
         let launch = Launch {
             name: self.name.clone(),
@@ -99,9 +118,8 @@ impl Plan {
                 dir: self.values.dir().map(Path::to_owned),
                 current_dir: self.current_dir.clone(),
             },
-            holds,
         };
-        Client::launch(launch).map_err(|e| Error::os("the supervisor cannot be started", e))
+        Client::launch(launch, holds).map_err(|e| Error::os("the supervisor cannot be started", e))
     }
 
     /// What the process reads from, and what writes to it.
@@ -153,6 +171,13 @@ impl Plan {
             _ => Error::new(ErrorKind::Os, what),
         }
     }
+}
+
+fn words(definition: &Definition) -> Result<Vec<OsString>> {
+    let mut words = definition.command.words()?;
+    words.extend(definition.more_args.iter().cloned());
+    check_words(&words)?;
+    Ok(words)
 }
 
 /// All texts in which placeholders may stand.

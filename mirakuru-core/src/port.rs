@@ -3,16 +3,24 @@
 //! A port is bound, with `SO_REUSEADDR`, and not listened on. The kernel then gives it to nobody
 //! who asks for any port, refuses connections to it, and still lets a server bind it that sets
 //! `SO_REUSEADDR`, as servers do. The supervisor keeps the sockets as long as the process lives.
+//!
+//! A server that does not set it gets a port that the kernel gives to nobody by itself, and that is
+//! kept from other processes of ours by a locked file.
 
+use std::fs::{self, File};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::ops::Range;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, SockaddrIn, SockaddrIn6, SockaddrLike, bind, getsockname,
     setsockopt, socket, sockopt,
 };
+
+use crate::sys;
 
 /// How many ports are tried until one is free in both families.
 const TRIES: usize = 64;
@@ -37,11 +45,51 @@ impl Hold {
         }
         Err(last.into())
     }
+}
 
-    /// Holds a port that was held before.
-    pub(crate) fn again(port: u16) -> io::Result<Self> {
-        Ok(with_v6(hold_v4(port)?, port)?)
+/// Which way a port is kept from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    Held,
+    Locked,
+}
+
+/// Below these, services have their ports; from the other on, the kernel gives them to whoever asks
+/// for any.
+const LOCKED_PORTS: Range<u16> = 10_000..32_768;
+
+impl Hold {
+    /// Locks a free port in a folder that others look into too.
+    pub(crate) fn locked(folder: &Path) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        let count = u32::from(LOCKED_PORTS.end - LOCKED_PORTS.start);
+        // Whoever begins elsewhere finds a free one at once.
+        let first = std::process::id().wrapping_mul(97) % count;
+        for step in 0..count {
+            let port = LOCKED_PORTS.start + ((first + step) % count) as u16;
+            let file = File::create(folder.join(port.to_string()))?;
+            // The lock lives as long as a copy of the descriptor, also in another process.
+            if sys::try_lock(&file) && is_free(port) {
+                return Ok(Self { port, sockets: vec![file.into()] });
+            }
+        }
+        Err(io::ErrorKind::AddrInUse.into())
     }
+}
+
+/// Whether a server could listen at all addresses of this port.
+fn is_free(port: u16) -> bool {
+    let free = |family, address: &dyn SockaddrLike| {
+        let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None);
+        match socket.and_then(|socket| bind(socket.as_raw_fd(), address)) {
+            // A machine without IPv6 has nobody on its IPv6 ports.
+            Ok(()) | Err(Errno::EAFNOSUPPORT | Errno::EADDRNOTAVAIL) => true,
+            Err(_) => false,
+        }
+    };
+    let v4 = SockaddrIn::from(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port));
+    let v6 = SockaddrIn6::from(SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, port, 0, 0));
+    free(AddressFamily::Inet, &v4) && free(AddressFamily::Inet6, &v6)
 }
 
 fn with_v6(v4: OwnedFd, port: u16) -> Result<Hold, Errno> {
@@ -88,6 +136,19 @@ mod tests {
     }
 
     #[test]
+    fn a_locked_port_is_locked_until_its_descriptor_is_closed() {
+        let folder =
+            std::env::temp_dir().join(format!("mirakuru-port-test-{}", std::process::id()));
+        let first = Hold::locked(&folder).unwrap();
+        let second = Hold::locked(&folder).unwrap();
+        assert_ne!(first.port, second.port);
+        let port = first.port;
+        drop(first);
+        assert_eq!(Hold::locked(&folder).unwrap().port, port);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
     fn a_held_port_is_given_to_nobody_else() {
         let holds: Vec<_> = (0..64).map(|_| Hold::any().unwrap()).collect();
         let held: HashSet<_> = holds.iter().map(|hold| hold.port).collect();
@@ -96,11 +157,5 @@ mod tests {
         for other in &others {
             assert!(!held.contains(&other.local_addr().unwrap().port()));
         }
-    }
-
-    #[test]
-    fn a_port_can_be_held_again() {
-        let port = Hold::any().unwrap().port;
-        assert_eq!(Hold::again(port).unwrap().port, port);
     }
 }

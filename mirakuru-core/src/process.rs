@@ -1,20 +1,26 @@
 //! A started executor.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::net::SocketAddr;
+use std::os::unix::net::UnixListener;
 use std::panic::{self, AssertUnwindSafe};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::{ErrorKind, Result, Seconds};
 use crate::exit::Exit;
-use crate::log::Log;
+use crate::log::{Files, Log};
 use crate::port;
+use crate::probe::Found;
 use crate::server::Server;
 use crate::signal::Signal;
-use crate::supervisor::{Request, State};
+use crate::supervisor::{Remote, Request, State};
 use crate::sys;
+
+/// The ports, the folder and the logs of a process.
+pub(crate) type Parts = (BTreeMap<String, u16>, Option<PathBuf>, Files);
 
 /// A started [`Executor`](crate::Executor), with everything that it has spawned.
 ///
@@ -29,11 +35,13 @@ pub struct Process {
     server: Server,
     /// Whether the caller was told how the process ended.
     is_settled: bool,
+    /// Whether a lease shows the output of a test that fails.
+    is_leased: bool,
 }
 
 impl Process {
     pub(crate) fn new(server: Server) -> Self {
-        Self { server, is_settled: false }
+        Self { server, is_settled: false, is_leased: false }
     }
 
     /// Returns what messages call the process.
@@ -166,12 +174,15 @@ impl Process {
     /// The same as those of [`stop`](Process::stop).
     pub fn stop_with(&mut self, signal: Signal) -> Result<Exit> {
         let exit = self.end(Request::Stop(signal.number()))?;
+        // Its children may have outlived a main process that crashed.
+        let exit = self.server.crash().unwrap_or(exit);
         let was_settled = std::mem::replace(&mut self.is_settled, true);
         if was_settled || exit.is_expected(self.server.plan.expect_exit, signal) {
             return Ok(exit);
         }
         let what = format!("{exit}, which was not expected");
-        Err(self.server.failed(ErrorKind::UnexpectedExit, &what))
+        let error = self.server.failed(ErrorKind::UnexpectedExit, &what);
+        Err(error.with_report(|report| report.exit = Some(exit)))
     }
 
     /// Kills the process and everything that it has spawned. However it ends is no error.
@@ -268,13 +279,18 @@ impl Process {
         self.server.request(Request::Signal(signal.number()))
     }
 
-    /// Pauses the process and everything that it has spawned.
+    /// Pauses the process and everything that it has spawned, and returns when all of it stands
+    /// still.
     ///
     /// # Errors
     ///
-    /// The process has ended.
+    /// The process has ended, or keeps spawning others for longer than its time to stop.
+    ///
+    /// # Platform notes
+    ///
+    /// Elsewhere than on Linux it may run on for a moment.
     pub fn pause(&mut self) -> Result<()> {
-        self.server.request(Request::Pause)
+        self.server.pause()
     }
 
     /// Lets a paused process go on.
@@ -307,6 +323,37 @@ impl Process {
         self.server.stdin.take()
     }
 
+    /// What another process needs to use this one.
+    pub(crate) fn parts(&self) -> (Remote, Found, Parts) {
+        let plan = &self.server.plan;
+        let dir = plan.values.dir().map(Path::to_owned);
+        let parts = (plan.values.ports().clone(), dir, plan.files.clone());
+        (self.server.remote(), self.server.found.clone(), parts)
+    }
+
+    pub(crate) fn share(
+        &mut self,
+        listener: &UnixListener,
+        runner: i32,
+        started: u64,
+    ) -> Result<()> {
+        self.server.share(listener, runner, started)
+    }
+
+    pub(crate) fn lease(&self, test: u64, exclusive: bool, patience: Duration) -> Result<bool> {
+        self.server.lease(test, exclusive, patience)
+    }
+
+    pub(crate) fn count_leases(&self) -> Option<usize> {
+        self.server.count_leases()
+    }
+
+    /// A lease has the process for itself alone.
+    pub(crate) fn leased(mut self) -> Self {
+        self.is_leased = true;
+        self
+    }
+
     /// A lease begins on the calling thread.
     pub(crate) fn begin_lease(&self) {
         self.server.begin_lease();
@@ -327,7 +374,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if std::thread::panicking() && !self.is_leased {
             self.show_output();
         }
     }

@@ -1,7 +1,9 @@
 //! What a process is made of: a plan, and a supervisor that carries it out.
 
 use std::fs::File;
+use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -9,17 +11,23 @@ use std::time::{Duration, Instant};
 
 use nix::libc;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Seconds};
 use crate::events;
 use crate::exit::Exit;
 use crate::log::Log;
 use crate::plan::Plan;
 use crate::probe::{Conditions, Found};
-use crate::supervisor::{Client, Phase, Request, State};
+use crate::supervisor::{Client, Lease, Phase, Remote, Request, State};
 use crate::sys;
 
 /// How much longer than its time limit a stop may take until the supervisor counts as stuck.
 const STOP_GRACE: Duration = Duration::from_secs(10);
+
+/// How long after the end of the main process others may be on their way to their own.
+const SETTLE: Duration = Duration::from_millis(50);
+
+/// How long to wait for signals to arrive until the tree is looked at again.
+const PAUSE_STEP: Duration = Duration::from_micros(500);
 
 /// How many lines of a server's output a failing test shows.
 const LINES_SHOWN: usize = 50;
@@ -31,15 +39,81 @@ pub(crate) struct Server {
     pub(crate) plan: Plan,
     pub(crate) found: Found,
     pub(crate) stdin: Option<File>,
+    /// What keeps the ports, should the supervisor be killed.
+    holds: Vec<OwnedFd>,
 }
 
 impl Server {
     pub(crate) fn start(plan: Plan, holds: Vec<OwnedFd>) -> Result<Self> {
         let conditions = conditions(&plan)?;
-        let client = plan.launch(holds)?;
-        let mut server = Self { client, plan, found: Found::default(), stdin: None };
+        let client = plan.launch(&holds)?;
+        let mut server = Self { client, plan, found: Found::default(), stdin: None, holds };
         server.bring_up(conditions)?;
         Ok(server)
+    }
+
+    /// Joins those who use a server that another process has started.
+    pub(crate) fn attach(plan: Plan, stream: UnixStream, remote: Remote, found: Found) -> Self {
+        Self { client: Client::attach(stream, remote), plan, found, stdin: None, holds: Vec::new() }
+    }
+
+    /// What another process needs to join.
+    pub(crate) fn remote(&self) -> Remote {
+        self.client.remote()
+    }
+
+    /// Lets others use the server too, as long as the runner lives.
+    pub(crate) fn share(
+        &mut self,
+        listener: &UnixListener,
+        runner: i32,
+        started: u64,
+    ) -> Result<()> {
+        let shared = self.client.share(listener, runner, started);
+        shared.map_err(|e| Error::os("the supervisor is gone", e))?;
+        self.plan.values.give_away();
+        Ok(())
+    }
+
+    /// Asks the supervisor for a lease and waits for it. False if the server has ended meanwhile.
+    pub(crate) fn lease(&self, test: u64, exclusive: bool, patience: Duration) -> Result<bool> {
+        if self.client.request(Request::Lease { test, exclusive }).is_err() {
+            return Ok(false);
+        }
+        loop {
+            let before = self.state().turns;
+            let deadline = sys::deadline_after(patience);
+            let answered = |state: &State| state.lease != Lease::Waits || state.turns != before;
+            let Some(state) = self.client.wait(deadline, answered) else {
+                return Err(self.busy(patience));
+            };
+            match state.lease {
+                Lease::Granted(users) if state.is_running() => {
+                    events::leased(&self.plan.name, users, exclusive);
+                    return Ok(true);
+                }
+                Lease::Conflict => return Err(Error::leased_by_itself(&self.plan.name)),
+                Lease::Granted(_) | Lease::Gone => return Ok(false),
+                Lease::Waits if state.is_gone => return Ok(false),
+                // Somebody else got it or gave it back. That is what patience is for.
+                Lease::Waits => {}
+            }
+        }
+    }
+
+    /// How many leases there are, if the supervisor still tells.
+    pub(crate) fn count_leases(&self) -> Option<usize> {
+        self.client.request(Request::Count).ok()?;
+        let deadline = Instant::now() + STOP_GRACE;
+        self.client.wait(deadline, |state| state.users.is_some())?.users
+    }
+
+    fn busy(&self, patience: Duration) -> Error {
+        let _ = self.count_leases(); // It tells who has one, too.
+        let holder = self.state().holder;
+        let test = sys::variable_of(holder, "NEXTEST_TEST_NAME");
+        let who = test.or_else(|| sys::command_line(holder)).unwrap_or_default();
+        Error::not_given_back(&self.plan.name, patience, &format!("pid {holder} (`{who}`)"))
     }
 
     /// Starts the server again after it has ended.
@@ -47,7 +121,7 @@ impl Server {
         if self.state().phase == Phase::Lost {
             self.client.sweep_if_lost();
             self.plan.values.remove_dir();
-            self.client = self.plan.launch(self.plan.values.hold_again())?;
+            self.client = self.plan.launch(&self.holds)?;
         }
         let conditions = conditions(&self.plan)?;
         self.bring_up(conditions)
@@ -59,7 +133,14 @@ impl Server {
         let (read, write) = self.plan.stdin()?;
         self.stdin = write;
         let state = self.client.start(read, began + self.plan.timeout);
-        let state = state.map_err(|e| Error::os("the supervisor does not answer", e))?;
+        let state = state.map_err(|error| match error.kind() {
+            io::ErrorKind::TimedOut => {
+                let limit = Seconds(self.plan.timeout);
+                let what = format!("not ready within {limit}: its program does not run yet");
+                self.explain(Error::new(ErrorKind::Timeout, what).about(&self.plan.name))
+            }
+            _ => Error::os("the supervisor does not answer", error),
+        })?;
         match state.phase {
             Phase::Failed(errno) => return Err(self.explain(self.plan.cannot_run(errno))),
             Phase::NoFolder(errno) => return Err(self.explain(self.plan.no_folder(errno))),
@@ -106,6 +187,12 @@ impl Server {
         Err(self.failed(ErrorKind::Leak, &format!("has left running: {}", left.join(", "))))
     }
 
+    /// How a main process ended that was followed by another, if it was no launcher that had done
+    /// its work.
+    pub(crate) fn crash(&self) -> Option<Exit> {
+        self.state().launcher.filter(|launcher| !launcher.success())
+    }
+
     pub(crate) fn state(&self) -> State {
         self.client.state()
     }
@@ -129,6 +216,21 @@ impl Server {
         self.client.count_lease();
     }
 
+    /// Pauses everything of the server.
+    pub(crate) fn pause(&self) -> Result<()> {
+        let deadline = Instant::now() + self.plan.stop_timeout;
+        while Instant::now() < deadline {
+            // Again each time, because what is not paused yet may have spawned more.
+            self.request(Request::Pause)?;
+            let tree = sys::descendants_of(self.client.supervisor_pid());
+            if tree.into_iter().all(sys::is_paused) {
+                return Ok(());
+            }
+            self.client.wait(Instant::now() + PAUSE_STEP, |state| !state.is_running());
+        }
+        Err(self.failed(ErrorKind::Timeout, "cannot be paused"))
+    }
+
     pub(crate) fn log(&self) -> Log {
         self.plan.files.log(Arc::downgrade(&self.client))
     }
@@ -139,7 +241,12 @@ impl Server {
     }
 
     fn explain(&self, error: Error) -> Error {
-        let state = self.state();
+        let mut state = self.state();
+        if state.is_running() && state.exit.is_some() {
+            // The main process has ended. Whether others are left is about to be told.
+            let settled = self.client.wait(Instant::now() + SETTLE, |state| !state.is_running());
+            state = settled.unwrap_or(state);
+        }
         error.with_report(|report| {
             report.command = Some(self.plan.command_line());
             report.state = Some(state.to_string());

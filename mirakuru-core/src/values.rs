@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, Result};
-use crate::port::Hold;
+use crate::port::{Hold, Keep};
+use crate::run;
+use crate::sys;
 use crate::template::{Piece, Template};
 
 /// The ports, the folder and the programs of one process.
@@ -47,6 +49,7 @@ impl Values {
     pub(crate) fn for_texts<'a>(
         texts: impl Iterator<Item = &'a str>,
         known_bins: &BTreeMap<String, PathBuf>,
+        keep: Keep,
     ) -> Result<(Self, Vec<OwnedFd>)> {
         let templates = texts.map(parse).collect::<Result<Vec<_>>>()?;
         let mut values = Self::default();
@@ -60,7 +63,11 @@ impl Values {
         for piece in templates.iter().flat_map(|template| &template.pieces) {
             match piece {
                 Piece::Port(name) if !values.ports.contains_key(name) => {
-                    let hold = Hold::any().map_err(|e| Error::os("no free port", e))?;
+                    let hold = match keep {
+                        Keep::Held => Hold::any(),
+                        Keep::Locked => Hold::locked(&locks_folder()),
+                    };
+                    let hold = hold.map_err(|e| Error::os("no free port", e))?;
                     values.ports.insert(name.clone(), hold.port);
                     holds.extend(hold.sockets);
                 }
@@ -71,14 +78,19 @@ impl Values {
         Ok((values, holds))
     }
 
-    /// Holds the same ports again.
-    pub(crate) fn hold_again(&self) -> Vec<OwnedFd> {
-        // A port that somebody has taken meanwhile is noticed when the server cannot bind it.
-        self.ports
-            .values()
-            .flat_map(|port| Hold::again(*port))
-            .flat_map(|hold| hold.sockets)
-            .collect()
+    /// The values of a server that another process has started.
+    pub(crate) fn of_another(ports: BTreeMap<String, u16>, dir: Option<PathBuf>) -> Self {
+        let dir = dir.map(|path| Dir { path, owner: 0 });
+        Self { ports, dir, bins: BTreeMap::new() }
+    }
+
+    /// Leaves the folder to the supervisor, whatever becomes of this process.
+    pub(crate) fn give_away(&mut self) {
+        self.dir.iter_mut().for_each(|dir| dir.owner = 0);
+    }
+
+    pub(crate) fn ports(&self) -> &BTreeMap<String, u16> {
+        &self.ports
     }
 
     pub(crate) fn port(&self, name: &str) -> Option<u16> {
@@ -140,16 +152,20 @@ fn parse(text: &str) -> Result<Template> {
     Template::parse(text).map_err(|fault| Error::invalid(format!("{} in `{text}`", fault.message)))
 }
 
+/// Where ports are locked.
+fn locks_folder() -> PathBuf {
+    run::short_temp_dir().join(format!("mirakuru-ports-{}", sys::effective_user()))
+}
+
 /// Names a folder for the supervisor to make. The path is short enough for a socket's.
 fn name_dir() -> Dir {
     static COUNTER: AtomicU32 = AtomicU32::new(0);
-    let parent = Some(std::env::temp_dir()).filter(|dir| dir.as_os_str().len() <= 64);
-    let parent = parent.unwrap_or_else(|| PathBuf::from("/tmp"));
     let owner = std::process::id();
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);
     // A killed process with the same number may have left a folder behind.
     let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.subsec_nanos());
-    Dir { path: parent.join(format!("mirakuru-{owner}-{count}-{nanos:x}")), owner }
+    let name = format!("mirakuru-{owner}-{count}-{nanos:x}");
+    Dir { path: run::short_temp_dir().join(name), owner }
 }
 
 /// Finds a binary of the package under test: what the runner says, what the compiler said, or

@@ -5,6 +5,7 @@ mod report;
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::exit::Exit;
 
@@ -70,6 +71,19 @@ pub enum ErrorKind {
     Os,
 }
 
+const KINDS: [ErrorKind; 10] = [
+    ErrorKind::InvalidInput,
+    ErrorKind::NotFound,
+    ErrorKind::PermissionDenied,
+    ErrorKind::AlreadyRunning,
+    ErrorKind::Exited,
+    ErrorKind::Timeout,
+    ErrorKind::UnexpectedExit,
+    ErrorKind::Leak,
+    ErrorKind::Lease,
+    ErrorKind::Os,
+];
+
 impl Error {
     #[cold]
     pub(crate) fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
@@ -108,6 +122,56 @@ impl Error {
             inner.what = format!("{name}: {}", inner.what);
         }
         self
+    }
+
+    /// A test asks for a process that it leases in a way that makes it wait for itself.
+    #[cold]
+    pub(crate) fn leased_by_itself(name: &str) -> Self {
+        let what = format!("this test leases {name} already, so it would wait for itself");
+        Self::new(ErrorKind::Lease, what).with_report(|report| {
+            report.way_out = Some("use the lease that the test has".to_owned());
+        })
+    }
+
+    /// Other tests kept a process for too long.
+    #[cold]
+    pub(crate) fn not_given_back(name: &str, patience: Duration, by: &str) -> Self {
+        let what = format!("{name} was not given back within {patience:?} by {by}");
+        Self::new(ErrorKind::Lease, what).with_report(|report| {
+            report.way_out = Some(
+                "if the tests wait for each other, name all their processes by one attribute each \
+                 on the same function, which takes them in one order; if they are slow, set \
+                 MIRAKURU_LEASE_TIMEOUT to more seconds"
+                    .to_owned(),
+            );
+        })
+    }
+
+    /// The error as another process can read it.
+    pub(crate) fn to_text(&self) -> String {
+        let report = format!("{self:?}");
+        let report = report.strip_prefix(&self.0.what).unwrap_or(&report);
+        format!("{:?}\n{}\n{report}", self.0.kind, self.0.what)
+    }
+
+    /// What another process wrote by `to_text`.
+    pub(crate) fn from_text(text: &str) -> Self {
+        let (kind, rest) = text.split_once('\n').unwrap_or_default();
+        let (what, told) = rest.split_once('\n').unwrap_or((rest, ""));
+        let kind = KINDS.into_iter().find(|known| format!("{known:?}") == kind);
+        let error = Self::new(kind.unwrap_or(ErrorKind::Os), what);
+        error.with_report(|report| report.told = Some(told.to_owned()))
+    }
+
+    /// Whether a process ended because it could not have its address, as far as its last lines say.
+    pub(crate) fn blames_address(&self) -> bool {
+        let blames = |line: &String| {
+            let line = line.to_ascii_lowercase();
+            line.contains("address already in use") || line.contains("eaddrinuse")
+        };
+        let output = self.0.report.output.as_ref();
+        self.kind() == ErrorKind::Exited
+            && output.is_some_and(|output| output.lines.iter().any(blames))
     }
 
     /// Returns what kind of thing went wrong.
@@ -149,3 +213,21 @@ const _: () = {
     const fn is_send_sync<T: Send + Sync>() {}
     is_send_sync::<Error>();
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_survives_the_folder() {
+        for kind in KINDS {
+            let error = Error::new(kind, "redis: it failed").with_report(|report| {
+                report.command = Some("redis-server".to_owned());
+                report.way_out = Some("none".to_owned());
+            });
+            let read = Error::from_text(&error.to_text());
+            assert_eq!(read.kind(), kind);
+            assert_eq!(format!("{read} {read:?}"), format!("{error} {error:?}"));
+        }
+    }
+}

@@ -9,6 +9,8 @@ use crate::exit::Exit;
 /// What is known about a failure. Upper modules fill in what they have.
 #[derive(Default)]
 pub(crate) struct Report {
+    /// What another process made of its own report.
+    pub(crate) told: Option<String>,
     pub(crate) command: Option<String>,
     pub(crate) attempts: Option<Attempts>,
     /// The state of the process, in a few words.
@@ -37,12 +39,16 @@ pub(crate) struct Output {
     /// Which lines these are: "output", "output since …".
     pub(crate) label: &'static str,
     pub(crate) lines: Vec<String>,
-    pub(crate) omitted: usize,
+    /// How many bytes came before them.
+    pub(crate) omitted: u64,
     pub(crate) path: PathBuf,
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(told) = &self.told {
+            f.write_str(told)?;
+        }
         if let Some(command) = &self.command {
             write!(f, "\n  command: {command}")?;
         }
@@ -78,7 +84,7 @@ impl fmt::Display for Output {
         }
         write!(f, "{label} ({path}):")?;
         if self.omitted > 0 {
-            write!(f, "\n    <{} lines omitted>", self.omitted)?;
+            write!(f, "\n    <{} bytes omitted>", self.omitted)?;
         }
         self.lines.iter().try_for_each(|line| write!(f, "\n    {line}"))
     }

@@ -139,6 +139,7 @@ impl Http {
             method,
             url,
             asked: 0,
+            last: String::new(),
         };
         // A faulty header or target is found before anything is started.
         answers.request("http://127.0.0.1:1")?;
@@ -255,6 +256,9 @@ impl Matcher {
     }
 }
 
+/// How long the first request may take.
+const FIRST_LIMIT: Duration = Duration::from_secs(1);
+
 /// The condition of one start.
 pub(super) struct Answers {
     http: Http,
@@ -263,6 +267,8 @@ pub(super) struct Answers {
     status: Matcher,
     tcp: Tcp,
     asked: u32,
+    /// The last answer.
+    last: String,
 }
 
 impl Answers {
@@ -282,6 +288,11 @@ impl Answers {
         request.body(self.http.body.clone().unwrap_or_default()).map_err(|error| {
             Error::invalid(format!("the request to `{}` is faulty: {error}", self.http.url))
         })
+    }
+
+    fn not_yet(&mut self, last: String) -> Readiness {
+        self.last.clone_from(&last);
+        Readiness::NotYet(last)
     }
 
     fn ask(&self, base: &str, limit: Duration) -> Result<Result<u16, ureq::Error>> {
@@ -308,7 +319,7 @@ impl Answers {
     /// How long the next request may take. A server that hangs on its first request may be one
     /// that hangs for ever, or one that is slow; so each one gets more time than the one before.
     fn limit(&self, deadline: Instant) -> Duration {
-        let growing = Duration::from_secs(1 << self.asked.min(10));
+        let growing = FIRST_LIMIT * (1 << self.asked.min(10));
         let left = deadline.saturating_duration_since(Instant::now());
         self.http.request_timeout.unwrap_or(growing).min(left).max(Duration::from_millis(1))
     }
@@ -337,8 +348,13 @@ impl Condition for Answers {
                 self.check(attempt)
             }
             Ok(code) if self.status.matches(code) => Ok(Readiness::Ready),
-            Ok(code) => Ok(Readiness::NotYet(format!("HTTP status {code}"))),
-            Err(error) => Ok(Readiness::NotYet(error.to_string())),
+            Ok(code) => Ok(self.not_yet(format!("HTTP status {code}"))),
+            // The last look before the deadline may have no time for an answer.
+            Err(ureq::Error::Timeout(_)) if limit < FIRST_LIMIT && !self.last.is_empty() => {
+                Ok(Readiness::NotYet(self.last.clone()))
+            }
+            Err(ureq::Error::Timeout(_)) => Ok(self.not_yet(format!("no answer within {limit:?}"))),
+            Err(error) => Ok(self.not_yet(error.to_string())),
         }
     }
 

@@ -50,9 +50,14 @@ trait Condition {
     /// Looks once, and returns by the deadline of the attempt.
     fn check(&mut self, attempt: &Attempt<'_>) -> Result<Readiness>;
 
-    /// Lets the watcher wake up for this condition. Returns whether no timer is needed then.
+    /// Lets the watcher wake up for this condition. Returns whether it does.
     fn watch(&self, _watcher: &mut Watcher) -> bool {
         false
+    }
+
+    /// Whether, after a look, the watcher alone tells when to look again.
+    fn waits_for_watcher(&self) -> bool {
+        true
     }
 
     /// Where the process answered.
@@ -67,7 +72,7 @@ trait Condition {
 }
 
 /// Where a process answered.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) addr: Option<SocketAddr>,
     pub(crate) url: Option<String>,
@@ -164,19 +169,38 @@ impl Conditions {
     ) -> Result<Found> {
         let deadline = began + limit;
         let mut wait = Wait { began, deadline, limit, asked: 0, watcher: Watcher::new() };
-        let mut found = Found::default();
-        let mut unmet = 0;
-        while let Some(condition) = self.all.get_mut(unmet) {
-            wait.until(condition.as_mut(), values, client)?;
-            let Found { addr, url } = condition.found();
-            found = Found { addr: found.addr.or(addr), url: found.url.or(url) };
-            unmet += 1;
+        loop {
+            for condition in &mut self.all {
+                wait.until(condition.as_mut(), values, client)?;
+            }
+            // One that held first may not hold any more, as with a server that starts twice.
+            if self.all.len() < 2 || self.all_hold(&wait, values, client)? {
+                break;
+            }
         }
         if self.all.iter().any(|condition| condition.needs_living()) {
             let state = client.state();
             check_alive(&state, || "it had answered before".to_owned())?;
         }
-        Ok(found)
+        Ok(self.found())
+    }
+
+    fn all_hold(&mut self, wait: &Wait, values: &Values, client: &Client) -> Result<bool> {
+        let attempt = Attempt { values, client, deadline: wait.deadline };
+        for condition in &mut self.all {
+            if condition.check(&attempt)? != Readiness::Ready {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn found(&self) -> Found {
+        let all = self.all.iter().map(|condition| condition.found());
+        all.fold(Found::default(), |found, Found { addr, url }| Found {
+            addr: found.addr.or(addr),
+            url: found.url.or(url),
+        })
     }
 }
 
@@ -222,7 +246,7 @@ impl Wait {
                 let error = Error::new(ErrorKind::Timeout, what);
                 return Err(with_attempts(error, self.attempts(condition.what(), last)));
             }
-            self.sleep(is_watched, now, client);
+            self.sleep(is_watched && condition.waits_for_watcher(), now, client);
         }
     }
 

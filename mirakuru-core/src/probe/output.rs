@@ -9,6 +9,7 @@ use crate::sys::Watcher;
 pub(super) struct Output {
     banner: Banner,
     readers: Vec<Reader>,
+    has_come: bool,
 }
 
 impl Output {
@@ -18,7 +19,8 @@ impl Output {
             let start = path.metadata().map_or(0, |meta| meta.len());
             Ok(Reader::new(path, start, banner.scanner()?))
         });
-        Ok(Self { banner: banner.clone(), readers: readers.collect::<Result<_>>()? })
+        let readers = readers.collect::<Result<_>>()?;
+        Ok(Self { banner: banner.clone(), readers, has_come: false })
     }
 }
 
@@ -29,13 +31,13 @@ impl Condition for Output {
         format!("a line of output that matches `{pattern}`{times}")
     }
 
-    fn check(&mut self, _attempt: &Attempt<'_>) -> Result<Readiness> {
+    fn check(&mut self, attempt: &Attempt<'_>) -> Result<Readiness> {
         for reader in &mut self.readers {
-            if reader.look()?.is_some() {
-                return Ok(Readiness::Ready);
-            }
+            // A line that has come stays.
+            self.has_come = self.has_come || reader.look(attempt.deadline())?.is_some();
         }
-        Ok(Readiness::NotYet("no such line yet".to_owned()))
+        let not_yet = || Readiness::NotYet("no such line yet".to_owned());
+        Ok(if self.has_come { Readiness::Ready } else { not_yet() })
     }
 
     fn watch(&self, watcher: &mut Watcher) -> bool {

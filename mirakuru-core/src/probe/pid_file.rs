@@ -78,8 +78,12 @@ impl Condition for PidFile {
     }
 
     fn watch(&self, watcher: &mut Watcher) -> bool {
-        let is_watched = self.path.parent().is_some_and(|folder| watcher.watch(folder));
-        is_watched && self.empty_since.is_none()
+        self.path.parent().is_some_and(|folder| watcher.watch(folder))
+    }
+
+    /// The watcher does not tell when a file has been empty for long enough.
+    fn waits_for_watcher(&self) -> bool {
+        self.empty_since.is_none()
     }
 
     fn needs_living(&self) -> bool {

@@ -51,10 +51,13 @@ impl Condition for UnixSocket {
         Ok(Readiness::Ready)
     }
 
-    /// The watcher tells when the file comes. When it is listened on, the kernel does not tell.
     fn watch(&self, watcher: &mut Watcher) -> bool {
-        let is_watched = self.path.parent().is_some_and(|folder| watcher.watch(folder));
-        is_watched && !self.path.exists()
+        self.path.parent().is_some_and(|folder| watcher.watch(folder))
+    }
+
+    /// The watcher tells when the file comes. When it is listened on, the kernel does not tell.
+    fn waits_for_watcher(&self) -> bool {
+        !self.path.exists()
     }
 }
 
