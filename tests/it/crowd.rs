@@ -4,7 +4,7 @@ use mirakuru_rstest::{Process, with_process};
 use mirakuru_tests::{http_get, scratch_dir, starts, stops};
 use rstest::rstest;
 
-use crate::rerun;
+use mirakuru_tests::rerun;
 
 #[with_process(
     bin = "mk-http-server",

@@ -9,7 +9,7 @@ use mirakuru_rstest::{Executor, Shared};
 use mirakuru_tests::{bin, eventually, processes_with_mark};
 use rstest::rstest;
 
-use crate::rerun;
+use mirakuru_tests::rerun;
 
 static SHARED: Shared = Shared::new(|| tree(&std::env::var("MARK").unwrap()));
 

@@ -10,7 +10,7 @@ use mirakuru_rstest::__private::{Request, acquire};
 use mirakuru_rstest::{ErrorKind, Executor, Shared};
 use mirakuru_tests::{bin, eventually, http_get};
 
-use crate::rerun;
+use mirakuru_tests::rerun;
 
 const LONG: Duration = Duration::from_secs(20);
 

@@ -8,5 +8,4 @@ mod crowd;
 mod ends;
 mod fixtures;
 mod leases;
-mod rerun;
 mod tidy;

@@ -2,6 +2,7 @@
 
 pub(crate) mod http;
 pub(crate) mod processes;
+pub mod rerun;
 
 use std::env;
 use std::fs;

@@ -6,20 +6,21 @@ use std::process::{Command, Output};
 const PART: &str = "MIRAKURU_TEST_PART";
 
 /// The part that this process plays. A test that is not run for a part has nothing to do.
-pub(crate) fn part() -> Option<String> {
+pub fn part() -> Option<String> {
     std::env::var(PART).ok()
 }
 
 /// This binary with one test of it, which is to play a part.
-pub(crate) fn playing(test: &str, part: &str) -> Command {
+pub fn playing(test: &str, part: &str) -> Command {
     let mut command = tests(test);
     command.arg("--exact").env(PART, part);
     command
 }
 
 /// This binary with all tests whose names contain `filter`.
-pub(crate) fn tests(filter: &str) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
+pub fn tests(filter: &str) -> Command {
+    let own = std::env::current_exe().expect("this binary has a path");
+    let mut command = Command::new(own);
     command.args([filter, "--nocapture"]);
     // What the outer runner says of itself is not true of the inner run.
     command.env_remove("NEXTEST_EXECUTION_MODE").env_remove("RUST_TEST_THREADS");
@@ -27,7 +28,7 @@ pub(crate) fn tests(filter: &str) -> Command {
 }
 
 /// All that a run printed, for the message of an assertion.
-pub(crate) fn printed(output: &Output) -> String {
+pub fn printed(output: &Output) -> String {
     let stdout = String::from_utf8_lossy(&output.stdout);
     format!("{}\n{stdout}\n{}", output.status, String::from_utf8_lossy(&output.stderr))
 }

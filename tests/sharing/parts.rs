@@ -1,0 +1,136 @@
+//! What the test processes do.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::time::Duration;
+
+use mirakuru_rstest::{Executor, Scope, Shared};
+use mirakuru_tests::{bin, http_get, rerun, try_http_get};
+
+static BINARY: Shared = Shared::new(|| server("binary"));
+static SESSION: Shared = Shared::new(|| server("session")).scope(Scope::Session);
+static FAILS: Shared = Shared::new(fails).scope(Scope::Session);
+
+fn mark() -> String {
+    std::env::var("MARK").unwrap()
+}
+
+fn server(name: &str) -> Executor {
+    let command = [bin!("mk-http-server"), "{port}", "--mark", &mark()];
+    Executor::new(command).http("http://127.0.0.1:{port}/").name(name).env("DIR", "{dir}")
+}
+
+/// It writes the start log itself, because no server ever runs.
+fn fails() -> Executor {
+    Executor::shell("echo start $$ >> $START_LOG; echo because >&2; sleep 0.2; exit 9")
+        .tcp("127.0.0.1:{port}")
+        .name("fails")
+}
+
+/// Writes down what happens, in one piece.
+fn note(event: &str) {
+    let path = std::env::var("EVENTS").unwrap();
+    let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
+    file.write_all(format!("{event} {}\n", std::process::id()).as_bytes()).unwrap();
+}
+
+/// Not a test of its own: it plays a part that others ask for.
+#[test]
+fn plays() {
+    let Some(part) = rerun::part() else { return };
+    match part.as_str() {
+        "uses the session's" => uses(&SESSION),
+        "uses the binary's" => uses(&BINARY),
+        "fails" => fails_at_once(),
+        "reads" => reads(),
+        "writes" => writes(),
+        "lets it crash" => lets_it_crash(),
+        "stays" => stays(),
+        "panics" => panics(),
+        "measures" => measures(),
+        other => panic!("no part is called {other}"),
+    }
+}
+
+fn uses(shared: &Shared) {
+    let server = shared.lease().unwrap();
+    assert!(shared.users() > 0);
+    let (code, pid) = http_get(&format!("http://{}/pid", server.addr()));
+    assert_eq!((code, pid), (200, server.pid().to_string()));
+    assert!(server.running() && server.dir().is_dir());
+    println!("pid {}", server.pid());
+}
+
+fn fails_at_once() {
+    let error = FAILS.lease().unwrap_err();
+    println!("{error:?}");
+}
+
+/// A reader is there while it holds the lease, and so is a writer: their notes tell.
+fn reads() {
+    let server = SESSION.lease().unwrap();
+    note("reader begins");
+    assert_eq!(http_get(&server.url()).0, 200);
+    note("reader ends");
+}
+
+fn writes() {
+    let mut server = SESSION.exclusive().unwrap();
+    note("writer begins");
+    let url = server.url();
+    server.stopped(|| assert!(try_http_get(&url).is_err())).unwrap();
+    assert_eq!(http_get(&url).0, 200);
+    note("writer ends");
+}
+
+fn lets_it_crash() {
+    let server = SESSION.lease().unwrap();
+    let _ = try_http_get(&format!("http://{}/crash", server.addr()));
+    server.log().wait_for("never", Duration::from_secs(20)).unwrap_err();
+    assert_eq!(server.exit().unwrap().code(), Some(3));
+}
+
+/// Uses the server until it is killed.
+fn stays() {
+    let server = SESSION.lease().unwrap();
+    println!("\nhas pid {}", server.pid());
+    loop {
+        assert_eq!(http_get(&server.url()).0, 200);
+    }
+}
+
+fn panics() {
+    let server = SESSION.lease().unwrap();
+    http_get(&format!("http://{}/status/418", server.addr()));
+    panic!("as it should");
+}
+
+/// The cost of a lease on a server that runs, beside what it cannot do without: a connection to a
+/// Unix socket and a lock on a file.
+fn measures() {
+    drop(SESSION.lease().unwrap());
+    let times = 200;
+    let lease = median(times, || drop(SESSION.lease().unwrap()));
+    let path = std::env::temp_dir().join("bare");
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let bare = median(times, || {
+        let stream = std::os::unix::net::UnixStream::connect(&path).unwrap();
+        let file = std::fs::File::create(path.with_extension("lock")).unwrap();
+        let lock = nix::fcntl::Flock::lock(file, nix::fcntl::FlockArg::LockShared).unwrap();
+        drop((listener.accept().unwrap(), stream, lock));
+    });
+    println!("\na lease: {lease:?}; a bare connection and lock: {bare:?}");
+    assert!(lease < 100 * bare, "a lease takes {lease:?}, a bare connection and lock {bare:?}");
+}
+
+fn median(times: usize, mut what: impl FnMut()) -> Duration {
+    let mut taken: Vec<_> = (0..times)
+        .map(|_| {
+            let began = std::time::Instant::now();
+            what();
+            began.elapsed()
+        })
+        .collect();
+    taken.sort();
+    taken[times / 2]
+}

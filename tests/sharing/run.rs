@@ -1,0 +1,143 @@
+//! A run of tests, in processes of their own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use mirakuru_tests::{
+    ScratchDir, bin, eventually, processes_with_mark, rerun, scratch_dir, starts, stops,
+};
+
+pub(crate) const LONG: Duration = Duration::from_secs(20);
+
+/// A runner with what its tests leave.
+pub(crate) struct Run {
+    pub(crate) temp: ScratchDir,
+    pub(crate) mark: String,
+    runner: Child,
+    /// The runner ends when this is closed.
+    _stdin: ChildStdin,
+}
+
+impl Run {
+    pub(crate) fn new() -> Self {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let mut runner = Command::new(bin!("mk-cat"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let stdin = runner.stdin.take().unwrap();
+        let mark = format!("run-{number}-{}-", std::process::id());
+        Self { temp: scratch_dir(), mark, runner, _stdin: stdin }
+    }
+
+    /// A test process that plays a part.
+    pub(crate) fn test(&self, part: &str) -> Command {
+        let mut command = rerun::playing("parts::plays", part);
+        command
+            .env("NEXTEST_EXECUTION_MODE", "process-per-test")
+            .env("NEXTEST_TEST_NAME", part)
+            .env("MIRAKURU_SESSION", self.runner.id().to_string())
+            .env("TMPDIR", &*self.temp)
+            .env("START_LOG", self.start_log())
+            .env("EVENTS", self.temp.join("events"))
+            .env("MARK", &self.mark)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// A copy of this binary, which counts as another one.
+    pub(crate) fn other_binary(&self) -> PathBuf {
+        let copy = self.temp.join("other-binary");
+        let own = std::env::current_exe().unwrap();
+        // A link is as good as a copy: it is another path.
+        fs::hard_link(&own, &copy).or_else(|_| fs::copy(&own, &copy).map(drop)).unwrap();
+        copy
+    }
+
+    pub(crate) fn start_log(&self) -> PathBuf {
+        self.temp.join("starts")
+    }
+
+    pub(crate) fn starts(&self) -> usize {
+        starts(&self.start_log())
+    }
+
+    pub(crate) fn stops(&self) -> usize {
+        stops(&self.start_log())
+    }
+
+    /// The lines that the parts have written, in their order.
+    pub(crate) fn events(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.temp.join("events")).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    pub(crate) fn processes(&self) -> Vec<i32> {
+        processes_with_mark(&self.mark)
+    }
+
+    pub(crate) fn kill_runner(&mut self) {
+        self.runner.kill().unwrap();
+        self.runner.wait().unwrap();
+    }
+
+    /// Ends the runner, and waits until all that it was the runner for has ended too.
+    #[track_caller]
+    pub(crate) fn finish(mut self) {
+        self.kill_runner();
+        eventually(LONG, || self.processes().is_empty());
+        let left = || session_folders(&self.temp);
+        eventually(LONG, || left().is_empty());
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let _ = self.runner.kill(); // It may have ended.
+        let _ = self.runner.wait();
+    }
+}
+
+/// What sessions and processes have in the folder for temporary files.
+pub(crate) fn session_folders(temp: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(temp).unwrap().flatten().map(|entry| entry.path());
+    let is_ours = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        name.starts_with("mirakuru-") && !name.starts_with("mirakuru-logs-")
+    };
+    entries.filter(is_ours).collect()
+}
+
+/// Runs processes, some at a time, and returns what they printed.
+pub(crate) fn run_all(commands: Vec<Command>, at_a_time: usize) -> Vec<Output> {
+    let waiting = Mutex::new(commands);
+    let outputs = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..at_a_time {
+            scope.spawn(|| {
+                loop {
+                    let Some(mut command) = waiting.lock().unwrap().pop() else { return };
+                    let output = command.output().unwrap();
+                    outputs.lock().unwrap().push(output);
+                }
+            });
+        }
+    });
+    outputs.into_inner().unwrap()
+}
+
+#[track_caller]
+pub(crate) fn all_passed(outputs: &[Output]) {
+    for output in outputs {
+        assert!(output.status.success(), "{}", rerun::printed(output));
+    }
+}
