@@ -154,6 +154,7 @@ impl Server {
             let _ = self.end(Request::Kill(kill_signal.number())); // Why is in the error already.
             error
         })?;
+        let _ = self.client.request(Request::Ready); // If nobody hears it, it has just ended.
         events::started(name, self.state().main, began.elapsed(), &what);
         Ok(())
     }

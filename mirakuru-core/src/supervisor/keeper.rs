@@ -27,6 +27,8 @@ pub(super) struct Keeper {
     queue: Queue,
     desk: Option<Desk>,
     next_id: u64,
+    /// Whether the server is what those who share it wait for.
+    is_ready: bool,
     /// Whether to end when the tree is empty.
     leaving: bool,
 }
@@ -70,6 +72,7 @@ impl Keeper {
             queue: Queue::default(),
             desk: None,
             next_id: 1,
+            is_ready: false,
             leaving: false,
         })
     }
@@ -152,7 +155,11 @@ impl Keeper {
     fn serve(&mut self, id: u64, request: Option<Request>, fds: Vec<OwnedFd>) {
         match request {
             Some(Request::Hold) => self.holds.extend(fds),
-            Some(Request::Start) => self.tree.start(fds.into_iter().next()),
+            Some(Request::Start) => {
+                self.is_ready = false;
+                self.tree.start(fds.into_iter().next());
+            }
+            Some(Request::Ready) => self.is_ready = true,
             Some(Request::Signal(signal)) => self.tree.signal_main(signal),
             Some(Request::Stop(signal)) => self.tree.stop(signal, false),
             Some(Request::Kill(signal)) => self.tree.stop(signal, true),
@@ -208,10 +215,14 @@ impl Keeper {
         if self.leaving {
             return;
         }
-        let is_over = self.tree.is_idle() && !self.queue.is_exclusive();
+        if self.desk.is_some() && !self.is_ready && !self.queue.is_exclusive() {
+            // Whoever was to restart it is gone, and nobody knows what it has come to.
+            self.tree.stop(libc::SIGKILL, true);
+        }
         // Whoever has the server alone may have turned it off, and will turn it on again.
-        if self.desk.is_some() && is_over {
+        if self.tree.is_idle() && !self.queue.is_exclusive() {
             self.close_desk();
+            self.dismiss_waiting();
         }
         let has_runner = self.desk.as_ref().is_none_or(|desk| desk.runner.is_alive());
         if !has_runner {
@@ -220,11 +231,10 @@ impl Keeper {
         if !has_runner || (self.desk.is_none() && self.connections.is_empty()) {
             return self.leave();
         }
-        if is_over {
-            self.dismiss_waiting();
-        }
-        for id in self.queue.grant_next() {
-            self.tell_granted(id);
+        if self.is_ready {
+            for id in self.queue.grant_next() {
+                self.tell_granted(id);
+            }
         }
     }
 

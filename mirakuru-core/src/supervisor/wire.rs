@@ -27,6 +27,8 @@ pub(crate) enum Request {
     Hold,
     /// Start the server. Its standard input may come with this message.
     Start,
+    /// The server is ready.
+    Ready,
     /// Send a signal to the main process.
     Signal(i32),
     /// Stop the server, the main process first, with this signal.
@@ -110,6 +112,7 @@ impl Frame for Request {
             Self::Share { runner, started } => (8, runner, started),
             Self::Lease { test, exclusive } => (9, exclusive.into(), test),
             Self::Count => (10, 0, 0),
+            Self::Ready => (11, 0, 0),
         }
     }
 
@@ -125,6 +128,7 @@ impl Frame for Request {
             8 => Self::Share { runner: value, started: more },
             9 => Self::Lease { test: more, exclusive: value != 0 },
             10 => Self::Count,
+            11 => Self::Ready,
             _ => return None,
         })
     }
@@ -218,6 +222,7 @@ mod tests {
             Request::Lease { test: 1 << 40, exclusive: true },
             Request::Lease { test: 0, exclusive: false },
             Request::Count,
+            Request::Ready,
         ] {
             assert_eq!(Request::from_bytes(request.to_bytes()), Some(request));
         }
