@@ -5,51 +5,27 @@ use std::process::Child;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use mirakuru_rstest::{Executor, Process};
-use mirakuru_tests::{bin, eventually, processes_with_mark, scratch_dir};
+use mirakuru_tests::{Random, bin, budget, eventually, processes_with_mark, scratch_dir, seed};
 
 use crate::part::{self, Part};
 
 const THREADS: usize = 4;
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// How long to go on, in seconds.
-const BUDGET: &str = "MIRAKURU_STRESS_SECONDS";
-
-/// Repeats a run.
-const SEED: &str = "MIRAKURU_STRESS_SEED";
-
-/// Numbers that a seed determines: xorshift64*.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % limit
-    }
-}
-
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok()?.parse().ok()
-}
-
 #[test]
 fn a_test_process_may_be_killed_at_any_moment() {
-    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
-    let seed = number(SEED).unwrap_or(now) | 1;
-    let end = Instant::now() + Duration::from_secs(number(BUDGET).unwrap_or(3));
-    println!("{SEED}={seed}");
+    let seed = seed();
+    let end = Instant::now() + budget();
     let kills = AtomicUsize::new(0);
     let slowest = Mutex::new(Duration::ZERO);
     thread::scope(|scope| {
         for thread in 0..THREADS as u64 {
             let (kills, slowest) = (&kills, &slowest);
             scope.spawn(move || {
-                let mut random = Random(seed.wrapping_add(thread.wrapping_mul(0x9e37_79b9)));
+                let mut random = Random::new(seed ^ thread);
                 while Instant::now() < end {
                     let took = kill_one(&mut random, thread);
                     kills.fetch_add(1, Ordering::Relaxed);
@@ -98,7 +74,7 @@ fn wait_up_to(child: &mut Child, time: Duration) {
 #[test]
 fn works_until_it_is_killed() {
     let Some([seed, _, mark]) = part::values() else { return };
-    let mut random = Random(seed.parse::<u64>().unwrap() | 1);
+    let mut random = Random::new(seed.parse().unwrap());
     loop {
         let mut process = executor(&mut random, &mark).start().unwrap();
         for _ in 0..random.below(4) {

@@ -2,8 +2,9 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::Child;
+use std::time::{Duration, Instant};
 
-use mirakuru_tests::{alive, eventually};
+use mirakuru_tests::{Random, alive, budget, eventually, seed};
 
 use crate::run::{LONG, Run, all_passed, run_all};
 
@@ -57,26 +58,42 @@ fn everything_ends_with_the_runner_though_tests_still_run() {
 
 #[test]
 fn test_processes_killed_at_any_moment_hold_nobody_up() {
-    let run = Run::new();
-    for round in 0..40u32 {
-        let part = if round % 3 == 0 { "writes" } else { "uses the session's" };
-        let mut children: Vec<_> = (0..4).map(|_| run.test(part).spawn().unwrap()).collect();
-        // Moments from the first instruction on to the end.
-        for (number, child) in children.iter_mut().enumerate() {
-            wait_a_little(child, (round * 7 + number as u32 * 13) % 40);
-            kill(child);
-        }
-        if round % 10 == 9 {
-            all_passed(&run_all((0..4).map(|_| run.test("uses the session's")).collect(), 4));
-        }
+    let mut random = Random::new(seed());
+    let end = Instant::now() + budget();
+    let mut kills = 0;
+    while Instant::now() < end {
+        kills += kill_users_of_one_run(&mut random);
     }
-    run.finish();
+    println!("{kills} kills, 0 survivors, nobody held up");
 }
 
-/// Waits for some milliseconds in which the child does not end.
-fn wait_a_little(child: &mut Child, millis: u32) {
-    let end = std::time::Instant::now() + std::time::Duration::from_millis(millis.into());
-    while std::time::Instant::now() < end && child.try_wait().unwrap().is_none() {
+/// Kills users at moments from their first instruction on to their end, then looks whether others
+/// get what they ask for.
+fn kill_users_of_one_run(random: &mut Random) -> usize {
+    let run = Run::new();
+    let rounds = 1 + random.below(20) as usize;
+    for _ in 0..rounds {
+        let part = if random.below(3) == 0 { "writes" } else { "uses the session's" };
+        let mut children: Vec<_> = (0..4).map(|_| run.test(part).spawn().unwrap()).collect();
+        for child in &mut children {
+            wait_a_little(child, Duration::from_micros(random.below(30_000)));
+            kill(child);
+        }
+    }
+    if random.below(2) == 0 {
+        all_passed(&run_all((0..4).map(|_| run.test("uses the session's")).collect(), 4));
+        run.finish();
+    } else {
+        // Whoever is left starts or waits when the runner ends.
+        run.abandon();
+    }
+    4 * rounds
+}
+
+/// Waits for a time in which the child does not end.
+fn wait_a_little(child: &mut Child, time: Duration) {
+    let end = Instant::now() + time;
+    while Instant::now() < end && child.try_wait().unwrap().is_none() {
         std::thread::yield_now();
     }
 }

@@ -90,6 +90,14 @@ impl Run {
         self.runner.wait().unwrap();
     }
 
+    /// Ends the runner, and waits until no process is left. The folder of a session whose last
+    /// supervisor was gone before the runner is cleared by the next one.
+    #[track_caller]
+    pub(crate) fn abandon(mut self) {
+        self.kill_runner();
+        eventually(LONG, || self.processes().is_empty());
+    }
+
     /// Ends the runner, and waits until all that it was the runner for has ended too.
     #[track_caller]
     pub(crate) fn finish(mut self) {

@@ -2,6 +2,7 @@
 
 pub(crate) mod http;
 pub(crate) mod processes;
+pub(crate) mod random;
 pub mod rerun;
 
 use std::env;
