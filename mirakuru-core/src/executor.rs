@@ -10,15 +10,14 @@ use crate::banner::Banner;
 use crate::command::{CommandLine, Environment, Input};
 use crate::definition::Definition;
 use crate::error::Result;
+use crate::notice::Notice;
 use crate::plan::Plan;
 use crate::port::Keep;
-use crate::probe::{Found, Http, Probe, Wanted};
-use crate::process::{Parts, Process};
+use crate::probe::{Http, Probe, Wanted};
+use crate::process::Process;
 use crate::scope::Scope;
 use crate::server::Server;
 use crate::signal::Signal;
-use crate::supervisor::Remote;
-use crate::values::Values;
 
 /// The description of a process, as [`std::process::Command`] is one: what to run, when it counts
 /// as started, and how it ends.
@@ -227,15 +226,8 @@ impl Executor {
     }
 
     /// The process that another process has started from the same description.
-    pub(crate) fn attach(
-        &self,
-        stream: UnixStream,
-        remote: Remote,
-        found: Found,
-        (ports, dir, files): Parts,
-    ) -> Result<Process> {
-        let plan = Plan::of_another(&self.definition, Values::of_another(ports, dir), files)?;
-        Ok(Process::new(Server::attach(plan, stream, remote, found)))
+    pub(crate) fn attach(&self, stream: UnixStream, notice: Notice) -> Result<Process> {
+        Server::attach(&self.definition, stream, notice).map(Process::new)
     }
 
     /// Tells where the compiler put a binary of the package under test, for `{bin:name}`.

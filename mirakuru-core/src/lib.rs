@@ -99,6 +99,7 @@ mod events;
 mod executor;
 mod exit;
 mod log;
+mod notice;
 mod plan;
 mod port;
 mod probe;

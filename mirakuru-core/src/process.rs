@@ -1,26 +1,20 @@
 //! A started executor.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::net::SocketAddr;
-use std::os::unix::net::UnixListener;
 use std::panic::{self, AssertUnwindSafe};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use crate::error::{ErrorKind, Result, Seconds};
 use crate::exit::Exit;
-use crate::log::{Files, Log};
+use crate::log::Log;
 use crate::port;
-use crate::probe::Found;
 use crate::server::Server;
 use crate::signal::Signal;
-use crate::supervisor::{Remote, Request, State};
+use crate::supervisor::{Request, State};
 use crate::sys;
-
-/// The ports, the folder and the logs of a process.
-pub(crate) type Parts = (BTreeMap<String, u16>, Option<PathBuf>, Files);
 
 /// A started [`Executor`](crate::Executor), with everything that it has spawned.
 ///
@@ -323,29 +317,12 @@ impl Process {
         self.server.stdin.take()
     }
 
-    /// What another process needs to use this one.
-    pub(crate) fn parts(&self) -> (Remote, Found, Parts) {
-        let plan = &self.server.plan;
-        let dir = plan.values.dir().map(Path::to_owned);
-        let parts = (plan.values.ports().clone(), dir, plan.files.clone());
-        (self.server.remote(), self.server.found.clone(), parts)
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
     }
 
-    pub(crate) fn share(
-        &mut self,
-        listener: &UnixListener,
-        runner: i32,
-        started: u64,
-    ) -> Result<()> {
-        self.server.share(listener, runner, started)
-    }
-
-    pub(crate) fn lease(&self, test: u64, exclusive: bool, patience: Duration) -> Result<bool> {
-        self.server.lease(test, exclusive, patience)
-    }
-
-    pub(crate) fn count_leases(&self) -> Option<usize> {
-        self.server.count_leases()
+    pub(crate) fn server_mut(&mut self) -> &mut Server {
+        &mut self.server
     }
 
     /// A lease has the process for itself alone.
@@ -353,29 +330,12 @@ impl Process {
         self.is_leased = true;
         self
     }
-
-    /// A lease begins on the calling thread.
-    pub(crate) fn begin_lease(&self) {
-        self.server.begin_lease();
-    }
-
-    /// A lease ends. A test that fails shows what the process wrote meanwhile.
-    pub(crate) fn end_lease(&self) {
-        if std::thread::panicking() {
-            self.show_output();
-        }
-        self.server.plan.files.end_lease();
-    }
-
-    pub(crate) fn show_output(&self) {
-        self.server.show_output();
-    }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
         if std::thread::panicking() && !self.is_leased {
-            self.show_output();
+            self.server.show_output();
         }
     }
 }

@@ -5,20 +5,24 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::libc;
 
+use crate::definition::Definition;
 use crate::error::{Error, ErrorKind, Result, Seconds};
 use crate::events;
 use crate::exit::Exit;
 use crate::log::Log;
+use crate::notice::Notice;
 use crate::plan::Plan;
 use crate::probe::{Conditions, Found};
-use crate::supervisor::{Client, Lease, Phase, Remote, Request, State};
+use crate::supervisor::{Client, Lease, Phase, Request, State};
 use crate::sys;
+use crate::values::Values;
 
 /// How much longer than its time limit a stop may take until the supervisor counts as stuck.
 const STOP_GRACE: Duration = Duration::from_secs(10);
@@ -53,13 +57,28 @@ impl Server {
     }
 
     /// Joins those who use a server that another process has started.
-    pub(crate) fn attach(plan: Plan, stream: UnixStream, remote: Remote, found: Found) -> Self {
-        Self { client: Client::attach(stream, remote), plan, found, stdin: None, holds: Vec::new() }
+    pub(crate) fn attach(
+        definition: &Definition,
+        stream: UnixStream,
+        notice: Notice,
+    ) -> Result<Self> {
+        let Notice { remote, ports, dir, found, files, .. } = notice;
+        let plan = Plan::of_another(definition, Values::of_another(ports, dir), files)?;
+        let client = Client::attach(stream, remote);
+        Ok(Self { client, plan, found, stdin: None, holds: Vec::new() })
     }
 
     /// What another process needs to join.
-    pub(crate) fn remote(&self) -> Remote {
-        self.client.remote()
+    pub(crate) fn notice(&self, key: &str) -> Notice {
+        let Plan { values, files, .. } = &self.plan;
+        Notice {
+            key: key.to_owned(),
+            remote: self.client.remote(),
+            ports: values.ports().clone(),
+            dir: values.dir().map(Path::to_owned),
+            found: self.found.clone(),
+            files: files.clone(),
+        }
     }
 
     /// Lets others use the server too, as long as the runner lives.
@@ -215,6 +234,14 @@ impl Server {
     pub(crate) fn begin_lease(&self) {
         self.plan.files.begin_lease();
         self.client.count_lease();
+    }
+
+    /// A lease ends. A test that fails shows what the server wrote meanwhile.
+    pub(crate) fn end_lease(&self) {
+        if std::thread::panicking() {
+            self.show_output();
+        }
+        self.plan.files.end_lease();
     }
 
     /// Pauses everything of the server.

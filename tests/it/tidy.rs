@@ -14,7 +14,7 @@ const FLOORS: &[&[&str]] = &[
     &["supervisor", "values"],
     &["log"],
     &["probe"],
-    &["definition"],
+    &["definition", "notice"],
     &["plan"],
     &["server"],
     &["process"],

@@ -1,7 +1,6 @@
 //! One process for all who name it.
 
 mod folder;
-mod notice;
 pub mod private;
 mod registry;
 mod session;
@@ -124,7 +123,7 @@ impl Lease {
 
     fn begin(held: Held<ReadGuard>) -> Self {
         let lease = Self(held);
-        lease.begin_lease();
+        lease.server().begin_lease();
         lease
     }
 }
@@ -144,9 +143,9 @@ impl Drop for Lease {
     fn drop(&mut self) {
         if !self.running() && !std::thread::panicking() {
             // A test that passes in spite of it prints this for those that do not.
-            self.show_output();
+            self.server().show_output();
         }
-        self.end_lease();
+        self.server().end_lease();
     }
 }
 
@@ -174,7 +173,7 @@ impl ExclusiveLease {
 
     fn begin(held: Held<WriteGuard>) -> Self {
         let lease = Self(held);
-        lease.begin_lease();
+        lease.server().begin_lease();
         lease
     }
 }
@@ -201,7 +200,7 @@ impl DerefMut for ExclusiveLease {
 
 impl Drop for ExclusiveLease {
     fn drop(&mut self) {
-        self.end_lease();
+        self.server().end_lease();
         let _ = self.resume(); // It may have been stopped.
     }
 }

@@ -14,9 +14,9 @@ use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::folder::Folder;
-use super::notice::Notice;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::Executor;
+use crate::notice::Notice;
 use crate::process::Process;
 use crate::run::{self, Runner};
 use crate::scope::Scope;
@@ -70,7 +70,7 @@ impl Meeting {
             // Somebody may have started it while this process waited for the lock.
             if self.connect().is_none() {
                 let process = self.start(executor)?;
-                if process.lease(this_test(), exclusive, *PATIENCE)? {
+                if process.server().lease(this_test(), exclusive, *PATIENCE)? {
                     return Ok(process);
                 }
             }
@@ -80,13 +80,13 @@ impl Meeting {
     /// How many leases there are.
     pub(super) fn users(&self, executor: &Executor) -> usize {
         let process = self.attach(executor).ok().flatten();
-        process.and_then(|process| process.count_leases()).unwrap_or(0)
+        process.and_then(|process| process.server().count_leases()).unwrap_or(0)
     }
 
     /// Leases the process if somebody has started it and it has not ended.
     fn join(&self, executor: &Executor, exclusive: bool) -> Result<Option<Process>> {
         let Some(process) = self.attach(executor)? else { return Ok(None) };
-        let is_granted = process.lease(this_test(), exclusive, *PATIENCE)?;
+        let is_granted = process.server().lease(this_test(), exclusive, *PATIENCE)?;
         Ok(is_granted.then_some(process))
     }
 
@@ -104,8 +104,7 @@ impl Meeting {
         let notice = Notice::from_text(&text).filter(|notice| notice.key == self.key);
         // Without a notice it has just ended.
         let Some(notice) = notice else { return Ok(None) };
-        let Notice { remote, ports, dir, found, files, .. } = notice;
-        executor.attach(stream, remote, found, (ports, dir, files)).map(Some)
+        executor.attach(stream, notice).map(Some)
     }
 
     /// Starts the process for all. A failure is remembered for the others.
@@ -123,12 +122,11 @@ impl Meeting {
     fn share(&self, process: &mut Process) -> Result<()> {
         let socket = self.folder.file(&self.name, "sock");
         let _ = fs::remove_file(&socket); // A supervisor that was killed has left it.
-        let (remote, found, (ports, dir, files)) = process.parts();
-        let notice = Notice { key: self.key.clone(), remote, ports, dir, found, files };
+        let notice = process.server().notice(&self.key);
         self.folder.write(&self.name, "info", &notice.to_text())?;
         let failed = |e| Error::os(format!("`{}` cannot be listened on", socket.display()), e);
         let listener = UnixListener::bind(&socket).map_err(failed)?;
-        process.share(&listener, self.runner.pid, self.runner.started)
+        process.server_mut().share(&listener, self.runner.pid, self.runner.started)
     }
 }
 

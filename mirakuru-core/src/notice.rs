@@ -9,20 +9,21 @@ use crate::log::Files;
 use crate::probe::Found;
 use crate::supervisor::Remote;
 
+/// What is known of a server that is ready.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Notice {
+pub(crate) struct Notice {
     /// What the definition says.
-    pub(super) key: String,
-    pub(super) remote: Remote,
-    pub(super) ports: BTreeMap<String, u16>,
-    pub(super) dir: Option<PathBuf>,
-    pub(super) found: Found,
-    pub(super) files: Files,
+    pub(crate) key: String,
+    pub(crate) remote: Remote,
+    pub(crate) ports: BTreeMap<String, u16>,
+    pub(crate) dir: Option<PathBuf>,
+    pub(crate) found: Found,
+    pub(crate) files: Files,
 }
 
 impl Notice {
     /// One line for each fact: a word, a tabulator, the value.
-    pub(super) fn to_text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         let Self { key, remote, found, .. } = self;
         let path = |path: &PathBuf| path.to_string_lossy().into_owned();
         let mut facts = vec![
@@ -41,7 +42,7 @@ impl Notice {
         facts.iter().map(|(word, value)| format!("{word}\t{}\n", value.escape_debug())).collect()
     }
 
-    pub(super) fn from_text(text: &str) -> Option<Self> {
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
         let facts: Vec<(&str, String)> = text
             .lines()
             .map(|line| {
