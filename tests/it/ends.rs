@@ -70,6 +70,23 @@ fn nothing_is_left_when_a_test_process_has_exited(
     assert_eq!(processes_with_mark(&mark), [], "{printed}");
 }
 
+#[test]
+fn those_who_watch_are_told_how_each_process_ended() {
+    let output = playing("passes", &mark("watched")).env("MIRAKURU_LOG", "info").output().unwrap();
+    let printed = rerun::printed(&output);
+    for line in
+        ["started own (pid ", "leased mk-tree, which has 1 user", "stopped own: exited with code 0"]
+    {
+        assert!(printed.contains(line), "`{line}` is not in {printed}");
+    }
+    assert!(
+        printed.contains(
+            "stopped mk-tree: exited with code 0 (killed after its time to stop), after 1 lease"
+        ),
+        "{printed}"
+    );
+}
+
 #[rstest]
 fn nothing_is_left_soon_after_a_test_process_has_died(#[values("aborts", "executes")] part: &str) {
     let mark = mark(part);

@@ -218,6 +218,10 @@ impl Wait {
     const STEP_MIN: Duration = Duration::from_micros(200);
     const STEP_MAX: Duration = Duration::from_millis(10);
 
+    /// Who is ready within a second is noticed within this time; later on, within a thousandth of
+    /// the time waited.
+    const STEP_EARLY: Duration = Duration::from_millis(1);
+
     fn until(
         &mut self,
         condition: &mut dyn Condition,
@@ -253,8 +257,9 @@ impl Wait {
     /// Sleeps until something has happened or it is time to look again.
     fn sleep(&self, is_watched: bool, now: Instant, client: &Client) {
         let left = self.deadline - now;
-        let step = (now - self.began) / 32;
-        let step = if is_watched { left } else { step.clamp(Self::STEP_MIN, Self::STEP_MAX) };
+        let waited = now - self.began;
+        let longest = (waited / 1000).clamp(Self::STEP_EARLY, Self::STEP_MAX);
+        let step = if is_watched { left } else { (waited / 32).clamp(Self::STEP_MIN, longest) };
         let fds: Vec<_> =
             [Some(client.as_fd()), self.watcher.as_fd()].into_iter().flatten().collect();
         let _ = sys::wait_readable(&fds, Some(step.min(left))); // The look follows in any case.

@@ -37,6 +37,8 @@ pub(super) struct Keeper {
 struct Connection {
     id: u64,
     stream: UnixStream,
+    /// Whether nothing more comes from there. They may still listen, to hear how it ends.
+    has_ended: bool,
 }
 
 /// Where others come to share the server.
@@ -51,7 +53,7 @@ impl Connection {
     /// Somebody who does not read what is told must not keep the supervisor from its work.
     fn new(id: u64, stream: UnixStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        Ok(Self { id, stream })
+        Ok(Self { id, stream, has_ended: false })
     }
 }
 
@@ -97,7 +99,7 @@ impl Keeper {
         fds.extend(desk.map(|desk| desk.listener.as_fd()));
         fds.extend(desk.and_then(|desk| desk.runner.as_fd()));
         let first_connection = fds.len();
-        fds.extend(self.connections.iter().map(|connection| connection.stream.as_fd()));
+        fds.extend(self.open_connections().map(|connection| connection.stream.as_fd()));
         let patience = desk.and_then(|desk| desk.runner.look_after());
         let timeout = [self.tree.timeout(), patience].into_iter().flatten().min();
         let ready = sys::wait_readable(&fds, timeout).unwrap_or_default();
@@ -109,10 +111,14 @@ impl Keeper {
             self.accept();
         }
         let ready = ready.get(first_connection..).unwrap_or_default();
-        let ids = self.connections.iter().zip(ready).filter(|(_, ready)| **ready);
+        let ids = self.open_connections().zip(ready).filter(|(_, ready)| **ready);
         for id in ids.map(|(connection, _)| connection.id).collect::<Vec<_>>() {
             self.read_requests(id);
         }
+    }
+
+    fn open_connections(&self) -> impl Iterator<Item = &Connection> {
+        self.connections.iter().filter(|connection| !connection.has_ended)
     }
 
     fn read_signals(&mut self) {
@@ -141,9 +147,12 @@ impl Keeper {
     /// Reads all that somebody has asked for: what comes from one connection after another has
     /// ended must not be dealt with before that end.
     fn read_requests(&mut self, id: u64) {
-        while let Some(connection) = self.connections.iter().find(|one| one.id == id) {
+        loop {
             let mut bytes = [0; FRAME_LEN];
-            match sys::receive(&connection.stream, &mut bytes) {
+            let connection = self.open_connections().find(|connection| connection.id == id);
+            let Some(Connection { stream, .. }) = connection else { return };
+            let received = sys::receive(stream, &mut bytes);
+            match received {
                 Ok((FRAME_LEN, fds)) => self.serve(id, Request::from_bytes(bytes), fds),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 // End of file: whoever it was is gone, in whatever way.
@@ -173,7 +182,11 @@ impl Keeper {
     }
 
     fn disconnect(&mut self, id: u64) {
-        self.connections.retain(|connection| connection.id != id);
+        if self.desk.is_some() {
+            self.connections.retain(|connection| connection.id != id);
+        }
+        let connection = self.connections.iter_mut().find(|connection| connection.id == id);
+        connection.into_iter().for_each(|connection| connection.has_ended = true);
         self.queue.remove(id);
         // Those who wait have patience as long as leases change hands.
         for waiting in self.queue.waiting() {
@@ -228,7 +241,7 @@ impl Keeper {
         if !has_runner {
             self.end_session();
         }
-        if !has_runner || (self.desk.is_none() && self.connections.is_empty()) {
+        if !has_runner || (self.desk.is_none() && self.open_connections().next().is_none()) {
             return self.leave();
         }
         if self.is_ready {
