@@ -62,6 +62,11 @@ impl Definition {
         self.name.clone().unwrap_or_else(program)
     }
 
+    /// Whether a port is given to the process.
+    pub(crate) fn has_port(&self) -> bool {
+        format!("{self:?}").contains("{port")
+    }
+
     /// What tells this definition from others. Two that say the same are the same.
     pub(crate) fn key(&self) -> String {
         let mut said = self.clone();

@@ -3,12 +3,21 @@
 
 use std::io::Write;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::exit::Exit;
 
 static IS_WATCHED: LazyLock<bool> =
     LazyLock::new(|| std::env::var("MIRAKURU_LOG").is_ok_and(|level| level == "info"));
+
+/// Whether thread locals may be gone, which subscribers use.
+static IS_EXITING: AtomicBool = AtomicBool::new(false);
+
+/// From now on, nothing is told to `tracing`.
+pub(crate) fn exiting() {
+    IS_EXITING.store(true, Ordering::Relaxed);
+}
 
 pub(crate) fn started(name: &str, pid: i32, elapsed: Duration, why: &str) {
     tracing::info!(name, pid, ?elapsed, why, "started");
@@ -24,7 +33,9 @@ pub(crate) fn leased(name: &str, users: usize, exclusively: bool) {
 }
 
 pub(crate) fn stopped(name: &str, exit: Option<Exit>, leases: u64) {
-    tracing::info!(name, ?exit, leases, "stopped");
+    if !IS_EXITING.load(Ordering::Relaxed) {
+        tracing::info!(name, ?exit, leases, "stopped");
+    }
     let how = exit.map_or("ended".to_owned(), |exit| exit.to_string());
     match leases {
         0 => line(format_args!("stopped {name}: {how}")),

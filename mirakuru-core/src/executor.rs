@@ -220,7 +220,9 @@ impl Executor {
         };
         match start(Keep::Held) {
             // A server that does not reuse addresses cannot listen on a port that is held.
-            Err(error) if error.blames_address() => start(Keep::Locked),
+            Err(error) if error.blames_address() && self.definition.has_port() => {
+                start(Keep::Locked)
+            }
             started => started,
         }
     }

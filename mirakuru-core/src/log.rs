@@ -209,7 +209,7 @@ impl Log {
                 return Err(self.not_found(pattern, ended));
             }
             let fds = client.iter().map(|client| client.as_fd()).chain(watcher.as_fd());
-            let step = if watcher.as_fd().is_some() { left } else { left.min(Reader::STEP) };
+            let step = left.min(Reader::STEP);
             let _ = sys::wait_readable(&fds.collect::<Vec<_>>(), Some(step)); // Looked at anyway.
         }
     }
@@ -286,8 +286,9 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// How often to look where nothing wakes up who waits.
-    pub(crate) const STEP: Duration = Duration::from_millis(5);
+    /// How often to look though nothing has woken up who waits: a watch may be lost, and another
+    /// thread may read what this one waits for.
+    pub(crate) const STEP: Duration = Duration::from_millis(20);
 
     pub(crate) fn new(path: PathBuf, start: u64, scanner: Scanner) -> Self {
         Self { path, read: start, scanner }

@@ -116,7 +116,8 @@ impl Plan {
                 kill_signal: self.kill_signal.number(),
                 stop_timeout: self.stop_timeout,
                 dir: self.values.dir().map(Path::to_owned),
-                current_dir: self.current_dir.clone(),
+                // Absolute, because a restart begins where the last one has gone to.
+                current_dir: self.current_dir.as_ref().map(|_| self.dir.clone()),
             },
         };
         Client::launch(launch, holds).map_err(|e| Error::os("the supervisor cannot be started", e))

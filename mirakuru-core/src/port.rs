@@ -7,17 +7,19 @@
 //! A server that does not set it gets a port that the kernel gives to nobody by itself, and that is
 //! kept from other processes of ours by a locked file.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::ops::Range;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use nix::errno::Errno;
+use nix::libc;
 use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, SockaddrIn, SockaddrIn6, SockaddrLike, bind, getsockname,
-    setsockopt, socket, sockopt,
+    AddressFamily, SockType, SockaddrIn, SockaddrIn6, SockaddrLike, bind, getsockname, setsockopt,
+    socket, sockopt,
 };
 
 use crate::sys;
@@ -59,15 +61,16 @@ pub(crate) enum Keep {
 const LOCKED_PORTS: Range<u16> = 10_000..32_768;
 
 impl Hold {
-    /// Locks a free port in a folder that others look into too.
+    /// Locks a free port in a folder that this user's other processes look into too.
     pub(crate) fn locked(folder: &Path) -> io::Result<Self> {
-        fs::create_dir_all(folder)?;
         let count = u32::from(LOCKED_PORTS.end - LOCKED_PORTS.start);
         // Whoever begins elsewhere finds a free one at once.
         let first = std::process::id().wrapping_mul(97) % count;
         for step in 0..count {
             let port = LOCKED_PORTS.start + ((first + step) % count) as u16;
-            let file = File::create(folder.join(port.to_string()))?;
+            let mut options = File::options();
+            let options = options.create(true).append(true).custom_flags(libc::O_NOFOLLOW);
+            let file = options.open(folder.join(port.to_string()))?;
             // The lock lives as long as a copy of the descriptor, also in another process.
             if sys::try_lock(&file) && is_free(port) {
                 return Ok(Self { port, sockets: vec![file.into()] });
@@ -80,7 +83,7 @@ impl Hold {
 /// Whether a server could listen at all addresses of this port.
 fn is_free(port: u16) -> bool {
     let free = |family, address: &dyn SockaddrLike| {
-        let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None);
+        let socket = socket(family, SockType::Stream, sys::SOCKET_FLAGS, None);
         match socket.and_then(|socket| bind(socket.as_raw_fd(), address)) {
             // A machine without IPv6 has nobody on its IPv6 ports.
             Ok(()) | Err(Errno::EAFNOSUPPORT | Errno::EADDRNOTAVAIL) => true,
@@ -107,7 +110,7 @@ fn hold_v4(port: u16) -> Result<OwnedFd, Errno> {
 }
 
 fn held(family: AddressFamily, address: &dyn SockaddrLike) -> Result<OwnedFd, Errno> {
-    let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    let socket = socket(family, SockType::Stream, sys::SOCKET_FLAGS, None)?;
     setsockopt(&socket, sockopt::ReuseAddr, &true)?;
     bind(socket.as_raw_fd(), address)?;
     Ok(socket)
@@ -139,13 +142,14 @@ mod tests {
     fn a_locked_port_is_locked_until_its_descriptor_is_closed() {
         let folder =
             std::env::temp_dir().join(format!("mirakuru-port-test-{}", std::process::id()));
+        std::fs::create_dir(&folder).unwrap();
         let first = Hold::locked(&folder).unwrap();
         let second = Hold::locked(&folder).unwrap();
         assert_ne!(first.port, second.port);
         let port = first.port;
         drop(first);
         assert_eq!(Hold::locked(&folder).unwrap().port, port);
-        fs::remove_dir_all(folder).unwrap();
+        std::fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::error::{ErrorKind, Result, Seconds};
+use crate::error::{Error, ErrorKind, Result, Seconds};
 use crate::exit::Exit;
 use crate::log::Log;
 use crate::port;
@@ -167,6 +167,7 @@ impl Process {
     ///
     /// The same as those of [`stop`](Process::stop).
     pub fn stop_with(&mut self, signal: Signal) -> Result<Exit> {
+        check(signal)?;
         let exit = self.end(Request::Stop(signal.number()))?;
         // Its children may have outlived a main process that crashed.
         let exit = self.server.crash().unwrap_or(exit);
@@ -268,8 +269,9 @@ impl Process {
     ///
     /// # Errors
     ///
-    /// The process has ended.
+    /// The process has ended, or there is no such signal.
     pub fn signal(&mut self, signal: Signal) -> Result<()> {
+        check(signal)?;
         self.server.request(Request::Signal(signal.number()))
     }
 
@@ -330,6 +332,13 @@ impl Process {
         self.is_leased = true;
         self
     }
+}
+
+fn check(signal: Signal) -> Result<()> {
+    if signal.is_valid() {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("{} is not the number of a signal", signal.number())))
 }
 
 impl Drop for Process {

@@ -1,7 +1,8 @@
 //! One run of the tests, and the folder with its logs.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -47,6 +48,10 @@ pub(crate) fn log_folder() -> Result<&'static Path> {
 }
 
 fn make_folder(path: &Path) -> io::Result<Folder> {
+    if let Some(runs) = path.parent().filter(|runs| !runs.ends_with("mirakuru")) {
+        // In the folder for temporary files, anybody may have made it.
+        make_private(runs)?;
+    }
     fs::create_dir_all(path)?;
     access(path, AccessFlags::W_OK)?;
     let lock = Flock::lock(File::open(path)?, FlockArg::LockSharedNonblock).ok();
@@ -95,10 +100,24 @@ fn named_runner(value: &str) -> Result<i32> {
     })
 }
 
+/// Makes a folder that only this user can look into, or checks that it is one.
+pub(crate) fn make_private(path: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        made => return made,
+    }
+    let meta = fs::symlink_metadata(path)?;
+    if meta.is_dir() && meta.uid() == sys::effective_user() && meta.mode() & 0o77 == 0 {
+        return Ok(());
+    }
+    let what = format!("`{}` is not a folder of this user alone", path.display());
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, what))
+}
+
 /// The folder for temporary files, or another if its path leaves no room for the names of sockets.
 pub(crate) fn short_temp_dir() -> PathBuf {
     let dir = std::env::temp_dir();
-    if dir.as_os_str().len() <= 64 { dir } else { PathBuf::from("/tmp") }
+    if dir.as_os_str().len() <= 36 { dir } else { PathBuf::from("/tmp") }
 }
 
 /// The same for all test binaries that one runner runs.

@@ -137,7 +137,7 @@ impl Server {
 
     /// Starts the server again after it has ended.
     pub(crate) fn start_again(&mut self) -> Result<()> {
-        if self.state().phase == Phase::Lost {
+        if self.state().is_gone {
             self.client.sweep_if_lost();
             self.plan.values.remove_dir();
             self.client = self.plan.launch(&self.holds)?;
@@ -163,6 +163,9 @@ impl Server {
         match state.phase {
             Phase::Failed(errno) => return Err(self.explain(self.plan.cannot_run(errno))),
             Phase::NoFolder(errno) => return Err(self.explain(self.plan.no_folder(errno))),
+            Phase::Starting | Phase::Lost => {
+                return Err(self.failed(ErrorKind::Exited, "was killed with its supervisor"));
+            }
             _ => {}
         }
         let what = conditions.what();
@@ -287,6 +290,15 @@ impl Server {
     pub(crate) fn show_output(&self) {
         let (name, state) = (&self.plan.name, self.state());
         eprintln!("--- {name}: {state}, {}", self.log().excerpt(LINES_SHOWN));
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // That nobody writes to it any more is what some programs wait for.
+        self.stdin = None;
+        // Not left to the drop of the client, which a thread that reads the log may hold.
+        self.client.close();
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -65,7 +66,7 @@ impl Values {
                 Piece::Port(name) if !values.ports.contains_key(name) => {
                     let hold = match keep {
                         Keep::Held => Hold::any(),
-                        Keep::Locked => Hold::locked(&locks_folder()),
+                        Keep::Locked => locks_folder().and_then(|folder| Hold::locked(&folder)),
                     };
                     let hold = hold.map_err(|e| Error::os("no free port", e))?;
                     values.ports.insert(name.clone(), hold.port);
@@ -153,8 +154,9 @@ fn parse(text: &str) -> Result<Template> {
 }
 
 /// Where ports are locked.
-fn locks_folder() -> PathBuf {
-    run::short_temp_dir().join(format!("mirakuru-ports-{}", sys::effective_user()))
+fn locks_folder() -> io::Result<PathBuf> {
+    let folder = run::short_temp_dir().join(format!("mirakuru-ports-{}", sys::effective_user()));
+    run::make_private(&folder).map(|()| folder)
 }
 
 /// Names a folder for the supervisor to make. The path is short enough for a socket's.

@@ -8,4 +8,5 @@ mod crowd;
 mod ends;
 mod fixtures;
 mod leases;
+mod process;
 mod tidy;

@@ -10,7 +10,12 @@ use crate::run::{LONG, Run, all_passed, run_all};
 
 /// A test process that uses the server until it is killed, and the server's pid.
 fn staying(run: &Run) -> (Child, i32) {
-    let mut child = run.test("stays").spawn().unwrap();
+    holding(run, "stays")
+}
+
+/// A test process that holds on to the server until it is killed, and the server's pid.
+fn holding(run: &Run, part: &str) -> (Child, i32) {
+    let mut child = run.test(part).spawn().unwrap();
     let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines().map_while(Result::ok);
     let mut pids = lines.filter_map(|line| line.strip_prefix("has pid ")?.parse().ok());
     let pid = pids.next().expect("the part has a lease");
@@ -30,6 +35,17 @@ fn a_killed_user_gives_its_lease_back() {
     all_passed(&run_all(vec![run.test("writes")], 1));
     assert!(run.starts() >= 1 && !alive(pid), "the writer has restarted it");
     run.finish();
+}
+
+#[test]
+fn what_a_killed_user_had_paused_or_stopped_runs_for_the_next_one() {
+    for part in ["pauses", "stops"] {
+        let run = Run::new();
+        let (mut user, _) = holding(&run, part);
+        kill(&mut user);
+        all_passed(&run_all(vec![run.test("uses the session's")], 1));
+        run.finish();
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::time::Duration;
 
-use mirakuru_rstest::{Executor, Scope, Shared};
+use mirakuru_rstest::{Executor, Process, Scope, Shared};
 use mirakuru_tests::{bin, http_get, rerun, try_http_get};
 
 static BINARY: Shared = Shared::new(|| server("binary"));
@@ -46,6 +46,8 @@ fn plays() {
         "writes" => writes(),
         "lets it crash" => lets_it_crash(),
         "stays" => stays(),
+        "pauses" => alone(|server| server.pause().unwrap()),
+        "stops" => alone(|server| drop(server.stop())),
         "panics" => panics(),
         "measures" => measures(),
         other => panic!("no part is called {other}"),
@@ -96,6 +98,16 @@ fn stays() {
     println!("\nhas pid {}", server.pid());
     loop {
         assert_eq!(http_get(&server.url()).0, 200);
+    }
+}
+
+/// Does something to the server, and holds on to it until it is killed.
+fn alone(what: impl FnOnce(&mut Process)) {
+    let mut server = SESSION.exclusive().unwrap();
+    what(&mut server);
+    println!("\nhas pid {}", server.pid());
+    loop {
+        std::thread::park();
     }
 }
 

@@ -343,11 +343,11 @@ impl Condition for Answers {
         let limit = self.limit(attempt.deadline());
         self.asked += 1;
         match self.ask(&base, limit)? {
+            Ok(code) if self.status.matches(code) => Ok(Readiness::Ready),
             Ok(405 | 501) if self.method == Method::HEAD => {
                 self.method = Method::GET;
                 self.check(attempt)
             }
-            Ok(code) if self.status.matches(code) => Ok(Readiness::Ready),
             Ok(code) => Ok(self.not_yet(format!("HTTP status {code}"))),
             // The last look before the deadline may have no time for an answer.
             Err(ureq::Error::Timeout(_)) if limit < FIRST_LIMIT && !self.last.is_empty() => {

@@ -174,8 +174,12 @@ impl Conditions {
                 wait.until(condition.as_mut(), values, client)?;
             }
             // One that held first may not hold any more, as with a server that starts twice.
-            if self.all.len() < 2 || self.all_hold(&wait, values, client)? {
+            if self.all.len() < 2 {
                 break;
+            }
+            match self.first_unmet(&wait, values, client)? {
+                None => break,
+                Some((what, last)) => wait.again(what, last, client)?,
             }
         }
         if self.all.iter().any(|condition| condition.needs_living()) {
@@ -185,14 +189,20 @@ impl Conditions {
         Ok(self.found())
     }
 
-    fn all_hold(&mut self, wait: &Wait, values: &Values, client: &Client) -> Result<bool> {
+    /// What does not hold, and what was seen instead.
+    fn first_unmet(
+        &mut self,
+        wait: &Wait,
+        values: &Values,
+        client: &Client,
+    ) -> Result<Option<(String, String)>> {
         let attempt = Attempt { values, client, deadline: wait.deadline };
         for condition in &mut self.all {
-            if condition.check(&attempt)? != Readiness::Ready {
-                return Ok(false);
+            if let Readiness::NotYet(last) = condition.check(&attempt)? {
+                return Ok(Some((condition.what(), last)));
             }
         }
-        Ok(true)
+        Ok(None)
     }
 
     fn found(&self) -> Found {
@@ -217,6 +227,9 @@ impl Wait {
     /// The shortest and the longest time between two looks where the kernel does not wake us.
     const STEP_MIN: Duration = Duration::from_micros(200);
     const STEP_MAX: Duration = Duration::from_millis(10);
+
+    /// How often to look where the watcher wakes us: what it watches may be moved away.
+    const STEP_WATCHED: Duration = Duration::from_millis(250);
 
     /// Who is ready within a second is noticed within this time; later on, within a thousandth of
     /// the time waited.
@@ -245,13 +258,26 @@ impl Wait {
             check_alive(&state, || last.clone()).map_err(|error| with_attempts(error, what()))?;
             let now = Instant::now();
             if now >= self.deadline {
-                let limit = Seconds(self.limit);
-                let what = format!("not ready within {limit}: {}", condition.what());
-                let error = Error::new(ErrorKind::Timeout, what);
-                return Err(with_attempts(error, self.attempts(condition.what(), last)));
+                return Err(self.over(condition.what(), last));
             }
             self.sleep(is_watched && condition.waits_for_watcher(), now, client);
         }
+    }
+
+    /// Goes on after a condition that had held does not hold any more.
+    fn again(&self, what: String, last: String, client: &Client) -> Result<()> {
+        let now = Instant::now();
+        if now >= self.deadline {
+            return Err(self.over(what, last));
+        }
+        self.sleep(false, now, client);
+        Ok(())
+    }
+
+    /// The time is over.
+    fn over(&self, what: String, last: String) -> Error {
+        let text = format!("not ready within {}: {what}", Seconds(self.limit));
+        with_attempts(Error::new(ErrorKind::Timeout, text), self.attempts(what, last))
     }
 
     /// Sleeps until something has happened or it is time to look again.
@@ -259,7 +285,11 @@ impl Wait {
         let left = self.deadline - now;
         let waited = now - self.began;
         let longest = (waited / 1000).clamp(Self::STEP_EARLY, Self::STEP_MAX);
-        let step = if is_watched { left } else { (waited / 32).clamp(Self::STEP_MIN, longest) };
+        let step = if is_watched {
+            Self::STEP_WATCHED
+        } else {
+            (waited / 32).clamp(Self::STEP_MIN, longest)
+        };
         let fds: Vec<_> =
             [Some(client.as_fd()), self.watcher.as_fd()].into_iter().flatten().collect();
         let _ = sys::wait_readable(&fds, Some(step.min(left))); // The look follows in any case.

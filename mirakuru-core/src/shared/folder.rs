@@ -5,9 +5,8 @@
 //! `.sock`, where its supervisor listens; `.info`, what is known of it; `.failed`, why it did not
 //! start.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
@@ -26,19 +25,16 @@ impl Folder {
     pub(super) fn of(runner: Runner) -> Result<Self> {
         let parent = run::short_temp_dir();
         let path = parent.join(format!("{}{}-{}", prefix(), runner.pid, runner.started));
-        match DirBuilder::new().mode(0o700).create(&path) {
-            Ok(()) => clear_stale(&parent),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        let is_new = !path.exists();
+        match run::make_private(&path) {
+            Ok(()) if is_new => clear_stale(&parent),
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                return Err(Error::new(ErrorKind::PermissionDenied, error.to_string()));
+            }
             Err(error) => return Err(failed(&path, error)),
         }
-        let meta = fs::symlink_metadata(&path).map_err(|error| failed(&path, error))?;
-        let is_private =
-            meta.is_dir() && meta.uid() == sys::effective_user() && meta.mode() & 0o77 == 0;
-        if is_private {
-            return Ok(Self { path });
-        }
-        let what = format!("`{}` is not a folder of this user alone", path.display());
-        Err(Error::new(ErrorKind::PermissionDenied, what))
+        Ok(Self { path })
     }
 
     pub(super) fn file(&self, name: &str, extension: &str) -> PathBuf {
@@ -63,7 +59,7 @@ impl Folder {
 }
 
 fn prefix() -> String {
-    format!("mirakuru-{}-", sys::effective_user())
+    format!("mirakuru-session-{}-", sys::effective_user())
 }
 
 fn failed(path: &Path, error: io::Error) -> Error {

@@ -76,7 +76,8 @@ impl Request {
     }
 
     fn key(&self) -> String {
-        registry::entry(self.executor.clone(), self.scope).key().to_owned()
+        let scope = self.scope.or(self.executor.definition().scope).unwrap_or_default();
+        registry::key(&self.executor, scope)
     }
 
     fn grant(self) -> Result<Grant> {

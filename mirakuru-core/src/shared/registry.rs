@@ -24,7 +24,6 @@ pub(super) type WriteGuard = ArcRwLockWriteGuard<RawRwLock, Slot>;
 
 /// A process that is shared, whether it runs or not.
 pub(super) struct Entry {
-    key: String,
     executor: Executor,
     /// Where other processes share it, if they do. If not, all that follows is for this process.
     meeting: Result<Option<Meeting>>,
@@ -51,20 +50,23 @@ struct User {
 
 /// The entry of a definition; the same for all that say the same.
 pub(super) fn entry(executor: Executor, scope: Option<Scope>) -> Arc<Entry> {
-    let definition = executor.definition();
-    let scope = scope.or(definition.scope).unwrap_or_default();
-    let key = format!("{scope:?} {}", definition.key());
+    let scope = scope.or(executor.definition().scope).unwrap_or_default();
+    let key = key(&executor, scope);
     let mut entries = ENTRIES.lock();
     let entry = entries.entry(key.clone()).or_insert_with(|| {
         Arc::new(Entry {
             meeting: Meeting::of(scope, &key),
-            key,
             executor,
             slot: Arc::new(RwLock::new(Slot::NotStarted)),
             users: Mutex::default(),
         })
     });
     Arc::clone(entry)
+}
+
+/// What tells one shared process from others.
+pub(super) fn key(executor: &Executor, scope: Scope) -> String {
+    format!("{scope:?} {}", executor.definition().key())
 }
 
 impl Slot {
@@ -88,10 +90,6 @@ impl Slot {
 }
 
 impl Entry {
-    pub(super) fn key(&self) -> &str {
-        &self.key
-    }
-
     pub(super) fn users(&self) -> usize {
         match &self.meeting {
             Ok(Some(meeting)) => meeting.users(&self.executor),

@@ -7,6 +7,7 @@
 use std::collections::hash_map::DefaultHasher;
 use std::fs;
 use std::hash::{Hash, Hasher};
+use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -25,9 +26,16 @@ use crate::sys;
 /// How long one other test may keep a process from a test that waits for it.
 pub(super) static PATIENCE: LazyLock<Duration> = LazyLock::new(|| {
     let seconds = std::env::var("MIRAKURU_LEASE_TIMEOUT").ok();
-    let seconds = seconds.and_then(|seconds| seconds.parse().ok()).unwrap_or(60.0);
+    let seconds = seconds.and_then(|seconds| seconds.parse().ok());
+    let seconds = seconds.filter(|seconds| *seconds > 0.0).unwrap_or(60.0);
     Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 });
+
+/// How often a server may end before it is leased.
+const TRIES: usize = 20;
+
+/// How long a server that is about to be taken away may still answer.
+const FAREWELL: Duration = Duration::from_millis(100);
 
 /// Where the processes that share one server meet.
 pub(super) struct Meeting {
@@ -59,7 +67,7 @@ impl Meeting {
 
     /// Leases the process, which is started if nobody has.
     pub(super) fn lease(&self, executor: &Executor, exclusive: bool) -> Result<Process> {
-        loop {
+        for _ in 0..TRIES {
             if let Some(process) = self.join(executor, exclusive)? {
                 return Ok(process);
             }
@@ -75,6 +83,9 @@ impl Meeting {
                 }
             }
         }
+        let name = executor.definition().display_name();
+        let what = format!("{name} ended {TRIES} times before it could be leased");
+        Err(Error::new(ErrorKind::Exited, what))
     }
 
     /// How many leases there are.
@@ -102,8 +113,11 @@ impl Meeting {
         }
         let text = fs::read_to_string(self.folder.file(&self.name, "info")).unwrap_or_default();
         let notice = Notice::from_text(&text).filter(|notice| notice.key == self.key);
-        // Without a notice it has just ended.
-        let Some(notice) = notice else { return Ok(None) };
+        let Some(notice) = notice else {
+            // It has just ended. That it hangs up is the sign for another one to begin.
+            let _ = sys::wait_readable(&[stream.as_fd()], Some(FAREWELL));
+            return Ok(None);
+        };
         executor.attach(stream, notice).map(Some)
     }
 

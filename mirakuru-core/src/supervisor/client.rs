@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -22,6 +23,9 @@ use super::wire::{
 use crate::command::Environment;
 use crate::events;
 use crate::sys;
+
+/// How soon a thread sees what another one has read.
+const ANOTHER_LOOK: Duration = Duration::from_millis(20);
 
 /// What a supervisor needs beyond its stop settings must end this much later at the latest.
 const GRACE: Duration = Duration::from_secs(10);
@@ -151,7 +155,8 @@ impl Client {
     pub(crate) fn start(&self, stdin: Option<OwnedFd>, deadline: Instant) -> io::Result<State> {
         {
             let mut state = self.state.lock();
-            *state = State { lease: state.lease, ..State::new(Phase::Starting) };
+            let (lease, is_gone) = (state.lease, state.is_gone);
+            *state = State { lease, is_gone, ..State::new(Phase::Starting) };
         }
         self.send(Request::Start, stdin.as_ref().map(AsFd::as_fd).as_slice())?;
         let state = self.wait(deadline, |state| state.phase != Phase::Starting);
@@ -182,11 +187,13 @@ impl Client {
                 return Some(state);
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            // Without the lock, so that other threads can look meanwhile.
-            let ready = sys::wait_readable(&[self.stream.as_fd()], Some(left)).ok()?;
-            if ready == [false] {
+            if left.is_zero() {
                 return None;
             }
+            // Without the lock, so that other threads can look meanwhile. One of them may read what
+            // this one waits for: then nothing wakes it up.
+            let step = left.min(ANOTHER_LOOK);
+            sys::wait_readable(&[self.stream.as_fd()], Some(step)).ok()?;
         }
     }
 
@@ -246,9 +253,19 @@ impl Client {
 
     /// Lets the supervisor stop the server and end, without waiting for it.
     fn release(&self) {
-        if self.is_mine_to_end() {
+        if self.owner == std::process::id() && !self.is_shared.load(Ordering::Relaxed) {
             let _ = self.stream.shutdown(std::net::Shutdown::Write); // It may be gone already.
         }
+    }
+
+    /// Ends the use of the server. If nobody shares it, it has ended when this returns.
+    pub(crate) fn close(&self) {
+        if self.owner == std::process::id() && self.is_shared.load(Ordering::Relaxed) {
+            // Also for a fork that has a copy.
+            let _ = self.stream.shutdown(std::net::Shutdown::Both);
+        }
+        self.release();
+        self.finish();
     }
 
     /// Whether the server ends with this client: not if others use it, nor in a fork.
@@ -278,8 +295,7 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        self.release();
-        self.finish();
+        self.close();
     }
 }
 
@@ -330,6 +346,11 @@ extern "C" fn stop_all() {
     let Some(live) = LIVE.try_lock_for(Duration::from_secs(1)) else { return };
     let clients: Vec<_> = live.iter().filter_map(Weak::upgrade).collect();
     drop(live);
-    clients.iter().for_each(|client| client.release());
-    clients.iter().for_each(|client| client.finish());
+    events::exiting();
+    // Nothing may unwind from here, and one failure must not keep the others from their end.
+    for end in [Client::release, Client::finish] {
+        for client in &clients {
+            let _ = panic::catch_unwind(AssertUnwindSafe(|| end(client))); // It was printed.
+        }
+    }
 }

@@ -63,6 +63,7 @@ impl Keeper {
         sys::new_session();
         sys::adopt_orphans();
         sys::ignore_sigpipe();
+        sys::unblock_signals();
         sys::set_name(c"mirakuru");
         let wake_up = [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
         let first = Connection::new(0, UnixStream::from(sys::standard_input()?))?;
@@ -164,14 +165,21 @@ impl Keeper {
     fn serve(&mut self, id: u64, request: Option<Request>, fds: Vec<OwnedFd>) {
         match request {
             Some(Request::Hold) => self.holds.extend(fds),
+            Some(Request::Start) if self.leaving => self.tell(id, Event::Failed(libc::ESHUTDOWN)),
             Some(Request::Start) => {
                 self.is_ready = false;
                 self.tree.start(fds.into_iter().next());
             }
             Some(Request::Ready) => self.is_ready = true,
             Some(Request::Signal(signal)) => self.tree.signal_main(signal),
-            Some(Request::Stop(signal)) => self.tree.stop(signal, false),
-            Some(Request::Kill(signal)) => self.tree.stop(signal, true),
+            Some(Request::Stop(signal)) => {
+                self.is_ready = false;
+                self.tree.stop(signal, false);
+            }
+            Some(Request::Kill(signal)) => {
+                self.is_ready = false;
+                self.tree.stop(signal, true);
+            }
             Some(Request::Pause) => self.tree.signal_tree(libc::SIGSTOP),
             Some(Request::Resume) => self.tree.signal_tree(libc::SIGCONT),
             Some(Request::Share { runner, started }) => self.open_desk(fds, runner, started),
@@ -187,7 +195,15 @@ impl Keeper {
         }
         let connection = self.connections.iter_mut().find(|connection| connection.id == id);
         connection.into_iter().for_each(|connection| connection.has_ended = true);
+        let had_lease = self.queue.holders().contains(&id);
+        if had_lease && self.queue.is_exclusive() {
+            // Whoever had it alone may have paused it.
+            self.tree.signal_tree(libc::SIGCONT);
+        }
         self.queue.remove(id);
+        if !had_lease {
+            return;
+        }
         // Those who wait have patience as long as leases change hands.
         for waiting in self.queue.waiting() {
             self.tell_users(waiting);
@@ -262,7 +278,8 @@ impl Keeper {
     /// Lets nobody come any more.
     fn close_desk(&mut self) {
         let Some(desk) = self.desk.take() else { return };
-        for extension in ["sock", "info"] {
+        // The socket comes last: nobody starts another server before it is gone.
+        for extension in ["info", "sock"] {
             let _ = fs::remove_file(desk.path.with_extension(extension)); // Another may clear up too.
         }
     }

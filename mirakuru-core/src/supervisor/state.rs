@@ -71,7 +71,10 @@ impl State {
 
     pub(super) fn apply(&mut self, event: Event) {
         match event {
-            Event::Started(pid) => (self.phase, self.main) = (Phase::Running, pid),
+            Event::Started(pid) => {
+                (self.phase, self.main) = (Phase::Running, pid);
+                (self.exit, self.launcher) = (None, None);
+            }
             Event::Failed(errno) => self.phase = Phase::Failed(errno),
             Event::NoFolder(errno) => self.phase = Phase::NoFolder(errno),
             Event::Ended(status) => self.exit = Some(Exit::new(ExitStatus::from_raw(status))),

@@ -170,7 +170,7 @@ impl Tree {
             match sys::reap() {
                 Reaped::Ended { pid, status } if pid == self.main => self.main_has_ended(status),
                 Reaped::Ended { .. } => {}
-                Reaped::NoneYet => return,
+                Reaped::NoneYet => return self.name_heir(),
                 Reaped::Childless => return self.childless(),
             }
         }
@@ -179,7 +179,13 @@ impl Tree {
     fn main_has_ended(&mut self, status: ExitStatus) {
         self.main_ended = true;
         self.tell(Event::Ended(status.into_raw()));
-        // A launcher has done its work and left a daemon behind.
+    }
+
+    /// A launcher has done its work and left a daemon behind, which is the main process now.
+    fn name_heir(&mut self) {
+        if !self.main_ended {
+            return;
+        }
         if let (Stage::Running, Some(heir)) = (&self.stage, sys::children_of(own_pid()).first()) {
             self.main = *heir;
             self.main_ended = false;

@@ -19,7 +19,7 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
-use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+use nix::sys::socket::{MsgFlags, SockFlag, getsockopt, sockopt::PeerCredentials};
 use nix::sys::time::TimeSpec;
 use parking_lot::Mutex;
 
@@ -36,6 +36,12 @@ pub(crate) fn arguments() -> Vec<OsString> {
     let bytes = bytes.strip_suffix(b"\0").unwrap_or(&bytes);
     bytes.split(|byte| *byte == 0).map(|word| OsString::from_vec(word.to_vec())).collect()
 }
+
+/// Lets no child inherit a socket.
+pub(crate) const SOCKET_FLAGS: SockFlag = SockFlag::SOCK_CLOEXEC;
+
+/// Lets a message to nobody be an error, not a signal.
+pub(crate) const SEND_FLAGS: MsgFlags = MsgFlags::MSG_NOSIGNAL;
 
 /// Whether `adopt_orphans` does anything.
 pub(crate) const ADOPTS_ORPHANS: bool = true;
@@ -58,7 +64,15 @@ pub(crate) fn tie_to_parent() {
 /// Closes all descriptors from 3 on, whoever left them inheritable.
 pub(crate) fn close_inherited() {
     // SAFETY: the caller owns no descriptor yet but 0, 1 and 2.
-    unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) };
+    if unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) } == 0 {
+        return;
+    }
+    // A kernel before 5.9. The list is complete before the first one is closed.
+    let fds = fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    let fds = fds.filter_map(|fd| fd.file_name().to_str()?.parse::<i32>().ok());
+    for fd in fds.filter(|fd| *fd > 2).collect::<Vec<_>>() {
+        let _ = nix::unistd::close(fd); // The one of the list itself is closed already.
+    }
 }
 
 /// A pipe that no child inherits: what reads, what writes.
@@ -192,29 +206,31 @@ fn stat_fields(pid: i32) -> Option<Vec<String>> {
 
 /// A process of somebody else's, which is told from a later one with the same number.
 pub(crate) struct Process {
-    process: OwnedFd,
+    pid: i32,
+    started: u64,
+    /// None where the kernel does not give it out.
+    process: Option<OwnedFd>,
 }
 
 impl Process {
     /// The process with this number, if it is the one that started at this time.
     pub(crate) fn open(pid: i32, started: u64) -> Option<Self> {
-        let process = open_process(pid).ok()?;
-        (start_time(pid) == Some(started)).then_some(Self { process })
+        let process = Self { pid, started, process: open_process(pid).ok() };
+        process.is_alive().then_some(process)
     }
 
     /// What becomes readable when the process ends.
     pub(crate) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.process.as_fd())
+        self.process.as_ref().map(AsFd::as_fd)
     }
 
     /// How often to look at it, if nothing wakes up who waits for its end.
     pub(crate) fn look_after(&self) -> Option<Duration> {
-        None
+        self.process.is_none().then_some(Duration::from_millis(200))
     }
 
     pub(crate) fn is_alive(&self) -> bool {
-        let ended = wait_readable(&[self.process.as_fd()], Some(Duration::ZERO));
-        ended.is_ok_and(|ended| ended == [false])
+        is_alive(self.pid) && start_time(self.pid) == Some(self.started)
     }
 }
 
@@ -299,7 +315,8 @@ impl Watcher {
         let flags = AddWatchFlags::IN_MODIFY
             | AddWatchFlags::IN_CREATE
             | AddWatchFlags::IN_MOVED_TO
-            | AddWatchFlags::IN_CLOSE_WRITE;
+            | AddWatchFlags::IN_CLOSE_WRITE
+            | AddWatchFlags::IN_MOVE_SELF;
         let watch = inotify.add_watch(path, flags).ok();
         watch.map(|watch| self.watched.insert(path.to_owned(), watch));
         watch.is_some()
@@ -309,10 +326,18 @@ impl Watcher {
         self.inotify.as_ref().map(AsFd::as_fd)
     }
 
-    /// Forgets what has happened so far.
-    pub(crate) fn clear(&self) {
+    /// Forgets what has happened so far, and watches that have ended with what they watched.
+    pub(crate) fn clear(&mut self) {
         let Some(inotify) = &self.inotify else { return };
-        while inotify.read_events().is_ok_and(|events| !events.is_empty()) {}
+        while let Ok(events) = inotify.read_events() {
+            let lost = AddWatchFlags::IN_IGNORED | AddWatchFlags::IN_MOVE_SELF;
+            for event in events.iter().filter(|event| event.mask.intersects(lost)) {
+                self.watched.retain(|_, watch| *watch != event.wd);
+            }
+            if events.is_empty() {
+                return;
+            }
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit};
+use nix::sys::socket::{MsgFlags, SockFlag};
 
 use super::Listener;
 
@@ -25,6 +26,10 @@ pub(crate) fn own_program() -> io::Result<PathBuf> {
 pub(crate) fn arguments() -> Vec<OsString> {
     std::env::args_os().collect()
 }
+
+pub(crate) const SOCKET_FLAGS: SockFlag = SockFlag::empty();
+
+pub(crate) const SEND_FLAGS: MsgFlags = MsgFlags::empty();
 
 pub(crate) const ADOPTS_ORPHANS: bool = false;
 
@@ -172,7 +177,7 @@ impl Watcher {
         None
     }
 
-    pub(crate) fn clear(&self) {}
+    pub(crate) fn clear(&mut self) {}
 }
 
 pub(crate) fn file_identity(path: &Path) -> Option<(u64, i64, i64)> {

@@ -14,8 +14,8 @@ use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::libc;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr,
-    connect, recvmsg, sendmsg, socket,
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockType, UnixAddr, connect,
+    recvmsg, sendmsg, socket,
 };
 use nix::unistd::{Pid, getppid, setsid};
 
@@ -103,6 +103,11 @@ extern "C" fn note_signal(number: i32) {
     Errno::set_raw(errno);
 }
 
+/// Undoes what the thread that started this process has blocked.
+pub(crate) fn unblock_signals() {
+    let _ = SigSet::empty().thread_set_mask(); // An empty set is valid.
+}
+
 /// Lets writes to a closed connection fail instead of ending this process.
 pub(crate) fn ignore_sigpipe() {
     // SAFETY: ignoring a signal installs no handler.
@@ -118,7 +123,7 @@ pub(crate) fn send(stream: &UnixStream, bytes: &[u8], fds: &[BorrowedFd<'_>]) ->
         stream.as_raw_fd(),
         &[IoSlice::new(bytes)],
         control,
-        MsgFlags::MSG_NOSIGNAL,
+        super::platform::SEND_FLAGS,
         None,
     )?;
     // A frame is far smaller than the socket's buffer, which is empty or full by whole frames.
@@ -196,7 +201,8 @@ pub(crate) fn try_lock(file: &File) -> bool {
 
 /// Connects to a Unix socket without waiting: a full backlog is `WouldBlock`.
 pub(crate) fn connect_unix(path: &Path) -> io::Result<UnixStream> {
-    let socket = socket(AddressFamily::Unix, SockType::Stream, SockFlag::empty(), None)?;
+    let flags = super::platform::SOCKET_FLAGS;
+    let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
     fcntl(&socket, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
     fcntl(&socket, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     connect(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
