@@ -41,8 +41,8 @@
 //! | a pid file is there | [`Executor::pid_file`] |
 //! | what you say | [`Executor::probe`] |
 //!
-//! All that are given must hold. On Linux, a port or socket that another process answers never
-//! counts: it is an error that names that process.
+//! All that are given must hold. On Linux, a port or socket that another process answers does not
+//! count: it is an error that names that process, as far as this user may look at it.
 //!
 //! # Placeholders
 //!

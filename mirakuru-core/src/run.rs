@@ -2,6 +2,7 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -22,12 +23,13 @@ const RUNNERS: [&str; 2] = ["cargo", "cargo-nextest"];
 /// The folder of this run, locked as long as this process lives so that no other run removes it.
 struct Folder {
     path: PathBuf,
-    _lock: Option<Flock<File>>,
+    lock: Option<Flock<File>>,
 }
+
+static FOLDER: OnceCell<Folder> = OnceCell::new();
 
 /// Returns the folder for the logs of this run.
 pub(crate) fn log_folder() -> Result<&'static Path> {
-    static FOLDER: OnceCell<Folder> = OnceCell::new();
     let folder = FOLDER.get_or_try_init(|| {
         let name = run_name()?;
         let mut failed = None;
@@ -47,6 +49,11 @@ pub(crate) fn log_folder() -> Result<&'static Path> {
     Ok(&folder.path)
 }
 
+/// What keeps the folder from being removed, for another process to hold too.
+pub(crate) fn log_folder_lock() -> Option<BorrowedFd<'static>> {
+    Some(FOLDER.get()?.lock.as_ref()?.as_fd())
+}
+
 fn make_folder(path: &Path) -> io::Result<Folder> {
     if let Some(runs) = path.parent().filter(|runs| !runs.ends_with("mirakuru")) {
         // In the folder for temporary files, anybody may have made it.
@@ -55,7 +62,7 @@ fn make_folder(path: &Path) -> io::Result<Folder> {
     fs::create_dir_all(path)?;
     access(path, AccessFlags::W_OK)?;
     let lock = Flock::lock(File::open(path)?, FlockArg::LockSharedNonblock).ok();
-    Ok(Folder { path: path.to_owned(), _lock: lock })
+    Ok(Folder { path: path.to_owned(), lock })
 }
 
 /// In the target folder that the test binary lies in; where there is none, or another user's, in

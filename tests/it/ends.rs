@@ -41,11 +41,29 @@ fn part() {
             let exit = || std::process::exit(3);
             std::thread::spawn(exit).join().unwrap();
         }
+        "exits while others start" => exit_while_others_start(),
         "aborts" => std::process::abort(),
         "waits" => drop(std::io::stdin().read_to_end(&mut Vec::new())),
         "executes" => drop(std::os::unix::process::CommandExt::exec(&mut Command::new("true"))),
         other => panic!("no part is called {other}"),
     }
+}
+
+fn exit_while_others_start() {
+    let (send, started) = std::sync::mpsc::channel();
+    for _ in 0..4 {
+        let send = send.clone();
+        std::thread::spawn(move || {
+            // Until this process exits, and refuses to start more.
+            while tree(&std::env::var("MARK").unwrap()).start().is_ok() {
+                let _ = send.send(()); // Nobody listens in the end.
+            }
+        });
+    }
+    for _ in 0..6 {
+        started.recv().unwrap();
+    }
+    std::process::exit(3);
 }
 
 fn playing(part: &str, mark: &str) -> Command {
@@ -60,7 +78,15 @@ fn mark(part: &str) -> String {
 
 #[rstest]
 fn nothing_is_left_when_a_test_process_has_exited(
-    #[values("passes", "fails", "forgets", "exits", "exits on another thread")] part: &str,
+    #[values(
+        "passes",
+        "fails",
+        "forgets",
+        "exits",
+        "exits on another thread",
+        "exits while others start"
+    )]
+    part: &str,
 ) {
     let mark = mark(part);
     let output = playing(part, &mark).output().unwrap();

@@ -71,6 +71,12 @@ impl Meeting {
             if let Some(process) = self.join(executor, exclusive)? {
                 return Ok(process);
             }
+            if sys::Process::open(self.runner.pid, self.runner.started).is_none() {
+                return Err(Error::new(
+                    ErrorKind::Lease,
+                    "the run that shares its servers is over",
+                ));
+            }
             let _lock = self.folder.lock(&self.name)?;
             if let Ok(text) = fs::read_to_string(self.folder.file(&self.name, "failed")) {
                 return Err(Error::from_text(&text));

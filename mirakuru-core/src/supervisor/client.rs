@@ -6,15 +6,16 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
-use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
 use std::process::{Child, Command};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Once, Weak};
 use std::time::{Duration, Instant};
 
+use nix::libc;
 use parking_lot::Mutex;
 
+use super::live::Starting;
 use super::state::{Phase, State};
 use super::wire::{
     Event, FRAME_LEN, Frame, LOADER_PREFIX, LOADER_VARIABLES, MARK_VARIABLE, Request, Settings,
@@ -22,6 +23,7 @@ use super::wire::{
 };
 use crate::command::Environment;
 use crate::events;
+use crate::run;
 use crate::sys;
 
 /// How soon a thread sees what another one has read.
@@ -73,9 +75,6 @@ pub(crate) struct Client {
     owner: u32,
 }
 
-/// All that has to end before this process does.
-static LIVE: Mutex<Vec<Weak<Client>>> = Mutex::new(Vec::new());
-
 impl Client {
     /// Starts a supervisor, which keeps `holds` open for the server. That is not started yet.
     pub(crate) fn launch(launch: Launch, holds: &[OwnedFd]) -> io::Result<Arc<Self>> {
@@ -84,6 +83,7 @@ impl Client {
             // run it for ever.
             return Err(io::Error::other("the supervisor did not start before `main`"));
         }
+        let starting = Starting::begin()?;
         let (ours, theirs) = UnixStream::pair()?;
         let mut command = Command::new(sys::own_program()?);
         command.arg0("mirakuru-supervisor").arg(&launch.program).args(&launch.arguments);
@@ -98,7 +98,7 @@ impl Client {
             stop_timeout: launch.settings.stop_timeout,
         };
         let client = Arc::new(Self::new(ours, remote, Some(supervisor)));
-        stop_at_exit(&client);
+        starting.add(&client);
         let holds: Vec<_> = holds.iter().map(AsFd::as_fd).collect();
         if !holds.is_empty() {
             client.send(Request::Hold, &holds)?;
@@ -147,6 +147,10 @@ impl Client {
         started: u64,
     ) -> io::Result<()> {
         self.send(Request::Share { runner, started }, &[listener.as_fd()])?;
+        // As long as the server lives, no other run removes its log.
+        if let Some(lock) = run::log_folder_lock() {
+            self.send(Request::Hold, &[lock])?;
+        }
         self.is_shared.store(true, Ordering::Relaxed);
         Ok(())
     }
@@ -252,9 +256,19 @@ impl Client {
     }
 
     /// Lets the supervisor stop the server and end, without waiting for it.
-    fn release(&self) {
+    pub(super) fn release(&self) {
         if self.owner == std::process::id() && !self.is_shared.load(Ordering::Relaxed) {
             let _ = self.stream.shutdown(std::net::Shutdown::Write); // It may be gone already.
+            self.wake_supervisor();
+        }
+    }
+
+    /// A server can stop its parent, which could then do nothing for us.
+    fn wake_supervisor(&self) {
+        let mut supervisor = self.supervisor.lock();
+        let is_child = |child: &mut Child| child.try_wait().is_ok_and(|ended| ended.is_none());
+        if supervisor.as_mut().is_some_and(is_child) {
+            let _ = sys::kill(self.supervisor_pid, libc::SIGCONT); // It is not reaped, so it is ours.
         }
     }
 
@@ -274,7 +288,7 @@ impl Client {
     }
 
     /// Waits until the supervisor has ended.
-    fn finish(&self) {
+    pub(super) fn finish(&self) {
         if !self.is_mine_to_end() {
             return;
         }
@@ -330,27 +344,4 @@ fn keep_for_server(command: &mut Command, environment: &Environment, name: &str)
         Some(value) => command.env(name, value),
         None => command.env_remove(name),
     };
-}
-
-/// Has the server stopped at the latest when this process exits.
-fn stop_at_exit(client: &Arc<Client>) {
-    static REGISTER: Once = Once::new();
-    REGISTER.call_once(|| sys::at_exit(stop_all));
-    let mut live = LIVE.lock();
-    live.retain(|client| client.strong_count() > 0);
-    live.push(Arc::downgrade(client));
-}
-
-extern "C" fn stop_all() {
-    // A signal handler that exits may have interrupted the holder of the lock.
-    let Some(live) = LIVE.try_lock_for(Duration::from_secs(1)) else { return };
-    let clients: Vec<_> = live.iter().filter_map(Weak::upgrade).collect();
-    drop(live);
-    events::exiting();
-    // Nothing may unwind from here, and one failure must not keep the others from their end.
-    for end in [Client::release, Client::finish] {
-        for client in &clients {
-            let _ = panic::catch_unwind(AssertUnwindSafe(|| end(client))); // It was printed.
-        }
-    }
 }

@@ -24,6 +24,8 @@ pub(super) struct Keeper {
     signals: OwnedFd,
     holds: Vec<OwnedFd>,
     connections: Vec<Connection>,
+    /// The process that has started this one. A fork of it may hold the control socket open.
+    starter: Option<sys::Process>,
     queue: Queue,
     desk: Option<Desk>,
     next_id: u64,
@@ -72,6 +74,7 @@ impl Keeper {
             signals: sys::signal_pipe(&wake_up)?,
             holds: Vec::new(),
             connections: vec![first],
+            starter: sys::parent_process(),
             queue: Queue::default(),
             desk: None,
             next_id: 1,
@@ -99,6 +102,7 @@ impl Keeper {
         let mut fds = vec![self.signals.as_fd()];
         fds.extend(desk.map(|desk| desk.listener.as_fd()));
         fds.extend(desk.and_then(|desk| desk.runner.as_fd()));
+        fds.extend(self.starter.as_ref().and_then(|starter| starter.as_fd()));
         let first_connection = fds.len();
         fds.extend(self.open_connections().map(|connection| connection.stream.as_fd()));
         let patience = desk.and_then(|desk| desk.runner.look_after());
@@ -107,6 +111,11 @@ impl Keeper {
 
         if ready.first() == Some(&true) {
             self.read_signals();
+        }
+        if self.starter.as_ref().is_some_and(|starter| !starter.is_alive()) {
+            self.starter = None;
+            self.read_requests(0);
+            self.disconnect(0);
         }
         if self.desk.is_some() && ready.get(1) == Some(&true) {
             self.accept();

@@ -10,6 +10,7 @@
 mod client;
 mod entry;
 mod keeper;
+mod live;
 mod queue;
 mod state;
 mod tree;

@@ -204,6 +204,12 @@ fn stat_fields(pid: i32) -> Option<Vec<String>> {
     (fields.len() >= 20).then_some(fields)
 }
 
+/// The process that has made this one.
+pub(crate) fn parent_process() -> Option<Process> {
+    let parent = nix::unistd::getppid().as_raw();
+    Process::open(parent, start_time(parent)?)
+}
+
 /// A process of somebody else's, which is told from a later one with the same number.
 pub(crate) struct Process {
     pid: i32,

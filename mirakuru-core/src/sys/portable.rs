@@ -108,6 +108,10 @@ pub(crate) fn start_time(_pid: i32) -> Option<u64> {
     None
 }
 
+pub(crate) fn parent_process() -> Option<Process> {
+    None
+}
+
 pub(crate) struct Process {
     pid: i32,
 }
