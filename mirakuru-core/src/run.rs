@@ -1,9 +1,9 @@
 //! One run of the tests, and the folder with its logs.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -107,15 +107,16 @@ fn named_runner(value: &str) -> Result<i32> {
     })
 }
 
-/// Makes a folder that only this user can look into, or checks that it is one.
+/// Makes a folder that only this user can look into, or makes sure that one which is there is such.
 pub(crate) fn make_private(path: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         made => return made,
     }
     let meta = fs::symlink_metadata(path)?;
-    if meta.is_dir() && meta.uid() == sys::effective_user() && meta.mode() & 0o77 == 0 {
-        return Ok(());
+    if meta.is_dir() && meta.uid() == sys::effective_user() && meta.mode() & 0o22 == 0 {
+        // Nobody else can have put anything into it. From now on nobody else looks into it either.
+        return fs::set_permissions(path, Permissions::from_mode(0o700));
     }
     let what = format!("`{}` is not a folder of this user alone", path.display());
     Err(io::Error::new(io::ErrorKind::PermissionDenied, what))

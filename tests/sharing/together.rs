@@ -112,8 +112,8 @@ fn the_folder_of_a_session_is_for_this_user_alone() {
     for folder in crate::run::session_folders(&run.temp) {
         let mode = folder.metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700, "{}", folder.display());
-        // One that others can look into is not used.
-        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+        // One that others may have put something into is not used.
+        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).unwrap();
     }
     let output = run.test("uses the session's").output().unwrap();
     assert!(rerun::printed(&output).contains("is not a folder of this user alone"));
