@@ -32,6 +32,12 @@ pub(crate) fn leased(name: &str, users: usize, exclusively: bool) {
     line(format_args!("{how} {name}, which has {users} now"));
 }
 
+/// A process ended by itself while somebody had a lease.
+pub(crate) fn died(name: &str, exit: Option<Exit>) {
+    tracing::warn!(name, ?exit, "died");
+    line(format_args!("died: {name} {}", exit.map_or("ended".to_owned(), |exit| exit.to_string())));
+}
+
 pub(crate) fn stopped(name: &str, exit: Option<Exit>, leases: u64) {
     if !IS_EXITING.load(Ordering::Relaxed) {
         tracing::info!(name, ?exit, leases, "stopped");

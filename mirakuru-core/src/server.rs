@@ -286,6 +286,12 @@ impl Server {
         })
     }
 
+    /// Tells that the server ended while somebody had a lease on it.
+    pub(crate) fn tell_died(&self) {
+        events::died(&self.plan.name, self.state().exit);
+        self.show_output();
+    }
+
     /// Prints the state and the last lines to where the calling test prints.
     pub(crate) fn show_output(&self) {
         let (name, state) = (&self.plan.name, self.state());

@@ -49,7 +49,8 @@ fn plays() {
         "pauses" => alone(|server| server.pause().unwrap()),
         "stops" => alone(|server| drop(server.stop())),
         "panics" => panics(),
-        "measures" => measures(),
+        "measures" => measures(&SESSION),
+        "measures within one process" => measures(&BINARY),
         other => panic!("no part is called {other}"),
     }
 }
@@ -119,11 +120,11 @@ fn panics() {
 
 /// The cost of a lease on a server that runs, beside what it cannot do without: a connection to a
 /// Unix socket and a lock on a file.
-fn measures() {
-    drop(SESSION.lease().unwrap());
+fn measures(shared: &Shared) {
+    drop(shared.lease().unwrap());
     let times = 200;
-    let lease = median(times, || drop(SESSION.lease().unwrap()));
-    let path = std::env::temp_dir().join("bare");
+    let lease = median(times, || drop(shared.lease().unwrap()));
+    let path = std::env::temp_dir().join(format!("bare-{}", std::process::id()));
     let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
     let bare = median(times, || {
         let stream = std::os::unix::net::UnixStream::connect(&path).unwrap();

@@ -120,6 +120,36 @@ fn the_folder_of_a_session_is_for_this_user_alone() {
 }
 
 #[test]
+fn what_a_session_has_left_is_cleared_by_the_next() {
+    let mut first = Run::new();
+    all_passed(&run_all(vec![first.test("fails")], 1));
+    first.kill_runner();
+    let left = crate::run::session_folders(&first.temp);
+    assert!(!left.is_empty(), "nothing was there to end the session");
+    let second = Run::new();
+    let mut next = second.test("uses the session's");
+    next.env("TMPDIR", &*first.temp);
+    all_passed(&run_all(vec![next], 1));
+    assert!(!left.iter().any(|folder| folder.exists()), "{left:?}");
+    second.finish();
+}
+
+#[test]
+fn those_who_watch_are_told_of_a_death() {
+    let run = Run::new();
+    let output = run.test("lets it crash").env("MIRAKURU_LOG", "info").output().unwrap();
+    let printed = rerun::printed(&output);
+    for line in [
+        "mirakuru: started session (pid",
+        "mirakuru: leased session",
+        "mirakuru: died: session exited with code 3",
+    ] {
+        assert!(printed.contains(line), "`{line}` is not in {printed}");
+    }
+    run.abandon();
+}
+
+#[test]
 fn a_session_must_be_named_by_a_running_process() {
     let run = Run::new();
     for value in ["", "dev", "0", "-1", "999999999"] {
@@ -133,9 +163,15 @@ fn a_session_must_be_named_by_a_running_process() {
 #[test]
 fn a_lease_of_a_running_server_costs_little() {
     let run = Run::new();
-    let outputs = run_all(vec![run.test("measures")], 1);
-    all_passed(&outputs);
-    let printed = rerun::printed(&outputs[0]);
-    println!("{}", printed.lines().find(|line| line.starts_with("a lease")).unwrap());
+    let mut within = run.test("measures within one process");
+    within.env_remove("NEXTEST_EXECUTION_MODE");
+    for (command, where_) in
+        [(within, "within one process"), (run.test("measures"), "across processes")]
+    {
+        let outputs = run_all(vec![command], 1);
+        all_passed(&outputs);
+        let printed = rerun::printed(&outputs[0]);
+        println!("{where_}, {}", printed.lines().find(|line| line.starts_with("a lease")).unwrap());
+    }
     run.finish();
 }

@@ -143,7 +143,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         if !self.running() && !std::thread::panicking() {
             // A test that passes in spite of it prints this for those that do not.
-            self.server().show_output();
+            self.server().tell_died();
         }
         self.server().end_lease();
     }
