@@ -151,6 +151,18 @@ fn nothing_sleeps_and_nothing_unwraps_outside_tests() {
 }
 
 #[test]
+fn no_wait_looks_at_a_clock_that_can_be_set() {
+    // These name files and tell old ones from new ones.
+    let allowed = ["run.rs", "values.rs", "shared/session.rs"].map(|name| core().join(name));
+    for file in rust_files(&core()).iter().filter(|file| !allowed.contains(file)) {
+        assert!(!code(file).contains("SystemTime"), "{} reads the wall clock", file.display());
+    }
+    for file in &allowed {
+        assert!(!code(file).contains("deadline"), "{} waits, by the wall clock?", file.display());
+    }
+}
+
+#[test]
 fn both_twins_have_the_same_functions() {
     let names = |file: &str| -> BTreeSet<String> {
         let code = code(&core().join("sys").join(file));
