@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::libc;
-use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::poll::{PollFd, ppoll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
@@ -80,21 +80,9 @@ pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(nix::unistd::pipe2(OFlag::O_CLOEXEC)?)
 }
 
-/// Waits until one of `fds` is readable or closed, or `timeout` has passed.
-pub(crate) fn wait_readable(
-    fds: &[BorrowedFd<'_>],
-    timeout: Option<Duration>,
-) -> io::Result<Vec<bool>> {
-    let deadline = timeout.map(|timeout| Instant::now() + timeout);
-    let mut polled: Vec<_> = fds.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
-    loop {
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        match ppoll(&mut polled, left.map(TimeSpec::from_duration), None) {
-            Ok(_) => return Ok(polled.iter().map(|fd| fd.any().unwrap_or(true)).collect()),
-            Err(Errno::EINTR) => {}
-            Err(errno) => return Err(errno.into()),
-        }
-    }
+/// Polls once, for at most the time that is left.
+pub(crate) fn poll_once(fds: &mut [PollFd<'_>], left: Option<Duration>) -> nix::Result<i32> {
+    ppoll(fds, left.map(TimeSpec::from_duration), None)
 }
 
 /// The children of a process, also those of its threads.
@@ -138,7 +126,7 @@ pub(crate) fn kill_marked(mark: &str, deadline: Instant) {
         marked.iter().for_each(|process| send_signal(process, libc::SIGKILL));
         for process in &marked {
             let left = deadline.saturating_duration_since(Instant::now());
-            let _ = wait_readable(&[process.as_fd()], Some(left)); // It becomes readable at its end.
+            let _ = super::wait_readable(&[process.as_fd()], Some(left)); // It becomes readable at its end.
         }
         // One of them may have made another meanwhile.
         if marked.is_empty() || Instant::now() >= deadline {
@@ -222,7 +210,8 @@ impl Process {
     /// The process with this number, if it is the one that started at this time.
     pub(crate) fn open(pid: i32, started: u64) -> Option<Self> {
         let process = Self { pid, started, process: open_process(pid).ok() };
-        process.is_alive().then_some(process)
+        // After the descriptor was opened, so that it means the process that is looked at.
+        process.is_listed().then_some(process)
     }
 
     /// What becomes readable when the process ends.
@@ -236,6 +225,12 @@ impl Process {
     }
 
     pub(crate) fn is_alive(&self) -> bool {
+        let Some(process) = &self.process else { return self.is_listed() };
+        let ended = super::wait_readable(&[process.as_fd()], Some(Duration::ZERO));
+        ended.is_ok_and(|ended| ended == [false])
+    }
+
+    fn is_listed(&self) -> bool {
         is_alive(self.pid) && start_time(self.pid) == Some(self.started)
     }
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::socket::{MsgFlags, SockFlag};
 
@@ -55,25 +55,13 @@ pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((read, write))
 }
 
-pub(crate) fn wait_readable(
-    fds: &[BorrowedFd<'_>],
-    timeout: Option<Duration>,
-) -> io::Result<Vec<bool>> {
-    let deadline = timeout.map(|timeout| Instant::now() + timeout);
-    let mut polled: Vec<_> = fds.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
-    loop {
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        // Rounded up, so that a wait of less than a millisecond does not spin.
-        let millis = left.map(|left| left.as_micros().div_ceil(1000));
-        let limit = millis.map_or(PollTimeout::NONE, |millis| {
-            PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX)
-        });
-        match poll(&mut polled, limit) {
-            Ok(_) => return Ok(polled.iter().map(|fd| fd.any().unwrap_or(true)).collect()),
-            Err(Errno::EINTR) => {}
-            Err(errno) => return Err(errno.into()),
-        }
-    }
+pub(crate) fn poll_once(fds: &mut [PollFd<'_>], left: Option<Duration>) -> nix::Result<i32> {
+    // Rounded up, so that a wait of less than a millisecond does not spin.
+    let millis = left.map(|left| left.as_micros().div_ceil(1000));
+    let limit = millis.map_or(PollTimeout::NONE, |millis| {
+        PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX)
+    });
+    poll(fds, limit)
 }
 
 pub(crate) fn children_of(_pid: i32) -> Vec<i32> {
