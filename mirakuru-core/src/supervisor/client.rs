@@ -147,11 +147,11 @@ impl Client {
         started: u64,
     ) -> io::Result<()> {
         self.send(Request::Share { runner, started }, &[listener.as_fd()])?;
+        self.is_shared.store(true, Ordering::Relaxed);
         // As long as the server lives, no other run removes its log.
         if let Some(lock) = run::log_folder_lock() {
             self.send(Request::Hold, &[lock])?;
         }
-        self.is_shared.store(true, Ordering::Relaxed);
         Ok(())
     }
 
@@ -257,7 +257,7 @@ impl Client {
 
     /// Lets the supervisor stop the server and end, without waiting for it.
     pub(super) fn release(&self) {
-        if self.owner == std::process::id() && !self.is_shared.load(Ordering::Relaxed) {
+        if self.is_mine_to_end() {
             let _ = self.stream.shutdown(std::net::Shutdown::Write); // It may be gone already.
             self.wake_supervisor();
         }
