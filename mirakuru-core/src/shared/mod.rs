@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::executor::Executor;
 use crate::process::Process;
 use crate::scope::Scope;
-use registry::{Entry, ReadGuard, Stay, WriteGuard};
+use registry::{Entry, ReadGuard, Slot, Stay, WriteGuard};
 
 /// The definition of a process that tests share.
 ///
@@ -112,19 +112,25 @@ enum Held<Guard> {
     Remote(Box<Process>),
 }
 
-impl Lease {
-    fn local(guard: ReadGuard, stay: Stay) -> Self {
-        Self::begin(Held::Local(guard, stay))
+impl<Guard: Deref<Target = Slot>> Held<Guard> {
+    fn local(guard: Guard, stay: Stay) -> Self {
+        Self::Local(guard, stay).begun()
     }
 
     fn remote(process: Process) -> Self {
-        Self::begin(Held::Remote(Box::new(process.leased())))
+        Self::Remote(Box::new(process.leased())).begun()
     }
 
-    fn begin(held: Held<ReadGuard>) -> Self {
-        let lease = Self(held);
-        lease.server().begin_lease();
-        lease
+    fn begun(self) -> Self {
+        self.process().server().begin_lease();
+        self
+    }
+
+    fn process(&self) -> &Process {
+        match self {
+            Self::Local(guard, _) => guard.process().expect("a lease is made over a process"),
+            Self::Remote(process) => process,
+        }
     }
 }
 
@@ -132,10 +138,7 @@ impl Deref for Lease {
     type Target = Process;
 
     fn deref(&self) -> &Process {
-        match &self.0 {
-            Held::Local(guard, _) => guard.process().expect("a lease is made over a process"),
-            Held::Remote(process) => process,
-        }
+        self.0.process()
     }
 }
 
@@ -162,30 +165,11 @@ impl fmt::Debug for Lease {
 #[must_use = "a lease that is not kept ends at once"]
 pub struct ExclusiveLease(Held<WriteGuard>);
 
-impl ExclusiveLease {
-    fn local(guard: WriteGuard, stay: Stay) -> Self {
-        Self::begin(Held::Local(guard, stay))
-    }
-
-    fn remote(process: Process) -> Self {
-        Self::begin(Held::Remote(Box::new(process.leased())))
-    }
-
-    fn begin(held: Held<WriteGuard>) -> Self {
-        let lease = Self(held);
-        lease.server().begin_lease();
-        lease
-    }
-}
-
 impl Deref for ExclusiveLease {
     type Target = Process;
 
     fn deref(&self) -> &Process {
-        match &self.0 {
-            Held::Local(guard, _) => guard.process().expect("a lease is made over a process"),
-            Held::Remote(process) => process,
-        }
+        self.0.process()
     }
 }
 

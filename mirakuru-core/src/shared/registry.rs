@@ -9,7 +9,7 @@ use parking_lot::lock_api::{ArcRwLockReadGuard, ArcRwLockWriteGuard};
 use parking_lot::{Mutex, RawRwLock, RwLock};
 
 use super::session::{Meeting, PATIENCE};
-use super::{ExclusiveLease, Lease};
+use super::{ExclusiveLease, Held, Lease};
 use crate::error::{Error, Result};
 use crate::events;
 use crate::executor::Executor;
@@ -99,7 +99,9 @@ impl Entry {
 
     pub(super) fn lease(self: &Arc<Self>) -> Result<Lease> {
         if let Some(meeting) = self.meeting.as_ref().map_err(Error::clone)? {
-            return meeting.lease(&self.executor, false).map(Lease::remote);
+            return meeting
+                .lease(&self.executor, false)
+                .map(|process| Lease(Held::remote(process)));
         }
         let own = self.own_lease();
         if own.as_ref().is_some_and(|own| own.exclusive) {
@@ -113,25 +115,27 @@ impl Entry {
             self.patiently(|patience| self.slot.try_read_arc_for(patience))?
         };
         if guard.is_running() || own.is_some() {
-            return Ok(Lease::local(guard, self.stay(false)));
+            return Ok(Lease(Held::local(guard, self.stay(false))));
         }
         if let Slot::Failed(error) = &*guard {
             return Err(error.clone());
         }
         drop(guard);
         let guard = self.started()?;
-        Ok(Lease::local(ArcRwLockWriteGuard::downgrade(guard), self.stay(false)))
+        Ok(Lease(Held::local(ArcRwLockWriteGuard::downgrade(guard), self.stay(false))))
     }
 
     pub(super) fn exclusive(self: &Arc<Self>) -> Result<ExclusiveLease> {
         if let Some(meeting) = self.meeting.as_ref().map_err(Error::clone)? {
-            return meeting.lease(&self.executor, true).map(ExclusiveLease::remote);
+            return meeting
+                .lease(&self.executor, true)
+                .map(|process| ExclusiveLease(Held::remote(process)));
         }
         if self.own_lease().is_some() {
             return Err(Error::leased_by_itself(&self.name()));
         }
         let guard = self.started()?;
-        Ok(ExclusiveLease::local(guard, self.stay(true)))
+        Ok(ExclusiveLease(Held::local(guard, self.stay(true))))
     }
 
     /// The process, for the caller alone, started if it does not run.
