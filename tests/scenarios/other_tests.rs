@@ -3,14 +3,12 @@
 
 use std::env;
 use std::io::{self, BufRead, BufReader, Lines, Read};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, ExitStatus, Stdio};
 
 use mirakuru_core::Executor;
+use mirakuru_tests::rerun;
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
-
-/// Set where the other part is to be played. Its value is the mark for what is started there.
-const PART: &str = "MIRAKURU_TEST_CHILD";
 
 /// The name of the test that this stands in, as the command line of a test binary takes it.
 macro_rules! this_test {
@@ -23,9 +21,7 @@ macro_rules! this_test {
 pub(crate) use this_test;
 
 /// The mark, if this process plays the other part.
-pub(crate) fn part() -> Option<String> {
-    env::var(PART).ok()
-}
+pub(crate) use mirakuru_tests::rerun::part;
 
 /// Tells the one who started this process something, on a line of its own.
 pub(crate) fn say(line: impl std::fmt::Display) {
@@ -47,8 +43,7 @@ impl OtherTests {
     /// Runs the named test of this binary in a process of its own.
     #[track_caller]
     pub(crate) fn start(test: &str, mark: &str) -> Self {
-        let mut command = Command::new(env::current_exe().unwrap());
-        command.args([test, "--exact", "--nocapture"]).env(PART, mark);
+        let mut command = rerun::playing(test, mark);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -91,5 +86,5 @@ impl Drop for OtherTests {
 /// The named test of this binary as a server.
 pub(crate) fn as_server(test: &str, mark: &str) -> Executor {
     let program = env::current_exe().unwrap();
-    Executor::new([program]).args([test, "--exact", "--nocapture"]).env(PART, mark)
+    Executor::new([program]).args([test, "--exact", "--nocapture"]).env(rerun::PART, mark)
 }

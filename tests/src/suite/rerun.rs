@@ -3,7 +3,7 @@
 use std::process::{Command, Output};
 
 /// Set in a process that plays a part for a test; its value is the part.
-const PART: &str = "MIRAKURU_TEST_PART";
+pub const PART: &str = "MIRAKURU_TEST_PART";
 
 /// The part that this process plays. A test that is not run for a part has nothing to do.
 pub fn part() -> Option<String> {
