@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::log::Files;
 use crate::port::Keep;
 use crate::probe::{Conditions, Wanted};
+use crate::program;
 use crate::signal::Signal;
 use crate::supervisor::{Client, Launch, Settings};
 use crate::sys;
@@ -45,6 +46,14 @@ pub(crate) struct Plan {
 impl Plan {
     /// The plan, and what keeps its ports until a supervisor does.
     pub(crate) fn new(definition: &Definition, keep: Keep) -> Result<(Self, Vec<OwnedFd>)> {
+        Self::checked(definition, keep).map_err(|error| match definition.display_name() {
+            // A command without words has no name.
+            name if name.is_empty() => error,
+            name => error.about(&name),
+        })
+    }
+
+    fn checked(definition: &Definition, keep: Keep) -> Result<(Self, Vec<OwnedFd>)> {
         check_limits(definition)?;
         definition.environment.check()?;
         let words = words(definition)?;
@@ -75,7 +84,7 @@ impl Plan {
         let current_dir =
             definition.current_dir.as_ref().map(|dir| values.render_path(dir)).transpose()?;
         let dir = working_folder(current_dir.as_deref(), &values)?;
-        let program = command::find_program(&words[0], &environment, &dir)?;
+        let program = program::find(&words[0], &environment, &dir)?;
         let name = definition.display_name();
         Ok(Self {
             files: files(&name)?,
@@ -160,17 +169,7 @@ impl Plan {
 
     /// Says why the program could not be run.
     pub(crate) fn cannot_run(&self, errno: i32) -> Error {
-        let source = std::io::Error::from_raw_os_error(errno);
-        let what = format!("`{}` cannot be run: {source}", self.program.display());
-        match source.kind() {
-            // The file is there; what is missing is the interpreter that its first line names.
-            std::io::ErrorKind::NotFound => {
-                let what = format!("{what} (the interpreter in its first line is missing)");
-                Error::new(ErrorKind::NotFound, what)
-            }
-            std::io::ErrorKind::PermissionDenied => Error::new(ErrorKind::PermissionDenied, what),
-            _ => Error::new(ErrorKind::Os, what),
-        }
+        program::cannot_run(&self.program, errno)
     }
 }
 
@@ -200,11 +199,18 @@ fn rendered(environment: &Environment, values: &Values) -> Result<Environment> {
 fn working_folder(current_dir: Option<&Path>, values: &Values) -> Result<PathBuf> {
     let own = std::env::current_dir().map_err(|e| Error::os("the tests' own folder is gone", e))?;
     let Some(dir) = current_dir else { return Ok(own) };
-    // The process's own folder is made by its supervisor.
-    if values.dir() != Some(dir) {
-        command::check_folder(dir)?;
+    let dir = own.join(dir);
+    // The process's own folder is made by its supervisor, and nothing is in it before.
+    match values.dir() {
+        Some(made) if dir == made => {}
+        Some(made) if dir.starts_with(made) => {
+            let what = format!("there is no folder `{}` at the start", dir.display());
+            let help = "the folder that {dir} stands for is made empty: run in {dir} itself";
+            return Err(Error::new(ErrorKind::NotFound, what).with_help(help));
+        }
+        _ => program::check_folder(&dir)?,
     }
-    Ok(own.join(dir))
+    Ok(dir)
 }
 
 /// Each stream needs a file of its own only if somebody looks at one of them alone.

@@ -161,8 +161,12 @@ impl Server {
             _ => Error::os("the supervisor does not answer", error),
         })?;
         match state.phase {
-            Phase::Failed(errno) => return Err(self.explain(self.plan.cannot_run(errno))),
-            Phase::NoFolder(errno) => return Err(self.explain(self.plan.no_folder(errno))),
+            Phase::Failed(errno) => {
+                return Err(self.explain(self.plan.cannot_run(errno).about(&self.plan.name)));
+            }
+            Phase::NoFolder(errno) => {
+                return Err(self.explain(self.plan.no_folder(errno).about(&self.plan.name)));
+            }
             Phase::Starting | Phase::Lost => {
                 return Err(self.failed(ErrorKind::Exited, "was killed with its supervisor"));
             }
@@ -310,7 +314,12 @@ impl Drop for Server {
 
 /// The conditions of one start, none of which holds before it.
 fn conditions(plan: &Plan) -> Result<Conditions> {
-    let mut conditions = plan.conditions()?;
-    conditions.check_before_start().map_err(|error| error.about(&plan.name))?;
-    Ok(conditions)
+    let checked = plan.conditions().and_then(|mut conditions| {
+        conditions.check_before_start()?;
+        Ok(conditions)
+    });
+    checked.map_err(|error| {
+        let error = error.about(&plan.name);
+        error.with_report(|report| report.command = Some(plan.command_line()))
+    })
 }

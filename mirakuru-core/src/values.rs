@@ -11,6 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, Result};
 use crate::port::{Hold, Keep};
+use crate::program;
 use crate::run;
 use crate::sys;
 use crate::template::{Piece, Template};
@@ -175,16 +176,8 @@ fn name_dir() -> Dir {
 fn find_bin(name: &str, known: &BTreeMap<String, PathBuf>) -> Result<PathBuf> {
     let from_runner = [format!("NEXTEST_BIN_EXE_{name}"), format!("CARGO_BIN_EXE_{name}")];
     let from_runner = from_runner.iter().filter_map(std::env::var_os).map(PathBuf::from);
-    let beside = std::env::current_exe().ok().and_then(|exe| {
-        let folder = exe.parent()?;
-        let deps = folder.file_name().is_some_and(|folder| folder == "deps");
-        Some(if deps { folder.parent()? } else { folder }.join(name))
-    });
+    let beside = program::bins_folder().map(|folder| folder.join(name));
     let mut candidates = from_runner.chain(known.get(name).cloned()).chain(beside);
-    candidates.find(|path| path.is_file()).ok_or_else(|| {
-        Error::invalid(format!(
-            "the package has no binary `{name}` that was built for this test; cargo builds them \
-             for integration tests (the `tests` folder) only"
-        ))
-    })
+    let found = candidates.find(|path| path.is_file());
+    found.ok_or_else(|| program::no_bin(name, known.keys().map(String::as_str)))
 }

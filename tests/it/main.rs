@@ -8,5 +8,6 @@ mod crowd;
 mod ends;
 mod fixtures;
 mod leases;
+mod near_names;
 mod process;
 mod tidy;

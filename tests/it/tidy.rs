@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 /// The modules of the core crate, from the lowest floor up. A module imports from floors below its
 /// own only.
 const FLOORS: &[&[&str]] = &[
-    &["address", "scope", "signal", "sys", "template"],
+    &["address", "near", "scope", "signal", "sys", "template"],
     &["exit"],
     &["error", "events"],
     &["banner", "command", "port", "run"],
-    &["supervisor", "values"],
+    &["program", "supervisor"],
+    &["values"],
     &["log"],
     &["probe"],
     &["definition", "notice"],

@@ -116,6 +116,11 @@ impl Error {
         self
     }
 
+    /// The same error with what the reader can do about it.
+    pub(crate) fn with_help(self, way_out: impl Into<String>) -> Self {
+        self.with_report(|report| report.way_out = Some(way_out.into()))
+    }
+
     /// The same error, with the name of the process that it is about.
     pub(crate) fn about(mut self, name: &str) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.0) {
@@ -128,23 +133,18 @@ impl Error {
     #[cold]
     pub(crate) fn leased_by_itself(name: &str) -> Self {
         let what = format!("this test leases {name} already, so it would wait for itself");
-        Self::new(ErrorKind::Lease, what).with_report(|report| {
-            report.way_out = Some("use the lease that the test has".to_owned());
-        })
+        Self::new(ErrorKind::Lease, what).with_help("use the lease that the test has")
     }
 
     /// Other tests kept a process for too long.
     #[cold]
     pub(crate) fn not_given_back(name: &str, patience: Duration, by: &str) -> Self {
         let what = format!("{name} was not given back within {patience:?} by {by}");
-        Self::new(ErrorKind::Lease, what).with_report(|report| {
-            report.way_out = Some(
-                "if the tests wait for each other, name all their processes by one attribute each \
-                 on the same function, which takes them in one order; if they are slow, set \
-                 MIRAKURU_LEASE_TIMEOUT to more seconds"
-                    .to_owned(),
-            );
-        })
+        Self::new(ErrorKind::Lease, what).with_help(
+            "if the tests wait for each other, name all their processes by one attribute each on \
+             the same function, which takes them in one order; if they are slow, set \
+             MIRAKURU_LEASE_TIMEOUT to more seconds",
+        )
     }
 
     /// The error as another process can read it.
