@@ -98,6 +98,7 @@ mod error;
 mod events;
 mod executor;
 mod exit;
+mod holder;
 mod log;
 mod near;
 mod notice;

@@ -160,6 +160,18 @@ impl Plan {
         command::in_one_line(&self.words)
     }
 
+    /// All texts that may say at which port the process listens.
+    pub(crate) fn texts_with_ports(&self) -> Vec<String> {
+        let wanted = self.wanted.iter().flat_map(Wanted::texts);
+        let wanted = wanted.filter_map(|text| self.values.render(text).ok());
+        let words = self.words.iter().map(|word| word.to_string_lossy().into_owned());
+        let variables = self.environment.changes.iter().filter_map(|(name, value)| {
+            let (name, value) = (name.to_str()?, value.as_ref()?.to_str()?);
+            name.contains("PORT").then(|| value.to_owned())
+        });
+        wanted.chain(words).chain(variables).collect()
+    }
+
     /// Says why the process could not be given its folder.
     pub(crate) fn no_folder(&self, errno: i32) -> Error {
         let dir = self.values.dir().or(self.current_dir.as_deref()).unwrap_or(&self.dir);

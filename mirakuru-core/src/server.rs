@@ -16,6 +16,7 @@ use crate::definition::Definition;
 use crate::error::{Error, ErrorKind, Result, Seconds};
 use crate::events;
 use crate::exit::Exit;
+use crate::holder;
 use crate::log::Log;
 use crate::notice::Notice;
 use crate::plan::Plan;
@@ -282,12 +283,26 @@ impl Server {
             let settled = self.client.wait(Instant::now() + SETTLE, |state| !state.is_running());
             state = settled.unwrap_or(state);
         }
-        error.with_report(|report| {
+        self.with_holder(error.with_report(|report| {
             report.command = Some(self.plan.command_line());
             report.state = Some(state.to_string());
             report.output = Some(self.plan.files.tail());
             report.exit = report.exit.or(state.exit);
-        })
+        }))
+    }
+
+    /// Adds who has the address, if the server could not have it.
+    fn with_holder(&self, error: Error) -> Error {
+        let may_be_why = matches!(
+            error.kind(),
+            ErrorKind::Exited | ErrorKind::Timeout | ErrorKind::UnexpectedExit
+        );
+        let mut texts = error.lines_about_address();
+        if !may_be_why || texts.is_empty() {
+            return error;
+        }
+        texts.extend(self.plan.texts_with_ports());
+        error.with_help(holder::help(&texts, self.client.supervisor_pid()))
     }
 
     /// Tells that the server ended while somebody had a lease on it.

@@ -10,4 +10,5 @@ mod fixtures;
 mod leases;
 mod near_names;
 mod process;
+mod taken;
 mod tidy;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// own only.
 const FLOORS: &[&[&str]] = &[
     &["address", "near", "scope", "signal", "sys", "template"],
-    &["exit"],
+    &["exit", "holder"],
     &["error", "events"],
     &["banner", "command", "port", "run"],
     &["program", "supervisor"],

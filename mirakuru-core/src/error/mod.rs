@@ -165,13 +165,18 @@ impl Error {
 
     /// Whether a process ended because it could not have its address, as far as its last lines say.
     pub(crate) fn blames_address(&self) -> bool {
-        let blames = |line: &String| {
+        self.kind() == ErrorKind::Exited && !self.lines_about_address().is_empty()
+    }
+
+    /// The last lines of output that say that an address is taken.
+    pub(crate) fn lines_about_address(&self) -> Vec<String> {
+        let blames = |line: &&String| {
             let line = line.to_ascii_lowercase();
-            line.contains("address already in use") || line.contains("eaddrinuse")
+            ["address already in use", "eaddrinuse"].iter().any(|words| line.contains(words))
+                || line.contains("port") && line.contains("in use")
         };
-        let output = self.0.report.output.as_ref();
-        self.kind() == ErrorKind::Exited
-            && output.is_some_and(|output| output.lines.iter().any(blames))
+        let output = self.0.report.output.iter().flat_map(|output| &output.lines);
+        output.filter(blames).cloned().collect()
     }
 
     /// Returns what kind of thing went wrong.

@@ -1,6 +1,7 @@
 //! Whose a listening socket is.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::holder::{describe, is_below};
 use crate::supervisor::Client;
 use crate::sys;
 
@@ -35,10 +36,6 @@ pub(super) fn check_pid(pid: i32, what: &str, client: &Client) -> Result<()> {
     Ok(())
 }
 
-fn is_below(pid: i32, ancestor: i32) -> bool {
-    std::iter::successors(Some(pid), |pid| sys::parent_of(*pid)).any(|pid| pid == ancestor)
-}
-
 fn stranger(pid: i32, what: &str) -> Error {
     let who = describe(pid);
     let what = format!("{what} another process, {who}");
@@ -48,19 +45,4 @@ fn stranger(pid: i32, what: &str) -> Error {
              by {{port}} or {{dir}}"
         ));
     })
-}
-
-/// Who listens at a port, for a message.
-pub(super) fn describe_holder(inode: Option<u64>) -> String {
-    match inode.and_then(sys::holder_of_socket) {
-        Some(pid) => describe(pid),
-        None => "a process that this user must not look at".to_owned(),
-    }
-}
-
-pub(super) fn describe(pid: i32) -> String {
-    match sys::command_line(pid).filter(|command| !command.is_empty()) {
-        Some(command) => format!("pid {pid} (`{command}`)"),
-        None => format!("pid {pid}"),
-    }
 }

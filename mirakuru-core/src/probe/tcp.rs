@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::{Attempt, Condition, Found, Readiness, owner};
 use crate::address::Address;
 use crate::error::{Error, Result};
+use crate::holder;
 use crate::sys::{self, Listener};
 
 /// How long one connection may take. A full backlog answers never.
@@ -62,7 +63,7 @@ impl Condition for Tcp {
                 Listener::Socket(inode) => Some(inode),
                 Listener::Unknown => connect(*candidate, deadline).ok().map(|()| None)?,
             };
-            Some(format!("{candidate} is listened on by {}", owner::describe_holder(inode)))
+            Some(format!("{candidate} is listened on by {}", holder::of_socket(inode)))
         })
     }
 
