@@ -33,7 +33,10 @@ impl CommandLine {
             Line::Text(text) => match shlex::split(text) {
                 Some(words) => Ok(words.into_iter().map(OsString::from).collect()),
                 None => {
-                    Err(Error::invalid(format!("a quote in the command `{text}` is not closed")))
+                    let what = format!("a quote in the command `{text}` is not closed");
+                    Err(Error::invalid(what).with_help(
+                        "words that are given one by one need no quotes: `[\"program\", \"it's\"]`",
+                    ))
                 }
             },
             Line::Words(words) => Ok(words.clone()),

@@ -34,28 +34,28 @@ pub(crate) fn help<T: AsRef<str>>(texts: &[T], supervisor: i32) -> String {
         [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)]
             .map(|ip| SocketAddr::new(ip, *port))
     });
-    let own = "let this process have a port of its own by {port}";
+    let own = "or let this process have a port of its own by {port}";
     for address in addresses {
         match sys::listener(address) {
             Listener::Nobody => {}
             Listener::Unknown => {
-                return format!("`lsof -nP -iTCP -sTCP:LISTEN` shows who listens where; or {own}");
+                return format!("`lsof -nP -iTCP -sTCP:LISTEN` shows who listens where; {own}");
             }
             Listener::Socket(inode) => match sys::holder_of_socket(inode) {
                 Some(pid) if is_below(pid, supervisor) => {}
-                Some(pid) => return format!("{address} is listened on by {}; {own}", named(pid)),
+                Some(pid) => return format!("{address} is listened on by {}, {own}", named(pid)),
                 None => return of_another_user(address, own),
             },
         }
     }
-    format!("nobody listens there now; `ss -tanp` shows who has which port. Or {own}")
+    format!("nobody listens there now; `ss -tanp` shows who has which port; {own}")
 }
 
 /// A process that has what another one wants, and whether these tests have started it.
 fn named(pid: i32) -> String {
     let (who, tests) = (describe(pid), std::process::id() as i32);
     match pid == tests {
-        true => format!("{who}, this test process itself"),
+        true => format!("{who}, this test process itself: close it"),
         false if is_below(pid, tests) => format!("{who}, which these tests have started: share it"),
         false => format!("{who}, which was not started here: stop it"),
     }
@@ -64,7 +64,7 @@ fn named(pid: i32) -> String {
 fn of_another_user(address: SocketAddr, own: &str) -> String {
     let port = address.port();
     format!(
-        "{address} is listened on by {}; `sudo ss -ltnp 'sport = :{port}'` shows it; or {own}",
+        "{address} is listened on by {}; `sudo ss -ltnp 'sport = :{port}'` shows it; {own}",
         of_socket(None)
     )
 }

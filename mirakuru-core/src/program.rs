@@ -226,10 +226,6 @@ pub(crate) fn cannot_run(program: &Path, errno: i32) -> Error {
     match source.kind() {
         io::ErrorKind::NotFound => no_interpreter(program),
         io::ErrorKind::PermissionDenied => Error::new(ErrorKind::PermissionDenied, what),
-        _ if errno == Errno::ENOEXEC as i32 => Error::new(ErrorKind::Os, what).with_help(
-            "a script begins with a line such as `#!/bin/sh`; a program is built for one kind of \
-             machine",
-        ),
         _ => Error::new(ErrorKind::Os, what),
     }
 }

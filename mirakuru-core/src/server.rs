@@ -150,7 +150,7 @@ impl Server {
     /// Runs the program below the supervisor and waits until it is ready.
     fn bring_up(&mut self, conditions: Conditions) -> Result<()> {
         let began = Instant::now();
-        let (read, write) = self.plan.stdin()?;
+        let (read, write) = self.plan.stdin().map_err(|error| error.about(&self.plan.name))?;
         self.stdin = write;
         let state = self.client.start(read, began + self.plan.timeout);
         let state = state.map_err(|error| match error.kind() {
@@ -209,10 +209,12 @@ impl Server {
         if left.is_empty() && !self.state().is_running() {
             return Ok(());
         }
-        let describe =
-            |pid: &i32| format!("{pid} (`{}`)", sys::command_line(*pid).unwrap_or_default());
-        let left: Vec<_> = left.iter().map(describe).collect();
-        Err(self.failed(ErrorKind::Leak, &format!("has left running: {}", left.join(", "))))
+        let left: Vec<_> = left.iter().map(|pid| holder::describe(*pid)).collect();
+        let what = format!("has left running: {}", left.join(", "));
+        Err(self.failed(ErrorKind::Leak, &what).with_help(match self.state().is_running() {
+            true => "it has not been stopped: `stop` ends it with all that it has spawned",
+            false => "these have got away from its supervisor: end them by their pids",
+        }))
     }
 
     /// How a main process ended that was followed by another, if it was no launcher that had done

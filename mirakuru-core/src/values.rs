@@ -151,7 +151,7 @@ fn missing(placeholder: &str) -> Error {
 }
 
 fn parse(text: &str) -> Result<Template> {
-    Template::parse(text).map_err(|fault| Error::invalid(format!("{} in `{text}`", fault.message)))
+    Template::parse(text).map_err(|fault| Error::invalid(format!("in `{text}`: {}", fault.message)))
 }
 
 /// Where ports are locked.

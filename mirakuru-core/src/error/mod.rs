@@ -121,6 +121,13 @@ impl Error {
         self.with_report(|report| report.way_out = Some(way_out.into()))
     }
 
+    /// The same error with what the reader can do about it, if nothing better is known.
+    pub(crate) fn or_help(self, way_out: impl Into<String>) -> Self {
+        self.with_report(|report| {
+            report.way_out.get_or_insert_with(|| way_out.into());
+        })
+    }
+
     /// The same error, with the name of the process that it is about.
     pub(crate) fn about(mut self, name: &str) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.0) {
@@ -132,7 +139,7 @@ impl Error {
     /// A test asks for a process that it leases in a way that makes it wait for itself.
     #[cold]
     pub(crate) fn leased_by_itself(name: &str) -> Self {
-        let what = format!("this test leases {name} already, so it would wait for itself");
+        let what = format!("{name}: this test leases it already, so it would wait for itself");
         Self::new(ErrorKind::Lease, what).with_help("use the lease that the test has")
     }
 

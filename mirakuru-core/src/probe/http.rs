@@ -358,6 +358,10 @@ impl Condition for Answers {
         }
     }
 
+    fn way_out(&self) -> Option<String> {
+        self.tcp.way_out()
+    }
+
     fn found(&self) -> Found {
         let addr = self.tcp.answered();
         let url = addr.map(|addr| format!("http://{addr}{}", self.url.target));

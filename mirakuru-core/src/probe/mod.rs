@@ -50,6 +50,16 @@ trait Condition {
     /// Looks once, and returns by the deadline of the attempt.
     fn check(&mut self, attempt: &Attempt<'_>) -> Result<Readiness>;
 
+    /// More on why it does not hold than each look can tell, for a report.
+    fn closer_look(&self) -> Option<String> {
+        None
+    }
+
+    /// What the reader can do about it, if its time is over.
+    fn way_out(&self) -> Option<String> {
+        None
+    }
+
     /// Lets the watcher wake up for this condition. Returns whether it does.
     fn watch(&self, _watcher: &mut Watcher) -> bool {
         false
@@ -147,14 +157,11 @@ impl Conditions {
     pub(crate) fn check_before_start(&mut self) -> Result<()> {
         for condition in &mut self.all {
             let Some(why) = condition.holds_already() else { continue };
-            let what = condition.what();
             let error = Error::new(ErrorKind::AlreadyRunning, format!("already running: {why}"));
-            return Err(error.with_report(|report| {
-                report.way_out = Some(format!(
-                    "{what} would be met by it; stop it, or let each process have an address of \
-                     its own by {{port}} or {{dir}}"
-                ));
-            }));
+            return Err(error.with_help(
+                "what is there would pass for this process: stop or remove it, or let each process \
+                 have an address of its own by {port} or {dir}",
+            ));
         }
         Ok(())
     }
@@ -214,6 +221,9 @@ impl Conditions {
     }
 }
 
+/// The way out of a wait that nothing more is known of.
+const SLOW: &str = "if it only needs longer, give it a longer `timeout`";
+
 /// A wait for one condition after the other, within one time limit.
 struct Wait {
     began: Instant,
@@ -254,11 +264,13 @@ impl Wait {
                 Readiness::Ready => return Ok(()),
                 Readiness::NotYet(last) => last,
             };
-            let what = || self.attempts(condition.what(), last.clone());
+            let seen = || condition.closer_look().unwrap_or_else(|| last.clone());
+            let what = || self.attempts(condition.what(), seen());
             check_alive(&state, || last.clone()).map_err(|error| with_attempts(error, what()))?;
             let now = Instant::now();
             if now >= self.deadline {
-                return Err(self.over(condition.what(), last));
+                let error = self.over(condition.what(), seen());
+                return Err(error.with_help(condition.way_out().unwrap_or(SLOW.to_owned())));
             }
             self.sleep(is_watched && condition.waits_for_watcher(), now, client);
         }
@@ -312,7 +324,10 @@ fn check_alive(state: &State, last: impl Fn() -> String) -> Result<()> {
     let main_failed = state.exit.filter(|exit| !exit.success());
     if let Some(exit) = ended.or(failed).or(main_failed) {
         let error = Error::new(ErrorKind::Exited, format!("{exit} before it was ready"));
-        return Err(error.with_report(|report| report.exit = Some(exit)));
+        return Err(error.with_report(|report| {
+            report.exit = Some(exit);
+            report.way_out = exit.hint().map(str::to_owned);
+        }));
     }
     if state.phase == Phase::Lost {
         let what = format!("the supervisor was killed, and the process with it ({})", last());

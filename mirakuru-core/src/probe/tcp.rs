@@ -81,6 +81,17 @@ impl Condition for Tcp {
         Ok(Readiness::NotYet(last))
     }
 
+    fn way_out(&self) -> Option<String> {
+        let all_refuse = self.candidates.iter().all(|it| listener(*it) == Listener::Nobody);
+        all_refuse.then(|| {
+            format!(
+                "nobody listens at {}: is that what the command, its variables or its \
+                 configuration say? If it only needs longer, give it a longer `timeout`",
+                self.address
+            )
+        })
+    }
+
     fn found(&self) -> Found {
         Found { addr: self.answered, url: None }
     }

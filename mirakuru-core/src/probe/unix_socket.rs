@@ -23,7 +23,8 @@ impl UnixSocket {
                 "the socket path `{}` has {length} bytes; the limit is {}",
                 path.display(),
                 PATH_MAX - 1
-            )));
+            ))
+            .with_help("a path in {dir} is short enough"));
         }
         Ok(Self { path })
     }
