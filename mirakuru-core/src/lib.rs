@@ -98,6 +98,9 @@ mod error;
 mod events;
 mod executor;
 mod exit;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod holder;
 mod log;
 mod near;

@@ -20,7 +20,7 @@ const FLOORS: &[&[&str]] = &[
     &["server"],
     &["process"],
     &["executor"],
-    &["shared"],
+    &["fuzz", "shared"],
 ];
 
 /// No file is longer than this, its tests left out.

@@ -18,4 +18,6 @@ mod wire;
 
 pub(crate) use client::{Client, Launch, Remote};
 pub(crate) use state::{Lease, Phase, State};
+#[cfg(any(test, fuzzing))]
+pub(crate) use wire::{Event, FRAME_LEN, Frame};
 pub(crate) use wire::{Request, Settings};
