@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use expect_test::expect;
-use mirakuru_rstest::{Attempt, Executor, Probe, Readiness};
+use mirakuru_rstest::{Attempt, Executor, Http, Probe, Readiness};
 use mirakuru_tests::bin;
 
 use crate::normal::{SHORT, fails, normal};
@@ -109,6 +109,46 @@ fn a_unix_socket_that_is_not_there() {
           help: if it only needs longer, give it a longer `timeout`
     "#]],
     );
+}
+
+#[test]
+fn a_unix_socket_where_nobody_listens() {
+    let folder = mirakuru_tests::scratch_dir();
+    let path = folder.join("socket");
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    // A process that another test starts just now may hold it for a moment.
+    let is_free = || std::os::unix::net::UnixStream::connect(&path).is_err();
+    mirakuru_tests::eventually(SHORT * 10, is_free);
+    fails(
+        &sleeper().unix_socket(path),
+        &expect![[r#"
+        database: not ready within 0.300 s: a connection to the Unix socket SCRATCH/socket
+          command: sleep 60
+          waited for: a connection to the Unix socket SCRATCH/socket
+          last answer: nobody listens on it (asked N times in TIME of 0.300 s)
+          process: running as pid PID
+          output: none (LOG)
+          help: if it only needs longer, give it a longer `timeout`
+    "#]],
+    );
+}
+
+#[test]
+fn an_http_request_without_an_answer() {
+    let server = Executor::new([bin!("mk-http-server"), "{port}"]).timeout(SHORT * 5);
+    let url = "http://127.0.0.1:{port}/hang";
+    let http = Http::get(url).request_timeout(SHORT);
+    let report = normal(&format!("{:?}", server.http(http).start().unwrap_err()));
+    let lines: Vec<_> = report.lines().filter(|line| !line.starts_with("    ")).collect();
+    expect![[r#"
+        mk-http-server: not ready within 1.5 s: GET http://127.0.0.1:PORT/hang with status 2xx
+          command: BIN/mk-http-server PORT
+          waited for: GET http://127.0.0.1:PORT/hang with status 2xx
+          last answer: no answer within 300ms (asked N times in TIME of 1.5 s)
+          process: running as pid PID
+          output (LOG):
+          help: if it only needs longer, give it a longer `timeout`"#]]
+    .assert_eq(&lines.join("\n"));
 }
 
 #[test]
