@@ -48,6 +48,9 @@ pub(crate) fn help<T: AsRef<str>>(texts: &[T], supervisor: i32) -> String {
             },
         }
     }
+    if ports.is_empty() {
+        return format!("`ss -ltnp` shows who listens where; {own}");
+    }
     format!("nobody listens there now; `ss -tanp` shows who has which port; {own}")
 }
 

@@ -71,6 +71,8 @@ fn a_complaint_about_a_free_port_says_how_to_look() {
     let report = ended(&says(&format!("bind *:{port}: Address already in use")));
     assert!(report.contains("help: nobody listens there now"), "{report}");
     assert!(report.contains("ss -tanp"), "{report}");
+    let report = ended(&Executor::shell("echo EADDRINUSE; false").output("^never$"));
+    assert!(report.contains("help: `ss -ltnp` shows who listens where"), "{report}");
 }
 
 /// Without sock_diag, nobody can tell who listens.
@@ -83,6 +85,8 @@ fn a_complaint_says_how_to_look() {
 
 #[test]
 fn a_complaint_about_something_else_has_no_word_of_ports() {
-    let report = ended(&says("FATAL: no such database on port 5432"));
-    assert!(!report.contains("listen"), "{report}");
+    for text in ["FATAL: no such database on port 5432", "support: the lock is in use"] {
+        let report = ended(&says(text));
+        assert!(!report.contains("help:"), "{report}");
+    }
 }

@@ -180,7 +180,7 @@ impl Error {
         let blames = |line: &&String| {
             let line = line.to_ascii_lowercase();
             ["address already in use", "eaddrinuse"].iter().any(|words| line.contains(words))
-                || line.contains("port") && line.contains("in use")
+                || line.contains("in use") && line.split(' ').any(|word| word == "port")
         };
         let output = self.0.report.output.iter().flat_map(|output| &output.lines);
         output.filter(blames).cloned().collect()
