@@ -16,14 +16,16 @@ pub(crate) struct Address {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Port {
     Number(u16),
+    /// Written 0: whichever the server has chosen.
+    Any,
     Placeholder,
 }
 
 impl Address {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         // A placeholder may hold a colon of its own.
-        let start_of_last = text.rfind('{').unwrap_or(text.len());
-        let Some(colon) = text[..start_of_last].rfind(':') else {
+        let last = text.rfind('{').filter(|_| text.ends_with('}')).unwrap_or(text.len());
+        let Some(colon) = text[..last].rfind(':') else {
             return Err(format!("`{text}` has no port; write `host:port`"));
         };
         let (host, port) = (&text[..colon], &text[colon + 1..]);
@@ -33,6 +35,7 @@ impl Address {
     pub(crate) fn number(&self) -> u16 {
         match self.port {
             Port::Number(number) => number,
+            Port::Any => 0,
             Port::Placeholder => unreachable!("an address is rendered before it is used"),
         }
     }
@@ -71,7 +74,7 @@ fn parse_port(port: &str, text: &str) -> Result<Port, String> {
     }
     let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
     match port.parse() {
-        Ok(0) => Err(format!("`{text}`: port 0 cannot be waited for; write `{{port}}`")),
+        Ok(0) if digits => Ok(Port::Any),
         Ok(number) if digits => Ok(Port::Number(number)),
         _ => Err(format!("`{port}` in `{text}` is not a port (1 to 65535, or `{{port}}`)")),
     }
@@ -135,6 +138,8 @@ mod tests {
             ("127.0.0.1:80", address("127.0.0.1", Port::Number(80))),
             ("localhost:{port}", address("localhost", Port::Placeholder)),
             ("[::1]:{port:admin}", address("::1", Port::Placeholder)),
+            ("127.0.0.1:0", address("127.0.0.1", Port::Any)),
+            ("{host}:80", address("{host}", Port::Number(80))),
         ] {
             assert_eq!(Address::parse(text).unwrap(), expected);
         }
@@ -142,19 +147,9 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused() {
-        for text in [
-            "",
-            "localhost",
-            ":80",
-            "h:",
-            "h:x",
-            "h:+80",
-            "h:0",
-            "h:65536",
-            "::1:80",
-            "[x]:80",
-            "a b:1",
-        ] {
+        for text in
+            ["", "localhost", ":80", "h:", "h:x", "h:+80", "h:65536", "::1:80", "[x]:80", "a b:1"]
+        {
             assert!(Address::parse(text).is_err(), "{text}");
         }
     }

@@ -56,6 +56,21 @@ impl Banner {
         self
     }
 
+    /// The names of the groups, which become placeholders.
+    pub(crate) fn groups(&self) -> Vec<String> {
+        let pattern = Regex::new(&self.pattern).ok();
+        let names = pattern.iter().flat_map(|pattern| pattern.capture_names().flatten());
+        names.map(str::to_owned).collect()
+    }
+
+    /// What the groups have matched in the line of the last wanted match.
+    pub(crate) fn captured(&self, line: &str) -> Vec<(String, String)> {
+        let Ok(pattern) = compiled(&self.pattern) else { return Vec::new() };
+        let Some(captures) = pattern.captures_iter(line).last() else { return Vec::new() };
+        let value = |name: &str| Some((name.to_owned(), captures.name(name)?.as_str().to_owned()));
+        pattern.capture_names().flatten().filter_map(value).collect()
+    }
+
     pub(crate) fn scanner(&self) -> Result<Scanner> {
         if self.times == 0 {
             return Err(Error::invalid(
@@ -78,6 +93,8 @@ pub(crate) struct Scanner {
     /// How many matches are still wanted.
     wanted: usize,
     across_lines: bool,
+    /// Whether only finished lines count: of another, a group could match a part of what is meant.
+    needs_end: bool,
     /// The pattern, if it is a plain text: most are, and a chunk without it needs no closer look.
     literal: Option<String>,
     /// What has come and was not dismissed: the unfinished line, or all.
@@ -89,26 +106,25 @@ impl Scanner {
         if pattern.is_empty() {
             return Err(Error::invalid("an empty output pattern matches everything"));
         }
-        let compiled = Regex::new(&format!("(?m){pattern}"));
-        let compiled = compiled.map_err(|error| {
-            Error::invalid(format!("the pattern `{pattern}` is not a regular expression: {error}"))
-        })?;
+        let compiled = compiled(pattern)?;
+        let needs_end = compiled.capture_names().flatten().next().is_some();
         let across_lines = pattern.contains('\n') || pattern.contains("\\n");
         let is_literal = regex_lite::escape(pattern) == pattern;
         let literal = is_literal.then(|| pattern.to_owned());
-        Ok(Self { pattern: compiled, wanted: times, across_lines, literal, text: Vec::new() })
+        let (pattern, text) = (compiled, Vec::new());
+        Ok(Self { pattern, wanted: times, across_lines, needs_end, literal, text })
     }
 
     /// Takes in the next piece. Returns the line of the last wanted match, once it has come.
     pub(crate) fn feed(&mut self, piece: &[u8]) -> Option<String> {
         self.text.extend_from_slice(piece);
         if self.across_lines {
-            let text = plain(&self.text);
+            let end = if self.needs_end { self.finished() } else { self.text.len() };
+            let text = plain(&self.text[..end]);
             let last = self.pattern.find_iter(&text).nth(self.wanted - 1)?;
             return Some(last.as_str().to_owned());
         }
-        let unfinished = self.text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        let rest = self.text.split_off(unfinished);
+        let rest = self.text.split_off(self.finished());
         let finished = std::mem::replace(&mut self.text, rest);
         if self.can_skip(&finished) {
             return self.look_at_unfinished();
@@ -125,7 +141,15 @@ impl Scanner {
         self.look_at_unfinished()
     }
 
+    /// Where the unfinished line begins.
+    fn finished(&self) -> usize {
+        self.text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)
+    }
+
     fn look_at_unfinished(&self) -> Option<String> {
+        if self.needs_end {
+            return None;
+        }
         let line = plain(&self.text);
         let found = self.pattern.find_iter(&line).count() >= self.wanted;
         found.then_some(line)
@@ -136,6 +160,12 @@ impl Scanner {
         let text = String::from_utf8_lossy(finished);
         !text.contains(literal.as_str()) && !text.contains('\x1b')
     }
+}
+
+fn compiled(pattern: &str) -> Result<Regex> {
+    Regex::new(&format!("(?m){pattern}")).map_err(|error| {
+        Error::invalid(format!("the pattern `{pattern}` is not a regular expression: {error}"))
+    })
 }
 
 /// The text without what a terminal would take for colours and the like.
@@ -194,6 +224,18 @@ mod tests {
     #[test]
     fn a_pattern_with_a_line_break_matches_across_pieces() {
         assert_eq!(scan("a\\nb".into(), &["a\n", "b\n"]).unwrap(), "a\nb");
+    }
+
+    #[test]
+    fn what_groups_match_is_taken_from_a_finished_line() {
+        let banner = Banner::new(r"port (?<port>\d+)(?: of (?<host>\w+))?");
+        assert_eq!(banner.groups(), ["port", "host"]);
+        assert_eq!(scan(banner.clone(), &["port 80"]), None);
+        let line = scan(banner.clone(), &["port 80", "80\n"]).unwrap();
+        assert_eq!(banner.captured(&line), [("port".to_owned(), "8080".to_owned())]);
+        let line = "port 1 of a, port 2 of b";
+        let last = ["2", "b"].map(str::to_owned);
+        assert_eq!(banner.captured(line).into_iter().map(|it| it.1).collect::<Vec<_>>(), last);
     }
 
     #[test]

@@ -20,6 +20,10 @@ pub(crate) struct Definition {
     pub(crate) current_dir: Option<PathBuf>,
     pub(crate) stdin: Input,
     pub(crate) wanted: Vec<Wanted>,
+    /// Lines that mean that the process will never be ready.
+    pub(crate) fatal: Vec<String>,
+    /// The addresses of sockets that the process is handed.
+    pub(crate) listens: Vec<String>,
     pub(crate) timeout: Duration,
     pub(crate) stop_timeout: Duration,
     pub(crate) stop_signal: Signal,
@@ -39,6 +43,8 @@ impl Definition {
             current_dir: None,
             stdin: Input::default(),
             wanted: Vec::new(),
+            fatal: Vec::new(),
+            listens: Vec::new(),
             timeout: Duration::from_secs(30),
             stop_timeout: Duration::from_secs(10),
             stop_signal: Signal::TERM,
@@ -60,6 +66,11 @@ impl Definition {
             bin.unwrap_or(&name).to_owned()
         };
         self.name.clone().unwrap_or_else(program)
+    }
+
+    /// The placeholders that the process itself gives a value to.
+    pub(crate) fn captured(&self) -> Vec<String> {
+        self.wanted.iter().flat_map(Wanted::captured).collect()
     }
 
     /// Whether a port is given to the process.

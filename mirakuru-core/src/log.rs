@@ -104,7 +104,26 @@ impl Files {
         }
     }
 
-    fn lengths(&self) -> Vec<u64> {
+    /// Readers of what is written from now on.
+    pub(crate) fn readers(
+        &self,
+        stream: Option<Stream>,
+        scanner: impl Fn() -> Result<Scanner>,
+    ) -> Result<Vec<Reader>> {
+        let reader = |path: PathBuf| {
+            let start = path.metadata().map_or(0, |meta| meta.len());
+            Ok(Reader::new(path, start, scanner()?))
+        };
+        self.of(stream).into_iter().map(reader).collect()
+    }
+
+    /// The last line of what was written since the files were as long as this.
+    pub(crate) fn last_line_since(&self, lengths: &[u64]) -> Option<String> {
+        let log = Log { files: self.clone(), start: lengths.to_vec(), client: Weak::new() };
+        log.excerpt(1).lines.pop().filter(|line| !line.is_empty())
+    }
+
+    pub(crate) fn lengths(&self) -> Vec<u64> {
         self.paths().map(|path| path.metadata().map_or(0, |meta| meta.len())).collect()
     }
 

@@ -9,7 +9,7 @@
 
 use std::fs::File;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, ToSocketAddrs};
 use std::ops::Range;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
@@ -22,6 +22,8 @@ use nix::sys::socket::{
     socket, sockopt,
 };
 
+use crate::address::Address;
+use crate::error::{Error, Result};
 use crate::sys;
 
 /// How many ports are tried until one is free in both families.
@@ -95,7 +97,7 @@ fn is_free(port: u16) -> bool {
     free(AddressFamily::Inet, &v4) && free(AddressFamily::Inet6, &v6)
 }
 
-fn with_v6(v4: OwnedFd, port: u16) -> Result<Hold, Errno> {
+fn with_v6(v4: OwnedFd, port: u16) -> nix::Result<Hold> {
     let v6 = SockaddrIn6::from(SocketAddrV6::new(Ipv6Addr::LOCALHOST, port, 0, 0));
     match held(AddressFamily::Inet6, &v6) {
         Ok(v6) => Ok(Hold { port, sockets: vec![v4, v6] }),
@@ -105,15 +107,30 @@ fn with_v6(v4: OwnedFd, port: u16) -> Result<Hold, Errno> {
     }
 }
 
-fn hold_v4(port: u16) -> Result<OwnedFd, Errno> {
+fn hold_v4(port: u16) -> nix::Result<OwnedFd> {
     held(AddressFamily::Inet, &SockaddrIn::from(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)))
 }
 
-fn held(family: AddressFamily, address: &dyn SockaddrLike) -> Result<OwnedFd, Errno> {
+fn held(family: AddressFamily, address: &dyn SockaddrLike) -> nix::Result<OwnedFd> {
     let socket = socket(family, SockType::Stream, sys::SOCKET_FLAGS, None)?;
     setsockopt(&socket, sockopt::ReuseAddr, &true)?;
     bind(socket.as_raw_fd(), address)?;
     Ok(socket)
+}
+
+/// `localhost` is both families, whatever the resolver says.
+pub(crate) fn resolve(address: &Address) -> Result<Vec<SocketAddr>> {
+    let Address { host, .. } = address;
+    let port = address.number();
+    let resolved: Vec<SocketAddr> = if host.eq_ignore_ascii_case("localhost") {
+        vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]
+    } else {
+        (host.as_str(), port).to_socket_addrs().map(Iterator::collect).unwrap_or_default()
+    };
+    if resolved.is_empty() {
+        return Err(Error::invalid(format!("the host name `{host}` does not resolve")));
+    }
+    Ok(resolved)
 }
 
 /// The loopback address with this port that a server is expected at.

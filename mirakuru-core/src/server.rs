@@ -1,11 +1,11 @@
 //! What a process is made of: a plan, and a supervisor that carries it out.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,7 +20,8 @@ use crate::log::Log;
 use crate::notice::Notice;
 use crate::plan::Plan;
 use crate::probe::{Conditions, Found};
-use crate::supervisor::{Client, Lease, Phase, Request, State};
+use crate::run;
+use crate::supervisor::{Client, Holds, Lease, Phase, Request, State};
 use crate::sys;
 use crate::values::Values;
 
@@ -43,15 +44,25 @@ pub(crate) struct Server {
     pub(crate) plan: Plan,
     pub(crate) found: Found,
     pub(crate) stdin: Option<File>,
-    /// What keeps the ports, should the supervisor be killed.
-    holds: Vec<OwnedFd>,
+    /// Where others read what they need to join, once they may.
+    posted: Option<Posted>,
+    /// What the next supervisor needs, should this one be killed.
+    holds: Holds,
+}
+
+/// What is known of a server, in a file.
+pub(crate) struct Posted {
+    pub(crate) path: PathBuf,
+    pub(crate) key: String,
 }
 
 impl Server {
-    pub(crate) fn start(plan: Plan, holds: Vec<OwnedFd>) -> Result<Self> {
+    pub(crate) fn start(plan: Plan, ports: Vec<OwnedFd>) -> Result<Self> {
         let conditions = conditions(&plan)?;
+        let holds = Holds { ports, listeners: plan.listen()? };
         let client = plan.launch(&holds)?;
-        let mut server = Self { client, plan, found: Found::default(), stdin: None, holds };
+        let found = Found::default();
+        let mut server = Self { client, plan, found, stdin: None, posted: None, holds };
         server.bring_up(conditions)?;
         Ok(server)
     }
@@ -61,15 +72,41 @@ impl Server {
         definition: &Definition,
         stream: UnixStream,
         notice: Notice,
+        path: PathBuf,
     ) -> Result<Self> {
-        let Notice { remote, ports, dir, found, files, .. } = notice;
-        let plan = Plan::of_another(definition, Values::of_another(ports, dir), files)?;
+        let posted = Some(Posted { path, key: notice.key });
+        let Notice { remote, ports, dir, found, captured, files, .. } = notice;
+        let values = Values::of_another(ports, dir, definition.captured())?;
+        values.capture(captured);
+        let plan = Plan::of_another(definition, values, files)?;
         let client = Client::attach(stream, remote);
-        Ok(Self { client, plan, found, stdin: None, holds: Vec::new() })
+        Ok(Self { client, plan, found, stdin: None, posted, holds: Holds::default() })
     }
 
-    /// What another process needs to join.
-    pub(crate) fn notice(&self, key: &str) -> Notice {
+    /// Writes down what another process needs to join, now and after each start.
+    pub(crate) fn post(&mut self, posted: Posted) -> Result<()> {
+        self.posted = Some(posted);
+        self.write_notice()
+    }
+
+    fn write_notice(&self) -> Result<()> {
+        let Some(Posted { path, key }) = &self.posted else { return Ok(()) };
+        let written = run::write_whole(path, &self.notice(key).to_text());
+        written.map_err(|e| Error::os(format!("`{}` cannot be written", path.display()), e))
+    }
+
+    /// Reads what another process has written since this one has joined.
+    pub(crate) fn read_notice(&mut self) {
+        let path = self.posted.as_ref().filter(|_| self.plan.values.is_told());
+        let path = path.map(|posted| &posted.path);
+        let notice = path.and_then(|path| Notice::from_text(&fs::read_to_string(path).ok()?));
+        if let Some(Notice { found, captured, .. }) = notice {
+            self.found = found;
+            self.plan.values.capture(captured);
+        }
+    }
+
+    fn notice(&self, key: &str) -> Notice {
         let Plan { values, files, .. } = &self.plan;
         Notice {
             key: key.to_owned(),
@@ -77,6 +114,7 @@ impl Server {
             ports: values.ports().clone(),
             dir: values.dir().map(Path::to_owned),
             found: self.found.clone(),
+            captured: values.captured(),
             files: files.clone(),
         }
     }
@@ -169,13 +207,17 @@ impl Server {
             _ => {}
         }
         let what = conditions.what();
-        let found = conditions.wait(&self.plan.values, &self.client, began, self.plan.timeout);
+        let surroundings = self.plan.surroundings();
+        let found = conditions.wait(&surroundings, &self.client, began, self.plan.timeout);
         let Plan { name, kill_signal, .. } = &self.plan;
         self.found = found.map_err(|error| {
             let error = self.explain(error.about(name));
             let _ = self.end(Request::Kill(kill_signal.number())); // Why is in the error already.
             error
         })?;
+        if self.plan.values.is_told() {
+            self.write_notice()?;
+        }
         let _ = self.client.request(Request::Ready); // If nobody hears it, it has just ended.
         events::started(name, self.state().main, began.elapsed(), &what);
         Ok(())

@@ -76,7 +76,10 @@ fn binaries(attribute: &Attribute) -> BTreeSet<String> {
 }
 
 fn placeholders(text: &str) -> Vec<String> {
-    let pieces = Template::parse(text).map(|template| template.pieces).unwrap_or_default();
+    // The names of groups are of no interest here, and must not hinder.
+    let pieces = Template::parse(text, &|name| name != "port" && name != "dir" && name != "udp")
+        .map(|template| template.pieces)
+        .unwrap_or_default();
     let binary = |piece| match piece {
         Piece::Bin(name) => Some(name),
         _ => None,
@@ -92,6 +95,7 @@ fn setting(entry: &Entry, attribute: &Attribute, k: &Path) -> TokenStream {
     let method = method(entry, name);
     let span = Span::mixed_site();
     match &entry.value {
+        Value::Flag if entry.key == Key::Notify => quote_spanned!(span=> .#method()),
         Value::Expr(expr) => match argument(entry.key, expr, attribute, k) {
             Some(argument) => quote_spanned!(span=> .#method(#argument)),
             None => TokenStream::new(),

@@ -3,6 +3,7 @@ use quote::ToTokens;
 use syn::{Expr, ExprLit, ExprPath, Ident, Lit, LitStr, Path, Signature, Visibility};
 
 use crate::key::Key;
+use crate::literal::{self, Captured};
 
 /// One `#[with_process(..)]`.
 #[derive(Clone)]
@@ -64,6 +65,23 @@ impl Attribute {
         }
     }
 
+    /// The placeholders to which the process itself gives a value.
+    pub(crate) fn captured(&self) -> Captured {
+        let mut captured = Captured::default();
+        for (key, names) in [(Key::Output, names_of_groups as fn(&str) -> _), (Key::Tcp, any_port)]
+        {
+            match self.expr(key) {
+                Some(expr) if lit(expr).is_none() => captured.and_others = true,
+                Some(expr) => {
+                    let text = text(expr).map(LitStr::value).unwrap_or_default();
+                    captured.names.extend(names(&text));
+                }
+                None => {}
+            }
+        }
+        captured
+    }
+
     /// The name that a parameter may have to get this process.
     pub(crate) fn name(&self) -> Option<String> {
         if let Some(name) = self.expr(Key::Name) {
@@ -79,6 +97,14 @@ impl Attribute {
         let scope = self.expr(Key::Scope).map(ToTokens::to_token_stream).unwrap_or_default();
         format!("{} {scope}", definition.to_token_stream())
     }
+}
+
+fn names_of_groups(pattern: &str) -> Vec<String> {
+    literal::groups(pattern)
+}
+
+fn any_port(address: &str) -> Vec<String> {
+    literal::has_any_port(address).then(|| "port".to_owned()).into_iter().collect()
 }
 
 fn as_identifier(name: &str) -> String {

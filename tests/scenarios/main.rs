@@ -5,7 +5,6 @@
 #![allow(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
 
 mod errors;
-mod helpers;
 mod http;
 mod kill;
 mod options;
@@ -16,3 +15,5 @@ mod plain;
 mod tcp;
 mod unix_socket;
 mod weaknesses;
+
+use mirakuru_tests::starting as helpers;

@@ -9,10 +9,9 @@ use ureq::http::{Method, Request, Uri, header};
 use ureq::{Agent, Body};
 
 use super::tcp::Tcp;
-use super::{Attempt, Condition, Found, Readiness};
+use super::{Attempt, Condition, Found, Readiness, Surroundings};
 use crate::address::Url;
 use crate::error::{Error, Result};
-use crate::values::Values;
 
 /// A request, and which answer says that a process is ready.
 ///
@@ -120,8 +119,8 @@ impl Http {
         vec![&self.url]
     }
 
-    pub(super) fn condition(&self, values: &Values) -> Result<Answers> {
-        let url = Url::parse(&values.render(&self.url)?).map_err(Error::invalid)?;
+    pub(super) fn condition(&self, around: &Surroundings<'_>) -> Result<Answers> {
+        let url = Url::parse(&around.values.render(&self.url)?).map_err(Error::invalid)?;
         if url.https {
             let what = format!("`{}`: https cannot be asked; wait for its port by `tcp`", self.url);
             return Err(Error::invalid(what));
@@ -133,7 +132,7 @@ impl Http {
             Error::invalid(format!("`{}` is not the name of an HTTP method", self.method))
         })?;
         let answers = Answers {
-            tcp: Tcp::at(&url.address)?,
+            tcp: Tcp::at(&url.address, around.listens)?,
             status: self.status.matcher()?,
             http: self.clone(),
             method,

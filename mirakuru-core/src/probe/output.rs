@@ -1,5 +1,7 @@
 //! A line of output.
 
+use std::collections::BTreeMap;
+
 use super::{Attempt, Condition, Readiness};
 use crate::banner::Banner;
 use crate::error::Result;
@@ -9,18 +11,15 @@ use crate::sys::Watcher;
 pub(super) struct Output {
     banner: Banner,
     readers: Vec<Reader>,
-    has_come: bool,
+    /// The line, once it has come.
+    line: Option<String>,
 }
 
 impl Output {
     pub(super) fn new(banner: &Banner, files: &Files) -> Result<Self> {
-        let readers = files.of(banner.stream).into_iter().map(|path| {
-            // At a restart, what was written before does not count.
-            let start = path.metadata().map_or(0, |meta| meta.len());
-            Ok(Reader::new(path, start, banner.scanner()?))
-        });
-        let readers = readers.collect::<Result<_>>()?;
-        Ok(Self { banner: banner.clone(), readers, has_come: false })
+        // At a restart, what was written before does not count.
+        let readers = files.readers(banner.stream, || banner.scanner())?;
+        Ok(Self { banner: banner.clone(), readers, line: None })
     }
 }
 
@@ -34,14 +33,20 @@ impl Condition for Output {
     fn check(&mut self, attempt: &Attempt<'_>) -> Result<Readiness> {
         for reader in &mut self.readers {
             // A line that has come stays.
-            self.has_come = self.has_come || reader.look(attempt.deadline())?.is_some();
+            if self.line.is_none() {
+                self.line = reader.look(attempt.deadline())?;
+            }
         }
         let not_yet = || Readiness::NotYet("no such line yet".to_owned());
-        Ok(if self.has_come { Readiness::Ready } else { not_yet() })
+        Ok(if self.line.is_some() { Readiness::Ready } else { not_yet() })
     }
 
     fn watch(&self, watcher: &mut Watcher) -> bool {
         self.readers.iter().all(|reader| watcher.watch(reader.path()))
+    }
+
+    fn captured(&self) -> BTreeMap<String, String> {
+        self.line.iter().flat_map(|line| self.banner.captured(line)).collect()
     }
 
     fn needs_living(&self) -> bool {

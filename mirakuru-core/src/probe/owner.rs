@@ -28,11 +28,12 @@ pub(super) fn check(inode: u64, address: &str, client: &Client) -> Result<()> {
 
 /// Fails if `pid` is alive and not below our supervisor. `what` says how it came up: "… names".
 pub(super) fn check_pid(pid: i32, what: &str, client: &Client) -> Result<()> {
-    let is_judged = sys::ADOPTS_ORPHANS && sys::is_alive(pid);
-    if is_judged && !is_below(pid, client.supervisor_pid()) {
-        return Err(stranger(pid, what));
-    }
-    Ok(())
+    if is_ours(pid, client) { Ok(()) } else { Err(stranger(pid, what)) }
+}
+
+/// Whether `pid` is below our supervisor, or cannot be judged because it has ended.
+pub(super) fn is_ours(pid: i32, client: &Client) -> bool {
+    !sys::ADOPTS_ORPHANS || !sys::is_alive(pid) || is_below(pid, client.supervisor_pid())
 }
 
 fn is_below(pid: i32, ancestor: i32) -> bool {

@@ -1,12 +1,13 @@
 //! A TCP port that accepts connections.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::{Attempt, Condition, Found, Readiness, owner};
 use crate::address::Address;
 use crate::error::{Error, Result};
+use crate::port;
 use crate::sys::{self, Listener};
 
 /// How long one connection may take. A full backlog answers never.
@@ -16,21 +17,61 @@ pub(super) struct Tcp {
     address: String,
     candidates: Vec<SocketAddr>,
     answered: Option<SocketAddr>,
+    /// Whether the process is handed a socket that listens there already.
+    is_handed: bool,
+    /// A connection that the process has not accepted yet.
+    pending: Option<TcpStream>,
 }
 
 impl Tcp {
-    pub(super) fn new(address: &str) -> Result<Self> {
+    pub(super) fn new(address: &str, listens: &[SocketAddr]) -> Result<Self> {
         let parsed = Address::parse(address).map_err(Error::invalid)?;
-        Self::at(&parsed)
+        Self::at(&parsed, listens)
     }
 
-    pub(super) fn at(address: &Address) -> Result<Self> {
-        let candidates = resolve(address)?;
-        Ok(Self { address: address.to_string(), candidates, answered: None })
+    /// One address, found at the process itself.
+    pub(super) fn of(address: SocketAddr) -> Self {
+        Self {
+            address: address.to_string(),
+            candidates: vec![address],
+            answered: None,
+            is_handed: false,
+            pending: None,
+        }
+    }
+
+    pub(super) fn at(address: &Address, listens: &[SocketAddr]) -> Result<Self> {
+        let candidates = port::resolve(address)?.into_iter().map(reachable).collect();
+        let is_handed = listens.iter().any(|listens| listens.port() == address.number());
+        if is_handed && sys::listeners().is_none() {
+            let what = format!(
+                "{address} accepts before the process does, and this system does not tell the \
+                 difference; wait for `http`, `output` or `notify`"
+            );
+            return Err(Error::invalid(what));
+        }
+        let address = address.to_string();
+        Ok(Self { address, candidates, answered: None, is_handed, pending: None })
     }
 
     pub(super) fn answered(&self) -> Option<SocketAddr> {
         self.answered
+    }
+
+    /// Whether the process accepts where the kernel does so in its place: a connection is made, and
+    /// has to be taken out of the line of those who wait.
+    fn look_behind(&mut self, candidate: SocketAddr, deadline: Instant) -> Readiness {
+        if self.pending.is_none() {
+            match open(candidate, deadline) {
+                Ok(stream) => self.pending = Some(stream),
+                Err(error) => return Readiness::NotYet(format!("{candidate}: {}", reason(&error))),
+            }
+        }
+        if sys::waiting_connections(candidate) == Some(0) {
+            self.pending = None;
+            return Readiness::Ready;
+        }
+        Readiness::NotYet(format!("{candidate}: a connection waits to be accepted"))
     }
 
     /// Whether the address accepts a connection of our process.
@@ -55,6 +96,10 @@ impl Condition for Tcp {
     }
 
     fn holds_already(&mut self) -> Option<String> {
+        if self.is_handed {
+            // At a restart, it is our own socket that listens.
+            return None;
+        }
         let deadline = Instant::now() + CONNECT_TIMEOUT;
         self.candidates.iter().find_map(|candidate| {
             let inode = match listener(*candidate) {
@@ -67,6 +112,11 @@ impl Condition for Tcp {
     }
 
     fn check(&mut self, attempt: &Attempt<'_>) -> Result<Readiness> {
+        if let (true, Some(candidate)) = (self.is_handed, self.candidates.first().copied()) {
+            let readiness = self.look_behind(candidate, attempt.deadline());
+            self.answered = (readiness == Readiness::Ready).then_some(candidate);
+            return Ok(readiness);
+        }
         let mut last = String::new();
         for candidate in &self.candidates {
             match self.look(*candidate, attempt)? {
@@ -93,23 +143,8 @@ fn reason(error: &io::Error) -> String {
     }
 }
 
-/// `localhost` is both families, whatever the resolver says.
-fn resolve(address: &Address) -> Result<Vec<SocketAddr>> {
-    let Address { host, .. } = address;
-    let port = address.number();
-    let resolved: Vec<SocketAddr> = if host.eq_ignore_ascii_case("localhost") {
-        vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]
-    } else {
-        (host.as_str(), port).to_socket_addrs().map(Iterator::collect).unwrap_or_default()
-    };
-    if resolved.is_empty() {
-        return Err(Error::invalid(format!("the host name `{host}` does not resolve")));
-    }
-    Ok(resolved.into_iter().map(reachable).collect())
-}
-
 /// A server that listens on all addresses is reached on the loopback one.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
+pub(super) fn reachable(mut address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
         IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
@@ -124,11 +159,15 @@ fn listener(address: SocketAddr) -> Listener {
 }
 
 fn connect(address: SocketAddr, deadline: Instant) -> io::Result<()> {
+    open(address, deadline).map(drop)
+}
+
+fn open(address: SocketAddr, deadline: Instant) -> io::Result<TcpStream> {
     let left = deadline.saturating_duration_since(Instant::now()).min(CONNECT_TIMEOUT);
     let stream = TcpStream::connect_timeout(&address, left.max(Duration::from_millis(1)))?;
     // A connection to a free ephemeral port can meet itself.
     if stream.local_addr()? == stream.peer_addr()? {
         return Err(io::ErrorKind::ConnectionRefused.into());
     }
-    Ok(())
+    Ok(stream)
 }

@@ -52,9 +52,7 @@ impl Folder {
     /// Writes a file that others see whole or not at all.
     pub(super) fn write(&self, name: &str, extension: &str, text: &str) -> Result<()> {
         let path = self.file(name, extension);
-        let draft = self.file(name, "draft");
-        let written = fs::write(&draft, text).and_then(|()| fs::rename(&draft, &path));
-        written.map_err(|error| failed(&path, error))
+        run::write_whole(&path, text).map_err(|error| failed(&path, error))
     }
 }
 

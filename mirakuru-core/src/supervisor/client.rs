@@ -18,8 +18,8 @@ use parking_lot::Mutex;
 use super::live::Starting;
 use super::state::{Phase, State};
 use super::wire::{
-    Event, FRAME_LEN, Frame, LOADER_PREFIX, LOADER_VARIABLES, MARK_VARIABLE, Request, Settings,
-    VARIABLE,
+    Channel, Event, FRAME_LEN, Frame, LOADER_PREFIX, LOADER_VARIABLES, MARK_VARIABLE, Request,
+    Settings, VARIABLE,
 };
 use crate::command::Environment;
 use crate::events;
@@ -31,6 +31,15 @@ const ANOTHER_LOOK: Duration = Duration::from_millis(20);
 
 /// What a supervisor needs beyond its stop settings must end this much later at the latest.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// What a supervisor keeps for its server, and this process for the next supervisor.
+#[derive(Default)]
+pub(crate) struct Holds {
+    /// Keep ports from others.
+    pub(crate) ports: Vec<OwnedFd>,
+    /// Are handed to the server.
+    pub(crate) listeners: Vec<OwnedFd>,
+}
 
 /// What to run.
 pub(crate) struct Launch {
@@ -64,6 +73,8 @@ pub(crate) struct Client {
     /// Whether the server is kept for others too.
     is_shared: AtomicBool,
     state: Mutex<State>,
+    /// What a server that is starting speaks by to this process.
+    channels: Mutex<Vec<(Channel, OwnedFd)>>,
     stop_timeout: Duration,
     name: String,
     leases: AtomicU64,
@@ -77,7 +88,7 @@ pub(crate) struct Client {
 
 impl Client {
     /// Starts a supervisor, which keeps `holds` open for the server. That is not started yet.
-    pub(crate) fn launch(launch: Launch, holds: &[OwnedFd]) -> io::Result<Arc<Self>> {
+    pub(crate) fn launch(launch: Launch, holds: &Holds) -> io::Result<Arc<Self>> {
         if std::env::var_os(VARIABLE).is_some() {
             // This is the second run of a program whose constructors did not run. Going on would
             // run it for ever.
@@ -99,10 +110,8 @@ impl Client {
         };
         let client = Arc::new(Self::new(ours, remote, Some(supervisor)));
         starting.add(&client);
-        let holds: Vec<_> = holds.iter().map(AsFd::as_fd).collect();
-        if !holds.is_empty() {
-            client.send(Request::Hold, &holds)?;
-        }
+        client.send_in_parts(Request::Hold, &holds.ports)?;
+        client.send_in_parts(Request::Listen, &holds.listeners)?;
         Ok(client)
     }
 
@@ -120,6 +129,7 @@ impl Client {
             supervisor: Mutex::new(supervisor),
             is_shared: AtomicBool::new(false),
             state: Mutex::new(State::new(Phase::Ended)),
+            channels: Mutex::default(),
             stop_timeout: remote.stop_timeout,
             name: remote.name,
             leases: AtomicU64::new(0),
@@ -161,6 +171,7 @@ impl Client {
             let mut state = self.state.lock();
             let (lease, is_gone) = (state.lease, state.is_gone);
             *state = State { lease, is_gone, ..State::new(Phase::Starting) };
+            self.channels.lock().clear();
         }
         self.send(Request::Start, stdin.as_ref().map(AsFd::as_fd).as_slice())?;
         let state = self.wait(deadline, |state| state.phase != Phase::Starting);
@@ -174,6 +185,20 @@ impl Client {
 
     fn send(&self, request: Request, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
         sys::send(&self.stream, &request.to_bytes(), fds)
+    }
+
+    /// Sends more descriptors than one message may carry.
+    fn send_in_parts(&self, request: Request, fds: &[OwnedFd]) -> io::Result<()> {
+        let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
+        fds.chunks(sys::FDS_MAX).try_for_each(|part| self.send(request, part))
+    }
+
+    /// What the server that is starting speaks by, once it has started. It is handed out once.
+    pub(crate) fn take_channel(&self, wanted: Channel) -> Option<OwnedFd> {
+        self.take_in(&mut self.state.lock());
+        let mut channels = self.channels.lock();
+        let at = channels.iter().position(|(channel, _)| *channel == wanted)?;
+        Some(channels.swap_remove(at).1)
     }
 
     /// What is known now.
@@ -237,9 +262,19 @@ impl Client {
         {
             let mut bytes = [0; FRAME_LEN];
             match sys::receive(&self.stream, &mut bytes) {
-                Ok((FRAME_LEN, _)) => Event::from_bytes(bytes).map(|event| state.apply(event)),
+                Ok((FRAME_LEN, fds)) => self.apply(state, Event::from_bytes(bytes), fds),
                 _ => return state.lose(),
-            };
+            }
+        }
+    }
+
+    fn apply(&self, state: &mut State, event: Option<Event>, fds: Vec<OwnedFd>) {
+        match event {
+            Some(Event::Channel(channel)) => {
+                self.channels.lock().extend(fds.into_iter().map(|fd| (channel, fd)));
+            }
+            Some(event) => state.apply(event),
+            None => {}
         }
     }
 

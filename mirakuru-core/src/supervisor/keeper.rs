@@ -7,7 +7,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 
@@ -31,6 +31,8 @@ pub(super) struct Keeper {
     next_id: u64,
     /// Whether the server is what those who share it wait for.
     is_ready: bool,
+    /// Whether somebody reads what a server says that is starting.
+    is_awaited: bool,
     /// Whether to end when the tree is empty.
     leaving: bool,
 }
@@ -62,6 +64,7 @@ impl Connection {
 impl Keeper {
     pub(super) fn new(settings: Settings, arguments: Vec<OsString>) -> io::Result<Self> {
         sys::close_inherited();
+        let numbers = sys::Numbers::reserve()?;
         sys::new_session();
         sys::adopt_orphans();
         sys::ignore_sigpipe();
@@ -70,7 +73,7 @@ impl Keeper {
         let wake_up = [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
         let first = Connection::new(0, UnixStream::from(sys::standard_input()?))?;
         Ok(Self {
-            tree: Tree::new(settings, arguments.into_iter().skip(1).collect()),
+            tree: Tree::new(settings, arguments.into_iter().skip(1).collect(), numbers),
             signals: sys::signal_pipe(&wake_up)?,
             holds: Vec::new(),
             connections: vec![first],
@@ -79,6 +82,7 @@ impl Keeper {
             desk: None,
             next_id: 1,
             is_ready: false,
+            is_awaited: false,
             leaving: false,
         })
     }
@@ -93,7 +97,7 @@ impl Keeper {
             self.look_around();
         }
         self.close_desk();
-        self.tree.remove_dir();
+        self.tree.remove_files();
     }
 
     /// Sleeps until something has happened, and deals with what came over the sockets.
@@ -103,12 +107,18 @@ impl Keeper {
         fds.extend(desk.map(|desk| desk.listener.as_fd()));
         fds.extend(desk.and_then(|desk| desk.runner.as_fd()));
         fds.extend(self.starter.as_ref().and_then(|starter| starter.as_fd()));
+        // Nobody reads what a server says that is not waited for, and it must not stand still.
+        let notify = self.tree.channels().notify_socket().filter(|_| !self.is_awaited);
+        fds.extend(notify);
         let first_connection = fds.len();
         fds.extend(self.open_connections().map(|connection| connection.stream.as_fd()));
         let patience = desk.and_then(|desk| desk.runner.look_after());
         let timeout = [self.tree.timeout(), patience].into_iter().flatten().min();
         let ready = sys::wait_readable(&fds, timeout).unwrap_or_default();
 
+        if notify.is_some() && ready.get(first_connection - 1) == Some(&true) {
+            self.tree.channels().drain();
+        }
         if ready.first() == Some(&true) {
             self.read_signals();
         }
@@ -175,20 +185,13 @@ impl Keeper {
         match request {
             Some(Request::Hold) => self.holds.extend(fds),
             Some(Request::Start) if self.leaving => self.tell(id, Event::Failed(libc::ESHUTDOWN)),
-            Some(Request::Start) => {
-                self.is_ready = false;
-                self.tree.start(fds.into_iter().next());
-            }
-            Some(Request::Ready) => self.is_ready = true,
+            Some(Request::Start) => self.start(id, fds.into_iter().next()),
+            Some(Request::Listen) => self.tree.channels_mut().listen(fds),
+            Some(Request::Main(pid)) => self.tree.name_main(pid),
+            Some(Request::Ready) => (self.is_ready, self.is_awaited) = (true, false),
             Some(Request::Signal(signal)) => self.tree.signal_main(signal),
-            Some(Request::Stop(signal)) => {
-                self.is_ready = false;
-                self.tree.stop(signal, false);
-            }
-            Some(Request::Kill(signal)) => {
-                self.is_ready = false;
-                self.tree.stop(signal, true);
-            }
+            Some(Request::Stop(signal)) => self.stop(signal, false),
+            Some(Request::Kill(signal)) => self.stop(signal, true),
             Some(Request::Pause) => self.tree.signal_tree(libc::SIGSTOP),
             Some(Request::Resume) => self.tree.signal_tree(libc::SIGCONT),
             Some(Request::Share { runner, started }) => self.open_desk(fds, runner, started),
@@ -196,6 +199,19 @@ impl Keeper {
             Some(Request::Count) => self.tell_users(id),
             None => self.disconnect(id),
         }
+    }
+
+    fn start(&mut self, id: u64, stdin: Option<OwnedFd>) {
+        (self.is_ready, self.is_awaited) = (false, true);
+        self.tree.start(stdin);
+        for (channel, fd) in self.tree.channels_mut().to_be_read() {
+            self.send(id, Event::Channel(channel), &[fd.as_fd()]);
+        }
+    }
+
+    fn stop(&mut self, signal: i32, everything: bool) {
+        (self.is_ready, self.is_awaited) = (false, false);
+        self.tree.stop(signal, everything);
     }
 
     fn disconnect(&mut self, id: u64) {
@@ -310,6 +326,7 @@ impl Keeper {
             return;
         }
         self.leaving = true;
+        self.is_awaited = false;
         self.close_desk();
         self.dismiss_waiting();
         self.holds.clear();
@@ -325,9 +342,13 @@ impl Keeper {
     }
 
     fn tell(&self, id: u64, event: Event) {
+        self.send(id, event, &[]);
+    }
+
+    fn send(&self, id: u64, event: Event, fds: &[BorrowedFd<'_>]) {
         let connection = self.connections.iter().find(|connection| connection.id == id);
         if let Some(Connection { stream, .. }) = connection {
-            let _ = sys::send(stream, &event.to_bytes(), &[]); // They may be gone.
+            let _ = sys::send(stream, &event.to_bytes(), fds); // They may be gone.
         }
     }
 }

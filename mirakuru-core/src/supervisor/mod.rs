@@ -7,6 +7,7 @@
 //! The kernel closes the control socket however the test process ends. That is what the
 //! supervisor waits for: it then stops the server, reaps until no child is left, and ends.
 
+mod channels;
 mod client;
 mod entry;
 mod keeper;
@@ -16,6 +17,6 @@ mod state;
 mod tree;
 mod wire;
 
-pub(crate) use client::{Client, Launch, Remote};
+pub(crate) use client::{Client, Holds, Launch, Remote};
 pub(crate) use state::{Lease, Phase, State};
-pub(crate) use wire::{Request, Settings};
+pub(crate) use wire::{Channel, Request, Settings};

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs;
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
@@ -19,7 +19,10 @@ use nix::poll::{PollFd, ppoll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
-use nix::sys::socket::{MsgFlags, SockFlag, getsockopt, sockopt::PeerCredentials};
+use nix::sys::socket::sockopt::{PassCred, PeerCredentials};
+use nix::sys::socket::{
+    ControlMessageOwned, MsgFlags, SockFlag, UnixCredentials, getsockopt, recvmsg, setsockopt,
+};
 use nix::sys::time::TimeSpec;
 use parking_lot::Mutex;
 
@@ -256,6 +259,15 @@ pub(crate) fn variable_of(pid: i32, name: &str) -> Option<String> {
         .find_map(|variable| Some(variable.strip_prefix(name)?.strip_prefix('=')?.to_owned()))
 }
 
+/// The inodes of the sockets that a process has open, as far as that may be looked at.
+pub(crate) fn sockets_of(pid: i32) -> Vec<u64> {
+    let fds = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    let links =
+        fds.filter_map(|fd| fs::read_link(fd.path()).ok()?.into_os_string().into_string().ok());
+    let inode = |link: String| link.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok();
+    links.filter_map(inode).collect()
+}
+
 /// Whether a process has the socket with this inode open; `None` if that may not be looked at.
 pub(crate) fn holds_socket(pid: i32, inode: u64) -> Option<bool> {
     let wanted = PathBuf::from(format!("socket:[{inode}]"));
@@ -274,6 +286,34 @@ pub(crate) fn holder_of_socket(inode: u64) -> Option<i32> {
     all_processes().find(|pid| holds_socket(*pid, inode) == Some(true))
 }
 
+/// From now on, datagrams that come say who has sent them.
+pub(crate) fn tell_senders(socket: &impl AsFd) {
+    let _ = setsockopt(socket, PassCred, &true); // Every Linux has it.
+}
+
+/// Takes a datagram from a socket, and who has sent it. Descriptors that came with it are closed,
+/// which is what a sender waits for who sends them as a barrier.
+pub(crate) fn receive_datagram(
+    socket: BorrowedFd<'_>,
+    bytes: &mut [u8],
+) -> io::Result<(usize, Option<i32>)> {
+    let mut space = nix::cmsg_space!(UnixCredentials, [RawFd; 8]);
+    let mut buffers = [IoSliceMut::new(bytes)];
+    let flags = MsgFlags::MSG_CMSG_CLOEXEC;
+    let message = recvmsg::<()>(socket.as_raw_fd(), &mut buffers, Some(&mut space), flags)?;
+    let mut sender = None;
+    for control in message.cmsgs()? {
+        match control {
+            ControlMessageOwned::ScmCredentials(who) => sender = Some(who.pid()),
+            ControlMessageOwned::ScmRights(fds) => fds.into_iter().for_each(|fd| {
+                let _ = nix::unistd::close(fd); // The kernel just gave it to us.
+            }),
+            _ => {}
+        }
+    }
+    Ok((message.bytes, sender.filter(|pid| *pid != 0)))
+}
+
 /// The process at the other end of a Unix connection.
 pub(crate) fn peer_pid(stream: &UnixStream) -> Option<i32> {
     getsockopt(stream, PeerCredentials).ok().map(|peer| peer.pid())
@@ -287,6 +327,16 @@ pub(crate) fn peer_user(stream: &UnixStream) -> Option<u32> {
 /// Who listens at a TCP address, without a connection.
 pub(crate) fn listener(address: SocketAddr) -> Listener {
     super::sock_diag::listener(address).unwrap_or(Listener::Unknown)
+}
+
+/// All addresses that somebody listens at, with the inodes of the sockets.
+pub(crate) fn listeners() -> Option<Vec<(SocketAddr, u64)>> {
+    super::sock_diag::listeners().ok()
+}
+
+/// How many connections to an address wait to be accepted.
+pub(crate) fn waiting_connections(address: SocketAddr) -> Option<u32> {
+    super::sock_diag::waiting_connections(address).ok().flatten()
 }
 
 /// Watchers that nobody uses now. They are kept because closing one takes the kernel some 8 ms.

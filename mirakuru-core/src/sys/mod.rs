@@ -6,6 +6,7 @@
 
 use std::time::{Duration, Instant};
 
+mod numbers;
 mod unix;
 
 #[cfg_attr(all(target_os = "linux", not(mirakuru_portable)), path = "linux.rs")]
@@ -15,6 +16,7 @@ mod platform;
 #[cfg(all(target_os = "linux", not(mirakuru_portable)))]
 mod sock_diag;
 
+pub(crate) use numbers::{NUMBERS, Numbers, Placed, ToldItsPid};
 pub(crate) use platform::*;
 pub(crate) use unix::*;
 

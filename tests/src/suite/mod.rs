@@ -4,6 +4,7 @@ pub(crate) mod http;
 pub(crate) mod processes;
 pub(crate) mod random;
 pub mod rerun;
+pub mod starting;
 
 use std::env;
 use std::fs;
