@@ -61,16 +61,7 @@ fn binaries(attribute: &Attribute) -> BTreeSet<String> {
     let named = attribute.expr(Key::Bin).and_then(model::text).map(LitStr::value);
     names.extend(named);
     for entry in &attribute.entries {
-        let texts: Vec<&Expr> = match &entry.value {
-            Value::Expr(expr) => match model::elements(expr) {
-                Some(elements) => elements.collect(),
-                None => vec![expr],
-            },
-            Value::Pairs(pairs) => pairs.iter().map(|(_, value)| value).collect(),
-            _ => Vec::new(),
-        };
-        let texts = texts.into_iter().filter_map(model::text);
-        names.extend(texts.flat_map(|text| placeholders(&text.value())));
+        names.extend(entry.texts().into_iter().flat_map(|text| placeholders(&text.value())));
     }
     names
 }

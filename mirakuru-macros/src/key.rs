@@ -139,6 +139,11 @@ impl Key {
         )
     }
 
+    /// Whether its value is needed before the process starts.
+    pub(crate) fn is_early(self) -> bool {
+        matches!(self, Self::Cmd | Self::Shell | Self::Args | Self::Env | Self::Cwd | Self::Listen)
+    }
+
     /// One of these has to be there too, if there are any.
     pub(crate) fn needs(self) -> &'static [Self] {
         match self {

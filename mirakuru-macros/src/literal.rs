@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::address::{Address, Port, Url};
 use crate::key;
-use crate::template::Template;
+use crate::template::{Piece, Template};
 
 type Checked<T = ()> = Result<T, String>;
 
@@ -43,6 +43,23 @@ pub(crate) fn template(text: &str) -> Checked {
 pub(crate) fn late_template(text: &str, captured: &Captured) -> Checked {
     let parsed = Template::parse(text, &|name| captured.has(name));
     parsed.map(drop).map_err(|fault| fault.message)
+}
+
+/// Refuses what the process tells too late for a text that is needed before it starts.
+pub(crate) fn is_early(text: &str, captured: &Captured) -> Checked {
+    let known = |name: &str| captured.names.iter().any(|known| known == name);
+    let pieces = Template::parse(text, &known).map(|template| template.pieces).unwrap_or_default();
+    let told = pieces.into_iter().find_map(|piece| match piece {
+        Piece::Captured(name) => Some(name),
+        _ => None,
+    });
+    match told {
+        Some(name) => Err(format!(
+            "`{{{name}}}` is what the process tells when it has started; its command, environment \
+             and folder cannot have it"
+        )),
+        None => Ok(()),
+    }
 }
 
 /// The names of the groups of an output pattern.

@@ -24,6 +24,21 @@ pub(crate) struct Entry {
     pub(crate) value: Value,
 }
 
+impl Entry {
+    /// The string literals in its value.
+    pub(crate) fn texts(&self) -> Vec<&LitStr> {
+        let exprs: Vec<&Expr> = match &self.value {
+            Value::Expr(expr) => match elements(expr) {
+                Some(elements) => elements.collect(),
+                None => vec![expr],
+            },
+            Value::Pairs(pairs) => pairs.iter().map(|(_, value)| value).collect(),
+            _ => Vec::new(),
+        };
+        exprs.into_iter().filter_map(text).collect()
+    }
+}
+
 #[derive(Clone)]
 pub(crate) enum Value {
     Flag,

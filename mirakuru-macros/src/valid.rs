@@ -67,6 +67,11 @@ fn one_of(attribute: &Attribute, keys: &[Key], faults: &mut Faults) {
 }
 
 fn literals(entry: &Entry, captured: &Captured, faults: &mut Faults) {
+    if entry.key.is_early() {
+        for text in entry.texts() {
+            checked(text, |text| literal::is_early(text, captured), faults);
+        }
+    }
     match &entry.value {
         Value::Expr(expr) => value(entry.key, expr, captured, faults),
         Value::Pairs(pairs) => pairs.iter().for_each(|(left, right)| match entry.key {
