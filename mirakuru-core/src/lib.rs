@@ -92,6 +92,7 @@
 
 mod address;
 mod banner;
+mod check;
 mod command;
 mod definition;
 mod error;

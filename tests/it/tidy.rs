@@ -13,6 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["banner", "command", "port", "run"],
     &["supervisor", "values"],
     &["log"],
+    &["check"],
     &["probe"],
     &["definition", "notice"],
     &["plan"],

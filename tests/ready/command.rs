@@ -56,14 +56,14 @@ fn one_that_is_missing_is_told_before_anything_is_started() {
 
 #[test]
 fn one_that_takes_long_is_not_run_without_a_pause() {
-    let check = ["sh", "-c", "echo run >> {dir}/runs; exit 1"];
-    let executor = Executor::new("sleep 300").env("DIR", "{dir}").command(check).probe(count);
-    let error = fails(&executor.timeout(Duration::from_millis(500)), ErrorKind::Timeout);
-    drop(error);
-}
-
-fn count(_: &mirakuru_rstest::Attempt<'_>) -> bool {
-    false
+    let dir = mirakuru_tests::scratch_dir();
+    let runs = dir.join("runs");
+    let check = format!("echo run >> {}; sleep 0.05; exit 1", runs.display());
+    let executor = Executor::new("sleep 300").command(["sh", "-c", &check]);
+    fails(&executor.timeout(Duration::from_millis(600)), ErrorKind::Timeout);
+    // One after the other, there would be twelve.
+    let runs = std::fs::read_to_string(runs).unwrap().lines().count();
+    assert!((1..=6).contains(&runs), "{runs}");
 }
 
 /// Not a test of its own: it plays the test process that is killed while a check hangs.

@@ -7,6 +7,7 @@ mod postgres;
 mod python;
 mod redis;
 mod redis_shared;
+mod speaking;
 mod together;
 
 use std::fs;

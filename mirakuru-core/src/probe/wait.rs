@@ -88,7 +88,8 @@ impl<'a> Wait<'a> {
                 return Err(self.over(condition.what(), last));
             }
             let is_told = (is_watched || condition.as_fd().is_some()) && condition.is_told();
-            let step = if is_told { Self::STEP_TOLD } else { self.step(now, now - looked) };
+            let step =
+                if is_told { Self::STEP_TOLD } else { Self::step(now - self.began, now - looked) };
             self.sleep(step.min(self.deadline - now), Some(condition));
         }
     }
@@ -114,14 +115,14 @@ impl<'a> Wait<'a> {
         if now >= self.deadline {
             return Err(self.over(what, last));
         }
-        let step = self.step(now, Duration::ZERO);
+        let step = Self::step(now - self.began, Duration::ZERO);
         self.sleep(step.min(self.deadline - now), None);
         Ok(())
     }
 
-    /// How long to sleep where nobody tells when to look again, after a look that took so long.
-    fn step(&self, now: Instant, look: Duration) -> Duration {
-        let waited = now - self.began;
+    /// How long to sleep where nobody tells when to look again, after so long a wait and a look that
+    /// took so long.
+    fn step(waited: Duration, look: Duration) -> Duration {
         let longest = (waited / 1000).clamp(Self::STEP_EARLY, Self::STEP_MAX);
         let rest = (look * Self::SLEEP_PER_LOOK).min(Self::SLEEP_MAX);
         (waited / 32).clamp(Self::STEP_MIN, longest).max(rest)
@@ -171,4 +172,27 @@ pub(super) fn check_alive(state: &State, last: impl Fn() -> String) -> Result<()
         return Err(Error::new(ErrorKind::Exited, what));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(waited: u64, look: u64) -> u64 {
+        Wait::step(Duration::from_micros(waited), Duration::from_micros(look)).as_micros() as u64
+    }
+
+    #[test]
+    fn steps_are_short_at_first_and_grow_with_the_time_waited() {
+        assert_eq!([step(0, 0), step(10_000, 0)], [200, 312]);
+        assert_eq!(
+            [step(900_000, 0), step(5_000_000, 0), step(60_000_000, 0)],
+            [1000, 5000, 10_000]
+        );
+    }
+
+    #[test]
+    fn a_look_that_costs_much_is_followed_by_a_longer_rest() {
+        assert_eq!([step(0, 300), step(0, 5_000), step(0, 1_000_000)], [1200, 20_000, 100_000]);
+    }
 }
