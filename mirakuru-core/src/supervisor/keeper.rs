@@ -5,15 +5,14 @@
 //! the server, it is whoever connects, as long as the runner of the tests lives.
 
 use std::ffi::OsString;
-use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::PathBuf;
+use std::os::unix::net::UnixStream;
 
 use nix::libc;
 use nix::sys::signal::Signal;
 
+use super::desk::Desk;
 use super::queue::{Answer, Queue};
 use super::tree::Tree;
 use super::wire::{Event, FRAME_LEN, Frame, Request, Settings};
@@ -43,14 +42,6 @@ struct Connection {
     stream: UnixStream,
     /// Whether nothing more comes from there. They may still listen, to hear how it ends.
     has_ended: bool,
-}
-
-/// Where others come to share the server.
-struct Desk {
-    listener: UnixListener,
-    path: PathBuf,
-    /// The server is kept as long as this process lives.
-    runner: sys::Process,
 }
 
 impl Connection {
@@ -96,7 +87,7 @@ impl Keeper {
             self.tell_events();
             self.look_around();
         }
-        self.close_desk();
+        self.desk = None;
         self.tree.remove_files();
     }
 
@@ -104,15 +95,17 @@ impl Keeper {
     fn wait(&mut self) {
         let desk = self.desk.as_ref();
         let mut fds = vec![self.signals.as_fd()];
-        fds.extend(desk.map(|desk| desk.listener.as_fd()));
-        fds.extend(desk.and_then(|desk| desk.runner.as_fd()));
+        if let Some((visitors, runner)) = desk.map(Desk::fds) {
+            fds.push(visitors);
+            fds.extend(runner);
+        }
         fds.extend(self.starter.as_ref().and_then(|starter| starter.as_fd()));
         // Nobody reads what a server says that is not waited for, and it must not stand still.
         let notify = self.tree.channels().notify_socket().filter(|_| !self.is_awaited);
         fds.extend(notify);
         let first_connection = fds.len();
         fds.extend(self.open_connections().map(|connection| connection.stream.as_fd()));
-        let patience = desk.and_then(|desk| desk.runner.look_after());
+        let patience = desk.and_then(Desk::look_after);
         let timeout = [self.tree.timeout(), patience].into_iter().flatten().min();
         let ready = sys::wait_readable(&fds, timeout).unwrap_or_default();
 
@@ -150,11 +143,7 @@ impl Keeper {
     }
 
     fn accept(&mut self) {
-        let Some(desk) = &self.desk else { return };
-        let Ok((stream, _)) = desk.listener.accept() else { return };
-        if sys::peer_user(&stream).is_some_and(|user| user != sys::effective_user()) {
-            return;
-        }
+        let Some(stream) = self.desk.as_ref().and_then(Desk::accept) else { return };
         let id = self.next_id;
         let Ok(connection) = Connection::new(id, stream) else { return };
         self.next_id += 1;
@@ -236,12 +225,10 @@ impl Keeper {
     }
 
     fn open_desk(&mut self, fds: Vec<OwnedFd>, runner: i32, started: u64) {
-        let Some(listener) = fds.into_iter().next().map(UnixListener::from) else { return };
-        let path = listener.local_addr().ok().and_then(|at| at.as_pathname().map(PathBuf::from));
-        match (path, sys::Process::open(runner, started)) {
-            (Some(path), Some(runner)) => self.desk = Some(Desk { listener, path, runner }),
-            // The runner has ended meanwhile.
-            _ => self.leave(),
+        let Some(listener) = fds.into_iter().next() else { return };
+        match Desk::open(listener, runner, started) {
+            Some(desk) => self.desk = Some(desk),
+            None => self.leave(),
         }
     }
 
@@ -275,12 +262,12 @@ impl Keeper {
         }
         // Whoever has the server alone may have turned it off, and will turn it on again.
         if self.tree.is_idle() && !self.queue.is_exclusive() {
-            self.close_desk();
+            self.desk = None;
             self.dismiss_waiting();
         }
-        let has_runner = self.desk.as_ref().is_none_or(|desk| desk.runner.is_alive());
+        let has_runner = self.desk.as_ref().is_none_or(Desk::has_runner);
         if !has_runner {
-            self.end_session();
+            self.desk.take().into_iter().for_each(Desk::end_session);
         }
         if !has_runner || (self.desk.is_none() && self.open_connections().next().is_none()) {
             return self.leave();
@@ -300,26 +287,6 @@ impl Keeper {
         }
     }
 
-    /// Lets nobody come any more.
-    fn close_desk(&mut self) {
-        let Some(desk) = self.desk.take() else { return };
-        // The socket comes last: nobody starts another server before it is gone.
-        for extension in ["info", "sock"] {
-            let _ = fs::remove_file(desk.path.with_extension(extension)); // Another may clear up too.
-        }
-    }
-
-    /// Removes the session's folder, unless another server is still in it.
-    fn end_session(&mut self) {
-        let folder = self.desk.as_ref().and_then(|desk| desk.path.parent().map(PathBuf::from));
-        self.close_desk();
-        let Some(folder) = folder else { return };
-        let files = fs::read_dir(&folder).into_iter().flatten().flatten().map(|file| file.path());
-        if !files.into_iter().any(|file| file.extension() == Some("sock".as_ref())) {
-            let _ = fs::remove_dir_all(folder); // Another supervisor may be at it too.
-        }
-    }
-
     /// Ends when the server has, which is stopped now.
     fn leave(&mut self) {
         if self.leaving {
@@ -327,7 +294,7 @@ impl Keeper {
         }
         self.leaving = true;
         self.is_awaited = false;
-        self.close_desk();
+        self.desk = None;
         self.dismiss_waiting();
         self.holds.clear();
         self.tree.stop_if_running();

@@ -9,6 +9,7 @@
 
 mod channels;
 mod client;
+mod desk;
 mod entry;
 mod keeper;
 mod live;
