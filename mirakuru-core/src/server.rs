@@ -178,6 +178,9 @@ impl Server {
         if self.state().is_gone {
             self.client.sweep_if_lost();
             self.plan.values.remove_dir();
+            if self.holds.listeners.is_empty() {
+                self.holds.listeners = self.plan.listen()?;
+            }
             self.client = self.plan.launch(&self.holds)?;
         }
         let conditions = conditions(&self.plan)?;
@@ -185,7 +188,7 @@ impl Server {
     }
 
     /// Runs the program below the supervisor and waits until it is ready.
-    fn bring_up(&mut self, conditions: Conditions) -> Result<()> {
+    fn bring_up(&mut self, mut conditions: Conditions) -> Result<()> {
         let began = Instant::now();
         let (read, write) = self.plan.stdin()?;
         self.stdin = write;
@@ -206,7 +209,6 @@ impl Server {
             }
             _ => {}
         }
-        let what = conditions.what();
         let surroundings = self.plan.surroundings();
         let found = conditions.wait(&surroundings, &self.client, began, self.plan.timeout);
         let Plan { name, kill_signal, .. } = &self.plan;
@@ -219,7 +221,7 @@ impl Server {
             self.write_notice()?;
         }
         let _ = self.client.request(Request::Ready); // If nobody hears it, it has just ended.
-        events::started(name, self.state().main, began.elapsed(), &what);
+        events::started(name, self.state().main, began.elapsed(), &conditions.what());
         Ok(())
     }
 

@@ -53,6 +53,8 @@ use rstest::fixture;
 /// | `unix:PATH` | [`Executor::unix_socket`] |
 /// | `pid:PATH` | [`Executor::pid_file`] |
 /// | `output:PATTERN` | [`Executor::output`] |
+/// | `command:COMMAND` | [`Executor::command`] |
+/// | `notify` | [`Executor::notify`] |
 /// | nothing | started when its program runs |
 ///
 /// # Panics
@@ -83,14 +85,16 @@ pub fn process(#[default("")] command: &str, #[default("")] ready: &str) -> Leas
 fn when_ready(executor: Executor, ready: &str) -> Executor {
     match ready.split_once(':') {
         _ if ready.is_empty() => executor,
+        _ if ready == "notify" => executor.notify(),
         Some(("http" | "https", _)) => executor.http(ready),
         Some(("tcp", address)) => executor.tcp(address),
         Some(("unix", path)) => executor.unix_socket(path),
         Some(("pid", path)) => executor.pid_file(path),
         Some(("output", pattern)) => executor.output(pattern),
+        Some(("command", command)) => executor.command(command),
         _ => panic!(
             "`{ready}` says nothing about when the process is ready; write http://…, \
-             tcp:HOST:PORT, unix:PATH, pid:PATH or output:PATTERN"
+             tcp:HOST:PORT, unix:PATH, pid:PATH, output:PATTERN, command:COMMAND or notify"
         ),
     }
 }

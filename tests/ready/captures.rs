@@ -1,6 +1,8 @@
 //! Values that the process tells by its output.
 
-use mirakuru_rstest::{ErrorKind, Executor, Shared};
+use std::net::TcpStream;
+
+use mirakuru_rstest::{Attempt, ErrorKind, Executor, Shared};
 use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, reports};
 use mirakuru_tests::{bin, http_get};
 
@@ -63,6 +65,16 @@ fn what_is_known_late_cannot_stand_in_what_is_needed_early() {
     reports(&unknown, &["unknown placeholder `{hots}`"]);
     let taken = Executor::new("sleep 300").output("(?<dir>x)");
     reports(&fails(&taken, ErrorKind::InvalidInput), &["group", "`dir`"]);
+}
+
+#[test]
+fn a_probe_of_ones_own_knows_what_is_captured() {
+    let connects = |attempt: &Attempt<'_>| {
+        let address = attempt.render("{host}:{port}").expect("it is known by now");
+        TcpStream::connect(address).map(drop)
+    };
+    let server = Executor::new([bin!("mk-http-server"), "0"]).probe(connects).output(LISTENING);
+    server.timeout(LONG).start_soon();
 }
 
 #[test]

@@ -143,6 +143,9 @@ impl Wanted {
 
     /// Whether this can only be looked at when the process has told something.
     fn comes_late(&self, values: &Values) -> Result<bool> {
+        if let Self::Own(_) = self {
+            return Ok(values.is_told()); // It may ask for what the process tells.
+        }
         self.texts().into_iter().try_fold(false, |late, text| Ok(late || values.comes_late(text)?))
     }
 
@@ -240,7 +243,7 @@ impl Conditions {
 
     /// Waits until all conditions hold.
     pub(crate) fn wait(
-        mut self,
+        &mut self,
         around: &Surroundings<'_>,
         client: &Client,
         began: Instant,
