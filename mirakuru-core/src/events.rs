@@ -1,12 +1,12 @@
 //! What happens to processes, for those who watch: `tracing` events, and one line each on standard
 //! error if the environment variable `MIRAKURU_LOG` is `info`.
 
-use std::io::Write;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::exit::Exit;
+use crate::progress;
 
 static IS_WATCHED: LazyLock<bool> =
     LazyLock::new(|| std::env::var("MIRAKURU_LOG").is_ok_and(|level| level == "info"));
@@ -50,11 +50,8 @@ pub(crate) fn stopped(name: &str, exit: Option<Exit>, leases: u64) {
     }
 }
 
-/// Past what libtest captures, so that a test that passes does not swallow it.
 fn line(text: std::fmt::Arguments<'_>) {
     if *IS_WATCHED {
-        // In one piece, so that lines of several threads do not mix.
-        let text = format!("mirakuru: {text}\n");
-        let _ = std::io::stderr().write_all(text.as_bytes()); // Nobody may be there to read it.
+        progress::print(&text.to_string());
     }
 }

@@ -104,6 +104,7 @@ mod plan;
 mod port;
 mod probe;
 mod process;
+mod progress;
 mod run;
 mod scope;
 mod server;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// own only.
 const FLOORS: &[&[&str]] = &[
     &["address", "scope", "signal", "sys", "template"],
-    &["exit"],
+    &["exit", "progress"],
     &["error", "events"],
     &["banner", "command", "port", "run"],
     &["supervisor", "values"],

@@ -22,6 +22,7 @@ pub use own::{Attempt, Probe, Readiness};
 use crate::banner::Banner;
 use crate::error::{Attempts, Error, ErrorKind, Result, Seconds};
 use crate::log::Files;
+use crate::progress::Progress;
 use crate::supervisor::{Client, Phase, State};
 use crate::sys::{self, Watcher};
 use crate::values::Values;
@@ -168,7 +169,8 @@ impl Conditions {
         limit: Duration,
     ) -> Result<Found> {
         let deadline = began + limit;
-        let mut wait = Wait { began, deadline, limit, asked: 0, watcher: Watcher::new() };
+        let progress = Progress::new(began, limit);
+        let mut wait = Wait { began, deadline, limit, asked: 0, watcher: Watcher::new(), progress };
         loop {
             for condition in &mut self.all {
                 wait.until(condition.as_mut(), values, client)?;
@@ -221,6 +223,7 @@ struct Wait {
     limit: Duration,
     asked: u64,
     watcher: Watcher,
+    progress: Progress,
 }
 
 impl Wait {
@@ -260,16 +263,18 @@ impl Wait {
             if now >= self.deadline {
                 return Err(self.over(condition.what(), last));
             }
+            self.progress.tick(&|| format!("{}: {}", client.name(), condition.what()), &last);
             self.sleep(is_watched && condition.waits_for_watcher(), now, client);
         }
     }
 
     /// Goes on after a condition that had held does not hold any more.
-    fn again(&self, what: String, last: String, client: &Client) -> Result<()> {
+    fn again(&mut self, what: String, last: String, client: &Client) -> Result<()> {
         let now = Instant::now();
         if now >= self.deadline {
             return Err(self.over(what, last));
         }
+        self.progress.tick(&|| format!("{}: {what}", client.name()), &last);
         self.sleep(false, now, client);
         Ok(())
     }
