@@ -9,4 +9,5 @@ mod ends;
 mod fixtures;
 mod leases;
 mod process;
+mod progress;
 mod tidy;
