@@ -1,6 +1,7 @@
 //! What happens to processes, for those who watch: `tracing` events, and one line each on standard
 //! error if the environment variable `MIRAKURU_LOG` is `info`.
 
+use std::net::SocketAddr;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -30,6 +31,12 @@ pub(crate) fn leased(name: &str, users: usize, exclusively: bool) {
     let how = if exclusively { "exclusively leased" } else { "leased" };
     let users = if users == 1 { "1 user".to_owned() } else { format!("{users} users") };
     line(format_args!("{how} {name}, which has {users} now"));
+}
+
+/// Somebody listens where a process was to, and this user may not look at who it is.
+pub(crate) fn not_judged(name: &str, pid: i32, address: SocketAddr) {
+    tracing::info!(name, pid, %address, "taken for the listener");
+    line(format_args!("nobody can tell whose {address} is; taken for that of {name} (pid {pid})"));
 }
 
 /// A process ended by itself while somebody had a lease.

@@ -1,12 +1,15 @@
 //! A TCP port that accepts connections.
 
+use std::cell::Cell;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
 use std::time::{Duration, Instant};
 
 use super::{Attempt, Condition, Found, Readiness, owner};
 use crate::address::Address;
 use crate::error::{Error, Result};
+use crate::events;
+use crate::supervisor::Client;
 use crate::sys::{self, Listener};
 
 /// How long one connection may take. A full backlog answers never.
@@ -16,6 +19,8 @@ pub(super) struct Tcp {
     address: String,
     candidates: Vec<SocketAddr>,
     answered: Option<SocketAddr>,
+    /// Whether those who watch know that nobody can tell whose the listener is.
+    is_told: Cell<bool>,
 }
 
 impl Tcp {
@@ -26,7 +31,8 @@ impl Tcp {
 
     pub(super) fn at(address: &Address) -> Result<Self> {
         let candidates = resolve(address)?;
-        Ok(Self { address: address.to_string(), candidates, answered: None })
+        let (answered, is_told) = (None, Cell::new(false));
+        Ok(Self { address: address.to_string(), candidates, answered, is_told })
     }
 
     pub(super) fn answered(&self) -> Option<SocketAddr> {
@@ -35,16 +41,22 @@ impl Tcp {
 
     /// Whether the address accepts a connection of our process.
     fn look(&self, candidate: SocketAddr, attempt: &Attempt<'_>) -> Result<io::Result<()>> {
-        match listener(candidate) {
-            Listener::Nobody => Ok(Err(io::ErrorKind::ConnectionRefused.into())),
-            Listener::Unknown => Ok(connect(candidate, attempt.deadline())),
-            Listener::Socket(inode) => {
-                let connected = connect(candidate, attempt.deadline());
-                if connected.is_ok() {
-                    owner::check(inode, &candidate.to_string(), attempt.client)?;
-                }
-                Ok(connected)
-            }
+        let inode = match listener(candidate) {
+            Listener::Nobody => return Ok(Err(io::ErrorKind::ConnectionRefused.into())),
+            Listener::Unknown => None,
+            Listener::Socket(inode) => Some(inode),
+        };
+        let connected = connect(candidate, attempt.deadline());
+        if connected.is_ok() && !owner::is_ours(inode, candidate, attempt.client)? {
+            self.tell_not_judged(candidate, attempt.client);
+        }
+        Ok(connected)
+    }
+
+    /// Once for each start, however often it is looked at.
+    fn tell_not_judged(&self, candidate: SocketAddr, client: &Client) {
+        if !self.is_told.replace(true) {
+            events::not_judged(client.name(), client.state().main, candidate);
         }
     }
 }
@@ -120,7 +132,29 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 
 /// The kernel tells of addresses of this machine only.
 fn listener(address: SocketAddr) -> Listener {
-    if address.ip().is_loopback() { sys::listener(address) } else { Listener::Unknown }
+    if address.ip().is_loopback() {
+        return sys::listener(address);
+    }
+    match sys::listener(address) {
+        Listener::Socket(inode) if is_of_this_machine(address) => Listener::Socket(inode),
+        // A packet filter may lead somewhere else from here.
+        _ => Listener::Unknown,
+    }
+}
+
+/// Whether what is sent to the address stays on this machine: then it is the sender's address too.
+/// Nothing is sent to find that out.
+fn is_of_this_machine(address: SocketAddr) -> bool {
+    let any = match address {
+        SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+        SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
+    };
+    let socket = UdpSocket::bind((any, 0));
+    let sender = socket.and_then(|socket| {
+        socket.connect(address)?;
+        socket.local_addr()
+    });
+    sender.is_ok_and(|sender| sender.ip() == address.ip())
 }
 
 fn connect(address: SocketAddr, deadline: Instant) -> io::Result<()> {
