@@ -195,9 +195,8 @@ struct Told<'a> {
 
 impl Told<'_> {
     fn line(&self) -> String {
-        let seen = if self.last.is_empty() { "" } else { " so far, " };
-        let line = format!("waiting for {} ({}{seen}{})", self.what, self.last, self.seconds());
-        in_one_line(&line)
+        let last = if self.last.is_empty() { "" } else { &format!("so far: {}; ", self.last) };
+        in_one_line(&format!("waiting for {} ({last}{})", self.what, self.seconds()))
     }
 
     /// What is cut is the end of it, so that it never takes two lines.
@@ -205,7 +204,7 @@ impl Told<'_> {
         let part = (self.elapsed.as_secs_f64() / self.limit.as_secs_f64()).min(1.0);
         let done = (part * BAR_CELLS as f64) as usize;
         let bar = format!("[{}{}]", "=".repeat(done), " ".repeat(BAR_CELLS - done));
-        let last = if self.last.is_empty() { "" } else { &format!(" ({} so far)", self.last) };
+        let last = if self.last.is_empty() { "" } else { &format!(" ({})", self.last) };
         let text = format!("mirakuru: {bar} {}: {}{last}", self.seconds(), self.what);
         // Some terminals go on in the next line as soon as the last column is written.
         in_one_line(&text).chars().take(width - 1).collect()
@@ -255,7 +254,7 @@ mod tests {
     fn a_line_says_what_is_waited_for_and_what_was_seen() {
         assert_eq!(
             told("HTTP status 503", 1.2, 30.0).line(),
-            "waiting for redis: GET http://127.0.0.1:4711/health (HTTP status 503 so far, 1 of 30 s)"
+            "waiting for redis: GET http://127.0.0.1:4711/health (so far: HTTP status 503; 1 of 30 s)"
         );
         assert!(told("", 2.0, 2.5).line().ends_with("/health (2 of 2.5 s)"));
         assert!(told("", 75.0, 60.0).line().ends_with("/health (75 s)"));

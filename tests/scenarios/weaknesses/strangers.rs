@@ -59,7 +59,7 @@ fn a_stranger_on_the_port_after_the_start_is_named() {
 fn another_address() -> Option<IpAddr> {
     let mut addresses = nix::ifaddrs::getifaddrs().unwrap();
     let found = addresses.find_map(|interface| {
-        let address = Ipv4Addr::from(interface.address?.as_sockaddr_in()?.ip());
+        let address = interface.address?.as_sockaddr_in()?.ip();
         (!address.is_loopback()).then_some(address.into())
     });
     if found.is_none() {
