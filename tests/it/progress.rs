@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 
 use mirakuru_rstest::{Executor, Scope, Shared};
-use mirakuru_tests::{ScratchDir, bin, need, rerun, scratch_dir};
+use mirakuru_tests::{bin, need, rerun};
 
 static QUICK: Shared = Shared::new(|| answers_after(0).name("quick"));
 static QUICK_FOR_ALL: Shared = Shared::new(|| answers_after(0).name("quick")).scope(Scope::Session);
@@ -136,75 +136,86 @@ fn told_until_the_holder_lets_go(mut command: Command) -> Vec<String> {
     told
 }
 
-/// A runner, whose life is one run of tests.
-struct Run {
-    temp: ScratchDir,
-    runner: std::process::Child,
-    /// The runner ends when this is closed.
-    stdin: Option<ChildStdin>,
-}
-
-impl Run {
-    fn new() -> Self {
-        let mut runner = Command::new(bin!("mk-cat"));
-        let mut runner = runner.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-        let stdin = runner.stdin.take();
-        Self { temp: scratch_dir(), runner, stdin }
-    }
-
-    fn playing(&self, part: &str) -> Command {
-        let mut command = playing(part);
-        command
-            .env("MIRAKURU_SESSION", self.runner.id().to_string())
-            .env("NEXTEST_TEST_NAME", part)
-            .env("TMPDIR", &*self.temp);
-        command
-    }
-}
-
-impl Drop for Run {
-    fn drop(&mut self) {
-        self.stdin = None;
-        self.runner.wait().unwrap();
-    }
-}
-
+/// Where the runner is not found, each process has servers of its own.
 #[cfg(not(mirakuru_portable))]
-#[test]
-fn a_wait_for_another_test_process_that_starts_it_is_told_of() {
-    let run = Run::new();
-    let mut all: Vec<String> = thread::scope(|scope| {
-        let both = [(), ()].map(|()| scope.spawn(|| told(&mut run.playing("leases the slow one"))));
-        both.into_iter().flat_map(|one| one.join().unwrap()).collect()
-    });
-    all.sort();
-    let [other, own] = &all[..] else { panic!("{all:#?}") };
-    let line = "mirakuru: waiting for another test process to start slow (1 of 30 s)";
-    assert_eq!(other, line);
-    assert!(own.starts_with("mirakuru: waiting for slow: HEAD http"), "{own}");
-}
+mod across_processes {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Child, ChildStdin, Command, Stdio};
+    use std::thread;
 
-#[cfg(not(mirakuru_portable))]
-#[test]
-fn a_wait_for_another_test_process_that_has_a_lease_names_that() {
-    let run = Run::new();
-    let mut holder = run.playing("holds the quick one");
-    let mut holder = holder.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let mut input = holder.stdin.take();
-    let mut lines = BufReader::new(holder.stdout.take().unwrap()).lines().map_while(Result::ok);
-    assert!(lines.any(|line| line.contains("leased")));
-    let mut asks = run.playing("asks for the quick one");
-    let mut asks = asks.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let told = BufReader::new(asks.stderr.take().unwrap()).lines().map_while(Result::ok);
-    let told: Vec<_> = told.inspect(|_| input = None).collect();
-    assert!(asks.wait().unwrap().success());
-    lines.for_each(drop);
-    assert!(holder.wait().unwrap().success());
-    let holder = format!("pid {} (`holds the quick one`)", holder.id());
-    assert_eq!(
-        told,
-        [format!("mirakuru: waiting for a lease of quick, held by {holder} (1 of 60 s)")]
-    );
+    use mirakuru_tests::{ScratchDir, bin, scratch_dir};
+
+    use super::{playing, told};
+
+    /// A runner, whose life is one run of tests.
+    struct Run {
+        temp: ScratchDir,
+        runner: Child,
+        /// The runner ends when this is closed.
+        stdin: Option<ChildStdin>,
+    }
+
+    impl Run {
+        fn new() -> Self {
+            let mut runner = Command::new(bin!("mk-cat"));
+            let mut runner = runner.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+            let stdin = runner.stdin.take();
+            Self { temp: scratch_dir(), runner, stdin }
+        }
+
+        fn playing(&self, part: &str) -> Command {
+            let mut command = playing(part);
+            command
+                .env("MIRAKURU_SESSION", self.runner.id().to_string())
+                .env("NEXTEST_TEST_NAME", part)
+                .env("TMPDIR", &*self.temp);
+            command
+        }
+    }
+
+    impl Drop for Run {
+        fn drop(&mut self) {
+            self.stdin = None;
+            self.runner.wait().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_wait_for_another_test_process_that_starts_it_is_told_of() {
+        let run = Run::new();
+        let mut all: Vec<String> = thread::scope(|scope| {
+            let both =
+                [(), ()].map(|()| scope.spawn(|| told(&mut run.playing("leases the slow one"))));
+            both.into_iter().flat_map(|one| one.join().unwrap()).collect()
+        });
+        all.sort();
+        let [other, own] = &all[..] else { panic!("{all:#?}") };
+        let line = "mirakuru: waiting for another test process to start slow (1 of 30 s)";
+        assert_eq!(other, line);
+        assert!(own.starts_with("mirakuru: waiting for slow: HEAD http"), "{own}");
+    }
+
+    #[test]
+    fn a_wait_for_another_test_process_that_has_a_lease_names_that() {
+        let run = Run::new();
+        let mut holder = run.playing("holds the quick one");
+        let mut holder = holder.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut input = holder.stdin.take();
+        let mut lines = BufReader::new(holder.stdout.take().unwrap()).lines().map_while(Result::ok);
+        assert!(lines.any(|line| line.contains("leased")));
+        let mut asks = run.playing("asks for the quick one");
+        let mut asks = asks.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let told = BufReader::new(asks.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let told: Vec<_> = told.inspect(|_| input = None).collect();
+        assert!(asks.wait().unwrap().success());
+        lines.for_each(drop);
+        assert!(holder.wait().unwrap().success());
+        let holder = format!("pid {} (`holds the quick one`)", holder.id());
+        assert_eq!(
+            told,
+            [format!("mirakuru: waiting for a lease of quick, held by {holder} (1 of 60 s)")]
+        );
+    }
 }
 
 const ERASE: &str = "\r\x1b[K";

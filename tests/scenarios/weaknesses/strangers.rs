@@ -56,6 +56,7 @@ fn a_stranger_on_the_port_after_the_start_is_named() {
 }
 
 /// An address of this machine that is not its loopback one.
+#[cfg(not(mirakuru_portable))]
 fn another_address() -> Option<IpAddr> {
     let mut addresses = nix::ifaddrs::getifaddrs().unwrap();
     let found = addresses.find_map(|interface| {
