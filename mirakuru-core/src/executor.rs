@@ -295,10 +295,11 @@ impl Executor {
             let (plan, ports) = Plan::new(&self.definition, keep)?;
             Server::start(plan, ports).map(Process::new)
         };
-        match start(Keep::Held) {
+        match start(self.definition.keep()) {
             // A server that does not reuse addresses cannot listen on a port that is held.
             Err(error) if error.blames_address() && self.definition.has_port() => {
-                start(Keep::Locked)
+                let started = start(Keep::Locked);
+                started.inspect(|_| self.definition.remember_to_lock())
             }
             started => started,
         }

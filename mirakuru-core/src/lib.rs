@@ -44,6 +44,9 @@
 //! All that are given must hold. On Linux, a port or socket that another process answers does not
 //! count: it is an error that names that process, as far as this user may look at it.
 //!
+//! A wait of more than a second is told of on standard error, with what was seen so far: by a line
+//! after 1, 2, 5, 10, 20, 30 and 60 seconds and each minute from then on, or on a terminal by a bar.
+//!
 //! # Placeholders
 //!
 //! | placeholder | value |
@@ -81,6 +84,8 @@
 //! | variable | meaning |
 //! |---|---|
 //! | `MIRAKURU_LOG=info` | prints a line for each start, lease and stop |
+//! | `MIRAKURU_LOG=off` | prints nothing, not even of waits that take long |
+//! | `TERM=dumb`, `CI` | prints lines on a terminal too, where else a wait that takes long is a bar |
 //! | `MIRAKURU_SESSION=PID` | the process whose life is one run of the tests; see [`Scope`] |
 //! | `MIRAKURU_LEASE_TIMEOUT=SECONDS` | how long one test may keep a shared process from another; 60 |
 //!
@@ -105,6 +110,7 @@ mod plan;
 mod port;
 mod probe;
 mod process;
+mod progress;
 mod run;
 mod scope;
 mod server;

@@ -20,6 +20,7 @@ use crate::log::Log;
 use crate::notice::Notice;
 use crate::plan::Plan;
 use crate::probe::{Conditions, Found};
+use crate::progress::Progress;
 use crate::run;
 use crate::supervisor::{Client, Holds, Lease, Phase, Request, State};
 use crate::sys;
@@ -30,6 +31,9 @@ const STOP_GRACE: Duration = Duration::from_secs(10);
 
 /// How long after the end of the main process others may be on their way to their own.
 const SETTLE: Duration = Duration::from_millis(50);
+
+/// How often those who watch a wait for a lease may be told.
+const TELL_STEP: Duration = Duration::from_millis(100);
 
 /// How long to wait for signals to arrive until the tree is looked at again.
 const PAUSE_STEP: Duration = Duration::from_micros(500);
@@ -137,11 +141,9 @@ impl Server {
         if self.client.request(Request::Lease { test, exclusive }).is_err() {
             return Ok(false);
         }
+        let mut progress = Progress::new(Instant::now(), patience);
         loop {
-            let before = self.state().turns;
-            let deadline = sys::deadline_after(patience);
-            let answered = |state: &State| state.lease != Lease::Waits || state.turns != before;
-            let Some(state) = self.client.wait(deadline, answered) else {
+            let Some(state) = self.next_turn(patience, &mut progress) else {
                 return Err(self.busy(patience));
             };
             match state.lease {
@@ -158,6 +160,24 @@ impl Server {
         }
     }
 
+    /// Waits until the request for a lease is answered, or others have got or given back theirs.
+    fn next_turn(&self, patience: Duration, progress: &mut Progress) -> Option<State> {
+        let before = self.state().turns;
+        let deadline = sys::deadline_after(patience);
+        let answered = |state: &State| state.lease != Lease::Waits || state.turns != before;
+        let waits_for = || format!("a lease of {}, held by {}", self.plan.name, self.holder());
+        loop {
+            let step = deadline.min(Instant::now() + TELL_STEP);
+            if let Some(state) = self.client.wait(step, answered) {
+                return Some(state);
+            }
+            if Instant::now() >= deadline {
+                return None;
+            }
+            progress.tick(&waits_for, "");
+        }
+    }
+
     /// How many leases there are, if the supervisor still tells.
     pub(crate) fn count_leases(&self) -> Option<usize> {
         self.client.request(Request::Count).ok()?;
@@ -166,11 +186,18 @@ impl Server {
     }
 
     fn busy(&self, patience: Duration) -> Error {
-        let _ = self.count_leases(); // It tells who has one, too.
+        Error::not_given_back(&self.plan.name, patience, &self.holder())
+    }
+
+    /// A process that has a lease, for a message.
+    fn holder(&self) -> String {
+        if self.state().users.is_none() {
+            let _ = self.count_leases(); // It tells who has one, too.
+        }
         let holder = self.state().holder;
         let test = sys::variable_of(holder, "NEXTEST_TEST_NAME");
         let who = test.or_else(|| sys::command_line(holder)).unwrap_or_default();
-        Error::not_given_back(&self.plan.name, patience, &format!("pid {holder} (`{who}`)"))
+        format!("pid {holder} (`{who}`)")
     }
 
     /// Starts the server again after it has ended.

@@ -8,5 +8,7 @@ mod crowd;
 mod ends;
 mod fixtures;
 mod leases;
+mod ports;
 mod process;
+mod progress;
 mod tidy;

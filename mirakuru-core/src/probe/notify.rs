@@ -29,7 +29,7 @@ impl Notify {
                 break;
             };
             // One that has ended already cannot be judged, as `systemd-notify` often has.
-            let is_ours = sender.is_none_or(|pid| owner::is_ours(pid, attempt.client));
+            let is_ours = sender.is_none_or(|pid| owner::is_one_of_ours(pid, attempt.client));
             let text = String::from_utf8_lossy(&bytes[..length]);
             match sender.filter(|_| !is_ours) {
                 Some(pid) => {

@@ -1,13 +1,16 @@
 //! A TCP port that accepts connections.
 
+use std::cell::Cell;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use super::{Attempt, Condition, Found, Readiness, owner};
 use crate::address::Address;
 use crate::error::{Error, Result};
+use crate::events;
 use crate::port;
+use crate::supervisor::Client;
 use crate::sys::{self, Listener};
 
 /// How long one connection may take. A full backlog answers never.
@@ -21,6 +24,8 @@ pub(super) struct Tcp {
     is_handed: bool,
     /// A connection that the process has not accepted yet.
     pending: Option<TcpStream>,
+    /// Whether those who watch know that nobody can tell whose the listener is.
+    is_told: Cell<bool>,
 }
 
 impl Tcp {
@@ -31,13 +36,7 @@ impl Tcp {
 
     /// One address, found at the process itself.
     pub(super) fn of(address: SocketAddr) -> Self {
-        Self {
-            address: address.to_string(),
-            candidates: vec![address],
-            answered: None,
-            is_handed: false,
-            pending: None,
-        }
+        Self::with(address.to_string(), vec![address], false)
     }
 
     pub(super) fn at(address: &Address, listens: &[SocketAddr]) -> Result<Self> {
@@ -50,8 +49,12 @@ impl Tcp {
             );
             return Err(Error::invalid(what));
         }
-        let address = address.to_string();
-        Ok(Self { address, candidates, answered: None, is_handed, pending: None })
+        Ok(Self::with(address.to_string(), candidates, is_handed))
+    }
+
+    fn with(address: String, candidates: Vec<SocketAddr>, is_handed: bool) -> Self {
+        let (answered, is_told, pending) = (None, Cell::new(false), None);
+        Self { address, candidates, answered, is_handed, pending, is_told }
     }
 
     pub(super) fn answered(&self) -> Option<SocketAddr> {
@@ -76,16 +79,22 @@ impl Tcp {
 
     /// Whether the address accepts a connection of our process.
     fn look(&self, candidate: SocketAddr, attempt: &Attempt<'_>) -> Result<io::Result<()>> {
-        match listener(candidate) {
-            Listener::Nobody => Ok(Err(io::ErrorKind::ConnectionRefused.into())),
-            Listener::Unknown => Ok(connect(candidate, attempt.deadline())),
-            Listener::Socket(inode) => {
-                let connected = connect(candidate, attempt.deadline());
-                if connected.is_ok() {
-                    owner::check(inode, &candidate.to_string(), attempt.client)?;
-                }
-                Ok(connected)
-            }
+        let inode = match listener(candidate) {
+            Listener::Nobody => return Ok(Err(io::ErrorKind::ConnectionRefused.into())),
+            Listener::Unknown => None,
+            Listener::Socket(inode) => Some(inode),
+        };
+        let connected = connect(candidate, attempt.deadline());
+        if connected.is_ok() && !owner::is_ours(inode, candidate, attempt.client)? {
+            self.tell_not_judged(candidate, attempt.client);
+        }
+        Ok(connected)
+    }
+
+    /// Once for each start, however often it is looked at.
+    fn tell_not_judged(&self, candidate: SocketAddr, client: &Client) {
+        if !self.is_told.replace(true) {
+            events::not_judged(client.name(), client.state().main, candidate);
         }
     }
 }
@@ -155,7 +164,29 @@ pub(super) fn reachable(mut address: SocketAddr) -> SocketAddr {
 
 /// The kernel tells of addresses of this machine only.
 fn listener(address: SocketAddr) -> Listener {
-    if address.ip().is_loopback() { sys::listener(address) } else { Listener::Unknown }
+    if address.ip().is_loopback() {
+        return sys::listener(address);
+    }
+    match sys::listener(address) {
+        Listener::Socket(inode) if is_of_this_machine(address) => Listener::Socket(inode),
+        // A packet filter may lead somewhere else from here.
+        _ => Listener::Unknown,
+    }
+}
+
+/// Whether what is sent to the address stays on this machine: then it is the sender's address too.
+/// Nothing is sent to find that out.
+fn is_of_this_machine(address: SocketAddr) -> bool {
+    let any = match address {
+        SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+        SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
+    };
+    let socket = UdpSocket::bind((any, 0));
+    let sender = socket.and_then(|socket| {
+        socket.connect(address)?;
+        socket.local_addr()
+    });
+    sender.is_ok_and(|sender| sender.ip() == address.ip())
 }
 
 fn connect(address: SocketAddr, deadline: Instant) -> io::Result<()> {

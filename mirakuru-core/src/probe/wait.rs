@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::fatal::Fatal;
 use super::{Attempt, Condition, Readiness};
 use crate::error::{Attempts, Error, ErrorKind, Result, Seconds};
+use crate::progress::Progress;
 use crate::supervisor::{Client, Phase, State};
 use crate::sys::{self, Watcher};
 use crate::values::Values;
@@ -18,6 +19,7 @@ pub(super) struct Wait<'a> {
     deadline: Instant,
     asked: u64,
     watcher: Watcher,
+    progress: Progress,
 }
 
 impl<'a> Wait<'a> {
@@ -43,8 +45,8 @@ impl<'a> Wait<'a> {
         began: Instant,
         limit: Duration,
     ) -> Self {
-        let watcher = Watcher::new();
-        Self { values, client, fatal, began, deadline: began + limit, asked: 0, watcher }
+        let (watcher, progress) = (Watcher::new(), Progress::new(began, limit));
+        Self { values, client, fatal, began, deadline: began + limit, asked: 0, watcher, progress }
     }
 
     /// Waits until all of the conditions hold at the same time.
@@ -87,6 +89,7 @@ impl<'a> Wait<'a> {
             if now >= self.deadline {
                 return Err(self.over(condition.what(), last));
             }
+            self.tell(&|| condition.what(), &last);
             let is_told = (is_watched || condition.as_fd().is_some()) && condition.is_told();
             let step =
                 if is_told { Self::STEP_TOLD } else { Self::step(now - self.began, now - looked) };
@@ -110,11 +113,12 @@ impl<'a> Wait<'a> {
     }
 
     /// Goes on after a condition that had held does not hold any more.
-    fn again(&self, what: String, last: String) -> Result<()> {
+    fn again(&mut self, what: String, last: String) -> Result<()> {
         let now = Instant::now();
         if now >= self.deadline {
             return Err(self.over(what, last));
         }
+        self.tell(&|| what.clone(), &last);
         let step = Self::step(now - self.began, Duration::ZERO);
         self.sleep(step.min(self.deadline - now), None);
         Ok(())
@@ -134,6 +138,11 @@ impl<'a> Wait<'a> {
         let fds = [Some(self.client.as_fd()), self.watcher.as_fd(), told];
         let fds: Vec<_> = fds.into_iter().flatten().collect();
         let _ = sys::wait_readable(&fds, Some(step)); // The look follows in any case.
+    }
+
+    /// Whoever watches sees a wait that takes long.
+    fn tell(&mut self, what: &dyn Fn() -> String, last: &str) {
+        self.progress.tick(&|| format!("{}: {}", self.client.name(), what()), last);
     }
 
     /// The time is over.

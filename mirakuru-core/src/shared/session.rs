@@ -78,7 +78,7 @@ impl Meeting {
                     "the run that shares its servers is over",
                 ));
             }
-            let _lock = self.folder.lock(&self.name)?;
+            let _lock = self.folder.lock(&self.name, executor)?;
             if let Ok(text) = fs::read_to_string(self.folder.file(&self.name, "failed")) {
                 return Err(Error::from_text(&text));
             }

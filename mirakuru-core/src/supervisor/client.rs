@@ -249,6 +249,11 @@ impl Client {
         self.stream.as_fd()
     }
 
+    /// What messages call the server.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The supervisor, below which everything of the server is.
     pub(crate) fn supervisor_pid(&self) -> i32 {
         self.supervisor_pid

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
@@ -156,6 +157,10 @@ pub(crate) fn peer_pid(_stream: &UnixStream) -> Option<i32> {
 }
 
 pub(crate) fn peer_user(_stream: &UnixStream) -> Option<u32> {
+    None
+}
+
+pub(crate) fn ephemeral_ports() -> Option<RangeInclusive<u16>> {
     None
 }
 

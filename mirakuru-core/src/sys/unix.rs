@@ -238,6 +238,14 @@ pub(crate) fn try_lock(file: &File) -> bool {
     unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) == 0 }
 }
 
+/// How many columns the terminal has, if it is one and says so.
+pub(crate) fn terminal_width(terminal: impl AsRawFd) -> Option<u16> {
+    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: the call writes to a living variable of the type that it is made for.
+    let asked = unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCGWINSZ, &raw mut size) };
+    (asked == 0).then_some(size.ws_col)
+}
+
 /// Connects to a Unix socket without waiting: a full backlog is `WouldBlock`.
 pub(crate) fn connect_unix(path: &Path) -> io::Result<UnixStream> {
     let flags = super::platform::SOCKET_FLAGS;
