@@ -91,7 +91,7 @@ impl Channels {
     }
 
     /// What whoever waits for the server reads, which is theirs until it is ready.
-    pub(super) fn to_be_read(&mut self) -> Vec<(Channel, OwnedFd)> {
+    pub(super) fn take_readable(&mut self) -> Vec<(Channel, OwnedFd)> {
         let notify = self.notify.as_ref().and_then(|socket| socket.try_clone().ok());
         // Only the server has the other end now, so that its end is seen.
         let ready = self.ready.take().map(|(read, _write)| (Channel::Ready, read));

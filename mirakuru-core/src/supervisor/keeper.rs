@@ -193,7 +193,7 @@ impl Keeper {
     fn start(&mut self, id: u64, stdin: Option<OwnedFd>) {
         (self.is_ready, self.is_awaited) = (false, true);
         self.tree.start(stdin);
-        for (channel, fd) in self.tree.channels_mut().to_be_read() {
+        for (channel, fd) in self.tree.channels_mut().take_readable() {
             self.send(id, Event::Channel(channel), &[fd.as_fd()]);
         }
     }

@@ -35,7 +35,7 @@ pub trait StartSoon {
 
 impl StartSoon for Executor {
     fn start_soon(&self) -> Process {
-        soon(|| self.start()).unwrap()
+        soon(|| self.start()).unwrap_or_else(|error| panic!("{error:?}"))
     }
 }
 
@@ -63,7 +63,7 @@ pub fn reports(error: &Error, parts: &[&str]) {
 /// How a process ended that is about to.
 #[track_caller]
 pub fn ended(process: &mut Process) -> Exit {
-    process.wait(LONG).unwrap()
+    process.wait(LONG).unwrap_or_else(|error| panic!("{error:?}"))
 }
 
 /// A word for the arguments of a process by which it and what it starts are found.
@@ -81,13 +81,13 @@ pub fn nothing_left(mark: &str) {
 /// The processes with the mark, supervisors too.
 #[track_caller]
 pub fn marked(mark: &str) -> Vec<u32> {
-    processes_with_mark(mark).into_iter().map(|pid| u32::try_from(pid).unwrap()).collect()
+    processes_with_mark(mark).into_iter().map(i32::unsigned_abs).collect()
 }
 
 /// The pids of a log in lines like `child 123`.
 #[track_caller]
 pub fn pids(process: &Process, word: &str) -> Vec<u32> {
-    let log = process.log().read().unwrap();
+    let log = process.log().read().expect("a log can be read");
     let pids = log.lines().filter_map(|line| line.strip_prefix(word)?.trim().parse().ok());
     let pids: Vec<u32> = pids.collect();
     assert!(!pids.is_empty(), "no `{word}` in {log}");
