@@ -114,6 +114,7 @@ mod supervisor;
 mod sys;
 mod template;
 mod values;
+mod witness;
 
 pub use banner::{Banner, Stream};
 pub use command::{CommandLine, Input};

@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["banner", "command", "port", "run"],
     &["supervisor", "values"],
     &["log"],
-    &["probe"],
+    &["probe", "witness"],
     &["definition", "notice"],
     &["plan"],
     &["server"],

@@ -69,6 +69,8 @@ pub(crate) struct Client {
     leases: AtomicU64,
     /// A variable in the environment of the server, with its value.
     mark: String,
+    /// Whether the server was asked to end since it was started.
+    was_asked_to_end: AtomicBool,
     /// Whether those who watch know that the server has ended.
     is_told: AtomicBool,
     /// A fork of this process has a copy of the client that is not its to end.
@@ -124,6 +126,7 @@ impl Client {
             name: remote.name,
             leases: AtomicU64::new(0),
             mark: remote.mark,
+            was_asked_to_end: AtomicBool::new(false),
             is_told: AtomicBool::new(true),
             owner: std::process::id(),
         }
@@ -162,6 +165,7 @@ impl Client {
             let (lease, is_gone) = (state.lease, state.is_gone);
             *state = State { lease, is_gone, ..State::new(Phase::Starting) };
         }
+        self.was_asked_to_end.store(false, Ordering::Relaxed);
         self.send(Request::Start, stdin.as_ref().map(AsFd::as_fd).as_slice())?;
         let state = self.wait(deadline, |state| state.phase != Phase::Starting);
         self.is_told.store(false, Ordering::Relaxed);
@@ -169,6 +173,9 @@ impl Client {
     }
 
     pub(crate) fn request(&self, request: Request) -> io::Result<()> {
+        if matches!(request, Request::Stop(_) | Request::Kill(_)) {
+            self.was_asked_to_end.store(true, Ordering::Relaxed);
+        }
         self.send(request, &[])
     }
 
@@ -199,6 +206,11 @@ impl Client {
             let step = left.min(ANOTHER_LOOK);
             sys::wait_readable(&[self.stream.as_fd()], Some(step)).ok()?;
         }
+    }
+
+    /// Whether the server, if it has ended, did not end by itself.
+    pub(crate) fn was_asked_to_end(&self) -> bool {
+        self.was_asked_to_end.load(Ordering::Relaxed)
     }
 
     /// Kills what a killed supervisor has left. The kernel has killed the main process only.
@@ -274,7 +286,12 @@ impl Client {
 
     /// Ends the use of the server. If nobody shares it, it has ended when this returns.
     pub(crate) fn close(&self) {
-        if self.owner == std::process::id() && self.is_shared.load(Ordering::Relaxed) {
+        let is_own = self.owner == std::process::id();
+        // A fork must not read what the supervisor tells its parent.
+        if is_own && self.state().is_running() {
+            self.was_asked_to_end.store(true, Ordering::Relaxed);
+        }
+        if is_own && self.is_shared.load(Ordering::Relaxed) {
             // Also for a fork that has a copy.
             let _ = self.stream.shutdown(std::net::Shutdown::Both);
         }
