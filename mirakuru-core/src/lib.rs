@@ -121,6 +121,7 @@ mod supervisor;
 mod sys;
 mod template;
 mod values;
+mod witness;
 
 pub use banner::{Banner, Stream};
 pub use command::{CommandLine, Input};
@@ -180,6 +181,16 @@ pub use signal::{Signal, UnknownSignal};
 /// | `name`, `scope = "session"` | what messages call it, who shares it |
 ///
 /// A value may be any expression. Literals are checked when the test is compiled.
+///
+/// # When the test fails
+///
+/// A test that panics or gives back an `Err` shows each of its processes in its own output: whether
+/// it is alive, how it ended if not, and its last lines since the test leased it. A process that
+/// died comes first. An `Err` is seen if the declared type is called `Result`, or something that
+/// ends so.
+///
+/// A [`Lease`] from a fixture of rstest sees that the test panics, but cannot know what it gives
+/// back. Add the attribute, `#[with_process(redis)]`, where that counts.
 ///
 /// # Panics
 ///

@@ -29,7 +29,7 @@ pub struct Process {
     server: Server,
     /// Whether the caller was told how the process ended.
     is_settled: bool,
-    /// Whether a lease shows the output of a test that fails.
+    /// Whether somebody else shows the output of a test that fails.
     is_leased: bool,
 }
 
@@ -327,7 +327,7 @@ impl Process {
         &mut self.server
     }
 
-    /// A lease has the process for itself alone.
+    /// The process belongs to a lease, or to a test whose processes are shown together.
     pub(crate) fn leased(mut self) -> Self {
         self.is_leased = true;
         self

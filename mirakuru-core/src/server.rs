@@ -25,6 +25,7 @@ use crate::run;
 use crate::supervisor::{Client, Holds, Lease, Phase, Request, State};
 use crate::sys;
 use crate::values::Values;
+use crate::witness::{self, Witness};
 
 /// How much longer than its time limit a stop may take until the supervisor counts as stuck.
 const STOP_GRACE: Duration = Duration::from_secs(10);
@@ -37,9 +38,6 @@ const TELL_STEP: Duration = Duration::from_millis(100);
 
 /// How long to wait for signals to arrive until the tree is looked at again.
 const PAUSE_STEP: Duration = Duration::from_micros(500);
-
-/// How many lines of a server's output a failing test shows.
-const LINES_SHOWN: usize = 50;
 
 /// A server, started or not.
 pub(crate) struct Server {
@@ -357,16 +355,21 @@ impl Server {
         })
     }
 
+    /// What can tell of the server when it is gone.
+    pub(crate) fn witness(&self) -> Witness {
+        Witness::new(&self.plan.name, &self.client, self.log())
+    }
+
     /// Tells that the server ended while somebody had a lease on it.
     pub(crate) fn tell_died(&self) {
         events::died(&self.plan.name, self.state().exit);
         self.show_output();
     }
 
-    /// Prints the state and the last lines to where the calling test prints.
+    /// Prints the state and the last lines to where the calling test prints, unless the test has
+    /// shown them already.
     pub(crate) fn show_output(&self) {
-        let (name, state) = (&self.plan.name, self.state());
-        eprintln!("--- {name}: {state}, {}", self.log().excerpt(LINES_SHOWN));
+        witness::show(&[self.witness()]);
     }
 }
 

@@ -6,6 +6,7 @@ mod attribute;
 mod bad_input;
 mod crowd;
 mod ends;
+mod failures;
 mod fixtures;
 mod leases;
 mod ports;

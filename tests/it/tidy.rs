@@ -14,7 +14,7 @@ const FLOORS: &[&[&str]] = &[
     &["supervisor", "values"],
     &["log"],
     &["check"],
-    &["probe"],
+    &["probe", "witness"],
     &["definition", "notice"],
     &["plan"],
     &["server"],

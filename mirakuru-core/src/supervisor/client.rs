@@ -1,13 +1,9 @@
 //! The test process's side of the control socket.
 
-use std::ffi::OsString;
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::process::{Child, Command};
+use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -15,13 +11,10 @@ use std::time::{Duration, Instant};
 use nix::libc;
 use parking_lot::Mutex;
 
+use super::launch::{Holds, Launch};
 use super::live::Starting;
 use super::state::{Phase, State};
-use super::wire::{
-    Channel, Event, FRAME_LEN, Frame, LOADER_PREFIX, LOADER_VARIABLES, MARK_VARIABLE, Request,
-    Settings, VARIABLE,
-};
-use crate::command::Environment;
+use super::wire::{Channel, Event, FRAME_LEN, Frame, Request};
 use crate::events;
 use crate::run;
 use crate::sys;
@@ -31,28 +24,6 @@ const ANOTHER_LOOK: Duration = Duration::from_millis(20);
 
 /// What a supervisor needs beyond its stop settings must end this much later at the latest.
 const GRACE: Duration = Duration::from_secs(10);
-
-/// What a supervisor keeps for its server, and this process for the next supervisor.
-#[derive(Default)]
-pub(crate) struct Holds {
-    /// Keep ports from others.
-    pub(crate) ports: Vec<OwnedFd>,
-    /// Are handed to the server.
-    pub(crate) listeners: Vec<OwnedFd>,
-}
-
-/// What to run.
-pub(crate) struct Launch {
-    /// What messages call the server.
-    pub(crate) name: String,
-    pub(crate) program: PathBuf,
-    /// The name that the program is called by, and its arguments.
-    pub(crate) arguments: Vec<OsString>,
-    pub(crate) environment: Environment,
-    pub(crate) stdout: File,
-    pub(crate) stderr: File,
-    pub(crate) settings: Settings,
-}
 
 /// What a process needs to use a server that another one has started.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +51,8 @@ pub(crate) struct Client {
     leases: AtomicU64,
     /// A variable in the environment of the server, with its value.
     mark: String,
+    /// Whether the server was asked to end since it was started.
+    was_asked_to_end: AtomicBool,
     /// Whether those who watch know that the server has ended.
     is_told: AtomicBool,
     /// A fork of this process has a copy of the client that is not its to end.
@@ -89,25 +62,11 @@ pub(crate) struct Client {
 impl Client {
     /// Starts a supervisor, which keeps `holds` open for the server. That is not started yet.
     pub(crate) fn launch(launch: Launch, holds: &Holds) -> io::Result<Arc<Self>> {
-        if std::env::var_os(VARIABLE).is_some() {
-            // This is the second run of a program whose constructors did not run. Going on would
-            // run it for ever.
-            return Err(io::Error::other("the supervisor did not start before `main`"));
-        }
         let starting = Starting::begin()?;
         let (ours, theirs) = UnixStream::pair()?;
-        let mut command = Command::new(sys::own_program()?);
-        command.arg0("mirakuru-supervisor").arg(&launch.program).args(&launch.arguments);
-        let mark = new_mark();
-        set_environment(&mut command, &launch, &mark);
-        command.stdin(OwnedFd::from(theirs)).stdout(launch.stdout).stderr(launch.stderr);
-        let supervisor = command.spawn()?;
-        let remote = Remote {
-            supervisor: supervisor.id() as i32,
-            mark,
-            name: launch.name,
-            stop_timeout: launch.settings.stop_timeout,
-        };
+        let (name, stop_timeout) = (launch.name.clone(), launch.settings.stop_timeout);
+        let (supervisor, mark) = launch.spawn(theirs)?;
+        let remote = Remote { supervisor: supervisor.id() as i32, mark, name, stop_timeout };
         let client = Arc::new(Self::new(ours, remote, Some(supervisor)));
         starting.add(&client);
         client.send_in_parts(Request::Hold, &holds.ports)?;
@@ -134,6 +93,7 @@ impl Client {
             name: remote.name,
             leases: AtomicU64::new(0),
             mark: remote.mark,
+            was_asked_to_end: AtomicBool::new(false),
             is_told: AtomicBool::new(true),
             owner: std::process::id(),
         }
@@ -173,6 +133,7 @@ impl Client {
             *state = State { lease, is_gone, ..State::new(Phase::Starting) };
             self.channels.lock().clear();
         }
+        self.was_asked_to_end.store(false, Ordering::Relaxed);
         self.send(Request::Start, stdin.as_ref().map(AsFd::as_fd).as_slice())?;
         let state = self.wait(deadline, |state| state.phase != Phase::Starting);
         self.is_told.store(false, Ordering::Relaxed);
@@ -180,6 +141,9 @@ impl Client {
     }
 
     pub(crate) fn request(&self, request: Request) -> io::Result<()> {
+        if matches!(request, Request::Stop(_) | Request::Kill(_)) {
+            self.was_asked_to_end.store(true, Ordering::Relaxed);
+        }
         self.send(request, &[])
     }
 
@@ -224,6 +188,11 @@ impl Client {
             let step = left.min(ANOTHER_LOOK);
             sys::wait_readable(&[self.stream.as_fd()], Some(step)).ok()?;
         }
+    }
+
+    /// Whether the server, if it has ended, did not end by itself.
+    pub(crate) fn was_asked_to_end(&self) -> bool {
+        self.was_asked_to_end.load(Ordering::Relaxed)
     }
 
     /// Kills what a killed supervisor has left. The kernel has killed the main process only.
@@ -314,7 +283,12 @@ impl Client {
 
     /// Ends the use of the server. If nobody shares it, it has ended when this returns.
     pub(crate) fn close(&self) {
-        if self.owner == std::process::id() && self.is_shared.load(Ordering::Relaxed) {
+        let is_own = self.owner == std::process::id();
+        // A fork must not read what the supervisor tells its parent.
+        if is_own && self.state().is_running() {
+            self.was_asked_to_end.store(true, Ordering::Relaxed);
+        }
+        if is_own && self.is_shared.load(Ordering::Relaxed) {
             // Also for a fork that has a copy.
             let _ = self.stream.shutdown(std::net::Shutdown::Both);
         }
@@ -351,37 +325,4 @@ impl Drop for Client {
     fn drop(&mut self) {
         self.close();
     }
-}
-
-/// A variable with a value that no other server has.
-fn new_mark() -> String {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let own = std::process::id();
-    let started = sys::start_time(own as i32).unwrap_or_default();
-    format!("{MARK_VARIABLE}={own}-{started}-{}", COUNTER.fetch_add(1, Ordering::Relaxed))
-}
-
-fn set_environment(command: &mut Command, launch: &Launch, mark: &str) {
-    launch.environment.apply_to(command);
-    for name in LOADER_VARIABLES {
-        keep_for_server(command, &launch.environment, name);
-    }
-    command.env(VARIABLE, launch.settings.to_variable());
-    if let Some((name, value)) = mark.split_once('=') {
-        command.env(name, value);
-    }
-}
-
-/// The supervisor runs with this process's own value; the server's is kept under another name.
-fn keep_for_server(command: &mut Command, environment: &Environment, name: &str) {
-    let own = std::env::var_os(name);
-    let wanted = environment.get(name);
-    if wanted == own {
-        return;
-    }
-    command.env(format!("{LOADER_PREFIX}{name}"), wanted.unwrap_or_default());
-    match own {
-        Some(value) => command.env(name, value),
-        None => command.env_remove(name),
-    };
 }

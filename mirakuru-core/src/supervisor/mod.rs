@@ -12,12 +12,14 @@ mod client;
 mod desk;
 mod entry;
 mod keeper;
+mod launch;
 mod live;
 mod queue;
 mod state;
 mod tree;
 mod wire;
 
-pub(crate) use client::{Client, Holds, Launch, Remote};
+pub(crate) use client::{Client, Remote};
+pub(crate) use launch::{Holds, Launch};
 pub(crate) use state::{Lease, Phase, State};
 pub(crate) use wire::{Channel, Request, Settings};

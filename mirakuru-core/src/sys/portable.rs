@@ -89,6 +89,10 @@ pub(crate) fn is_paused(_pid: i32) -> bool {
     true
 }
 
+pub(crate) fn is_ending(_pid: i32) -> Option<bool> {
+    None
+}
+
 pub(crate) fn parent_of(_pid: i32) -> Option<i32> {
     None
 }

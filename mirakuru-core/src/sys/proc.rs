@@ -98,6 +98,14 @@ pub(crate) fn is_paused(pid: i32) -> bool {
     stat_fields(pid).is_none_or(|fields| matches!(fields[0].as_str(), "T" | "t" | "Z" | "X"))
 }
 
+/// Whether a process is at its end, or past it. None where this cannot be told.
+pub(crate) fn is_ending(pid: i32) -> Option<bool> {
+    const PF_EXITING: u32 = 0x4; // Set before the kernel closes what the process has open.
+    let Some(fields) = stat_fields(pid) else { return Some(true) };
+    let flags: u32 = fields[6].parse().ok()?;
+    Some(flags & PF_EXITING != 0)
+}
+
 /// The process that made the given one.
 pub(crate) fn parent_of(pid: i32) -> Option<i32> {
     stat_fields(pid)?[1].parse().ok()
