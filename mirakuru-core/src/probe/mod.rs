@@ -98,7 +98,7 @@ impl Wanted {
         Ok(match self {
             Self::Output(banner) => Box::new(output::Output::new(banner, files)?),
             Self::Tcp(address) => Box::new(tcp::Tcp::new(&values.render(address)?)?),
-            Self::Http(http) => Box::new(http.condition(values)?),
+            Self::Http(http) => Box::new(http.condition(values, dir)?),
             Self::UnixSocket(path) => {
                 Box::new(unix_socket::UnixSocket::new(absolute(path, values, dir)?)?)
             }

@@ -29,10 +29,6 @@ impl Tcp {
         Ok(Self { address: address.to_string(), candidates, answered: None })
     }
 
-    pub(super) fn answered(&self) -> Option<SocketAddr> {
-        self.answered
-    }
-
     /// Whether the address accepts a connection of our process.
     fn look(&self, candidate: SocketAddr, attempt: &Attempt<'_>) -> Result<io::Result<()>> {
         match listener(candidate) {

@@ -1,0 +1,133 @@
+//! One request, and what comes back.
+
+use std::fmt;
+use std::io::{self, Read};
+use std::time::Duration;
+
+use ureq::http::{Request, Response, header};
+use ureq::{Agent, Body};
+
+use super::door::Door;
+use super::quote::{self, BODY_MAX};
+
+/// How long a body is read that is wanted for a message only.
+const BODY_LIMIT: Duration = Duration::from_millis(250);
+
+/// What a server said, as far as a report quotes it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) code: u16,
+    /// What follows after the code.
+    more: String,
+}
+
+/// Why there was no answer.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Silence {
+    Timeout,
+    /// In the words of a report.
+    Because(String),
+}
+
+/// Asks once. The body is read only where `is_wanted` does not take the code.
+pub(super) fn ask(
+    door: &Door,
+    request: Request<Vec<u8>>,
+    limit: Duration,
+    is_wanted: impl Fn(u16) -> bool,
+) -> Result<Answer, Silence> {
+    let agent = agent(door, limit);
+    let answered =
+        if request.body().is_empty() { agent.run(request.map(|_| ())) } else { agent.run(request) };
+    let response = answered.map_err(|error| silence(error, door))?;
+    let code = response.status().as_u16();
+    let more = if is_wanted(code) { String::new() } else { more(response) };
+    Ok(Answer { code, more })
+}
+
+fn agent(door: &Door, limit: Duration) -> Agent {
+    let config = Agent::config_builder()
+        .timeout_global(Some(limit))
+        .timeout_recv_body(Some(BODY_LIMIT))
+        .http_status_as_error(false)
+        .allow_non_standard_methods(true)
+        .max_redirects(0)
+        .max_idle_connections(0)
+        // What is asked is on this machine, whatever the environment says of proxies.
+        .proxy(None)
+        .user_agent(concat!("mirakuru/", env!("CARGO_PKG_VERSION")));
+    // It was started here, and its listener was looked at. Who signed its certificate says nothing
+    // more.
+    #[cfg(feature = "https")]
+    let config =
+        config.tls_config(ureq::tls::TlsConfig::builder().disable_verification(true).build());
+    door.agent(config.build())
+}
+
+fn more(response: Response<Body>) -> String {
+    let headers = response.headers();
+    let location = headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
+    if let (true, Some(location)) = (response.status().is_redirection(), location) {
+        return format!(", to {}; redirects are not followed", quote::shortened(location));
+    }
+    if headers.contains_key(header::CONTENT_ENCODING) {
+        return String::new(); // Nobody can read it as it is.
+    }
+    match quote::quote(&beginning(response.into_body())) {
+        text if text.is_empty() => text,
+        text => format!(": {text}"),
+    }
+}
+
+/// As much of a body as is quoted, or as comes in time.
+fn beginning(body: Body) -> Vec<u8> {
+    let mut reader = body.into_reader();
+    let mut bytes = vec![0; BODY_MAX];
+    let mut length = 0;
+    while length < BODY_MAX && !quote::is_enough(&bytes[..length]) {
+        match reader.read(&mut bytes[length..]) {
+            Ok(0) | Err(_) => break,
+            Ok(amount) => length += amount,
+        }
+    }
+    bytes.truncate(length);
+    bytes
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HTTP status {}{}", self.code, self.more)
+    }
+}
+
+fn silence(error: ureq::Error, door: &Door) -> Silence {
+    let is_https = matches!(door, Door::Tcp { https: true, .. });
+    Silence::Because(match error {
+        ureq::Error::Timeout(_) => return Silence::Timeout,
+        ureq::Error::Io(error) => match error.kind() {
+            io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe => "closed the connection without an answer".to_owned(),
+            io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+            io::ErrorKind::InvalidData if is_https => no_tls(&error.to_string()),
+            _ => error.to_string(),
+        },
+        ureq::Error::Protocol(error) => no_http(&error.to_string()),
+        ureq::Error::LargeResponseHeader(..) => "the header of the answer has no end".to_owned(),
+        error if is_https => no_tls(&error.to_string()),
+        error => error.to_string(),
+    })
+}
+
+fn no_tls(why: &str) -> String {
+    let hint = if why.contains("corrupt message") { "; does it speak plain http?" } else { "" };
+    format!("the TLS handshake failed: {why}{hint}")
+}
+
+fn no_http(why: &str) -> String {
+    match why.strip_prefix("http parse fail: ") {
+        Some(why) => format!("the answer is not HTTP ({why})"),
+        None => format!("the exchange is not HTTP ({why})"),
+    }
+}
