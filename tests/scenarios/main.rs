@@ -7,6 +7,8 @@
 mod errors;
 mod helpers;
 mod http;
+mod http_answers;
+mod http_unix;
 mod kill;
 mod options;
 mod other_tests;

@@ -131,3 +131,106 @@ fn no_http(why: &str) -> String {
         None => format!("the exchange is not HTTP ({why})"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::path::PathBuf;
+    use std::thread;
+    use std::time::Instant;
+
+    use super::*;
+
+    /// Asks a server on a Unix socket that does this with its one connection.
+    fn asked(
+        name: &str,
+        body: Vec<u8>,
+        limit: Duration,
+        serve: impl FnOnce(UnixStream) + Send + 'static,
+    ) -> Result<Answer, Silence> {
+        let path = PathBuf::from(format!("/tmp/mirakuru-ask-{name}-{}", std::process::id()));
+        let listener = UnixListener::bind(&path).unwrap();
+        let server = thread::spawn(move || serve(listener.accept().unwrap().0));
+        let request = Request::post("http://localhost/").body(body).unwrap();
+        let answer = ask(&Door::Unix(path.clone()), request, limit, |code| code == 200);
+        server.join().unwrap();
+        std::fs::remove_file(path).unwrap();
+        answer
+    }
+
+    /// Reads to the end of a header, and answers.
+    fn answer(stream: UnixStream, parts: &[&str]) -> UnixStream {
+        let mut asked = Vec::new();
+        let mut byte = [0];
+        while !asked.ends_with(b"\r\n\r\n") && (&stream).read(&mut byte).unwrap() > 0 {
+            asked.extend(byte);
+        }
+        for part in parts {
+            (&stream).write_all(part.as_bytes()).unwrap();
+        }
+        stream
+    }
+
+    fn because(why: &str) -> Result<Answer, Silence> {
+        Err(Silence::Because(why.to_owned()))
+    }
+
+    const LIMIT: Duration = Duration::from_millis(100);
+    const LONG: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn a_server_that_reads_nothing_or_says_nothing_takes_no_more_than_the_limit() {
+        for (name, size) in [("mute", 0), ("deaf", 10_000_000)] {
+            let began = Instant::now();
+            let (_open, wait) = std::sync::mpsc::channel::<()>();
+            let answer = asked(name, vec![b'x'; size], LIMIT, move |stream| {
+                let _ = wait.recv_timeout(LIMIT * 3);
+                drop(stream);
+            });
+            assert_eq!(answer, Err(Silence::Timeout), "{name}");
+            assert!(began.elapsed() >= LIMIT, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_answer_in_pieces_is_one_answer() {
+        let parts = ["HTTP/1.1 50", "3 Busy\r\nContent-Len", "gth: 8\r\n\r\nwarm", "ing\n"];
+        let answer = asked("pieces", vec![], LONG, move |stream| drop(answer(stream, &parts)));
+        assert_eq!(answer.unwrap().to_string(), "HTTP status 503: warming");
+    }
+
+    #[test]
+    fn a_body_that_has_no_end_holds_nobody_up() {
+        let head = "HTTP/1.1 503 Busy\r\nContent-Length: 100\r\n\r\nwarm";
+        let began = Instant::now();
+        let answer = asked("endless", vec![], LONG, move |stream| {
+            let stream = answer(stream, &[head]);
+            let _ = (&stream).read(&mut [0]); // Until the client has gone.
+        });
+        assert_eq!(answer.unwrap().to_string(), "HTTP status 503: warm");
+        assert!(began.elapsed() < LONG / 2);
+    }
+
+    #[test]
+    fn what_nobody_can_read_is_not_quoted() {
+        for (name, headers, body) in
+            [("packed", "Content-Encoding: x-own", "\x1f..."), ("blank", "X-Body: no", "\n\n")]
+        {
+            let parts = format!("HTTP/1.1 500 No\r\n{headers}\r\nConnection: close\r\n\r\n{body}");
+            let answer =
+                asked(name, vec![], LONG, move |stream| drop(answer(stream, &[parts.as_str()])));
+            assert_eq!(answer.unwrap().to_string(), "HTTP status 500", "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_answer_is_told_in_plain_words() {
+        let closes = asked("closes", vec![], LONG, |stream| drop(answer(stream, &[])));
+        assert_eq!(closes, because("closed the connection without an answer"));
+        let resets = asked("resets", vec![], LONG, drop);
+        assert_eq!(resets, because("closed the connection without an answer"));
+        let greets = asked("greets", vec![], LONG, |stream| drop(answer(stream, &["hello\r\n"])));
+        assert_eq!(greets, because("the answer is not HTTP (invalid HTTP version)"));
+    }
+}

@@ -28,6 +28,25 @@ use crate::values::Values;
 /// followed. A server that answers a HEAD by 405 or 501 does not know it and is asked by GET from
 /// then on. Before the first request, the port has to accept connections.
 ///
+/// # URLs
+///
+/// | URL | asked |
+/// |---|---|
+/// | `http://127.0.0.1:{port}/health` | at a port, by default 80 |
+/// | `https://localhost:{port}/health` | at a port, by default 443, if the feature `https` is turned on |
+/// | `http://unix:{dir}/server.sock:/health` | on a Unix socket |
+///
+/// Certificates are not verified: who listens is known already, as far as this system tells.
+///
+/// The path of a socket ends at the last `:/` before a query; where there is none, `/` is asked for.
+/// It is as in [`Executor::unix_socket`](crate::Executor::unix_socket).
+///
+/// # What a report says
+///
+/// The status and the first line of the body, or the title of a page. The answer to a HEAD has no
+/// body; when the time for the start is nearly over, a HEAD that got a wrong status is followed by
+/// one GET, whose body is quoted.
+///
 /// # Examples
 ///
 /// ```
