@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, Read};
 use std::time::Duration;
 
-use ureq::http::{Request, Response, header};
+use ureq::http::{Method, Request, Response, header};
 use ureq::{Agent, Body};
 
 use super::door::Door;
@@ -37,8 +37,10 @@ pub(super) fn ask(
     is_wanted: impl Fn(u16) -> bool,
 ) -> Result<Answer, Silence> {
     let agent = agent(door, limit);
-    let answered =
-        if request.body().is_empty() { agent.run(request.map(|_| ())) } else { agent.run(request) };
+    // Where a body is usual, none is one of length zero. Elsewhere ureq takes an empty one amiss.
+    let has_body = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH)
+        || !request.body().is_empty();
+    let answered = if has_body { agent.run(request) } else { agent.run(request.map(|_| ())) };
     let response = answered.map_err(|error| silence(error, door))?;
     let code = response.status().as_u16();
     let more = if is_wanted(code) { String::new() } else { more(response) };
@@ -110,6 +112,7 @@ fn silence(error: ureq::Error, door: &Door) -> Silence {
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::BrokenPipe => "closed the connection without an answer".to_owned(),
             io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+            io::ErrorKind::WouldBlock => "somebody listens but does not accept".to_owned(),
             io::ErrorKind::InvalidData if is_https => no_tls(&error.to_string()),
             _ => error.to_string(),
         },
@@ -159,17 +162,17 @@ mod tests {
         answer
     }
 
-    /// Reads to the end of a header, and answers.
-    fn answer(stream: UnixStream, parts: &[&str]) -> UnixStream {
+    /// Reads to the end of a header, and answers. Returns what it read, too.
+    fn answer(mut stream: UnixStream, parts: &[&str]) -> (UnixStream, String) {
         let mut asked = Vec::new();
         let mut byte = [0];
-        while !asked.ends_with(b"\r\n\r\n") && (&stream).read(&mut byte).unwrap() > 0 {
+        while !asked.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() > 0 {
             asked.extend(byte);
         }
         for part in parts {
-            (&stream).write_all(part.as_bytes()).unwrap();
+            stream.write_all(part.as_bytes()).unwrap();
         }
-        stream
+        (stream, String::from_utf8(asked).unwrap())
     }
 
     fn because(why: &str) -> Result<Answer, Silence> {
@@ -201,12 +204,29 @@ mod tests {
     }
 
     #[test]
+    fn a_request_without_a_body_says_so() {
+        let (tell, told) = std::sync::mpsc::channel();
+        let _ =
+            asked("bare", vec![], LONG, move |stream| tell.send(answer(stream, &[]).1).unwrap());
+        let request = told.recv().unwrap();
+        assert!(request.contains("content-length: 0\r\n"), "{request}");
+    }
+
+    #[test]
+    fn an_answer_before_the_request_has_come_counts() {
+        let parts = ["HTTP/1.1 503 Busy\r\nConnection: close\r\n\r\nfull"];
+        let body = vec![b'x'; 10_000_000];
+        let answer = asked("early", body, LONG, move |stream| drop(answer(stream, &parts)));
+        assert_eq!(answer.unwrap().to_string(), "HTTP status 503: full");
+    }
+
+    #[test]
     fn a_body_that_has_no_end_holds_nobody_up() {
         let head = "HTTP/1.1 503 Busy\r\nContent-Length: 100\r\n\r\nwarm";
         let began = Instant::now();
         let answer = asked("endless", vec![], LONG, move |stream| {
-            let stream = answer(stream, &[head]);
-            let _ = (&stream).read(&mut [0]); // Until the client has gone.
+            let (mut stream, _) = answer(stream, &[head]);
+            let _ = stream.read(&mut [0]); // Until the client has gone.
         });
         assert_eq!(answer.unwrap().to_string(), "HTTP status 503: warm");
         assert!(began.elapsed() < LONG / 2);

@@ -101,11 +101,12 @@ impl Transport for UnixTransport {
             let written = within(deadline, timeout, |left| {
                 stream.set_write_timeout(Some(left))?;
                 stream.write(rest)
-            })?;
-            if written == 0 {
-                return Err(io::Error::from(io::ErrorKind::WriteZero).into());
+            });
+            match written {
+                // A server may answer and close before it has read all; the answer is still there.
+                Err(ureq::Error::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => break,
+                written => rest = &rest[written?..],
             }
-            rest = &rest[written..];
         }
         Ok(())
     }
