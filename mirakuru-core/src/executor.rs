@@ -153,7 +153,7 @@ impl Executor {
     }
 
     /// Waits until this URL answers a HEAD request with a status of 200 to 299, or what else an
-    /// [`Http`] says.
+    /// [`Http`] says. One on a Unix socket is `http://unix:{dir}/server.sock:/health`.
     #[doc(alias = "HTTPExecutor")]
     pub fn http(self, http: impl Into<Http>) -> Self {
         self.wants(Wanted::Http(http.into()))

@@ -36,13 +36,16 @@
 //! | none: it is ready when its program runs | |
 //! | a line of its output matches | [`Executor::output`] |
 //! | a TCP port accepts | [`Executor::tcp`] |
-//! | a URL answers | [`Executor::http`] |
+//! | a URL answers, at a port or on a Unix socket | [`Executor::http`] |
 //! | a Unix socket accepts | [`Executor::unix_socket`] |
 //! | a pid file is there | [`Executor::pid_file`] |
 //! | what you say | [`Executor::probe`] |
 //!
 //! All that are given must hold. On Linux, a port or socket that another process answers does not
 //! count: it is an error that names that process, as far as this user may look at it.
+//!
+//! `https` URLs are asked if the feature `https` is turned on, here or of `mirakuru-rstest`. It is off
+//! by default, for the time that TLS takes to build.
 //!
 //! A wait of more than a second is told of on standard error, with what was seen so far: by a line
 //! after 1, 2, 5, 10, 20, 30 and 60 seconds and each minute from then on, or on a terminal by a bar.

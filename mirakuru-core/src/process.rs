@@ -93,7 +93,8 @@ impl Process {
         self.server.found.addr.unwrap_or_else(|| port::loopback(self.port()))
     }
 
-    /// Returns the URL that answered, with the address that answered in the place of the host.
+    /// Returns the URL that answered, with the address that answered in the place of the host. One
+    /// on a Unix socket is as it was written, with values in the place of placeholders.
     ///
     /// # Panics
     ///

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::address::{Address, Port, Url};
+use crate::address::{Address, Place, Port, Url};
 use crate::key;
 use crate::template::{Piece, Template};
 
@@ -72,6 +72,12 @@ pub(crate) fn groups(pattern: &str) -> Vec<String> {
 /// Whether the port of an address is left to the process.
 pub(crate) fn has_any_port(text: &str) -> bool {
     Address::parse(text).is_ok_and(|address| address.port == Port::Any)
+}
+
+/// Whether the port of a URL is left to the process.
+pub(crate) fn asks_any_port(text: &str) -> bool {
+    let is_any = |place| matches!(place, Place::Tcp { address, .. } if address.port == Port::Any);
+    Url::parse(text).is_ok_and(|url| is_any(url.place))
 }
 
 pub(crate) fn command(text: &str, captured: &Captured) -> Checked {

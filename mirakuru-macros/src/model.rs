@@ -5,6 +5,9 @@ use syn::{Expr, ExprLit, ExprPath, Ident, Lit, LitStr, Path, Signature, Visibili
 use crate::key::Key;
 use crate::literal::{self, Captured};
 
+/// Finds placeholders in a text that gives them a value.
+type Names = fn(&str) -> Vec<String>;
+
 /// One `#[with_process(..)]`.
 #[derive(Clone)]
 pub(crate) struct Attribute {
@@ -83,8 +86,12 @@ impl Attribute {
     /// The placeholders to which the process itself gives a value.
     pub(crate) fn captured(&self) -> Captured {
         let mut captured = Captured::default();
-        for (key, names) in [(Key::Output, names_of_groups as fn(&str) -> _), (Key::Tcp, any_port)]
-        {
+        let keys: [(Key, Names); 3] = [
+            (Key::Output, literal::groups),
+            (Key::Tcp, |address| port_if(literal::has_any_port(address))),
+            (Key::Http, |url| port_if(literal::asks_any_port(url))),
+        ];
+        for (key, names) in keys {
             match self.expr(key) {
                 Some(expr) if lit(expr).is_none() => captured.and_others = true,
                 Some(expr) => {
@@ -114,12 +121,8 @@ impl Attribute {
     }
 }
 
-fn names_of_groups(pattern: &str) -> Vec<String> {
-    literal::groups(pattern)
-}
-
-fn any_port(address: &str) -> Vec<String> {
-    literal::has_any_port(address).then(|| "port".to_owned()).into_iter().collect()
+fn port_if(is_chosen: bool) -> Vec<String> {
+    is_chosen.then(|| "port".to_owned()).into_iter().collect()
 }
 
 fn as_identifier(name: &str) -> String {

@@ -34,6 +34,8 @@
 //! other fixtures that take it as an argument, `#[case]` and `#[values]` beside it. `#[once]` is
 //! not needed: the server is shared anyway, and it is stopped when the tests are over, which a
 //! `#[once]` fixture never is.
+//!
+//! The feature `https` lets `https` URLs be asked, of servers with a self-signed certificate too.
 
 pub use mirakuru_core::*;
 #[doc(inline)]
@@ -48,7 +50,7 @@ use rstest::fixture;
 ///
 /// | `ready` | condition |
 /// |---|---|
-/// | `http://…` | [`Executor::http`] |
+/// | `http://…`, `https://…` | [`Executor::http`] |
 /// | `tcp:HOST:PORT` | [`Executor::tcp`] |
 /// | `unix:PATH` | [`Executor::unix_socket`] |
 /// | `pid:PATH` | [`Executor::pid_file`] |

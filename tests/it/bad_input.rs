@@ -45,11 +45,17 @@ fn table() -> Vec<(Executor, &'static str, ErrorKind)> {
         (good().tcp("127.0.0.1:{prot}"), "unknown placeholder", InvalidInput),
         (good().http("127.0.0.1:80"), "http://", InvalidInput),
         (good().http("ftp://127.0.0.1/"), "http://", InvalidInput),
-        (good().http("https://127.0.0.1/"), "https", InvalidInput),
         (good().http("http://"), "no host", InvalidInput),
         (good().http("http://u:p@127.0.0.1/"), "header", InvalidInput),
         (good().http("http://127.0.0.1/a b"), "%20", InvalidInput),
         (good().http("http://127.0.0.1:x/"), "not a port", InvalidInput),
+        (good().http("http://unix:"), "not the path of a socket", InvalidInput),
+        (good().http("http://unix:{dir}/:/x"), "not the path of a socket", InvalidInput),
+        (good().http("http://unix:{dri}/s:/"), "unknown placeholder", InvalidInput),
+        (good().http("http://unix:{dir}/s?q=1"), "stands `:/`", InvalidInput),
+        (good().http("http://unix:{dir}/s:/a b"), "%20", InvalidInput),
+        (good().http("https://unix:{dir}/s:/"), "http://unix:PATH:/", InvalidInput),
+        (good().http(format!("http://unix:/{}:/", "x".repeat(200))), "limit", InvalidInput),
         (good().http(Http::request("GE T", url)), "method", InvalidInput),
         (good().http(Http::request("", url)), "method", InvalidInput),
         (good().http(Http::get(url).header("a b", "c")), "request", InvalidInput),
@@ -105,6 +111,14 @@ fn a_faulty_description_is_an_error_that_says_what_is_wrong() {
         assert!(error.to_string().contains(word), "`{word}` is not in: {error}");
     }
     assert_eq!(processes_with_mark("bad-input-mark"), []);
+}
+
+#[cfg(not(feature = "https"))]
+#[test]
+fn a_url_of_https_asks_for_the_feature_of_that_name() {
+    let error = with("sleep 60").http("https://127.0.0.1:{port}/").start().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("turn on the feature `https`"), "{error}");
 }
 
 #[test]

@@ -6,6 +6,8 @@
 
 mod errors;
 mod http;
+mod http_answers;
+mod http_unix;
 mod kill;
 mod options;
 mod other_tests;

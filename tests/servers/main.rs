@@ -3,6 +3,7 @@
 mod background;
 mod memcached;
 mod nginx;
+mod nginx_doors;
 mod postgres;
 mod python;
 mod redis;

@@ -20,15 +20,14 @@ pub(super) struct AnyPort {
 }
 
 impl AnyPort {
-    pub(super) fn new(address: &str) -> Result<Self> {
-        let Address { host, .. } = Address::parse(address).map_err(Error::invalid)?;
-        let address = Address { host: host.clone(), port: crate::address::Port::Any };
+    /// Any port of the host of the address.
+    pub(super) fn new(address: &Address) -> Result<Self> {
         if sys::listeners().is_none() {
             let what = "this system does not tell which port a process listens on; write `{port}`";
             return Err(Error::invalid(what));
         }
-        let ips = port::resolve(&address)?.iter().map(SocketAddr::ip).collect();
-        Ok(Self { host, ips, answered: None, others: HashSet::new() })
+        let ips = port::resolve(address)?.iter().map(SocketAddr::ip).collect();
+        Ok(Self { host: address.host.clone(), ips, answered: None, others: HashSet::new() })
     }
 
     /// The address by which a listener is reached that is meant.

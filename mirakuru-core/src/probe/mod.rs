@@ -137,6 +137,7 @@ impl Wanted {
         match self {
             Self::Output(banner) => banner.groups(),
             Self::Tcp(address) if is_any_port(address) => vec!["port".to_owned()],
+            Self::Http(http) if http.has_any_port() => vec!["port".to_owned()],
             _ => Vec::new(),
         }
     }
@@ -153,11 +154,12 @@ impl Wanted {
         let Surroundings { values, files, .. } = around;
         Ok(match self {
             Self::Output(banner) => Box::new(output::Output::new(banner, files)?),
-            Self::Tcp(address) if is_any_port(address) => {
-                Box::new(any_port::AnyPort::new(address)?)
-            }
             Self::Tcp(address) => {
-                Box::new(tcp::Tcp::new(&values.render(address)?, around.listens)?)
+                let address = Address::parse(&values.render(address)?).map_err(Error::invalid)?;
+                match address.port {
+                    Port::Any => Box::new(any_port::AnyPort::new(&address)?),
+                    _ => Box::new(tcp::Tcp::at(&address, around.listens)?),
+                }
             }
             Self::Http(http) => Box::new(http.condition(around)?),
             Self::UnixSocket(path) => {

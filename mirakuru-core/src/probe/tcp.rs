@@ -29,11 +29,6 @@ pub(super) struct Tcp {
 }
 
 impl Tcp {
-    pub(super) fn new(address: &str, listens: &[SocketAddr]) -> Result<Self> {
-        let parsed = Address::parse(address).map_err(Error::invalid)?;
-        Self::at(&parsed, listens)
-    }
-
     /// One address, found at the process itself.
     pub(super) fn of(address: SocketAddr) -> Self {
         Self::with(address.to_string(), vec![address], false)
@@ -55,10 +50,6 @@ impl Tcp {
     fn with(address: String, candidates: Vec<SocketAddr>, is_handed: bool) -> Self {
         let (answered, is_told, pending) = (None, Cell::new(false), None);
         Self { address, candidates, answered, is_handed, pending, is_told }
-    }
-
-    pub(super) fn answered(&self) -> Option<SocketAddr> {
-        self.answered
     }
 
     /// Whether the process accepts where the kernel does so in its place: a connection is made, and

@@ -69,7 +69,7 @@ fn expressions(mut server: Process) -> u16 {
 }
 
 #[with_process(REDIS)]
-#[with_process(shell = "exec server", http = "http://localhost/", status = "2..", name = "web")]
+#[with_process(shell = "exec server", http = "http://unix:{dir}/s:/up", status = "2..", name = "web")]
 #[fixture]
 pub fn stacked<T>(_web: &mut Process, n: u8, redis: &Process) -> Result<u16, T>
 where
