@@ -16,14 +16,16 @@ pub(crate) struct Address {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Port {
     Number(u16),
+    /// Written 0: whichever the server has chosen.
+    Any,
     Placeholder,
 }
 
 impl Address {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         // A placeholder may hold a colon of its own.
-        let start_of_last = text.rfind('{').unwrap_or(text.len());
-        let Some(colon) = text[..start_of_last].rfind(':') else {
+        let last = text.rfind('{').filter(|_| text.ends_with('}')).unwrap_or(text.len());
+        let Some(colon) = text[..last].rfind(':') else {
             return Err(format!("`{text}` has no port; write `host:port`"));
         };
         let (host, port) = (&text[..colon], &text[colon + 1..]);
@@ -33,6 +35,7 @@ impl Address {
     pub(crate) fn number(&self) -> u16 {
         match self.port {
             Port::Number(number) => number,
+            Port::Any => 0,
             Port::Placeholder => unreachable!("an address is rendered before it is used"),
         }
     }
@@ -71,7 +74,7 @@ fn parse_port(port: &str, text: &str) -> Result<Port, String> {
     }
     let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
     match port.parse() {
-        Ok(0) => Err(format!("`{text}`: port 0 cannot be waited for; write `{{port}}`")),
+        Ok(0) if digits => Ok(Port::Any),
         Ok(number) if digits => Ok(Port::Number(number)),
         _ => Err(format!("`{port}` in `{text}` is not a port (1 to 65535, or `{{port}}`)")),
     }
@@ -80,10 +83,20 @@ fn parse_port(port: &str, text: &str) -> Result<Port, String> {
 /// An `http://` or `https://` URL, as far as a request needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Url {
-    pub(crate) https: bool,
-    pub(crate) address: Address,
+    pub(crate) place: Place,
     /// Path and query; never empty, never with a fragment.
     pub(crate) target: String,
+}
+
+/// Where a URL is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Tcp {
+        https: bool,
+        address: Address,
+    },
+    /// The path of a Unix socket.
+    Unix(String),
 }
 
 impl Url {
@@ -95,13 +108,42 @@ impl Url {
         } else {
             return Err(format!("`{text}` is not a URL that starts with http:// or https://"));
         };
-        let (authority, target) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-        if authority.contains('@') {
-            return Err(format!("`{text}`: give credentials by a header, not in the URL"));
-        }
-        let address = with_default_port(authority, https, text)?;
-        Ok(Self { https, address, target: request_target(target, text)? })
+        let (place, target) = match rest.strip_prefix("unix:") {
+            Some(_) if https => {
+                return Err(format!("`{text}`: a Unix socket is asked by http://unix:PATH:/"));
+            }
+            Some(rest) => parse_unix(rest, text)?,
+            None => parse_tcp(https, rest, text)?,
+        };
+        Ok(Self { place, target: request_target(target, text)? })
     }
+}
+
+fn parse_tcp<'a>(https: bool, rest: &'a str, text: &str) -> Result<(Place, &'a str), String> {
+    let (authority, target) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    if authority.contains('@') {
+        return Err(format!("`{text}`: give credentials by a header, not in the URL"));
+    }
+    let address = with_default_port(authority, https, text)?;
+    Ok((Place::Tcp { https, address }, target))
+}
+
+/// `PATH:/target`. The query may hold a URL of its own, so it is not searched for the colon.
+fn parse_unix<'a>(rest: &'a str, text: &str) -> Result<(Place, &'a str), String> {
+    let before_query = &rest[..rest.find(['?', '#']).unwrap_or(rest.len())];
+    let (path, target) = match before_query.rfind(":/") {
+        Some(colon) => (&rest[..colon], &rest[colon + 1..]),
+        None if before_query != rest => {
+            return Err(format!("`{text}`: between the path of a socket and a query stands `:/`"));
+        }
+        None => (rest, ""),
+    };
+    if path.is_empty() || path.ends_with('/') || path.contains('\0') {
+        return Err(format!(
+            "`{path}` in `{text}` is not the path of a socket; write `http://unix:PATH:/`"
+        ));
+    }
+    Ok((Place::Unix(path.to_owned()), target))
 }
 
 fn with_default_port(authority: &str, https: bool, text: &str) -> Result<Address, String> {
@@ -135,6 +177,8 @@ mod tests {
             ("127.0.0.1:80", address("127.0.0.1", Port::Number(80))),
             ("localhost:{port}", address("localhost", Port::Placeholder)),
             ("[::1]:{port:admin}", address("::1", Port::Placeholder)),
+            ("127.0.0.1:0", address("127.0.0.1", Port::Any)),
+            ("{host}:80", address("{host}", Port::Number(80))),
         ] {
             assert_eq!(Address::parse(text).unwrap(), expected);
         }
@@ -142,19 +186,9 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused() {
-        for text in [
-            "",
-            "localhost",
-            ":80",
-            "h:",
-            "h:x",
-            "h:+80",
-            "h:0",
-            "h:65536",
-            "::1:80",
-            "[x]:80",
-            "a b:1",
-        ] {
+        for text in
+            ["", "localhost", ":80", "h:", "h:x", "h:+80", "h:65536", "::1:80", "[x]:80", "a b:1"]
+        {
             assert!(Address::parse(text).is_err(), "{text}");
         }
     }
@@ -169,15 +203,46 @@ mod tests {
             ("http://[::1]:{port}/x", "/x", Port::Placeholder),
         ] {
             let url = Url::parse(text).unwrap();
-            assert_eq!((url.target.as_str(), url.address.port), (target, port), "{text}");
+            let Place::Tcp { address, .. } = url.place else { panic!("{text}") };
+            assert_eq!((url.target.as_str(), address.port), (target, port), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_path_of_a_unix_socket_ends_at_the_last_colon_before_a_slash() {
+        for (text, path, target) in [
+            ("http://unix:{dir}/s.sock:/health", "{dir}/s.sock", "/health"),
+            ("http://unix:/run/a:b.sock:/", "/run/a:b.sock", "/"),
+            ("http://unix:/a:/b.sock:/c", "/a:/b.sock", "/c"),
+            ("http://unix:s.sock", "s.sock", "/"),
+            ("http://unix:/run/my sock", "/run/my sock", "/"),
+            ("http://unix:s:/?next=http://h:/#part", "s", "/?next=http://h:/"),
+        ] {
+            let url = Url::parse(text).unwrap();
+            assert_eq!(url.place, Place::Unix(path.to_owned()), "{text}");
+            assert_eq!(url.target, target, "{text}");
         }
     }
 
     #[test]
     fn what_is_no_url_is_refused() {
-        for text in
-            ["", "h:80", "ftp://h/", "http://", "http:///x", "http://u:p@h/", "http://h/a b"]
-        {
+        for text in [
+            "",
+            "h:80",
+            "ftp://h/",
+            "http://",
+            "http:///x",
+            "http://u:p@h/",
+            "http://h/a b",
+            "unix:/run/s.sock",
+            "https://unix:/run/s.sock",
+            "http://unix:",
+            "http://unix::/",
+            "http://unix:/run/",
+            "http://unix:/run/:/x",
+            "http://unix:/run/s.sock:/a b",
+            "http://unix:/run/s.sock?q=1",
+        ] {
             assert!(Url::parse(text).is_err(), "{text}");
         }
     }

@@ -56,6 +56,21 @@ impl Banner {
         self
     }
 
+    /// The names of the groups, which become placeholders.
+    pub(crate) fn groups(&self) -> Vec<String> {
+        let pattern = Regex::new(&self.pattern).ok();
+        let names = pattern.iter().flat_map(|pattern| pattern.capture_names().flatten());
+        names.map(str::to_owned).collect()
+    }
+
+    /// What the groups have matched in the line of the last wanted match.
+    pub(crate) fn captured(&self, line: &str) -> Vec<(String, String)> {
+        let Ok(pattern) = compiled(&self.pattern) else { return Vec::new() };
+        let Some(captures) = pattern.captures_iter(line).last() else { return Vec::new() };
+        let value = |name: &str| Some((name.to_owned(), captures.name(name)?.as_str().to_owned()));
+        pattern.capture_names().flatten().filter_map(value).collect()
+    }
+
     pub(crate) fn scanner(&self) -> Result<Scanner> {
         if self.times == 0 {
             return Err(Error::invalid(
@@ -79,6 +94,8 @@ pub(crate) struct Scanner {
     times: usize,
     wanted: usize,
     across_lines: bool,
+    /// Whether only finished lines count: of another, a group could match a part of what is meant.
+    needs_end: bool,
     /// The pattern, if it is a plain text: most are, and a chunk without it needs no closer look.
     literal: Option<String>,
     /// What has come and was not dismissed: the unfinished line, or all.
@@ -90,30 +107,24 @@ impl Scanner {
         if pattern.is_empty() {
             return Err(Error::invalid("an empty output pattern matches everything"));
         }
-        let compiled = Regex::new(&format!("(?m){pattern}"));
-        let compiled = compiled.map_err(|error| {
-            let what = format!("the pattern `{pattern}` is not a regular expression: {error}");
-            Error::invalid(what).with_help(match has_placeholder(pattern) {
-                true => "a pattern has no placeholders: `\\d+` matches any port",
-                false => "a backslash before a character takes it as it is: `\\(`",
-            })
-        })?;
+        let compiled = compiled(pattern)?;
+        let needs_end = compiled.capture_names().flatten().next().is_some();
         let across_lines = pattern.contains('\n') || pattern.contains("\\n");
         let literal = is_plain(pattern).then(|| pattern.to_owned());
-        let text = Vec::new();
-        Ok(Self { pattern: compiled, times, wanted: times, across_lines, literal, text })
+        let (pattern, text) = (compiled, Vec::new());
+        Ok(Self { pattern, times, wanted: times, across_lines, needs_end, literal, text })
     }
 
     /// Takes in the next piece. Returns the line of the last wanted match, once it has come.
     pub(crate) fn feed(&mut self, piece: &[u8]) -> Option<String> {
         self.text.extend_from_slice(piece);
         if self.across_lines {
-            let text = plain(&self.text);
+            let end = if self.needs_end { self.finished() } else { self.text.len() };
+            let text = plain(&self.text[..end]);
             let last = self.pattern.find_iter(&text).nth(self.wanted - 1)?;
             return Some(last.as_str().to_owned());
         }
-        let unfinished = self.text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        let rest = self.text.split_off(unfinished);
+        let rest = self.text.split_off(self.finished());
         let finished = std::mem::replace(&mut self.text, rest);
         if self.can_skip(&finished) {
             return self.look_at_unfinished();
@@ -132,12 +143,18 @@ impl Scanner {
 
     /// How often the pattern has come, for a report.
     pub(crate) fn seen(&self) -> usize {
-        self.times - self.wanted + self.pattern.find_iter(&plain(&self.text)).count()
+        let end = if self.needs_end { self.finished() } else { self.text.len() };
+        self.times - self.wanted + self.pattern.find_iter(&plain(&self.text[..end])).count()
+    }
+
+    /// Where the unfinished line begins.
+    fn finished(&self) -> usize {
+        self.text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)
     }
 
     fn look_at_unfinished(&self) -> Option<String> {
         // Where nothing has come yet, there is no line.
-        if self.text.is_empty() {
+        if self.needs_end || self.text.is_empty() {
             return None;
         }
         let line = plain(&self.text);
@@ -150,6 +167,16 @@ impl Scanner {
         let text = String::from_utf8_lossy(finished);
         !text.contains(literal.as_str()) && !text.contains('\x1b')
     }
+}
+
+fn compiled(pattern: &str) -> Result<Regex> {
+    Regex::new(&format!("(?m){pattern}")).map_err(|error| {
+        let what = format!("the pattern `{pattern}` is not a regular expression: {error}");
+        Error::invalid(what).with_help(match has_placeholder(pattern) {
+            true => "a pattern has no placeholders: `\\d+` matches any port",
+            false => "a backslash before a character takes it as it is: `\\(`",
+        })
+    })
 }
 
 /// The text without what a terminal would take for colours and the like.
@@ -173,7 +200,7 @@ fn is_plain(pattern: &str) -> bool {
 }
 
 fn has_placeholder(pattern: &str) -> bool {
-    ["{port", "{dir}", "{bin:"].iter().any(|begin| pattern.contains(begin))
+    ["{port", "{udp", "{dir}", "{bin:"].iter().any(|begin| pattern.contains(begin))
 }
 
 /// From here on, a line is near to a text.
@@ -256,6 +283,18 @@ mod tests {
     #[test]
     fn a_pattern_with_a_line_break_matches_across_pieces() {
         assert_eq!(scan("a\\nb".into(), &["a\n", "b\n"]).unwrap(), "a\nb");
+    }
+
+    #[test]
+    fn what_groups_match_is_taken_from_a_finished_line() {
+        let banner = Banner::new(r"port (?<port>\d+)(?: of (?<host>\w+))?");
+        assert_eq!(banner.groups(), ["port", "host"]);
+        assert_eq!(scan(banner.clone(), &["port 80"]), None);
+        let line = scan(banner.clone(), &["port 80", "80\n"]).unwrap();
+        assert_eq!(banner.captured(&line), [("port".to_owned(), "8080".to_owned())]);
+        let line = "port 1 of a, port 2 of b";
+        let last = ["2", "b"].map(str::to_owned);
+        assert_eq!(banner.captured(line).into_iter().map(|it| it.1).collect::<Vec<_>>(), last);
     }
 
     #[test]

@@ -44,6 +44,30 @@ impl CommandLine {
     }
 }
 
+impl CommandLine {
+    /// The texts in which placeholders may stand.
+    pub(crate) fn texts(&self) -> Vec<&str> {
+        match &self.0 {
+            Line::Text(text) => vec![text],
+            Line::Words(words) => words.iter().filter_map(|word| word.to_str()).collect(),
+        }
+    }
+}
+
+/// A program has to be named, and the kernel takes no zero bytes.
+pub(crate) fn check_words(words: &[OsString]) -> Result<()> {
+    match words.first() {
+        None => Err(Error::invalid("the command is empty")),
+        Some(program) if program.is_empty() => {
+            Err(Error::invalid("the command's first word, the program, is empty"))
+        }
+        Some(_) if words.iter().any(|word| word.as_encoded_bytes().contains(&0)) => {
+            Err(Error::invalid("a word of the command has a zero byte in it"))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
 impl From<&str> for CommandLine {
     fn from(text: &str) -> Self {
         Self(Line::Text(text.to_owned()))
@@ -143,6 +167,9 @@ impl Environment {
         if self.clear {
             command.env_clear();
         }
+        for name in OF_THE_SERVICE {
+            command.env_remove(name);
+        }
         for (name, value) in &self.changes {
             match value {
                 Some(value) => command.env(name, value),
@@ -166,6 +193,17 @@ impl Environment {
         }
     }
 }
+
+/// What a service manager has told the tests, if one runs them. It is not meant for their servers,
+/// which would take it for theirs.
+const OF_THE_SERVICE: [&str; 6] = [
+    "NOTIFY_SOCKET",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+    "LISTEN_PID",
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+];
 
 /// One line that a shell would take apart into the same words.
 pub(crate) fn in_one_line(words: &[OsString]) -> String {

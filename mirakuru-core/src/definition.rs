@@ -1,14 +1,20 @@
 //! What an executor says, before anything of it is looked at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
 use crate::command::{CommandLine, Environment, Input};
+use crate::port::Keep;
 use crate::probe::Wanted;
 use crate::scope::Scope;
 use crate::signal::Signal;
+
+/// The keys of definitions whose processes cannot have a port that is held.
+static TO_LOCK: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// What an executor says.
 #[derive(Clone, Debug)]
@@ -20,6 +26,10 @@ pub(crate) struct Definition {
     pub(crate) current_dir: Option<PathBuf>,
     pub(crate) stdin: Input,
     pub(crate) wanted: Vec<Wanted>,
+    /// Lines that mean that the process will never be ready.
+    pub(crate) fatal: Vec<String>,
+    /// The addresses of sockets that the process is handed.
+    pub(crate) listens: Vec<String>,
     pub(crate) timeout: Duration,
     pub(crate) stop_timeout: Duration,
     pub(crate) stop_signal: Signal,
@@ -39,6 +49,8 @@ impl Definition {
             current_dir: None,
             stdin: Input::default(),
             wanted: Vec::new(),
+            fatal: Vec::new(),
+            listens: Vec::new(),
             timeout: Duration::from_secs(30),
             stop_timeout: Duration::from_secs(10),
             stop_signal: Signal::TERM,
@@ -62,9 +74,26 @@ impl Definition {
         self.name.clone().unwrap_or_else(program)
     }
 
+    /// The placeholders that the process itself gives a value to.
+    pub(crate) fn captured(&self) -> Vec<String> {
+        self.wanted.iter().flat_map(Wanted::captured).collect()
+    }
+
     /// Whether a port is given to the process.
     pub(crate) fn has_port(&self) -> bool {
         format!("{self:?}").contains("{port")
+    }
+
+    /// Which way a port is kept for the process at first.
+    pub(crate) fn keep(&self) -> Keep {
+        let to_lock = TO_LOCK.lock();
+        let locks = !to_lock.is_empty() && to_lock.contains(&self.key());
+        if locks { Keep::Locked } else { Keep::Held }
+    }
+
+    /// The process cannot have a port that is held: the next start does not try that again.
+    pub(crate) fn remember_to_lock(&self) {
+        TO_LOCK.lock().insert(self.key());
     }
 
     /// What tells this definition from others. Two that say the same are the same.

@@ -1,12 +1,13 @@
 //! What happens to processes, for those who watch: `tracing` events, and one line each on standard
 //! error if the environment variable `MIRAKURU_LOG` is `info`.
 
-use std::io::Write;
+use std::net::SocketAddr;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::exit::Exit;
+use crate::progress;
 
 static IS_WATCHED: LazyLock<bool> =
     LazyLock::new(|| std::env::var("MIRAKURU_LOG").is_ok_and(|level| level == "info"));
@@ -32,6 +33,12 @@ pub(crate) fn leased(name: &str, users: usize, exclusively: bool) {
     line(format_args!("{how} {name}, which has {users} now"));
 }
 
+/// Somebody listens where a process was to, and this user may not look at who it is.
+pub(crate) fn not_judged(name: &str, pid: i32, address: SocketAddr) {
+    tracing::info!(name, pid, %address, "taken for the listener");
+    line(format_args!("nobody can tell whose {address} is; taken for that of {name} (pid {pid})"));
+}
+
 /// A process ended by itself while somebody had a lease.
 pub(crate) fn died(name: &str, exit: Option<Exit>) {
     tracing::warn!(name, ?exit, "died");
@@ -50,11 +57,8 @@ pub(crate) fn stopped(name: &str, exit: Option<Exit>, leases: u64) {
     }
 }
 
-/// Past what libtest captures, so that a test that passes does not swallow it.
 fn line(text: std::fmt::Arguments<'_>) {
     if *IS_WATCHED {
-        // In one piece, so that lines of several threads do not mix.
-        let text = format!("mirakuru: {text}\n");
-        let _ = std::io::stderr().write_all(text.as_bytes()); // Nobody may be there to read it.
+        progress::print(&text.to_string());
     }
 }

@@ -124,6 +124,18 @@ impl Executor {
     }
 
     /// Waits for a line of output: a regular expression, or a [`Banner`].
+    ///
+    /// What a named group matches becomes a placeholder, for a server that chooses its port itself:
+    ///
+    /// ```
+    /// # use mirakuru_core::Executor;
+    /// let server = Executor::new("python3 -u -m http.server 0 --bind 127.0.0.1")
+    ///     .output(r"HTTP on 127.0.0.1 port (?<port>\d+)")
+    ///     .http("http://127.0.0.1:{port}/")
+    ///     .start()?;
+    /// assert!(server.url().ends_with(&server.render(":{port}/")?));
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     #[doc(alias = "OutputExecutor")]
     #[doc(alias = "banner")]
     pub fn output(self, banner: impl Into<Banner>) -> Self {
@@ -132,13 +144,16 @@ impl Executor {
 
     /// Waits until this TCP port, `host:port`, accepts connections of this process.
     /// `localhost` means both `127.0.0.1` and `::1`; another name is looked up before the start.
+    ///
+    /// Port 0 means whichever port of this host the process listens on; it is found without its help, on
+    /// Linux, and is then what `{port}` stands for.
     #[doc(alias = "TCPExecutor")]
     pub fn tcp(self, address: impl Into<String>) -> Self {
         self.wants(Wanted::Tcp(address.into()))
     }
 
     /// Waits until this URL answers a HEAD request with a status of 200 to 299, or what else an
-    /// [`Http`] says.
+    /// [`Http`] says. One on a Unix socket is `http://unix:{dir}/server.sock:/health`.
     #[doc(alias = "HTTPExecutor")]
     pub fn http(self, http: impl Into<Http>) -> Self {
         self.wants(Wanted::Http(http.into()))
@@ -154,6 +169,67 @@ impl Executor {
     #[doc(alias = "PidExecutor")]
     pub fn pid_file(self, path: impl Into<PathBuf>) -> Self {
         self.wants(Wanted::PidFile(path.into()))
+    }
+
+    /// Waits until this command exits with code 0: `"pg_isready -p {port}"`.
+    ///
+    /// It runs in the folder and with the environment of the process, again and again, and is given a
+    /// second at first and then twice as long each time. What it prints stands in the error report.
+    /// It is contained as the process itself is.
+    pub fn command(self, command: impl Into<CommandLine>) -> Self {
+        self.wants(Wanted::Command(command.into()))
+    }
+
+    /// Waits until the process says `READY=1` as `sd_notify` does: by a datagram to the socket that the
+    /// environment variable `NOTIFY_SOCKET` names.
+    ///
+    /// Whichever of its processes says so counts. `STATUS` stands in error reports, `ERRNO` ends the
+    /// wait, `EXTEND_TIMEOUT_USEC` gives it more time than [`timeout`](Executor::timeout), and
+    /// `MAINPID` names the main process among those that a launcher leaves.
+    #[doc(alias = "sd_notify")]
+    pub fn notify(self) -> Self {
+        self.wants(Wanted::Notify)
+    }
+
+    /// Waits for an end of line on this descriptor of the process, from 3 to 19, as the s6 supervision
+    /// suite does. The process has to be told the number, by an argument or a variable.
+    ///
+    /// A descriptor that is closed without it is an error.
+    #[doc(alias = "notification-fd")]
+    pub fn ready_fd(self, number: i32) -> Self {
+        self.wants(Wanted::ReadyFd(number))
+    }
+
+    /// Does not wait any longer when a line of output matches this regular expression: the process will
+    /// never be ready.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use mirakuru_core::{ErrorKind, Executor};
+    ///
+    /// let server = Executor::shell("echo 'FATAL: no disk'; sleep 60").output("ready").fail_on("^FATAL");
+    /// let error = server.start().unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Failed);
+    /// ```
+    pub fn fail_on(mut self, pattern: impl Into<String>) -> Self {
+        self.definition.fatal.push(pattern.into());
+        self
+    }
+
+    /// Listens on this TCP address, `host:port`, and hands the socket to the process, as systemd does
+    /// for socket activation: by `LISTEN_FDS` and `LISTEN_PID`.
+    ///
+    /// Whoever connects before the process accepts waits, also over a restart. Given several times, the
+    /// process gets the sockets in this order. A shell in front of the process has to `exec` it, because
+    /// `LISTEN_PID` is the id of what is started first.
+    ///
+    /// The port accepts connections before the process does, so [`tcp`](Executor::tcp) waits until one
+    /// of them was accepted.
+    #[doc(alias = "socket activation")]
+    pub fn listen(mut self, address: impl Into<String>) -> Self {
+        self.definition.listens.push(address.into());
+        self
     }
 
     /// Waits for a condition of your own. Where there are several conditions, all are looked at once
@@ -211,25 +287,32 @@ impl Executor {
     /// ([`NotFound`](crate::ErrorKind::NotFound)) or forbidden
     /// ([`PermissionDenied`](crate::ErrorKind::PermissionDenied)), and when what would count as
     /// ready is there already ([`AlreadyRunning`](crate::ErrorKind::AlreadyRunning)). The process
-    /// is killed when it ends before it is ready ([`Exited`](crate::ErrorKind::Exited)) or is not
-    /// ready in time ([`Timeout`](crate::ErrorKind::Timeout)).
+    /// is killed when it ends before it is ready ([`Exited`](crate::ErrorKind::Exited)), says that it
+    /// will never be ([`Failed`](crate::ErrorKind::Failed)) or is not ready in time
+    /// ([`Timeout`](crate::ErrorKind::Timeout)).
     pub fn start(&self) -> Result<Process> {
         let start = |keep| {
-            let (plan, holds) = Plan::new(&self.definition, keep)?;
-            Server::start(plan, holds).map(Process::new)
+            let (plan, ports) = Plan::new(&self.definition, keep)?;
+            Server::start(plan, ports).map(Process::new)
         };
-        match start(Keep::Held) {
+        match start(self.definition.keep()) {
             // A server that does not reuse addresses cannot listen on a port that is held.
             Err(error) if error.blames_address() && self.definition.has_port() => {
-                start(Keep::Locked)
+                let started = start(Keep::Locked);
+                started.inspect(|_| self.definition.remember_to_lock())
             }
             started => started,
         }
     }
 
     /// The process that another process has started from the same description.
-    pub(crate) fn attach(&self, stream: UnixStream, notice: Notice) -> Result<Process> {
-        Server::attach(&self.definition, stream, notice).map(Process::new)
+    pub(crate) fn attach(
+        &self,
+        stream: UnixStream,
+        notice: Notice,
+        path: PathBuf,
+    ) -> Result<Process> {
+        Server::attach(&self.definition, stream, notice, path).map(Process::new)
     }
 
     /// Tells where the compiler put a binary of the package under test, for `{bin:name}`.

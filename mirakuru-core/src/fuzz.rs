@@ -14,7 +14,7 @@ use crate::template::{Piece, Template};
 /// A template that is written down again is the same text, and a fault lies within the text.
 pub fn template(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    match Template::parse(text) {
+    match Template::parse(text, &|name| CAPTURED.contains(&name)) {
         Ok(template) => {
             let written: String = template.pieces.iter().map(written).collect();
             assert_eq!(written, text);
@@ -23,11 +23,17 @@ pub fn template(data: &[u8]) {
     }
 }
 
+/// What a pattern of the same process is said to have captured.
+const CAPTURED: [&str; 2] = ["addr", "key"];
+
 fn written(piece: &Piece) -> String {
     match piece {
         Piece::Literal(text) => text.replace('{', "{{").replace('}', "}}"),
         Piece::Port(name) if name.is_empty() => "{port}".to_owned(),
         Piece::Port(name) => format!("{{port:{name}}}"),
+        Piece::Udp(name) if name.is_empty() => "{udp}".to_owned(),
+        Piece::Udp(name) => format!("{{udp:{name}}}"),
+        Piece::Captured(name) => format!("{{{name}}}"),
         Piece::Dir => "{dir}".to_owned(),
         Piece::Bin(name) => format!("{{bin:{name}}}"),
     }

@@ -36,13 +36,19 @@
 //! | none: it is ready when its program runs | |
 //! | a line of its output matches | [`Executor::output`] |
 //! | a TCP port accepts | [`Executor::tcp`] |
-//! | a URL answers | [`Executor::http`] |
+//! | a URL answers, at a port or on a Unix socket | [`Executor::http`] |
 //! | a Unix socket accepts | [`Executor::unix_socket`] |
 //! | a pid file is there | [`Executor::pid_file`] |
 //! | what you say | [`Executor::probe`] |
 //!
 //! All that are given must hold. On Linux, a port or socket that another process answers does not
 //! count: it is an error that names that process, as far as this user may look at it.
+//!
+//! `https` URLs are asked if the feature `https` is turned on, here or of `mirakuru-rstest`. It is off
+//! by default, for the time that TLS takes to build.
+//!
+//! A wait of more than a second is told of on standard error, with what was seen so far: by a line
+//! after 1, 2, 5, 10, 20, 30 and 60 seconds and each minute from then on, or on a terminal by a bar.
 //!
 //! # Placeholders
 //!
@@ -81,6 +87,8 @@
 //! | variable | meaning |
 //! |---|---|
 //! | `MIRAKURU_LOG=info` | prints a line for each start, lease and stop |
+//! | `MIRAKURU_LOG=off` | prints nothing, not even of waits that take long |
+//! | `TERM=dumb`, `CI` | prints lines on a terminal too, where else a wait that takes long is a bar |
 //! | `MIRAKURU_SESSION=PID` | the process whose life is one run of the tests; see [`Scope`] |
 //! | `MIRAKURU_LEASE_TIMEOUT=SECONDS` | how long one test may keep a shared process from another; 60 |
 //!
@@ -92,6 +100,7 @@
 
 mod address;
 mod banner;
+mod check;
 mod command;
 mod definition;
 mod error;
@@ -110,6 +119,7 @@ mod port;
 mod probe;
 mod process;
 mod program;
+mod progress;
 mod run;
 mod scope;
 mod server;
@@ -120,6 +130,7 @@ mod supervisor;
 mod sys;
 mod template;
 mod values;
+mod witness;
 
 pub use banner::{Banner, Stream};
 pub use command::{CommandLine, Input};
@@ -179,6 +190,16 @@ pub use signal::{Signal, UnknownSignal};
 /// | `name`, `scope = "session"` | what messages call it, who shares it |
 ///
 /// A value may be any expression. Literals are checked when the test is compiled.
+///
+/// # When the test fails
+///
+/// A test that panics or gives back an `Err` shows each of its processes in its own output: whether
+/// it is alive, how it ended if not, and its last lines since the test leased it. A process that
+/// died comes first. An `Err` is seen if the declared type is called `Result`, or something that
+/// ends so.
+///
+/// A [`Lease`] from a fixture of rstest sees that the test panics, but cannot know what it gives
+/// back. Add the attribute, `#[with_process(redis)]`, where that counts.
 ///
 /// # Panics
 ///

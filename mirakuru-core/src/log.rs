@@ -52,23 +52,30 @@ pub struct Log {
 /// The files that one process writes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Files {
-    serial: u64,
     pub(crate) stdout: PathBuf,
     /// If it is not the same file.
     pub(crate) stderr: Option<PathBuf>,
 }
 
-static SERIAL: AtomicU64 = AtomicU64::new(1);
-
 thread_local! {
-    /// Where the first lease of the test on this thread began, for each process, and how many it
-    /// has now.
-    static LEASES: RefCell<HashMap<u64, (Vec<u64>, usize)>> = RefCell::default();
+    /// The leases of the test on this thread, by the file of their process.
+    static LEASES: RefCell<HashMap<PathBuf, Leased>> = RefCell::default();
+}
+
+/// A process that a test leases.
+struct Leased {
+    /// Where the first lease began, for each file.
+    start: Vec<u64>,
+    /// How many leases there are now.
+    count: usize,
+    /// Whether the test, which fails, has shown what was written since.
+    is_shown: bool,
 }
 
 impl Files {
     /// Makes new files. With `split`, each stream has one of its own.
     pub(crate) fn create(name: &str, split: bool) -> Result<Self> {
+        static SERIAL: AtomicU64 = AtomicU64::new(1);
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let name: String =
             name.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).take(40).collect();
@@ -76,12 +83,12 @@ impl Files {
         let folder = run::log_folder()?;
         let stdout = folder.join(format!("{stem}.log"));
         let stderr = split.then(|| folder.join(format!("{stem}.err.log")));
-        Ok(Self { serial, stdout, stderr })
+        Ok(Self { stdout, stderr })
     }
 
     /// The files of a server that another process has started.
     pub(crate) fn of_another(stdout: PathBuf, stderr: Option<PathBuf>) -> Self {
-        Self { serial: SERIAL.fetch_add(1, Ordering::Relaxed), stdout, stderr }
+        Self { stdout, stderr }
     }
 
     /// Opens the files for a supervisor to write to: standard output, standard error.
@@ -107,12 +114,31 @@ impl Files {
         }
     }
 
-    fn lengths(&self) -> Vec<u64> {
+    /// Readers of what is written from now on.
+    pub(crate) fn readers(
+        &self,
+        stream: Option<Stream>,
+        scanner: impl Fn() -> Result<Scanner>,
+    ) -> Result<Vec<Reader>> {
+        let reader = |path: PathBuf| {
+            let start = path.metadata().map_or(0, |meta| meta.len());
+            Ok(Reader::new(path, start, scanner()?))
+        };
+        self.of(stream).into_iter().map(reader).collect()
+    }
+
+    /// The last line of what was written since the files were as long as this.
+    pub(crate) fn last_line_since(&self, lengths: &[u64]) -> Option<String> {
+        let log = Log { files: self.clone(), start: lengths.to_vec(), client: Weak::new() };
+        log.excerpt(1).lines.pop().filter(|line| !line.is_empty())
+    }
+
+    pub(crate) fn lengths(&self) -> Vec<u64> {
         self.paths().map(|path| path.metadata().map_or(0, |meta| meta.len())).collect()
     }
 
     pub(crate) fn log(&self, client: Weak<Client>) -> Log {
-        let known = LEASES.with_borrow(|leases| Some(leases.get(&self.serial)?.0.clone()));
+        let known = LEASES.with_borrow(|leases| Some(leases.get(&self.stdout)?.start.clone()));
         let start = known.unwrap_or_else(|| vec![0; self.paths().count()]);
         Log { files: self.clone(), start, client }
     }
@@ -127,7 +153,12 @@ impl Files {
     /// A lease begins on the calling test's thread.
     pub(crate) fn begin_lease(&self) {
         LEASES.with_borrow_mut(|leases| {
-            leases.entry(self.serial).or_insert_with(|| (self.lengths(), 0)).1 += 1;
+            let leased = leases.entry(self.stdout.clone()).or_insert_with(|| Leased {
+                start: self.lengths(),
+                count: 0,
+                is_shown: false,
+            });
+            leased.count += 1;
         });
     }
 
@@ -135,10 +166,10 @@ impl Files {
         // Thread locals may be gone already when a lease is dropped late.
         let _ = LEASES.try_with(|leases| {
             let mut leases = leases.borrow_mut();
-            let Some((_, count)) = leases.get_mut(&self.serial) else { return };
-            *count -= 1;
-            if *count == 0 {
-                leases.remove(&self.serial);
+            let Some(leased) = leases.get_mut(&self.stdout) else { return };
+            leased.count -= 1;
+            if leased.count == 0 {
+                leases.remove(&self.stdout);
             }
         });
     }
@@ -240,7 +271,7 @@ impl Log {
 
     /// The last lines since the lease began, and how much came before them.
     pub(crate) fn excerpt(&self, shown: usize) -> Output {
-        let label = if self.is_whole() { "output" } else { "output since the test's lease began" };
+        let label = if self.is_whole() { "output" } else { "output since this test leased it" };
         let (mut lines, mut omitted) = (Vec::new(), 0);
         for ((path, start), length) in self.files.paths().zip(&self.start).zip(self.files.lengths())
         {
@@ -248,7 +279,18 @@ impl Log {
             lines.extend(last);
             omitted += before;
         }
-        Output { label, lines, omitted, path: self.files.stdout.clone() }
+        Output { label, lines, omitted, paths: self.files.of(None) }
+    }
+
+    /// Whether the test on this thread has yet to show this output. It counts as shown from now on,
+    /// as long as the test leases the process: each of several leases would show the same.
+    pub(crate) fn is_to_be_shown(&self) -> bool {
+        let was_shown = LEASES.try_with(|leases| {
+            let mut leases = leases.borrow_mut();
+            let leased = leases.get_mut(&self.files.stdout);
+            leased.is_some_and(|leased| std::mem::replace(&mut leased.is_shown, true))
+        });
+        !was_shown.unwrap_or(false)
     }
 
     fn read_from(&self, start: &[u64]) -> Result<String> {

@@ -18,6 +18,8 @@ pub(crate) struct Notice {
     pub(crate) ports: BTreeMap<String, u16>,
     pub(crate) dir: Option<PathBuf>,
     pub(crate) found: Found,
+    /// What the process has told.
+    pub(crate) captured: BTreeMap<String, String>,
     pub(crate) files: Files,
 }
 
@@ -38,6 +40,8 @@ impl Notice {
         facts.extend(self.dir.as_ref().map(|dir| ("dir", path(dir))));
         facts.extend(found.addr.map(|addr| ("addr", addr.to_string())));
         facts.extend(found.url.clone().map(|url| ("url", url)));
+        let captured = self.captured.iter();
+        facts.extend(captured.map(|(name, value)| ("captured", format!("{name} {value}"))));
         facts.extend(self.ports.iter().map(|(name, port)| ("port", format!("{port} {name}"))));
         facts.iter().map(|(word, value)| format!("{word}\t{}\n", value.escape_debug())).collect()
     }
@@ -56,6 +60,9 @@ impl Notice {
             let (port, name) = value.split_once(' ')?;
             Some((name.to_owned(), port.parse().ok()?))
         });
+        let captured = facts.iter().filter(|(word, _)| *word == "captured").map(|(_, value)| {
+            value.split_once(' ').map(|(name, value)| (name.to_owned(), value.to_owned()))
+        });
         let addr: Option<SocketAddr> = match fact("addr") {
             Some(addr) => Some(addr.parse().ok()?),
             None => None,
@@ -71,6 +78,7 @@ impl Notice {
             ports: ports.collect::<Option<_>>()?,
             dir: fact("dir").map(PathBuf::from),
             found: Found { addr, url: fact("url") },
+            captured: captured.collect::<Option<_>>()?,
             files: Files::of_another(fact("stdout")?.into(), fact("stderr").map(PathBuf::from)),
         })
     }
@@ -121,6 +129,7 @@ mod tests {
                 addr: Some("[::1]:80".parse().unwrap()),
                 url: Some("http://[::1]:80/".to_owned()),
             },
+            captured: BTreeMap::from([("key".to_owned(), "a b\n".to_owned())]),
             files: Files::of_another("/tmp/out".into(), Some("/tmp/err".into())),
         };
         let read = Notice::from_text(&notice.to_text()).unwrap();

@@ -2,23 +2,26 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::address::{Address, Port};
 use crate::banner::Stream;
 use crate::command::{self, Environment, Input};
 use crate::definition::Definition;
 use crate::error::{Error, ErrorKind, Result};
+use crate::holder;
 use crate::log::Files;
-use crate::port::Keep;
-use crate::probe::{Conditions, Wanted};
+use crate::port::{self, Keep};
+use crate::probe::{Conditions, Surroundings, Wanted};
 use crate::program;
 use crate::signal::Signal;
-use crate::supervisor::{Client, Launch, Settings};
-use crate::sys;
-use crate::values::Values;
+use crate::supervisor::{Client, Holds, Launch, Settings};
+use crate::sys::{self, NUMBERS};
+use crate::values::{self, Texts, Values};
 
 /// No limit is longer than this, so that the time at which it is over can be told.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -41,6 +44,12 @@ pub(crate) struct Plan {
     current_dir: Option<PathBuf>,
     stdin: Input,
     wanted: Vec<Wanted>,
+    fatal: Vec<String>,
+    /// Where the process is handed a socket that listens.
+    listens: Vec<SocketAddr>,
+    /// Where the process says that it is ready, if it is to do so.
+    notify_socket: Option<PathBuf>,
+    ready_fd: Option<i32>,
 }
 
 impl Plan {
@@ -56,12 +65,13 @@ impl Plan {
     fn checked(definition: &Definition, keep: Keep) -> Result<(Self, Vec<OwnedFd>)> {
         check_limits(definition)?;
         definition.environment.check()?;
+        check_channels(definition)?;
         let words = words(definition)?;
-        let (values, holds) =
+        let (values, ports) =
             Values::for_texts(texts(definition, &words), &definition.known_bins, keep)?;
         let files = |name: &str| Files::create(name, splits_output(&definition.wanted));
         let plan = Self::with_values(definition, words, values, files)?;
-        Ok((plan, holds))
+        Ok((plan, ports))
     }
 
     /// The plan by which another process has started the server.
@@ -85,6 +95,9 @@ impl Plan {
             definition.current_dir.as_ref().map(|dir| values.render_path(dir)).transpose()?;
         let dir = working_folder(current_dir.as_deref(), &values)?;
         let program = program::find(&words[0], &environment, &dir)?;
+        let listens = definition.listens.iter().map(|address| listening_address(address, &values));
+        let listens = listens.collect::<Result<_>>()?;
+        let notifies = definition.wanted.iter().any(|wanted| matches!(wanted, Wanted::Notify));
         let name = definition.display_name();
         Ok(Self {
             files: files(&name)?,
@@ -102,16 +115,46 @@ impl Plan {
             current_dir,
             stdin: definition.stdin.clone(),
             wanted: definition.wanted.clone(),
+            fatal: definition.fatal.clone(),
+            listens,
+            notify_socket: notifies.then(values::new_path),
+            ready_fd: ready_fds(definition).next(),
         })
     }
 
-    /// The conditions of one start.
+    /// The conditions of one start, none of which holds before it.
     pub(crate) fn conditions(&self) -> Result<Conditions> {
-        Conditions::new(&self.wanted, &self.values, &self.dir, &self.files)
+        let all = Conditions::new(&self.wanted, &self.fatal, &self.surroundings());
+        let checked = all.and_then(|mut all| all.check_before_start().map(|()| all));
+        checked.map_err(|error| {
+            let error = error.about(&self.name);
+            error.with_report(|report| report.command = Some(self.command_line()))
+        })
+    }
+
+    /// What the conditions have to know of the process.
+    pub(crate) fn surroundings(&self) -> Surroundings<'_> {
+        Surroundings {
+            name: &self.name,
+            values: &self.values,
+            environment: &self.environment,
+            dir: &self.dir,
+            files: &self.files,
+            listens: &self.listens,
+        }
+    }
+
+    /// Makes the sockets that the process is handed.
+    pub(crate) fn listen(&self) -> Result<Vec<OwnedFd>> {
+        let listen = |address: &SocketAddr| match TcpListener::bind(address) {
+            Ok(listener) => Ok(OwnedFd::from(listener)),
+            Err(error) => Err(Error::os(format!("{address} cannot be listened on"), error)),
+        };
+        self.listens.iter().map(listen).collect()
     }
 
     /// Starts a supervisor for the process.
-    pub(crate) fn launch(&self, holds: &[OwnedFd]) -> Result<Arc<Client>> {
+    pub(crate) fn launch(&self, holds: &Holds) -> Result<Arc<Client>> {
         let (stdout, stderr) = self.files.open()?;
         let launch = Launch {
             name: self.name.clone(),
@@ -124,6 +167,8 @@ impl Plan {
                 stop_signal: self.stop_signal.number(),
                 kill_signal: self.kill_signal.number(),
                 stop_timeout: self.stop_timeout,
+                notify_socket: self.notify_socket.clone(),
+                ready_fd: self.ready_fd,
                 dir: self.values.dir().map(Path::to_owned),
                 // Absolute, because a restart begins where the last one has gone to.
                 current_dir: self.current_dir.as_ref().map(|_| self.dir.clone()),
@@ -160,8 +205,22 @@ impl Plan {
         command::in_one_line(&self.words)
     }
 
+    /// Adds who has the address, if the process could not have it.
+    pub(crate) fn with_holder(&self, error: Error, supervisor: i32) -> Error {
+        let may_be_why = matches!(
+            error.kind(),
+            ErrorKind::Exited | ErrorKind::Timeout | ErrorKind::UnexpectedExit
+        );
+        let mut texts = error.lines_about_address();
+        if !may_be_why || texts.is_empty() {
+            return error;
+        }
+        texts.extend(self.texts_with_ports());
+        error.with_help(holder::help(&texts, supervisor))
+    }
+
     /// All texts that may say at which port the process listens.
-    pub(crate) fn texts_with_ports(&self) -> Vec<String> {
+    fn texts_with_ports(&self) -> Vec<String> {
         let wanted = self.wanted.iter().flat_map(Wanted::texts);
         let wanted = wanted.filter_map(|text| self.values.render(text).ok());
         let words = self.words.iter().map(|word| word.to_string_lossy().into_owned());
@@ -188,16 +247,65 @@ impl Plan {
 fn words(definition: &Definition) -> Result<Vec<OsString>> {
     let mut words = definition.command.words()?;
     words.extend(definition.more_args.iter().cloned());
-    check_words(&words)?;
+    command::check_words(&words)?;
     Ok(words)
 }
 
 /// All texts in which placeholders may stand.
-fn texts<'a>(definition: &'a Definition, words: &'a [OsString]) -> impl Iterator<Item = &'a str> {
+fn texts<'a>(definition: &'a Definition, words: &'a [OsString]) -> Texts<'a> {
     let values = definition.environment.changes.iter().filter_map(|(_, value)| value.as_ref());
     let texts = words.iter().chain(values).filter_map(|text| text.to_str());
     let dir = definition.current_dir.iter().filter_map(|dir| dir.to_str());
-    texts.chain(dir).chain(definition.wanted.iter().flat_map(Wanted::texts))
+    let listens = definition.listens.iter().map(String::as_str);
+    Texts {
+        early: texts.chain(dir).chain(listens).collect(),
+        late: definition.wanted.iter().flat_map(Wanted::texts).collect(),
+        captured: definition.captured(),
+    }
+}
+
+fn listening_address(text: &str, values: &Values) -> Result<SocketAddr> {
+    let address = Address::parse(&values.render(text)?).map_err(Error::invalid)?;
+    if address.port == Port::Any {
+        let what = format!("`{text}`: nobody could know which port that is; write `{{port}}`");
+        return Err(Error::invalid(what));
+    }
+    let found = port::resolve(&address)?;
+    Ok(found[0])
+}
+
+fn ready_fds(definition: &Definition) -> impl Iterator<Item = i32> {
+    definition.wanted.iter().filter_map(|wanted| match wanted {
+        Wanted::ReadyFd(number) => Some(*number),
+        _ => None,
+    })
+}
+
+/// What a process is handed has to have a place, and lines are looked for while something is waited
+/// for.
+fn check_channels(definition: &Definition) -> Result<()> {
+    let handed = definition.listens.len();
+    let first_free = NUMBERS.start + handed as i32;
+    if handed > NUMBERS.len() - 1 {
+        return Err(Error::invalid(format!("{handed} sockets to listen on are too many")));
+    }
+    let mut ready_fds = ready_fds(definition);
+    match (ready_fds.next(), ready_fds.next()) {
+        (Some(number), _) if !(first_free..NUMBERS.end).contains(&number) => {
+            let last = NUMBERS.end - 1;
+            return Err(Error::invalid(format!(
+                "the readiness descriptor {number} is not one from {first_free} to {last}"
+            )));
+        }
+        (_, Some(_)) => return Err(Error::invalid("a process has one readiness descriptor")),
+        _ => {}
+    }
+    if definition.wanted.is_empty() && !definition.fatal.is_empty() {
+        let what =
+            "`fail_on` needs a condition to wait for: without one, a process is ready at once";
+        return Err(Error::invalid(what));
+    }
+    Ok(())
 }
 
 fn rendered(environment: &Environment, values: &Values) -> Result<Environment> {
@@ -232,19 +340,6 @@ fn splits_output(wanted: &[Wanted]) -> bool {
         _ => None,
     };
     wanted.iter().filter_map(stream).any(|stream| matches!(stream, Stream::Stdout | Stream::Stderr))
-}
-
-fn check_words(words: &[OsString]) -> Result<()> {
-    match words.first() {
-        None => Err(Error::invalid("the command is empty")),
-        Some(program) if program.is_empty() => {
-            Err(Error::invalid("the command's first word, the program, is empty"))
-        }
-        Some(_) if words.iter().any(|word| word.as_encoded_bytes().contains(&0)) => {
-            Err(Error::invalid("a word of the command has a zero byte in it"))
-        }
-        Some(_) => Ok(()),
-    }
 }
 
 fn check_limits(definition: &Definition) -> Result<()> {

@@ -7,10 +7,12 @@
 //! A server that does not set it gets a port that the kernel gives to nobody by itself, and that is
 //! kept from other processes of ours by a locked file.
 
+use std::collections::hash_map::RandomState;
 use std::fs::File;
+use std::hash::{BuildHasher, Hasher};
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
-use std::ops::Range;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, ToSocketAddrs};
+use std::ops::RangeInclusive;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -22,6 +24,8 @@ use nix::sys::socket::{
     socket, sockopt,
 };
 
+use crate::address::Address;
+use crate::error::{Error, Result};
 use crate::sys;
 
 /// How many ports are tried until one is free in both families.
@@ -56,18 +60,27 @@ pub(crate) enum Keep {
     Locked,
 }
 
-/// Below these, services have their ports; from the other on, the kernel gives them to whoever asks
-/// for any.
-const LOCKED_PORTS: Range<u16> = 10_000..32_768;
+/// Below these, services have their ports.
+const FIRST_LOCKED: u16 = 10_000;
+
+/// What the kernel gives to whoever asks for any port, where it does not say.
+const USUAL_EPHEMERAL: RangeInclusive<u16> = 32_768..=60_999;
+
+/// How many ports to choose from are few.
+const FEW: usize = 256;
 
 impl Hold {
     /// Locks a free port in a folder that this user's other processes look into too.
     pub(crate) fn locked(folder: &Path) -> io::Result<Self> {
-        let count = u32::from(LOCKED_PORTS.end - LOCKED_PORTS.start);
-        // Whoever begins elsewhere finds a free one at once.
-        let first = std::process::id().wrapping_mul(97) % count;
-        for step in 0..count {
-            let port = LOCKED_PORTS.start + ((first + step) % count) as u16;
+        let ports = beside(&sys::ephemeral_ports().unwrap_or(USUAL_EPHEMERAL));
+        // Nobody begins where another one has begun, so that nearly everybody finds one at once.
+        let first = RandomState::new().build_hasher().finish() as usize % ports.len();
+        let (before, after) = ports.split_at(first);
+        Self::first_unlocked(folder, after.iter().chain(before))
+    }
+
+    fn first_unlocked<'a>(folder: &Path, ports: impl Iterator<Item = &'a u16>) -> io::Result<Self> {
+        for &port in ports {
             let mut options = File::options();
             let options = options.create(true).append(true).custom_flags(libc::O_NOFOLLOW);
             let file = options.open(folder.join(port.to_string()))?;
@@ -80,10 +93,20 @@ impl Hold {
     }
 }
 
-/// Whether a server could listen at all addresses of this port.
+/// The ports that the kernel gives to nobody by itself, as far as there are any.
+fn beside(ephemeral: &RangeInclusive<u16>) -> Vec<u16> {
+    let outside = |ports: RangeInclusive<u16>| ports.filter(|port| !ephemeral.contains(port));
+    let mut ports: Vec<_> = outside(FIRST_LOCKED..=u16::MAX).collect();
+    if ports.len() < FEW {
+        ports.extend(outside(1024..=FIRST_LOCKED - 1));
+    }
+    if ports.is_empty() { (FIRST_LOCKED..=u16::MAX).collect() } else { ports }
+}
+
+/// Whether a server could have this port at all addresses, for TCP and for UDP.
 fn is_free(port: u16) -> bool {
-    let free = |family, address: &dyn SockaddrLike| {
-        let socket = socket(family, SockType::Stream, sys::SOCKET_FLAGS, None);
+    let free = |family, kind, address: &dyn SockaddrLike| {
+        let socket = socket(family, kind, sys::SOCKET_FLAGS, None);
         match socket.and_then(|socket| bind(socket.as_raw_fd(), address)) {
             // A machine without IPv6 has nobody on its IPv6 ports.
             Ok(()) | Err(Errno::EAFNOSUPPORT | Errno::EADDRNOTAVAIL) => true,
@@ -92,10 +115,12 @@ fn is_free(port: u16) -> bool {
     };
     let v4 = SockaddrIn::from(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port));
     let v6 = SockaddrIn6::from(SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, port, 0, 0));
-    free(AddressFamily::Inet, &v4) && free(AddressFamily::Inet6, &v6)
+    [SockType::Stream, SockType::Datagram]
+        .into_iter()
+        .all(|kind| free(AddressFamily::Inet, kind, &v4) && free(AddressFamily::Inet6, kind, &v6))
 }
 
-fn with_v6(v4: OwnedFd, port: u16) -> Result<Hold, Errno> {
+fn with_v6(v4: OwnedFd, port: u16) -> nix::Result<Hold> {
     let v6 = SockaddrIn6::from(SocketAddrV6::new(Ipv6Addr::LOCALHOST, port, 0, 0));
     match held(AddressFamily::Inet6, &v6) {
         Ok(v6) => Ok(Hold { port, sockets: vec![v4, v6] }),
@@ -105,15 +130,30 @@ fn with_v6(v4: OwnedFd, port: u16) -> Result<Hold, Errno> {
     }
 }
 
-fn hold_v4(port: u16) -> Result<OwnedFd, Errno> {
+fn hold_v4(port: u16) -> nix::Result<OwnedFd> {
     held(AddressFamily::Inet, &SockaddrIn::from(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)))
 }
 
-fn held(family: AddressFamily, address: &dyn SockaddrLike) -> Result<OwnedFd, Errno> {
+fn held(family: AddressFamily, address: &dyn SockaddrLike) -> nix::Result<OwnedFd> {
     let socket = socket(family, SockType::Stream, sys::SOCKET_FLAGS, None)?;
     setsockopt(&socket, sockopt::ReuseAddr, &true)?;
     bind(socket.as_raw_fd(), address)?;
     Ok(socket)
+}
+
+/// `localhost` is both families, whatever the resolver says.
+pub(crate) fn resolve(address: &Address) -> Result<Vec<SocketAddr>> {
+    let Address { host, .. } = address;
+    let port = address.number();
+    let resolved: Vec<SocketAddr> = if host.eq_ignore_ascii_case("localhost") {
+        vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]
+    } else {
+        (host.as_str(), port).to_socket_addrs().map(Iterator::collect).unwrap_or_default()
+    };
+    if resolved.is_empty() {
+        return Err(Error::invalid(format!("the host name `{host}` does not resolve")));
+    }
+    Ok(resolved)
 }
 
 /// The loopback address with this port that a server is expected at.
@@ -124,7 +164,7 @@ pub(crate) fn loopback(port: u16) -> SocketAddr {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
-    use std::net::{TcpListener, TcpStream};
+    use std::net::{TcpListener, TcpStream, UdpSocket};
 
     use super::*;
 
@@ -143,12 +183,46 @@ mod tests {
         let folder =
             std::env::temp_dir().join(format!("mirakuru-port-test-{}", std::process::id()));
         std::fs::create_dir(&folder).unwrap();
-        let first = Hold::locked(&folder).unwrap();
-        let second = Hold::locked(&folder).unwrap();
+        let ports = beside(&sys::ephemeral_ports().unwrap_or(USUAL_EPHEMERAL));
+        let lock = || Hold::first_unlocked(&folder, ports.iter()).unwrap();
+        let (first, second) = (lock(), lock());
         assert_ne!(first.port, second.port);
         let port = first.port;
         drop(first);
-        assert_eq!(Hold::locked(&folder).unwrap().port, port);
+        assert_eq!(lock().port, port);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn locked_ports_are_those_that_the_kernel_gives_to_nobody() {
+        let ends = |ephemeral| {
+            let ports = beside(&ephemeral);
+            (ports[0], ports[ports.len() - 1], ports.len())
+        };
+        assert_eq!(ends(32_768..=60_999), (10_000, 65_535, 22_768 + 4536));
+        assert_eq!(ends(49_152..=65_535), (10_000, 49_151, 39_152));
+        assert_eq!(ends(1024..=60_000), (60_001, 65_535, 5535));
+        assert_eq!(ends(9000..=65_535), (1024, 8999, 7976));
+        assert_eq!(ends(1024..=65_535), (10_000, 65_535, 55_536));
+        assert_eq!(ends(1..=65_535), (10_000, 65_535, 55_536));
+    }
+
+    #[test]
+    fn a_port_is_free_only_if_it_is_for_tcp_and_udp_in_both_families() {
+        let folder = std::env::temp_dir().join(format!("mirakuru-free-{}", std::process::id()));
+        std::fs::create_dir(&folder).unwrap();
+        let free = Hold::locked(&folder).unwrap();
+        let port = free.port;
+        assert!(is_free(port));
+        for host in ["127.0.0.1", "0.0.0.0", "::1", "::"] {
+            let tcp = TcpListener::bind((host, port)).unwrap();
+            assert!(!is_free(port), "{host}");
+            drop(tcp);
+            let udp = UdpSocket::bind((host, port)).unwrap();
+            assert!(!is_free(port), "{host}");
+            drop(udp);
+        }
+        assert!(is_free(port));
         std::fs::remove_dir_all(folder).unwrap();
     }
 

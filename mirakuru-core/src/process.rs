@@ -29,7 +29,7 @@ pub struct Process {
     server: Server,
     /// Whether the caller was told how the process ended.
     is_settled: bool,
-    /// Whether a lease shows the output of a test that fails.
+    /// Whether somebody else shows the output of a test that fails.
     is_leased: bool,
 }
 
@@ -93,7 +93,8 @@ impl Process {
         self.server.found.addr.unwrap_or_else(|| port::loopback(self.port()))
     }
 
-    /// Returns the URL that answered, with the address that answered in the place of the host.
+    /// Returns the URL that answered, with the address that answered in the place of the host. One
+    /// on a Unix socket is as it was written, with values in the place of placeholders.
     ///
     /// # Panics
     ///
@@ -329,7 +330,7 @@ impl Process {
         &mut self.server
     }
 
-    /// A lease has the process for itself alone.
+    /// The process belongs to a lease, or to a test whose processes are shown together.
     pub(crate) fn leased(mut self) -> Self {
         self.is_leased = true;
         self

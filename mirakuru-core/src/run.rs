@@ -122,6 +122,12 @@ pub(crate) fn make_private(path: &Path) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::PermissionDenied, what))
 }
 
+/// Writes a file that others see whole or not at all.
+pub(crate) fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    let draft = path.with_extension("draft");
+    fs::write(&draft, text).and_then(|()| fs::rename(&draft, path))
+}
+
 /// The folder for temporary files, or another if its path leaves no room for the names of sockets.
 pub(crate) fn short_temp_dir() -> PathBuf {
     let dir = std::env::temp_dir();

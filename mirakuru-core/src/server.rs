@@ -1,11 +1,11 @@
 //! What a process is made of: a plan, and a supervisor that carries it out.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,9 +21,12 @@ use crate::log::Log;
 use crate::notice::Notice;
 use crate::plan::Plan;
 use crate::probe::{Conditions, Found};
-use crate::supervisor::{Client, Lease, Phase, Request, State};
+use crate::progress::Progress;
+use crate::run;
+use crate::supervisor::{Client, Holds, Lease, Phase, Request, State};
 use crate::sys;
 use crate::values::Values;
+use crate::witness::{self, Witness};
 
 /// How much longer than its time limit a stop may take until the supervisor counts as stuck.
 const STOP_GRACE: Duration = Duration::from_secs(10);
@@ -31,11 +34,11 @@ const STOP_GRACE: Duration = Duration::from_secs(10);
 /// How long after the end of the main process others may be on their way to their own.
 const SETTLE: Duration = Duration::from_millis(50);
 
+/// How often those who watch a wait for a lease may be told.
+const TELL_STEP: Duration = Duration::from_millis(100);
+
 /// How long to wait for signals to arrive until the tree is looked at again.
 const PAUSE_STEP: Duration = Duration::from_micros(500);
-
-/// How many lines of a server's output a failing test shows.
-const LINES_SHOWN: usize = 50;
 
 /// A server, started or not.
 pub(crate) struct Server {
@@ -44,15 +47,25 @@ pub(crate) struct Server {
     pub(crate) plan: Plan,
     pub(crate) found: Found,
     pub(crate) stdin: Option<File>,
-    /// What keeps the ports, should the supervisor be killed.
-    holds: Vec<OwnedFd>,
+    /// Where others read what they need to join, once they may.
+    posted: Option<Posted>,
+    /// What the next supervisor needs, should this one be killed.
+    holds: Holds,
+}
+
+/// What is known of a server, in a file.
+pub(crate) struct Posted {
+    pub(crate) path: PathBuf,
+    pub(crate) key: String,
 }
 
 impl Server {
-    pub(crate) fn start(plan: Plan, holds: Vec<OwnedFd>) -> Result<Self> {
-        let conditions = conditions(&plan)?;
+    pub(crate) fn start(plan: Plan, ports: Vec<OwnedFd>) -> Result<Self> {
+        let conditions = plan.conditions()?;
+        let holds = Holds { ports, listeners: plan.listen()? };
         let client = plan.launch(&holds)?;
-        let mut server = Self { client, plan, found: Found::default(), stdin: None, holds };
+        let found = Found::default();
+        let mut server = Self { client, plan, found, stdin: None, posted: None, holds };
         server.bring_up(conditions)?;
         Ok(server)
     }
@@ -62,15 +75,41 @@ impl Server {
         definition: &Definition,
         stream: UnixStream,
         notice: Notice,
+        path: PathBuf,
     ) -> Result<Self> {
-        let Notice { remote, ports, dir, found, files, .. } = notice;
-        let plan = Plan::of_another(definition, Values::of_another(ports, dir), files)?;
+        let posted = Some(Posted { path, key: notice.key });
+        let Notice { remote, ports, dir, found, captured, files, .. } = notice;
+        let values = Values::of_another(ports, dir, definition.captured())?;
+        values.capture(captured);
+        let plan = Plan::of_another(definition, values, files)?;
         let client = Client::attach(stream, remote);
-        Ok(Self { client, plan, found, stdin: None, holds: Vec::new() })
+        Ok(Self { client, plan, found, stdin: None, posted, holds: Holds::default() })
     }
 
-    /// What another process needs to join.
-    pub(crate) fn notice(&self, key: &str) -> Notice {
+    /// Writes down what another process needs to join, now and after each start.
+    pub(crate) fn post(&mut self, posted: Posted) -> Result<()> {
+        self.posted = Some(posted);
+        self.write_notice()
+    }
+
+    fn write_notice(&self) -> Result<()> {
+        let Some(Posted { path, key }) = &self.posted else { return Ok(()) };
+        let written = run::write_whole(path, &self.notice(key).to_text());
+        written.map_err(|e| Error::os(format!("`{}` cannot be written", path.display()), e))
+    }
+
+    /// Reads what another process has written since this one has joined.
+    pub(crate) fn read_notice(&mut self) {
+        let path = self.posted.as_ref().filter(|_| self.plan.values.is_told());
+        let path = path.map(|posted| &posted.path);
+        let notice = path.and_then(|path| Notice::from_text(&fs::read_to_string(path).ok()?));
+        if let Some(Notice { found, captured, .. }) = notice {
+            self.found = found;
+            self.plan.values.capture(captured);
+        }
+    }
+
+    fn notice(&self, key: &str) -> Notice {
         let Plan { values, files, .. } = &self.plan;
         Notice {
             key: key.to_owned(),
@@ -78,6 +117,7 @@ impl Server {
             ports: values.ports().clone(),
             dir: values.dir().map(Path::to_owned),
             found: self.found.clone(),
+            captured: values.captured(),
             files: files.clone(),
         }
     }
@@ -100,11 +140,9 @@ impl Server {
         if self.client.request(Request::Lease { test, exclusive }).is_err() {
             return Ok(false);
         }
+        let mut progress = Progress::new(Instant::now(), patience);
         loop {
-            let before = self.state().turns;
-            let deadline = sys::deadline_after(patience);
-            let answered = |state: &State| state.lease != Lease::Waits || state.turns != before;
-            let Some(state) = self.client.wait(deadline, answered) else {
+            let Some(state) = self.next_turn(patience, &mut progress) else {
                 return Err(self.busy(patience));
             };
             match state.lease {
@@ -121,6 +159,24 @@ impl Server {
         }
     }
 
+    /// Waits until the request for a lease is answered, or others have got or given back theirs.
+    fn next_turn(&self, patience: Duration, progress: &mut Progress) -> Option<State> {
+        let before = self.state().turns;
+        let deadline = sys::deadline_after(patience);
+        let answered = |state: &State| state.lease != Lease::Waits || state.turns != before;
+        let waits_for = || format!("a lease of {}, held by {}", self.plan.name, self.holder());
+        loop {
+            let step = deadline.min(Instant::now() + TELL_STEP);
+            if let Some(state) = self.client.wait(step, answered) {
+                return Some(state);
+            }
+            if Instant::now() >= deadline {
+                return None;
+            }
+            progress.tick(&waits_for, "");
+        }
+    }
+
     /// How many leases there are, if the supervisor still tells.
     pub(crate) fn count_leases(&self) -> Option<usize> {
         self.client.request(Request::Count).ok()?;
@@ -129,11 +185,18 @@ impl Server {
     }
 
     fn busy(&self, patience: Duration) -> Error {
-        let _ = self.count_leases(); // It tells who has one, too.
+        Error::not_given_back(&self.plan.name, patience, &self.holder())
+    }
+
+    /// A process that has a lease, for a message.
+    fn holder(&self) -> String {
+        if self.state().users.is_none() {
+            let _ = self.count_leases(); // It tells who has one, too.
+        }
         let holder = self.state().holder;
         let test = sys::variable_of(holder, "NEXTEST_TEST_NAME");
         let who = test.or_else(|| sys::command_line(holder)).unwrap_or_default();
-        Error::not_given_back(&self.plan.name, patience, &format!("pid {holder} (`{who}`)"))
+        format!("pid {holder} (`{who}`)")
     }
 
     /// Starts the server again after it has ended.
@@ -141,14 +204,17 @@ impl Server {
         if self.state().is_gone {
             self.client.sweep_if_lost();
             self.plan.values.remove_dir();
+            if self.holds.listeners.is_empty() {
+                self.holds.listeners = self.plan.listen()?;
+            }
             self.client = self.plan.launch(&self.holds)?;
         }
-        let conditions = conditions(&self.plan)?;
+        let conditions = self.plan.conditions()?;
         self.bring_up(conditions)
     }
 
     /// Runs the program below the supervisor and waits until it is ready.
-    fn bring_up(&mut self, conditions: Conditions) -> Result<()> {
+    fn bring_up(&mut self, mut conditions: Conditions) -> Result<()> {
         let began = Instant::now();
         let (read, write) = self.plan.stdin().map_err(|error| error.about(&self.plan.name))?;
         self.stdin = write;
@@ -173,16 +239,19 @@ impl Server {
             }
             _ => {}
         }
-        let what = conditions.what();
-        let found = conditions.wait(&self.plan.values, &self.client, began, self.plan.timeout);
+        let surroundings = self.plan.surroundings();
+        let found = conditions.wait(&surroundings, &self.client, began, self.plan.timeout);
         let Plan { name, kill_signal, .. } = &self.plan;
         self.found = found.map_err(|error| {
             let error = self.explain(error.about(name));
             let _ = self.end(Request::Kill(kill_signal.number())); // Why is in the error already.
             error
         })?;
+        if self.plan.values.is_told() {
+            self.write_notice()?;
+        }
         let _ = self.client.request(Request::Ready); // If nobody hears it, it has just ended.
-        events::started(name, self.state().main, began.elapsed(), &what);
+        events::started(name, self.state().main, began.elapsed(), &conditions.what());
         Ok(())
     }
 
@@ -285,26 +354,18 @@ impl Server {
             let settled = self.client.wait(Instant::now() + SETTLE, |state| !state.is_running());
             state = settled.unwrap_or(state);
         }
-        self.with_holder(error.with_report(|report| {
+        let error = error.with_report(|report| {
             report.command = Some(self.plan.command_line());
             report.state = Some(state.to_string());
             report.output = Some(self.plan.files.tail());
             report.exit = report.exit.or(state.exit);
-        }))
+        });
+        self.plan.with_holder(error, self.client.supervisor_pid())
     }
 
-    /// Adds who has the address, if the server could not have it.
-    fn with_holder(&self, error: Error) -> Error {
-        let may_be_why = matches!(
-            error.kind(),
-            ErrorKind::Exited | ErrorKind::Timeout | ErrorKind::UnexpectedExit
-        );
-        let mut texts = error.lines_about_address();
-        if !may_be_why || texts.is_empty() {
-            return error;
-        }
-        texts.extend(self.plan.texts_with_ports());
-        error.with_help(holder::help(&texts, self.client.supervisor_pid()))
+    /// What can tell of the server when it is gone.
+    pub(crate) fn witness(&self) -> Witness {
+        Witness::new(&self.plan.name, &self.client, self.log())
     }
 
     /// Tells that the server ended while somebody had a lease on it.
@@ -313,10 +374,10 @@ impl Server {
         self.show_output();
     }
 
-    /// Prints the state and the last lines to where the calling test prints.
+    /// Prints the state and the last lines to where the calling test prints, unless the test has
+    /// shown them already.
     pub(crate) fn show_output(&self) {
-        let (name, state) = (&self.plan.name, self.state());
-        eprintln!("--- {name}: {state}, {}", self.log().excerpt(LINES_SHOWN));
+        witness::show(&[self.witness()]);
     }
 }
 
@@ -327,16 +388,4 @@ impl Drop for Server {
         // Not left to the drop of the client, which a thread that reads the log may hold.
         self.client.close();
     }
-}
-
-/// The conditions of one start, none of which holds before it.
-fn conditions(plan: &Plan) -> Result<Conditions> {
-    let checked = plan.conditions().and_then(|mut conditions| {
-        conditions.check_before_start()?;
-        Ok(conditions)
-    });
-    checked.map_err(|error| {
-        let error = error.about(&plan.name);
-        error.with_report(|report| report.command = Some(plan.command_line()))
-    })
 }

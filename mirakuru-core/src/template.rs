@@ -1,4 +1,5 @@
-//! Placeholders: `{port}`, `{port:name}`, `{dir}`, `{bin:name}`, and `{{`, `}}` for literal braces.
+//! Placeholders: `{port}`, `{port:name}`, `{udp}`, `{udp:name}`, `{dir}`, `{bin:name}`, what was
+//! captured from the output, and `{{`, `}}` for literal braces.
 //!
 //! Pure text, shared with the macros crate, which checks literals at compile time with the very
 //! code that renders them at run time.
@@ -16,6 +17,10 @@ pub(crate) enum Piece {
     Literal(String),
     /// `{port}` is the port with the empty name.
     Port(String),
+    /// A port that is free for UDP too.
+    Udp(String),
+    /// What the process itself tells when it has started.
+    Captured(String),
     Dir,
     Bin(String),
 }
@@ -27,11 +32,12 @@ pub(crate) struct Fault {
     pub(crate) message: String,
 }
 
-const KNOWN: &str =
-    "known are {port}, {port:name}, {dir} and {bin:name}; write {{ and }} for literal braces";
+const KNOWN: &str = "known are {port}, {port:name}, {udp}, {udp:name}, {dir}, {bin:name} and the \
+                     names of groups in an output pattern; write {{ and }} for literal braces";
 
 impl Template {
-    pub(crate) fn parse(text: &str) -> Result<Self, Fault> {
+    /// `is_captured` tells which names the process itself gives a value to.
+    pub(crate) fn parse(text: &str, is_captured: &dyn Fn(&str) -> bool) -> Result<Self, Fault> {
         let mut pieces = Vec::new();
         let mut literal = String::new();
         let mut at = 0;
@@ -44,7 +50,7 @@ impl Template {
                 at = brace + 2;
                 continue;
             }
-            let (piece, end) = placeholder(text, brace)?;
+            let (piece, end) = placeholder(text, brace, is_captured)?;
             if !literal.is_empty() {
                 pieces.push(Piece::Literal(std::mem::take(&mut literal)));
             }
@@ -74,7 +80,11 @@ impl Template {
     }
 }
 
-fn placeholder(text: &str, brace: usize) -> Result<(Piece, usize), Fault> {
+fn placeholder(
+    text: &str,
+    brace: usize,
+    is_captured: &dyn Fn(&str) -> bool,
+) -> Result<(Piece, usize), Fault> {
     if text[brace..].starts_with('}') {
         let message = format!("unmatched `}}`; {KNOWN}");
         return Err(Fault { at: brace..brace + 1, message });
@@ -86,9 +96,12 @@ fn placeholder(text: &str, brace: usize) -> Result<(Piece, usize), Fault> {
     let end = brace + close + 1;
     let inner = &text[brace + 1..end - 1];
     let piece = match inner.split_once(':') {
+        None if is_captured(inner) => Piece::Captured(inner.to_owned()),
         None if inner == "port" => Piece::Port(String::new()),
+        None if inner == "udp" => Piece::Udp(String::new()),
         None if inner == "dir" => Piece::Dir,
         Some(("port", name)) if is_name(name) => Piece::Port(name.to_owned()),
+        Some(("udp", name)) if is_name(name) => Piece::Udp(name.to_owned()),
         Some(("bin", name)) if is_name(name) => Piece::Bin(name.to_owned()),
         _ => {
             let message = format!("unknown placeholder `{{{inner}}}`; {KNOWN}");
@@ -106,13 +119,16 @@ fn is_name(name: &str) -> bool {
 mod tests {
     use super::*;
 
+    const NONE: fn(&str) -> bool = |_| false;
+
     fn literal(text: &str) -> Piece {
         Piece::Literal(text.to_owned())
     }
 
     #[test]
     fn placeholders_are_told_from_literal_text() {
-        let template = Template::parse("a {port} {port:admin}{dir}/x {bin:my-server}").unwrap();
+        let text = "a {port} {port:admin}{dir}/x {bin:my-server}{udp}{udp:dns}";
+        let template = Template::parse(text, &NONE).unwrap();
         let expected = [
             literal("a "),
             Piece::Port(String::new()),
@@ -121,13 +137,27 @@ mod tests {
             Piece::Dir,
             literal("/x "),
             Piece::Bin("my-server".to_owned()),
+            Piece::Udp(String::new()),
+            Piece::Udp("dns".to_owned()),
+        ];
+        assert_eq!(template.pieces, expected);
+    }
+
+    #[test]
+    fn what_is_captured_goes_before_what_is_known() {
+        let is_captured = |name: &str| ["port", "key"].contains(&name);
+        let template = Template::parse("{key}{port}{port:key}", &is_captured).unwrap();
+        let expected = [
+            Piece::Captured("key".to_owned()),
+            Piece::Captured("port".to_owned()),
+            Piece::Port("key".to_owned()),
         ];
         assert_eq!(template.pieces, expected);
     }
 
     #[test]
     fn doubled_braces_are_literal() {
-        assert_eq!(Template::parse("{{port}} {{}}").unwrap().pieces, [literal("{port} {}")]);
+        assert_eq!(Template::parse("{{port}} {{}}", &NONE).unwrap().pieces, [literal("{port} {}")]);
     }
 
     #[test]
@@ -141,9 +171,11 @@ mod tests {
             ("{port:a b}", 0..10),
             ("{bin:}", 0..6),
             ("{dir:x}", 0..7),
+            ("{udp:}", 0..6),
+            ("{key}", 0..5),
             ("é{x}", 2..5),
         ] {
-            let fault = Template::parse(text).unwrap_err();
+            let fault = Template::parse(text, &NONE).unwrap_err();
             assert_eq!(fault.at, at, "{text}");
             assert!(fault.message.contains("{{ and }}"), "{}", fault.message);
         }
@@ -151,7 +183,7 @@ mod tests {
 
     #[test]
     fn rendering_asks_for_each_placeholder() {
-        let template = Template::parse("h:{port}/{{{dir}}}").unwrap();
+        let template = Template::parse("h:{port}/{{{dir}}}", &NONE).unwrap();
         let text = template.render(|piece| {
             Ok::<_, ()>(match piece {
                 Piece::Port(_) => "80".to_owned(),

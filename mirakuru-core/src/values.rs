@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use parking_lot::Mutex;
+
 use crate::error::{Error, Result};
 use crate::port::{Hold, Keep};
 use crate::program;
@@ -22,6 +24,24 @@ pub(crate) struct Values {
     ports: BTreeMap<String, u16>,
     dir: Option<Dir>,
     bins: BTreeMap<String, PathBuf>,
+    captured: Captured,
+}
+
+/// What the process itself tells when it starts, which is another value each time.
+#[derive(Debug, Default)]
+struct Captured {
+    names: Vec<String>,
+    values: Mutex<BTreeMap<String, String>>,
+}
+
+/// Where placeholders stand.
+pub(crate) struct Texts<'a> {
+    /// What has to be there before the process starts.
+    pub(crate) early: Vec<&'a str>,
+    /// What is looked at when it has started.
+    pub(crate) late: Vec<&'a str>,
+    /// The names that the process itself gives a value to.
+    pub(crate) captured: Vec<String>,
 }
 
 /// A folder that is removed when the process is dropped, should no supervisor have done it.
@@ -48,28 +68,25 @@ impl Drop for Dir {
 
 impl Values {
     /// Finds values for all placeholders in `texts`, and what keeps the ports.
-    pub(crate) fn for_texts<'a>(
-        texts: impl Iterator<Item = &'a str>,
+    pub(crate) fn for_texts(
+        texts: Texts<'_>,
         known_bins: &BTreeMap<String, PathBuf>,
         keep: Keep,
     ) -> Result<(Self, Vec<OwnedFd>)> {
-        let templates = texts.map(parse).collect::<Result<Vec<_>>>()?;
-        let mut values = Self::default();
-        let mut holds = Vec::new();
+        let mut values = Self { captured: Captured::new(texts.captured)?, ..Self::default() };
+        let pieces = values.pieces(&texts.early, &texts.late)?;
         // Programs first: if one is missing, nothing was made yet.
-        for piece in templates.iter().flat_map(|template| &template.pieces) {
+        for piece in &pieces {
             if let Piece::Bin(name) = piece {
                 values.bins.insert(name.clone(), find_bin(name, known_bins)?);
             }
         }
-        for piece in templates.iter().flat_map(|template| &template.pieces) {
+        let mut holds = Vec::new();
+        for piece in &pieces {
             match piece {
-                Piece::Port(name) if !values.ports.contains_key(name) => {
-                    let hold = match keep {
-                        Keep::Held => Hold::any(),
-                        Keep::Locked => locks_folder().and_then(|folder| Hold::locked(&folder)),
-                    };
-                    let hold = hold.map_err(|e| Error::os("no free port", e))?;
+                Piece::Port(name) | Piece::Udp(name) if !values.ports.contains_key(name) => {
+                    let is_for_udp = pieces.contains(&Piece::Udp(name.clone()));
+                    let hold = hold(if is_for_udp { Keep::Locked } else { keep })?;
                     values.ports.insert(name.clone(), hold.port);
                     holds.extend(hold.sockets);
                 }
@@ -80,10 +97,61 @@ impl Values {
         Ok((values, holds))
     }
 
+    /// All that has to have a value, and what is given one later, in its place.
+    fn pieces(&self, early: &[&str], late: &[&str]) -> Result<Vec<Piece>> {
+        let mut pieces = Vec::new();
+        for text in early {
+            for piece in self.parse(text)?.pieces {
+                if let Piece::Captured(name) = &piece {
+                    return Err(Error::invalid(format!(
+                        "`{{{name}}}` in `{text}` is what the process tells when it has started, \
+                         so its command, environment and folder cannot have it"
+                    )));
+                }
+                pieces.push(piece);
+            }
+        }
+        for text in late {
+            pieces.extend(self.parse(text)?.pieces);
+        }
+        Ok(pieces)
+    }
+
     /// The values of a server that another process has started.
-    pub(crate) fn of_another(ports: BTreeMap<String, u16>, dir: Option<PathBuf>) -> Self {
+    pub(crate) fn of_another(
+        ports: BTreeMap<String, u16>,
+        dir: Option<PathBuf>,
+        captured: Vec<String>,
+    ) -> Result<Self> {
         let dir = dir.map(|path| Dir { path, owner: 0 });
-        Self { ports, dir, bins: BTreeMap::new() }
+        Ok(Self { ports, dir, bins: BTreeMap::new(), captured: Captured::new(captured)? })
+    }
+
+    /// Takes what the process has told in the place of all that it told before.
+    pub(crate) fn capture(&self, values: BTreeMap<String, String>) {
+        *self.captured.values.lock() = values;
+    }
+
+    /// Whether the process tells anything, which is another value at each start.
+    pub(crate) fn is_told(&self) -> bool {
+        !self.captured.names.is_empty()
+    }
+
+    /// What the process has told.
+    pub(crate) fn captured(&self) -> BTreeMap<String, String> {
+        self.captured.values.lock().clone()
+    }
+
+    /// Whether the process itself gives a value to a placeholder of the text.
+    pub(crate) fn comes_late(&self, text: &str) -> Result<bool> {
+        let pieces = self.parse(text)?.pieces;
+        Ok(pieces.iter().any(|piece| matches!(piece, Piece::Captured(_))))
+    }
+
+    fn parse(&self, text: &str) -> Result<Template> {
+        let is_captured = |name: &str| self.captured.names.iter().any(|known| known == name);
+        Template::parse(text, &is_captured)
+            .map_err(|fault| Error::invalid(format!("in `{text}`: {}", fault.message)))
     }
 
     /// Leaves the folder to the supervisor, whatever becomes of this process.
@@ -96,7 +164,9 @@ impl Values {
     }
 
     pub(crate) fn port(&self, name: &str) -> Option<u16> {
-        self.ports.get(name).copied()
+        let told = if name.is_empty() { "port" } else { name };
+        let told = self.captured.values.lock().get(told).and_then(|port| port.parse().ok());
+        told.or_else(|| self.ports.get(name).copied())
     }
 
     pub(crate) fn dir(&self) -> Option<&Path> {
@@ -109,7 +179,7 @@ impl Values {
     }
 
     pub(crate) fn render(&self, text: &str) -> Result<String> {
-        parse(text)?.render(|piece| self.value(piece))
+        self.parse(text)?.render(|piece| self.value(piece))
     }
 
     /// Renders what may be text. What is not is taken as it is.
@@ -124,13 +194,23 @@ impl Values {
         self.render_os(path.as_os_str()).map(PathBuf::from)
     }
 
+    fn port_text(&self, kind: &str, name: &str) -> Result<String> {
+        self.port(name).map(|port| port.to_string()).ok_or_else(|| {
+            let name = if name.is_empty() { String::new() } else { format!(":{name}") };
+            missing(&format!("{{{kind}{name}}}"))
+        })
+    }
+
     fn value(&self, piece: &Piece) -> Result<String> {
         match piece {
             Piece::Literal(text) => Ok(text.clone()),
-            Piece::Port(name) => self.port(name).map(|port| port.to_string()).ok_or_else(|| {
-                let name = if name.is_empty() { String::new() } else { format!(":{name}") };
-                missing(&format!("{{port{name}}}"))
-            }),
+            Piece::Port(name) => self.port_text("port", name),
+            Piece::Udp(name) => self.port_text("udp", name),
+            Piece::Captured(name) => {
+                self.captured.values.lock().get(name).cloned().ok_or_else(|| {
+                    Error::invalid(format!("the process has not told yet what `{{{name}}}` is"))
+                })
+            }
             Piece::Dir => match &self.dir {
                 Some(dir) => Ok(dir.path.to_string_lossy().into_owned()),
                 None => Err(missing("{dir}")),
@@ -143,15 +223,32 @@ impl Values {
     }
 }
 
+impl Captured {
+    fn new(names: Vec<String>) -> Result<Self> {
+        let is_taken = |name: &&String| ["dir", "udp"].contains(&name.as_str());
+        match names.iter().find(is_taken) {
+            Some(name) => Err(Error::invalid(format!(
+                "a group of an output pattern cannot be called `{name}`, which is another \
+                 placeholder"
+            ))),
+            None => Ok(Self { names, values: Mutex::default() }),
+        }
+    }
+}
+
+fn hold(keep: Keep) -> Result<Hold> {
+    let hold = match keep {
+        Keep::Held => Hold::any(),
+        Keep::Locked => locks_folder().and_then(|folder| Hold::locked(&folder)),
+    };
+    hold.map_err(|e| Error::os("no free port", e))
+}
+
 fn missing(placeholder: &str) -> Error {
     Error::invalid(format!(
         "this process has no {placeholder}: neither its command nor its environment, probes or \
          folder mention it"
     ))
-}
-
-fn parse(text: &str) -> Result<Template> {
-    Template::parse(text).map_err(|fault| Error::invalid(format!("in `{text}`: {}", fault.message)))
 }
 
 /// Where ports are locked.
@@ -160,15 +257,19 @@ fn locks_folder() -> io::Result<PathBuf> {
     run::make_private(&folder).map(|()| folder)
 }
 
-/// Names a folder for the supervisor to make. The path is short enough for a socket's.
+/// Names a folder for the supervisor to make.
 fn name_dir() -> Dir {
+    Dir { path: new_path(), owner: std::process::id() }
+}
+
+/// A path at which nothing is, and which is short enough for a socket's.
+pub(crate) fn new_path() -> PathBuf {
     static COUNTER: AtomicU32 = AtomicU32::new(0);
     let owner = std::process::id();
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);
     // A killed process with the same number may have left a folder behind.
     let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.subsec_nanos());
-    let name = format!("mirakuru-{owner}-{count}-{nanos:x}");
-    Dir { path: run::short_temp_dir().join(name), owner }
+    run::short_temp_dir().join(format!("mirakuru-{owner}-{count}-{nanos:x}"))
 }
 
 /// Finds a binary of the package under test: what the runner says, what the compiler said, or

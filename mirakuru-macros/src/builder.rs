@@ -61,22 +61,16 @@ fn binaries(attribute: &Attribute) -> BTreeSet<String> {
     let named = attribute.expr(Key::Bin).and_then(model::text).map(LitStr::value);
     names.extend(named);
     for entry in &attribute.entries {
-        let texts: Vec<&Expr> = match &entry.value {
-            Value::Expr(expr) => match model::elements(expr) {
-                Some(elements) => elements.collect(),
-                None => vec![expr],
-            },
-            Value::Pairs(pairs) => pairs.iter().map(|(_, value)| value).collect(),
-            _ => Vec::new(),
-        };
-        let texts = texts.into_iter().filter_map(model::text);
-        names.extend(texts.flat_map(|text| placeholders(&text.value())));
+        names.extend(entry.texts().into_iter().flat_map(|text| placeholders(&text.value())));
     }
     names
 }
 
 fn placeholders(text: &str) -> Vec<String> {
-    let pieces = Template::parse(text).map(|template| template.pieces).unwrap_or_default();
+    // The names of groups are of no interest here, and must not hinder.
+    let pieces = Template::parse(text, &|name| name != "port" && name != "dir" && name != "udp")
+        .map(|template| template.pieces)
+        .unwrap_or_default();
     let binary = |piece| match piece {
         Piece::Bin(name) => Some(name),
         _ => None,
@@ -92,6 +86,7 @@ fn setting(entry: &Entry, attribute: &Attribute, k: &Path) -> TokenStream {
     let method = method(entry, name);
     let span = Span::mixed_site();
     match &entry.value {
+        Value::Flag if entry.key == Key::Notify => quote_spanned!(span=> .#method()),
         Value::Expr(expr) => match argument(entry.key, expr, attribute, k) {
             Some(argument) => quote_spanned!(span=> .#method(#argument)),
             None => TokenStream::new(),

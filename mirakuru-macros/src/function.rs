@@ -1,7 +1,7 @@
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Meta, PatType, Path, ReturnType, Type};
+use syn::{Meta, PatType, Path, ReturnType, Type, TypeGroup, TypeParen};
 
 use crate::builder;
 use crate::fallback;
@@ -80,21 +80,32 @@ fn acquiring(
 ) -> TokenStream {
     let span = Span::mixed_site();
     let leases: Vec<_> = attributes.iter().zip(params).enumerate().map(Lease::new).collect();
-    let grants = leases.iter().map(Lease::pattern);
+    let patterns = leases.iter().map(Lease::pattern);
     let requests = leases.iter().map(|lease| lease.request(k));
     let bindings = leases.iter().filter_map(Lease::binding);
     let Function { attrs, vis, sig, body } = function;
     let is_called = item::makes_a_test(&attrs) || item::is_called_otherwise(&attrs);
     let test = (!is_called).then(|| quote_spanned!(span=> #[::core::prelude::v1::test]));
     let inner_attrs = &body.inner_attrs;
-    let outcome = outcome(&sig.output, &body);
+    // What fails in a fixture is the affair of the test that uses it.
+    let is_test = !item::is_called_otherwise(&attrs);
+    let (witnesses, outcome) = match result(&sig.output).filter(|_| is_test) {
+        Some(ty) => {
+            let is_async = sig.asyncness.is_some();
+            (quote_spanned!(span=> witnesses), judged(is_async, ty, &body, k))
+        }
+        None => (quote_spanned!(span=> _witnesses), unjudged(&sig.output, &body)),
+    };
     quote_spanned! {span=>
         #(#attrs)*
         #test
         #vis #sig {
             #(#inner_attrs)*
-            let [#(#grants),*] = #k::__private::acquire([#(#requests),*]);
+            let ([#(#patterns),*], seen) =
+                #k::__private::attend(#k::__private::acquire([#(#requests),*]), #is_test);
             #(#bindings)*
+            // Dropped before the processes, so that a panic shows them alive.
+            let #witnesses = seen;
             #outcome
         }
     }
@@ -165,8 +176,37 @@ impl<'a> Lease<'a> {
     }
 }
 
+// In a closure, so that it is seen what its `?` and `return` give back. What the body does not move
+// stays outside and is alive when it is shown.
+fn judged(is_async: bool, ty: &Type, body: &Body, k: &Path) -> TokenStream {
+    let span = Span::mixed_site();
+    // As if the user had written it: what the compiler says of it is said where the type stands,
+    // and names the variables.
+    let at = ty.span();
+    let body = block(body);
+    let outcome = match is_async {
+        // An async block cannot say what it returns, but its first `return` tells the compiler.
+        true => {
+            let never = quote_spanned!(span=> #k::__private::never());
+            let hint = quote_spanned!(at=> if false { let never: #ty = #never; return never; });
+            let block = quote_spanned!(at=> async { #hint #body });
+            quote_spanned!(span=> #block.await)
+        }
+        false => {
+            let closure = quote_spanned!(at=> || -> #ty #body);
+            quote_spanned!(span=> #k::__private::run(#closure))
+        }
+    };
+    quote_spanned! {span=>
+        #[allow(unused_braces, clippy::result_large_err)]
+        let outcome = #outcome;
+        witnesses.hear(#k::__private::Outcome(&outcome).is_failure());
+        outcome
+    }
+}
+
 // What the last expression borrows from a process is dropped before the process is given back.
-fn outcome(output: &ReturnType, body: &Body) -> TokenStream {
+fn unjudged(output: &ReturnType, body: &Body) -> TokenStream {
     let span = Span::mixed_site();
     let body = block(body);
     let ty = match output {
@@ -185,6 +225,19 @@ fn outcome(output: &ReturnType, body: &Body) -> TokenStream {
     }
 }
 
+// The type of a result, if it is called one: nobody can ask here what an alias stands for.
+fn result(output: &ReturnType) -> Option<&Type> {
+    let ReturnType::Type(_, output) = output else { return None };
+    let mut ty = &**output;
+    while let Type::Group(TypeGroup { elem, .. }) | Type::Paren(TypeParen { elem, .. }) = ty {
+        ty = elem;
+    }
+    let Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last()?;
+    let is_named_so = last.ident.to_string().ends_with("Result");
+    (is_named_so && !is_opaque(ty.to_token_stream())).then_some(output)
+}
+
 fn block(body: &Body) -> TokenStream {
     let mut block = Group::new(Delimiter::Brace, body.tokens.clone());
     block.set_span(body.span);
@@ -197,4 +250,24 @@ fn is_opaque(ty: TokenStream) -> bool {
         TokenTree::Group(group) => is_opaque(group.stream()),
         _ => false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_judged(output: &str) -> bool {
+        result(&syn::parse_str(output).unwrap()).is_some()
+    }
+
+    #[test]
+    fn a_type_is_a_result_if_it_is_called_one() {
+        for output in ["-> Result<(), E>", "-> std::io::Result<()>", "-> (TestResult)"] {
+            assert!(is_judged(output), "{output}");
+        }
+        for output in ["", "-> ()", "-> !", "-> Results", "-> impl Result", "-> Result<impl X, E>"]
+        {
+            assert!(!is_judged(output), "{output}");
+        }
+    }
 }

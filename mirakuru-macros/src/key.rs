@@ -15,9 +15,14 @@ pub(crate) enum Key {
     Tcp,
     UnixSocket,
     PidFile,
+    Command,
+    Notify,
+    ReadyFd,
     Output,
     On,
     Times,
+    FailOn,
+    Listen,
     Stdin,
     Env,
     EnvRemove,
@@ -71,9 +76,14 @@ const TABLE: &[Row] = &[
     Row(Key::Tcp, "tcp", Form::Value, &[r#"tcp = "127.0.0.1:{port}""#]),
     Row(Key::UnixSocket, "unix_socket", Form::Value, &[r#"unix_socket = "{dir}/server.sock""#]),
     Row(Key::PidFile, "pid_file", Form::Value, &[r#"pid_file = "{dir}/server.pid""#]),
+    Row(Key::Command, "command", Form::Value, &[r#"command = "pg_isready -p {port}""#]),
+    Row(Key::Notify, "notify", Form::Flag, &[]),
+    Row(Key::ReadyFd, "ready_fd", Form::Value, &["ready_fd = 3"]),
     Row(Key::Output, "output", Form::Value, &[r#"output = "ready to accept connections""#]),
     Row(Key::On, "on", Form::Value, &["on = stdout", "on = stderr"]),
     Row(Key::Times, "times", Form::Value, &["times = 2"]),
+    Row(Key::FailOn, "fail_on", Form::Value, &[r#"fail_on = "^FATAL""#]),
+    Row(Key::Listen, "listen", Form::Value, &[r#"listen = "127.0.0.1:{port}""#]),
     Row(Key::Stdin, "stdin", Form::Value, &[r#"stdin = "text""#]),
     Row(Key::Env, "env", Form::Pairs, &[r#"env(KEY = "value")"#]),
     Row(Key::EnvRemove, "env_remove", Form::Names, &["env_remove(KEY)"]),
@@ -90,6 +100,17 @@ const TABLE: &[Row] = &[
 ];
 
 pub(crate) const OF_A_DEFINITION: &[Key] = &[Key::Name, Key::Scope, Key::Crate];
+/// Each says when a process counts as started.
+const CONDITIONS: &[Key] = &[
+    Key::Http,
+    Key::Tcp,
+    Key::UnixSocket,
+    Key::PidFile,
+    Key::Command,
+    Key::Notify,
+    Key::ReadyFd,
+    Key::Output,
+];
 pub(crate) const OF_A_FIXTURE: &[Key] = &[Key::Scope, Key::Crate];
 
 impl Key {
@@ -114,7 +135,15 @@ impl Key {
     }
 
     pub(crate) fn may_repeat(self) -> bool {
-        matches!(self, Self::Header | Self::Form | Self::Env | Self::EnvRemove)
+        matches!(
+            self,
+            Self::Header | Self::Form | Self::Env | Self::EnvRemove | Self::FailOn | Self::Listen
+        )
+    }
+
+    /// Whether its value is needed before the process starts.
+    pub(crate) fn is_early(self) -> bool {
+        matches!(self, Self::Cmd | Self::Shell | Self::Args | Self::Env | Self::Cwd | Self::Listen)
     }
 
     /// One of these has to be there too, if there are any.
@@ -123,6 +152,7 @@ impl Key {
             Self::Args => &[Self::Bin, Self::Cmd],
             Self::Status | Self::Method | Self::Header | Self::Form | Self::Body => &[Self::Http],
             Self::On | Self::Times => &[Self::Output],
+            Self::FailOn => CONDITIONS,
             _ => &[],
         }
     }
@@ -186,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_different_word_finds_none() {
-        for typed in ["x", "command", "banner", "notify"] {
+        for typed in ["x", "banner", "socket_path"] {
             assert_eq!(near::name(typed, TABLE.iter().map(|row| row.1)), None, "{typed}");
         }
     }

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use crate::address::{Address, Url};
+use crate::address::{Address, Place, Port, Url};
 use crate::key;
 use crate::near;
-use crate::template::Template;
+use crate::template::{Piece, Template};
 
 type Checked<T = ()> = Result<T, String>;
 
@@ -20,12 +20,69 @@ const UNITS: &[(&str, u128)] = &[
     ("h", 3_600_000_000_000),
 ];
 
-pub(crate) fn template(text: &str) -> Checked {
-    Template::parse(text).map(drop).map_err(|fault| fault.message)
+/// The placeholders to which the process itself gives a value.
+#[derive(Default)]
+pub(crate) struct Captured {
+    pub(crate) names: Vec<String>,
+    /// Whether there may be more, which are known at run time only.
+    pub(crate) and_others: bool,
 }
 
-pub(crate) fn command(text: &str) -> Checked {
-    template(text)?;
+impl Captured {
+    fn has(&self, name: &str) -> bool {
+        let is_group = |c: char| c.is_alphanumeric() || c == '_';
+        let may_be = self.and_others && name.starts_with(char::is_alphabetic);
+        self.names.iter().any(|known| known == name) || (may_be && name.chars().all(is_group))
+    }
+}
+
+/// A text that is needed before the process has told anything.
+pub(crate) fn template(text: &str) -> Checked {
+    late_template(text, &Captured::default())
+}
+
+pub(crate) fn late_template(text: &str, captured: &Captured) -> Checked {
+    let parsed = Template::parse(text, &|name| captured.has(name));
+    parsed.map(drop).map_err(|fault| fault.message)
+}
+
+/// Refuses what the process tells too late for a text that is needed before it starts.
+pub(crate) fn is_early(text: &str, captured: &Captured) -> Checked {
+    let known = |name: &str| captured.names.iter().any(|known| known == name);
+    let pieces = Template::parse(text, &known).map(|template| template.pieces).unwrap_or_default();
+    let told = pieces.into_iter().find_map(|piece| match piece {
+        Piece::Captured(name) => Some(name),
+        _ => None,
+    });
+    match told {
+        Some(name) => Err(format!(
+            "`{{{name}}}` is what the process tells when it has started; its command, environment \
+             and folder cannot have it"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The names of the groups of an output pattern.
+pub(crate) fn groups(pattern: &str) -> Vec<String> {
+    let pattern = regex_lite::Regex::new(pattern).ok();
+    let names = pattern.iter().flat_map(|pattern| pattern.capture_names().flatten());
+    names.map(str::to_owned).collect()
+}
+
+/// Whether the port of an address is left to the process.
+pub(crate) fn has_any_port(text: &str) -> bool {
+    Address::parse(text).is_ok_and(|address| address.port == Port::Any)
+}
+
+/// Whether the port of a URL is left to the process.
+pub(crate) fn asks_any_port(text: &str) -> bool {
+    let is_any = |place| matches!(place, Place::Tcp { address, .. } if address.port == Port::Any);
+    Url::parse(text).is_ok_and(|url| is_any(url.place))
+}
+
+pub(crate) fn command(text: &str, captured: &Captured) -> Checked {
+    late_template(text, captured)?;
     match shlex::split(text) {
         None => Err("a quote is not closed, or a backslash stands at the end".to_owned()),
         Some(words) if words.first().is_none_or(String::is_empty) => {
@@ -47,13 +104,22 @@ pub(crate) fn program(text: &str) -> Checked {
         .map_err(|_| format!("`{text}` is not the name of a binary, as in `[[bin]]`"))
 }
 
-pub(crate) fn address(text: &str) -> Checked {
-    template(text)?;
+pub(crate) fn address(text: &str, captured: &Captured) -> Checked {
+    late_template(text, captured)?;
     Address::parse(text).map(drop)
 }
 
-pub(crate) fn url(text: &str) -> Checked {
+/// An address that is listened on before the process starts.
+pub(crate) fn listening_address(text: &str) -> Checked {
     template(text)?;
+    match Address::parse(text)?.port {
+        Port::Any => Err("nobody could know which port that is; write `{port}`".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn url(text: &str, captured: &Captured) -> Checked {
+    late_template(text, captured)?;
     Url::parse(text).map(drop)
 }
 
@@ -62,6 +128,13 @@ pub(crate) fn path(text: &str) -> Checked {
         return Err("empty path".to_owned());
     }
     template(text)
+}
+
+pub(crate) fn late_path(text: &str, captured: &Captured) -> Checked {
+    if text.is_empty() {
+        return Err("empty path".to_owned());
+    }
+    late_template(text, captured)
 }
 
 pub(crate) fn pattern(text: &str) -> Checked {
@@ -264,11 +337,23 @@ mod tests {
     #[test]
     fn a_command_is_words_with_closed_quotes() {
         for text in ["redis-server", "sh -c 'a b'", r"a\ b", "x --port {port}"] {
-            assert_eq!(command(text), Ok(()), "{text}");
+            assert_eq!(command(text, &Captured::default()), Ok(()), "{text}");
         }
         for text in ["sh -c 'a b", "a \"", "a \\", "", "  ", "# note", "''", "x {prot}"] {
-            assert!(command(text).is_err(), "{text}");
+            assert!(command(text, &Captured::default()).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_the_process_tells_is_known_where_it_is_late() {
+        let names = groups(r"on (?<host>\S+):(?P<port>\d+)");
+        assert_eq!(names, ["host", "port"]);
+        let captured = Captured { names, and_others: false };
+        assert_eq!(url("http://{host}:{port}/", &captured), Ok(()));
+        assert!(url("http://{hots}:{port}/", &captured).is_err());
+        let captured = Captured { names: Vec::new(), and_others: true };
+        assert_eq!(address("{host}:80", &captured), Ok(()));
+        assert!(address("{port:}:80", &captured).is_err());
     }
 
     #[test]

@@ -3,6 +3,10 @@ use quote::ToTokens;
 use syn::{Expr, ExprLit, ExprPath, Ident, Lit, LitStr, Path, Signature, Visibility};
 
 use crate::key::Key;
+use crate::literal::{self, Captured};
+
+/// Finds placeholders in a text that gives them a value.
+type Names = fn(&str) -> Vec<String>;
 
 /// One `#[with_process(..)]`.
 #[derive(Clone)]
@@ -21,6 +25,21 @@ pub(crate) struct Entry {
     pub(crate) key: Key,
     pub(crate) ident: Ident,
     pub(crate) value: Value,
+}
+
+impl Entry {
+    /// The string literals in its value.
+    pub(crate) fn texts(&self) -> Vec<&LitStr> {
+        let exprs: Vec<&Expr> = match &self.value {
+            Value::Expr(expr) => match elements(expr) {
+                Some(elements) => elements.collect(),
+                None => vec![expr],
+            },
+            Value::Pairs(pairs) => pairs.iter().map(|(_, value)| value).collect(),
+            _ => Vec::new(),
+        };
+        exprs.into_iter().filter_map(text).collect()
+    }
 }
 
 #[derive(Clone)]
@@ -64,6 +83,27 @@ impl Attribute {
         }
     }
 
+    /// The placeholders to which the process itself gives a value.
+    pub(crate) fn captured(&self) -> Captured {
+        let mut captured = Captured::default();
+        let keys: [(Key, Names); 3] = [
+            (Key::Output, literal::groups),
+            (Key::Tcp, |address| port_if(literal::has_any_port(address))),
+            (Key::Http, |url| port_if(literal::asks_any_port(url))),
+        ];
+        for (key, names) in keys {
+            match self.expr(key) {
+                Some(expr) if lit(expr).is_none() => captured.and_others = true,
+                Some(expr) => {
+                    let text = text(expr).map(LitStr::value).unwrap_or_default();
+                    captured.names.extend(names(&text));
+                }
+                None => {}
+            }
+        }
+        captured
+    }
+
     /// The name that a parameter may have to get this process.
     pub(crate) fn name(&self) -> Option<String> {
         if let Some(name) = self.expr(Key::Name) {
@@ -79,6 +119,10 @@ impl Attribute {
         let scope = self.expr(Key::Scope).map(ToTokens::to_token_stream).unwrap_or_default();
         format!("{} {scope}", definition.to_token_stream())
     }
+}
+
+fn port_if(is_chosen: bool) -> Vec<String> {
+    is_chosen.then(|| "port".to_owned()).into_iter().collect()
 }
 
 fn as_identifier(name: &str) -> String {

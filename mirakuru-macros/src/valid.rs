@@ -3,14 +3,15 @@ use syn::{Expr, ExprRange, Lit, LitStr, RangeLimits, ReturnType, UnOp};
 use crate::fault::Faults;
 use crate::item;
 use crate::key::{self, Key, OF_A_DEFINITION};
-use crate::literal;
+use crate::literal::{self, Captured};
 use crate::model::{self, Attribute, Entry, Function, Value};
 use crate::params::{Access, Param};
 
 /// Finds all that is wrong with one attribute.
 pub(crate) fn attribute(attribute: &Attribute, faults: &mut Faults) {
     duplicates(attribute, faults);
-    attribute.entries.iter().for_each(|entry| literals(entry, faults));
+    let captured = attribute.captured();
+    attribute.entries.iter().for_each(|entry| literals(entry, &captured, faults));
     match &attribute.definition {
         Some(_) => beside_definition(attribute, faults),
         None => relations(attribute, faults),
@@ -65,9 +66,14 @@ fn one_of(attribute: &Attribute, keys: &[Key], faults: &mut Faults) {
     }
 }
 
-fn literals(entry: &Entry, faults: &mut Faults) {
+fn literals(entry: &Entry, captured: &Captured, faults: &mut Faults) {
+    if entry.key.is_early() {
+        for text in entry.texts() {
+            checked(text, |text| literal::is_early(text, captured), faults);
+        }
+    }
     match &entry.value {
-        Value::Expr(expr) => value(entry.key, expr, faults),
+        Value::Expr(expr) => value(entry.key, expr, captured, faults),
         Value::Pairs(pairs) => pairs.iter().for_each(|(left, right)| match entry.key {
             Key::Header => {
                 text(entry.key, left, literal::header_name, faults);
@@ -86,18 +92,23 @@ fn literals(entry: &Entry, faults: &mut Faults) {
     }
 }
 
-fn value(key: Key, expr: &Expr, faults: &mut Faults) {
+fn value(key: Key, expr: &Expr, captured: &Captured, faults: &mut Faults) {
     match key {
-        Key::Cmd => command(expr, faults),
+        Key::Cmd => command(key, expr, &Captured::default(), faults),
+        Key::Command => command(key, expr, captured, faults),
         Key::Args => words(key, expr, faults),
         Key::Shell => text(key, expr, literal::script, faults),
         Key::Bin => program(expr, faults),
-        Key::Http => text(key, expr, literal::url, faults),
+        Key::Http => text(key, expr, |text| literal::url(text, captured), faults),
         Key::Status => status(expr, faults),
         Key::Method => text(key, expr, literal::method, faults),
-        Key::Tcp => text(key, expr, literal::address, faults),
-        Key::UnixSocket | Key::PidFile | Key::Cwd => text(key, expr, literal::path, faults),
-        Key::Output => text(key, expr, literal::pattern, faults),
+        Key::Tcp => text(key, expr, |text| literal::address(text, captured), faults),
+        Key::Listen => text(key, expr, literal::listening_address, faults),
+        Key::Cwd => text(key, expr, literal::path, faults),
+        Key::UnixSocket | Key::PidFile => {
+            text(key, expr, |text| literal::late_path(text, captured), faults);
+        }
+        Key::Output | Key::FailOn => text(key, expr, literal::pattern, faults),
         Key::On => text(key, expr, |text| literal::stream(text).map(drop), faults),
         Key::Timeout | Key::StopTimeout => {
             text(key, expr, |text| literal::duration(text).map(drop), faults);
@@ -108,16 +119,16 @@ fn value(key: Key, expr: &Expr, faults: &mut Faults) {
         Key::Scope => text(key, expr, |text| literal::scope(text).map(drop), faults),
         Key::Name => text(key, expr, literal::name, faults),
         Key::Times => number(key, expr, 1..=i64::MAX, faults),
+        Key::ReadyFd => number(key, expr, 3..=19, faults),
         Key::ExpectExit => number(key, expr, -64..=255, faults),
         Key::Stdin | Key::Body => bytes(key, expr, faults),
-        Key::Header | Key::Form | Key::Env | Key::EnvRemove | Key::EnvClear | Key::Crate => {}
+        Key::Header | Key::Form | Key::Env | Key::EnvRemove | Key::EnvClear => {}
+        Key::Notify | Key::Crate => {}
     }
 }
 
-type Check = fn(&str) -> Result<(), String>;
-
 // Only a literal can be checked here; any other expression is checked when it has its value.
-fn text(key: Key, expr: &Expr, check: Check, faults: &mut Faults) {
+fn text(key: Key, expr: &Expr, check: impl Fn(&str) -> Result<(), String>, faults: &mut Faults) {
     match model::lit(expr) {
         Some(Lit::Str(text)) => checked(text, check, faults),
         Some(other) => faults.add(other, format!("expected a string; {}", key.usage())),
@@ -125,21 +136,23 @@ fn text(key: Key, expr: &Expr, check: Check, faults: &mut Faults) {
     }
 }
 
-fn checked(text: &LitStr, check: Check, faults: &mut Faults) {
+fn checked(text: &LitStr, check: impl Fn(&str) -> Result<(), String>, faults: &mut Faults) {
     if let Err(message) = check(&text.value()) {
         faults.add(text, message);
     }
 }
 
-fn command(expr: &Expr, faults: &mut Faults) {
+fn command(key: Key, expr: &Expr, captured: &Captured, faults: &mut Faults) {
     let Some(mut elements) = model::elements(expr) else {
-        return text(Key::Cmd, expr, literal::command, faults);
+        return text(key, expr, |text| literal::command(text, captured), faults);
     };
     match elements.next() {
         None => faults.add(expr, "empty command; name the program to run"),
         Some(program) => {
-            text(Key::Cmd, program, literal::path, faults);
-            elements.for_each(|word| text(Key::Cmd, word, literal::template, faults));
+            text(key, program, |text| literal::late_path(text, captured), faults);
+            elements.for_each(|word| {
+                text(key, word, |text| literal::late_template(text, captured), faults);
+            });
         }
     }
 }
@@ -207,6 +220,10 @@ fn number(key: Key, expr: &Expr, range: std::ops::RangeInclusive<i64>, faults: &
             let message = "expected an exit code from 0 to 255, or `-N` for the end by signal N";
             faults.add(expr, message);
         }
+        Some(_) if key == Key::ReadyFd => {
+            let message = "expected a descriptor from 3 to 19; 0, 1 and 2 are the standard streams";
+            faults.add(expr, message);
+        }
         Some(_) => faults.add(expr, format!("expected at least {}", range.start())),
         None if model::lit(expr).is_some() => faults.add(expr, key.usage()),
         None => {}
@@ -240,7 +257,8 @@ pub(crate) fn function(function: &Function, faults: &mut Faults) {
 
 pub(crate) fn fixture_args(args: &Attribute, faults: &mut Faults) {
     duplicates(args, faults);
-    args.entries.iter().for_each(|entry| literals(entry, faults));
+    let captured = Captured::default();
+    args.entries.iter().for_each(|entry| literals(entry, &captured, faults));
     if let Some(path) = &args.definition {
         faults.add(path, "expected `scope = \"session\"` or nothing here");
     }

@@ -34,6 +34,8 @@
 //! other fixtures that take it as an argument, `#[case]` and `#[values]` beside it. `#[once]` is
 //! not needed: the server is shared anyway, and it is stopped when the tests are over, which a
 //! `#[once]` fixture never is.
+//!
+//! The feature `https` lets `https` URLs be asked, of servers with a self-signed certificate too.
 
 pub use mirakuru_core::*;
 #[doc(inline)]
@@ -48,11 +50,13 @@ use rstest::fixture;
 ///
 /// | `ready` | condition |
 /// |---|---|
-/// | `http://…` | [`Executor::http`] |
+/// | `http://…`, `https://…` | [`Executor::http`] |
 /// | `tcp:HOST:PORT` | [`Executor::tcp`] |
 /// | `unix:PATH` | [`Executor::unix_socket`] |
 /// | `pid:PATH` | [`Executor::pid_file`] |
 /// | `output:PATTERN` | [`Executor::output`] |
+/// | `command:COMMAND` | [`Executor::command`] |
+/// | `notify` | [`Executor::notify`] |
 /// | nothing | started when its program runs |
 ///
 /// # Panics
@@ -83,14 +87,16 @@ pub fn process(#[default("")] command: &str, #[default("")] ready: &str) -> Leas
 fn when_ready(executor: Executor, ready: &str) -> Executor {
     match ready.split_once(':') {
         _ if ready.is_empty() => executor,
+        _ if ready == "notify" => executor.notify(),
         Some(("http" | "https", _)) => executor.http(ready),
         Some(("tcp", address)) => executor.tcp(address),
         Some(("unix", path)) => executor.unix_socket(path),
         Some(("pid", path)) => executor.pid_file(path),
         Some(("output", pattern)) => executor.output(pattern),
+        Some(("command", command)) => executor.command(command),
         _ => panic!(
             "`{ready}` says nothing about when the process is ready; write http://…, \
-             tcp:HOST:PORT, unix:PATH, pid:PATH or output:PATTERN"
+             tcp:HOST:PORT, unix:PATH, pid:PATH, output:PATTERN, command:COMMAND or notify"
         ),
     }
 }

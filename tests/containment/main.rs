@@ -9,6 +9,7 @@ mod forks;
 mod hangs;
 mod matrix;
 mod part;
+mod ports;
 mod shape;
 mod stop;
 mod stress;

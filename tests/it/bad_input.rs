@@ -39,18 +39,23 @@ fn table() -> Vec<(Executor, &'static str, ErrorKind)> {
         (good().tcp("localhost"), "no port", InvalidInput),
         (good().tcp(":80"), "no host", InvalidInput),
         (good().tcp("localhost:http"), "not a port", InvalidInput),
-        (good().tcp("localhost:0"), "port 0", InvalidInput),
         (good().tcp("localhost:65536"), "not a port", InvalidInput),
         (good().tcp("::1:80"), "brackets", InvalidInput),
         (good().tcp("nonsuch.invalid:80"), "does not resolve", InvalidInput),
         (good().tcp("127.0.0.1:{prot}"), "unknown placeholder", InvalidInput),
         (good().http("127.0.0.1:80"), "http://", InvalidInput),
         (good().http("ftp://127.0.0.1/"), "http://", InvalidInput),
-        (good().http("https://127.0.0.1/"), "https", InvalidInput),
         (good().http("http://"), "no host", InvalidInput),
         (good().http("http://u:p@127.0.0.1/"), "header", InvalidInput),
         (good().http("http://127.0.0.1/a b"), "%20", InvalidInput),
         (good().http("http://127.0.0.1:x/"), "not a port", InvalidInput),
+        (good().http("http://unix:"), "not the path of a socket", InvalidInput),
+        (good().http("http://unix:{dir}/:/x"), "not the path of a socket", InvalidInput),
+        (good().http("http://unix:{dri}/s:/"), "unknown placeholder", InvalidInput),
+        (good().http("http://unix:{dir}/s?q=1"), "stands `:/`", InvalidInput),
+        (good().http("http://unix:{dir}/s:/a b"), "%20", InvalidInput),
+        (good().http("https://unix:{dir}/s:/"), "http://unix:PATH:/", InvalidInput),
+        (good().http(format!("http://unix:/{}:/", "x".repeat(200))), "limit", InvalidInput),
         (good().http(Http::request("GE T", url)), "method", InvalidInput),
         (good().http(Http::request("", url)), "method", InvalidInput),
         (good().http(Http::get(url).header("a b", "c")), "request", InvalidInput),
@@ -63,6 +68,25 @@ fn table() -> Vec<(Executor, &'static str, ErrorKind)> {
         (good().unix_socket("{dri}/s"), "unknown placeholder", InvalidInput),
         (good().pid_file(""), "not the path", InvalidInput),
         (good().pid_file("/"), "not the path", InvalidInput),
+        (good().arg("{udp:}"), "unknown placeholder", InvalidInput),
+        (good().arg("{key}").output("(?<key>x)"), "when it has started", InvalidInput),
+        (good().tcp("{key}:1"), "unknown placeholder `{key}`", InvalidInput),
+        (good().output("(?<dir>x)"), "cannot be called `dir`", InvalidInput),
+        (good().output("(?<udp>x)"), "cannot be called `udp`", InvalidInput),
+        (good().command(""), "empty", InvalidInput),
+        (good().command("test 'x"), "not closed", InvalidInput),
+        (good().command("test {x}"), "unknown placeholder `{x}`", InvalidInput),
+        (good().command("nonsuch-check"), "no program `nonsuch-check`", NotFound),
+        (good().ready_fd(2), "not one from 3 to 19", InvalidInput),
+        (good().ready_fd(20), "not one from 3 to 19", InvalidInput),
+        (good().ready_fd(3).ready_fd(4), "one readiness descriptor", InvalidInput),
+        (good().listen("127.0.0.1:80").ready_fd(3), "not one from 4 to 19", InvalidInput),
+        (good().listen("127.0.0.1"), "no port", InvalidInput),
+        (good().listen("127.0.0.1:0"), "`{port}`", InvalidInput),
+        (good().listen("{x}:1"), "unknown placeholder `{x}`", InvalidInput),
+        (good().fail_on("x"), "needs a condition", InvalidInput),
+        (good().notify().fail_on("("), "regular expression", InvalidInput),
+        (good().notify().fail_on(""), "empty", InvalidInput),
         (good().timeout(Duration::ZERO), "`timeout` is zero", InvalidInput),
         (good().stop_timeout(Duration::ZERO), "`stop_timeout` is zero", InvalidInput),
         (good().stop_signal(Signal::new(0)), "stop_signal", InvalidInput),
@@ -87,6 +111,14 @@ fn a_faulty_description_is_an_error_that_says_what_is_wrong() {
         assert!(format!("{error:?}").contains(word), "`{word}` is not in: {error:?}");
     }
     assert_eq!(processes_with_mark("bad-input-mark"), []);
+}
+
+#[cfg(not(feature = "https"))]
+#[test]
+fn a_url_of_https_asks_for_the_feature_of_that_name() {
+    let error = with("sleep 60").http("https://127.0.0.1:{port}/").start().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("turn on the feature `https`"), "{error}");
 }
 
 #[test]

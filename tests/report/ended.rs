@@ -17,34 +17,34 @@ fn by_a_status_with_last_lines() {
     fails(
         &executor,
         &expect![[r#"
-        database: exited with code 3 before it was ready
-          command: /bin/sh -c 'seq 30; echo FATAL: no such database >&2; exit 3'
-          waited for: a TCP connection to 127.0.0.1:PORT
-          last answer: 127.0.0.1:PORT: connection refused (asked N times in TIME of 30.0 s)
-          process: exited with code 3
-          output (LOG):
-            <24 bytes omitted>
-            12
-            13
-            14
-            15
-            16
-            17
-            18
-            19
-            20
-            21
-            22
-            23
-            24
-            25
-            26
-            27
-            28
-            29
-            30
-            FATAL: no such database
-    "#]],
+            database: exited with code 3 before it was ready
+              command: /bin/sh -c 'seq 30; echo FATAL: no such database >&2; exit 3'
+              waited for: a TCP connection to 127.0.0.1:PORT
+              last answer: 127.0.0.1:PORT: connection refused (asked N times in TIME of 30.0 s)
+              process: exited with code 3
+              output (LOG):
+                <24 bytes omitted before this>
+                12
+                13
+                14
+                15
+                16
+                17
+                18
+                19
+                20
+                21
+                22
+                23
+                24
+                25
+                26
+                27
+                28
+                29
+                30
+                FATAL: no such database
+        "#]],
     );
 }
 

@@ -5,8 +5,9 @@
 #![allow(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
 
 mod errors;
-mod helpers;
 mod http;
+mod http_answers;
+mod http_unix;
 mod kill;
 mod options;
 mod other_tests;
@@ -16,3 +17,5 @@ mod plain;
 mod tcp;
 mod unix_socket;
 mod weaknesses;
+
+use mirakuru_tests::starting as helpers;

@@ -3,10 +3,12 @@
 mod background;
 mod memcached;
 mod nginx;
+mod nginx_doors;
 mod postgres;
 mod python;
 mod redis;
 mod redis_shared;
+mod speaking;
 mod together;
 
 use std::fs;

@@ -41,11 +41,16 @@ http {{
 }}
 "#;
 
-/// A shell writes the configuration, because only the library knows the ports, and becomes nginx.
 pub(crate) fn nginx(directives: &str) -> Option<Executor> {
+    configured("", &format!("{directives}\n{COMMON}"))
+}
+
+/// A shell prepares what nginx needs and writes the configuration, because only the library knows
+/// the ports, and becomes nginx.
+pub(crate) fn configured(prepare: &str, config: &str) -> Option<Executor> {
     let nginx = need("nginx")?;
     let script = format!(
-        "cat > {{dir}}/nginx.conf <<'END'\n{directives}\n{COMMON}\nEND\n\
+        "{prepare}\ncat > {{dir}}/nginx.conf <<'END'\n{config}\nEND\n\
          exec '{}' -p {{dir}} -e stderr -c {{dir}}/nginx.conf",
         nginx.display()
     );

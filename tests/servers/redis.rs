@@ -11,7 +11,7 @@ use mirakuru_tests::{eventually, need};
 use crate::{Client, LIMIT, assert_gone, children, refuses, refuses_unix, tree};
 
 /// Redis without anything to wait for.
-fn bare() -> Option<Executor> {
+pub(crate) fn bare() -> Option<Executor> {
     let redis = need("redis-server")?;
     Some(Executor::new([redis]).args(["--dir", "{dir}", "--save", ""]))
 }

@@ -9,8 +9,8 @@ mod suite;
 pub use suite::http::{http_get, try_http_get};
 pub use suite::processes::{alive, need, processes_with_mark};
 pub use suite::random::{Random, budget, seed};
-pub use suite::rerun;
-pub use suite::{ScratchDir, eventually, free_port, scratch_dir, starts, stops};
+pub use suite::{ScratchDir, eventually, free_port, is_ephemeral, scratch_dir, starts, stops};
+pub use suite::{rerun, starting};
 
 /// The path of a program of this package: `bin!("mk-http-server")`.
 ///

@@ -57,6 +57,8 @@ pub enum ErrorKind {
     /// The process ended before it was ready, or while something was awaited from it.
     #[doc(alias = "ProcessExitedWithError")]
     Exited,
+    /// The process told that it will never be ready.
+    Failed,
     /// Something did not come in its time.
     #[doc(alias = "TimeoutExpired")]
     Timeout,
@@ -71,12 +73,13 @@ pub enum ErrorKind {
     Os,
 }
 
-const KINDS: [ErrorKind; 10] = [
+const KINDS: [ErrorKind; 11] = [
     ErrorKind::InvalidInput,
     ErrorKind::NotFound,
     ErrorKind::PermissionDenied,
     ErrorKind::AlreadyRunning,
     ErrorKind::Exited,
+    ErrorKind::Failed,
     ErrorKind::Timeout,
     ErrorKind::UnexpectedExit,
     ErrorKind::Leak,

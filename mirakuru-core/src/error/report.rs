@@ -33,6 +33,9 @@ pub(crate) struct Attempts {
     pub(crate) limit: Duration,
 }
 
+/// How many characters of a line are shown.
+const LINE_MAX: usize = 500;
+
 /// The last lines of a process's output.
 #[derive(Default)]
 pub(crate) struct Output {
@@ -41,7 +44,8 @@ pub(crate) struct Output {
     pub(crate) lines: Vec<String>,
     /// How many bytes came before them.
     pub(crate) omitted: u64,
-    pub(crate) path: PathBuf,
+    /// The files that have all of it.
+    pub(crate) paths: Vec<PathBuf>,
 }
 
 impl fmt::Display for Report {
@@ -79,15 +83,41 @@ impl fmt::Display for Attempts {
 
 impl fmt::Display for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (label, path) = (self.label, self.path.display());
+        let paths: Vec<_> = self.paths.iter().map(|path| path.display().to_string()).collect();
+        let (label, paths) = (self.label, paths.join(" and "));
         if self.lines.is_empty() {
-            return write!(f, "{label}: none ({path})");
+            return write!(f, "{label}: none ({paths})");
         }
-        write!(f, "{label} ({path}):")?;
+        write!(f, "{label} ({paths}):")?;
         if self.omitted > 0 {
-            write!(f, "\n    <{} bytes omitted>", self.omitted)?;
+            write!(f, "\n    <{} bytes omitted before this>", Grouped(self.omitted))?;
         }
-        self.lines.iter().try_for_each(|line| write!(f, "\n    {line}"))
+        self.lines.iter().try_for_each(|line| write!(f, "\n    {}", Line(line)))
+    }
+}
+
+/// A line, of which only the beginning is shown if it is very long.
+struct Line<'a>(&'a str);
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((end, _)) = self.0.char_indices().nth(LINE_MAX) else {
+            return f.write_str(self.0);
+        };
+        let (shown, rest) = self.0.split_at(end);
+        write!(f, "{shown}… <{} more characters>", Grouped(rest.chars().count() as u64))
+    }
+}
+
+/// A number with a comma after each thousand.
+struct Grouped(u64);
+
+impl fmt::Display for Grouped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            less @ ..1000 => write!(f, "{less}"),
+            more => write!(f, "{},{:03}", Self(more / 1000), more % 1000),
+        }
     }
 }
 
@@ -98,5 +128,32 @@ impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.0.as_secs_f64();
         if seconds < 1.0 { write!(f, "{seconds:.3} s") } else { write!(f, "{seconds:.1} s") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn output(line: &str) -> String {
+        let lines = vec![line.to_owned()];
+        Output { label: "output", lines, omitted: 1_020_300, paths: vec!["a".into(), "b".into()] }
+            .to_string()
+    }
+
+    #[test]
+    fn an_output_says_how_much_came_before_and_where_all_of_it_is() {
+        assert_eq!(
+            output("é"),
+            "output (a and b):\n    <1,020,300 bytes omitted before this>\n    é"
+        );
+    }
+
+    #[test]
+    fn only_the_beginning_of_a_very_long_line_is_shown() {
+        let longest = "é".repeat(LINE_MAX);
+        assert!(output(&longest).ends_with(&format!("    {longest}")));
+        let longer = longest.clone() + &"x".repeat(1_234);
+        assert!(output(&longer).ends_with(&format!("    {longest}… <1,234 more characters>")));
     }
 }

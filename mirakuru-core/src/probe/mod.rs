@@ -2,16 +2,24 @@
 //!
 //! Conditions only observe. What to do with a process that does not meet them is for the caller.
 
+mod any_port;
+mod command;
+mod fatal;
 mod http;
+mod notify;
 mod output;
 mod own;
 mod owner;
 mod pid_file;
+mod ready_fd;
 mod tcp;
 mod unix_socket;
+mod wait;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,12 +27,16 @@ use std::time::{Duration, Instant};
 pub use http::{Http, Status};
 pub use own::{Attempt, Probe, Readiness};
 
+use crate::address::{Address, Port};
 use crate::banner::Banner;
-use crate::error::{Attempts, Error, ErrorKind, Result, Seconds};
+use crate::command::{CommandLine, Environment};
+use crate::error::{Error, ErrorKind, Result};
 use crate::log::Files;
-use crate::supervisor::{Client, Phase, State};
-use crate::sys::{self, Watcher};
+use crate::supervisor::Client;
+use crate::sys::Watcher;
 use crate::values::Values;
+use fatal::Fatal;
+use wait::{Wait, check_alive};
 
 /// What the user asked to be waited for, with placeholders.
 #[derive(Clone, Debug)]
@@ -34,7 +46,22 @@ pub(crate) enum Wanted {
     Http(Http),
     UnixSocket(PathBuf),
     PidFile(PathBuf),
+    Command(CommandLine),
+    Notify,
+    ReadyFd(i32),
     Own(Arc<dyn Probe>),
+}
+
+/// What a condition has to know of the process.
+pub(crate) struct Surroundings<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) values: &'a Values,
+    pub(crate) environment: &'a Environment,
+    /// The folder that the process runs in.
+    pub(crate) dir: &'a Path,
+    pub(crate) files: &'a Files,
+    /// Where the process is handed a socket that listens.
+    pub(crate) listens: &'a [SocketAddr],
 }
 
 /// One condition of one start.
@@ -65,14 +92,29 @@ trait Condition {
         false
     }
 
-    /// Whether, after a look, the watcher alone tells when to look again.
-    fn waits_for_watcher(&self) -> bool {
+    /// What else wakes up who waits for this condition.
+    fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    /// Whether, after a look, the kernel tells when to look again.
+    fn is_told(&self) -> bool {
         true
+    }
+
+    /// Until when the process has asked to be given time.
+    fn extended(&self) -> Option<Instant> {
+        None
     }
 
     /// Where the process answered.
     fn found(&self) -> Found {
         Found::default()
+    }
+
+    /// The values that the process has told.
+    fn captured(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
     }
 
     /// Whether the condition is one of a process that goes on living.
@@ -88,11 +130,6 @@ pub(crate) struct Found {
     pub(crate) url: Option<String>,
 }
 
-/// All conditions of one start.
-pub(crate) struct Conditions {
-    all: Vec<Box<dyn Condition>>,
-}
-
 impl Wanted {
     /// The texts in which placeholders may stand.
     pub(crate) fn texts(&self) -> Vec<&str> {
@@ -100,29 +137,62 @@ impl Wanted {
             Self::Tcp(address) => vec![address],
             Self::Http(http) => http.texts(),
             Self::UnixSocket(path) | Self::PidFile(path) => path.to_str().into_iter().collect(),
-            Self::Output(_) | Self::Own(_) => Vec::new(),
+            Self::Command(command) => command.texts(),
+            Self::Output(_) | Self::Notify | Self::ReadyFd(_) | Self::Own(_) => Vec::new(),
         }
     }
 
-    fn condition(&self, values: &Values, dir: &Path, files: &Files) -> Result<Box<dyn Condition>> {
+    /// The placeholders that get their value when this holds.
+    pub(crate) fn captured(&self) -> Vec<String> {
+        match self {
+            Self::Output(banner) => banner.groups(),
+            Self::Tcp(address) if is_any_port(address) => vec!["port".to_owned()],
+            Self::Http(http) if http.has_any_port() => vec!["port".to_owned()],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether this can only be looked at when the process has told something.
+    fn comes_late(&self, values: &Values) -> Result<bool> {
+        if let Self::Own(_) = self {
+            return Ok(values.is_told()); // It may ask for what the process tells.
+        }
+        self.texts().into_iter().try_fold(false, |late, text| Ok(late || values.comes_late(text)?))
+    }
+
+    fn condition(&self, around: &Surroundings<'_>) -> Result<Box<dyn Condition>> {
+        let Surroundings { values, files, .. } = around;
         Ok(match self {
             Self::Output(banner) => Box::new(output::Output::new(banner, files)?),
-            Self::Tcp(address) => Box::new(tcp::Tcp::new(&values.render(address)?)?),
-            Self::Http(http) => Box::new(http.condition(values)?),
-            Self::UnixSocket(path) => {
-                Box::new(unix_socket::UnixSocket::new(absolute(path, values, dir)?)?)
+            Self::Tcp(address) => {
+                let address = Address::parse(&values.render(address)?).map_err(Error::invalid)?;
+                match address.port {
+                    Port::Any => Box::new(any_port::AnyPort::new(&address)?),
+                    _ => Box::new(tcp::Tcp::at(&address, around.listens)?),
+                }
             }
-            Self::PidFile(path) => Box::new(pid_file::PidFile::new(absolute(path, values, dir)?)),
+            Self::Http(http) => Box::new(http.condition(around)?),
+            Self::UnixSocket(path) => {
+                Box::new(unix_socket::UnixSocket::new(absolute(path, around)?)?)
+            }
+            Self::PidFile(path) => Box::new(pid_file::PidFile::new(absolute(path, around)?)),
+            Self::Command(command) => Box::new(command::Command::new(command, around)?),
+            Self::Notify => Box::new(notify::Notify::default()),
+            Self::ReadyFd(number) => Box::new(ready_fd::ReadyFd::new(*number)),
             Self::Own(probe) => Box::new(own::Own(Arc::clone(probe))),
         })
     }
 }
 
+fn is_any_port(address: &str) -> bool {
+    Address::parse(address).is_ok_and(|address| address.port == Port::Any)
+}
+
 /// A path as the process sees it.
-fn absolute(path: &Path, values: &Values, dir: &Path) -> Result<PathBuf> {
-    let path = values.render_path(path)?;
+fn absolute(path: &Path, around: &Surroundings<'_>) -> Result<PathBuf> {
+    let path = around.values.render_path(path)?;
     match path.file_name() {
-        Some(_) => Ok(dir.join(path)),
+        Some(_) => Ok(around.dir.join(path)),
         None => Err(Error::invalid(format!("`{}` is not the path of a file", path.display()))),
     }
 }
@@ -133,16 +203,30 @@ impl fmt::Debug for dyn Probe {
     }
 }
 
+/// All conditions of one start.
+pub(crate) struct Conditions {
+    all: Vec<Box<dyn Condition>>,
+    /// Those that need what the process tells while it starts.
+    late: Vec<Wanted>,
+    fatal: Vec<Fatal>,
+}
+
 impl Conditions {
     /// The conditions, rendered and checked.
     pub(crate) fn new(
         wanted: &[Wanted],
-        values: &Values,
-        dir: &Path,
-        files: &Files,
+        fatal: &[String],
+        around: &Surroundings<'_>,
     ) -> Result<Self> {
-        let all = wanted.iter().map(|wanted| wanted.condition(values, dir, files));
-        Ok(Self { all: all.collect::<Result<_>>()? })
+        let (mut all, mut late) = (Vec::new(), Vec::new());
+        for wanted in wanted {
+            match wanted.comes_late(around.values)? {
+                true => late.push(wanted.clone()),
+                false => all.push(wanted.condition(around)?),
+            }
+        }
+        let fatal = fatal.iter().map(|pattern| Fatal::new(pattern, around.files));
+        Ok(Self { all, late, fatal: fatal.collect::<Result<_>>()? })
     }
 
     /// What is waited for, in one line.
@@ -168,48 +252,26 @@ impl Conditions {
 
     /// Waits until all conditions hold.
     pub(crate) fn wait(
-        mut self,
-        values: &Values,
+        &mut self,
+        around: &Surroundings<'_>,
         client: &Client,
         began: Instant,
         limit: Duration,
     ) -> Result<Found> {
-        let deadline = began + limit;
-        let mut wait = Wait { began, deadline, limit, asked: 0, watcher: Watcher::new() };
-        loop {
-            for condition in &mut self.all {
-                wait.until(condition.as_mut(), values, client)?;
-            }
-            // One that held first may not hold any more, as with a server that starts twice.
-            if self.all.len() < 2 {
-                break;
-            }
-            match self.first_unmet(&wait, values, client)? {
-                None => break,
-                Some((what, last)) => wait.again(what, last, client)?,
-            }
+        let fatal = std::mem::take(&mut self.fatal);
+        let mut wait = Wait::new(around.values, client, fatal, began, limit);
+        wait.for_all(&mut self.all)?;
+        let captured = self.all.iter().flat_map(|condition| condition.captured());
+        around.values.capture(captured.collect());
+        if !self.late.is_empty() {
+            let late = self.late.iter().map(|wanted| wanted.condition(around));
+            self.all.extend(late.collect::<Result<Vec<_>>>()?);
+            wait.for_all(&mut self.all)?;
         }
         if self.all.iter().any(|condition| condition.needs_living()) {
-            let state = client.state();
-            check_alive(&state, || "it had answered before".to_owned())?;
+            check_alive(&client.state(), || "it had answered before".to_owned())?;
         }
         Ok(self.found())
-    }
-
-    /// What does not hold, and what was seen instead.
-    fn first_unmet(
-        &mut self,
-        wait: &Wait,
-        values: &Values,
-        client: &Client,
-    ) -> Result<Option<(String, String)>> {
-        let attempt = Attempt { values, client, deadline: wait.deadline };
-        for condition in &mut self.all {
-            if let Readiness::NotYet(last) = condition.check(&attempt)? {
-                return Ok(Some((condition.what(), last)));
-            }
-        }
-        Ok(None)
     }
 
     fn found(&self) -> Found {
@@ -219,119 +281,4 @@ impl Conditions {
             url: found.url.or(url),
         })
     }
-}
-
-/// The way out of a wait that nothing more is known of.
-const SLOW: &str = "if it only needs longer, give it a longer `timeout`";
-
-/// A wait for one condition after the other, within one time limit.
-struct Wait {
-    began: Instant,
-    deadline: Instant,
-    limit: Duration,
-    asked: u64,
-    watcher: Watcher,
-}
-
-impl Wait {
-    /// The shortest and the longest time between two looks where the kernel does not wake us.
-    const STEP_MIN: Duration = Duration::from_micros(200);
-    const STEP_MAX: Duration = Duration::from_millis(10);
-
-    /// How often to look where the watcher wakes us: what it watches may be moved away.
-    const STEP_WATCHED: Duration = Duration::from_millis(250);
-
-    /// Who is ready within a second is noticed within this time; later on, within a thousandth of
-    /// the time waited.
-    const STEP_EARLY: Duration = Duration::from_millis(1);
-
-    fn until(
-        &mut self,
-        condition: &mut dyn Condition,
-        values: &Values,
-        client: &Client,
-    ) -> Result<()> {
-        self.asked = 0;
-        loop {
-            // The watch comes before the look, and so does the question whether the process lives:
-            // what happens in between is noticed.
-            let is_watched = condition.watch(&mut self.watcher);
-            self.watcher.clear();
-            let state = client.state();
-            let attempt = Attempt { values, client, deadline: self.deadline };
-            self.asked += 1;
-            let last = match condition.check(&attempt)? {
-                Readiness::Ready => return Ok(()),
-                Readiness::NotYet(last) => last,
-            };
-            let seen = || condition.closer_look().unwrap_or_else(|| last.clone());
-            let what = || self.attempts(condition.what(), seen());
-            check_alive(&state, || last.clone()).map_err(|error| with_attempts(error, what()))?;
-            let now = Instant::now();
-            if now >= self.deadline {
-                let error = self.over(condition.what(), seen());
-                return Err(error.with_help(condition.way_out().unwrap_or(SLOW.to_owned())));
-            }
-            self.sleep(is_watched && condition.waits_for_watcher(), now, client);
-        }
-    }
-
-    /// Goes on after a condition that had held does not hold any more.
-    fn again(&self, what: String, last: String, client: &Client) -> Result<()> {
-        let now = Instant::now();
-        if now >= self.deadline {
-            return Err(self.over(what, last));
-        }
-        self.sleep(false, now, client);
-        Ok(())
-    }
-
-    /// The time is over.
-    fn over(&self, what: String, last: String) -> Error {
-        let text = format!("not ready within {}: {what}", Seconds(self.limit));
-        with_attempts(Error::new(ErrorKind::Timeout, text), self.attempts(what, last))
-    }
-
-    /// Sleeps until something has happened or it is time to look again.
-    fn sleep(&self, is_watched: bool, now: Instant, client: &Client) {
-        let left = self.deadline - now;
-        let waited = now - self.began;
-        let longest = (waited / 1000).clamp(Self::STEP_EARLY, Self::STEP_MAX);
-        let step = if is_watched {
-            Self::STEP_WATCHED
-        } else {
-            (waited / 32).clamp(Self::STEP_MIN, longest)
-        };
-        let fds: Vec<_> =
-            [Some(client.as_fd()), self.watcher.as_fd()].into_iter().flatten().collect();
-        let _ = sys::wait_readable(&fds, Some(step.min(left))); // The look follows in any case.
-    }
-
-    fn attempts(&self, what: String, last: String) -> Attempts {
-        let Self { began, limit, asked, .. } = *self;
-        Attempts { what, last, count: asked, elapsed: began.elapsed(), limit }
-    }
-}
-
-fn with_attempts(error: Error, attempts: Attempts) -> Error {
-    error.with_report(|report| report.attempts = Some(attempts))
-}
-
-/// Fails if the process has ended, or if a launcher failed that left something behind.
-fn check_alive(state: &State, last: impl Fn() -> String) -> Result<()> {
-    let ended = state.ended();
-    let failed = state.launcher.filter(|launcher| !launcher.success());
-    let main_failed = state.exit.filter(|exit| !exit.success());
-    if let Some(exit) = ended.or(failed).or(main_failed) {
-        let error = Error::new(ErrorKind::Exited, format!("{exit} before it was ready"));
-        return Err(error.with_report(|report| {
-            report.exit = Some(exit);
-            report.way_out = exit.hint().map(str::to_owned);
-        }));
-    }
-    if state.phase == Phase::Lost {
-        let what = format!("the supervisor was killed, and the process with it ({})", last());
-        return Err(Error::new(ErrorKind::Exited, what));
-    }
-    Ok(())
 }

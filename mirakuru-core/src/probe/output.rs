@@ -1,5 +1,6 @@
 //! A line of output.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{Attempt, Condition, Readiness};
@@ -11,7 +12,8 @@ use crate::sys::Watcher;
 pub(super) struct Output {
     banner: Banner,
     readers: Vec<Reader>,
-    has_come: bool,
+    /// The line, once it has come.
+    line: Option<String>,
     /// What is looked at, and from where on.
     here: Vec<(PathBuf, u64)>,
     /// The other stream, which is not.
@@ -32,7 +34,7 @@ impl Output {
             .map(|(path, start)| Ok(Reader::new(path.clone(), *start, banner.scanner()?)));
         let readers = readers.collect::<Result<_>>()?;
         let there = there.into_iter().map(with_start).collect();
-        Ok(Self { banner: banner.clone(), readers, has_come: false, here, there })
+        Ok(Self { banner: banner.clone(), readers, line: None, here, there })
     }
 }
 
@@ -47,10 +49,12 @@ impl Condition for Output {
     fn check(&mut self, attempt: &Attempt<'_>) -> Result<Readiness> {
         for reader in &mut self.readers {
             // A line that has come stays.
-            self.has_come = self.has_come || reader.look(attempt.deadline())?.is_some();
+            if self.line.is_none() {
+                self.line = reader.look(attempt.deadline())?;
+            }
         }
         let not_yet = || Readiness::NotYet("no such line".to_owned());
-        Ok(if self.has_come { Readiness::Ready } else { not_yet() })
+        Ok(if self.line.is_some() { Readiness::Ready } else { not_yet() })
     }
 
     fn closer_look(&self) -> Option<String> {
@@ -87,6 +91,10 @@ impl Condition for Output {
 
     fn watch(&self, watcher: &mut Watcher) -> bool {
         self.readers.iter().all(|reader| watcher.watch(reader.path()))
+    }
+
+    fn captured(&self) -> BTreeMap<String, String> {
+        self.line.iter().flat_map(|line| self.banner.captured(line)).collect()
     }
 
     fn needs_living(&self) -> bool {

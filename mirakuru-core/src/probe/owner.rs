@@ -1,39 +1,42 @@
 //! Whose a listening socket is.
 
+use std::net::SocketAddr;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::holder::{describe, is_below};
 use crate::supervisor::Client;
 use crate::sys;
 
-/// Fails if the socket with this inode belongs to a process that is not below our supervisor.
+/// Whether the socket with this inode belongs to a process below our supervisor. False if nobody can
+/// tell: another user's process, or one in a container, keeps its descriptors to itself.
 ///
-/// What cannot be judged counts as ours: another user's process, or one in a container, keeps its
-/// descriptors to itself.
-pub(super) fn check(inode: u64, address: &str, client: &Client) -> Result<()> {
+/// # Errors
+///
+/// It belongs to another process, which is named.
+pub(super) fn is_ours(inode: Option<u64>, address: SocketAddr, client: &Client) -> Result<bool> {
+    let Some(inode) = inode else { return Ok(false) };
     let supervisor = client.supervisor_pid();
     let is_ours = |pid: i32| sys::holds_socket(pid, inode) == Some(true);
     // The main process first: it nearly always is the one.
     if is_ours(client.state().main) || sys::descendants_of(supervisor).into_iter().any(is_ours) {
-        return Ok(());
+        return Ok(true);
     }
     match sys::holder_of_socket(inode) {
         Some(pid) if !is_below(pid, supervisor) => {
             Err(stranger(pid, &format!("{address} is answered by")))
         }
-        _ => {
-            tracing::debug!(address, "nobody can tell whose this listener is; taken for ours");
-            Ok(())
-        }
+        holder => Ok(holder.is_some()),
     }
 }
 
 /// Fails if `pid` is alive and not below our supervisor. `what` says how it came up: "… names".
 pub(super) fn check_pid(pid: i32, what: &str, client: &Client) -> Result<()> {
-    let is_judged = sys::ADOPTS_ORPHANS && sys::is_alive(pid);
-    if is_judged && !is_below(pid, client.supervisor_pid()) {
-        return Err(stranger(pid, what));
-    }
-    Ok(())
+    if is_one_of_ours(pid, client) { Ok(()) } else { Err(stranger(pid, what)) }
+}
+
+/// Whether `pid` is below our supervisor, or cannot be judged because it has ended.
+pub(super) fn is_one_of_ours(pid: i32, client: &Client) -> bool {
+    !sys::ADOPTS_ORPHANS || !sys::is_alive(pid) || is_below(pid, client.supervisor_pid())
 }
 
 fn stranger(pid: i32, what: &str) -> Error {

@@ -83,7 +83,7 @@ impl Condition for PidFile {
     }
 
     /// The watcher does not tell when a file has been empty for long enough.
-    fn waits_for_watcher(&self) -> bool {
+    fn is_told(&self) -> bool {
         self.empty_since.is_none()
     }
 

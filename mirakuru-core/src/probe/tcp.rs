@@ -1,13 +1,17 @@
 //! A TCP port that accepts connections.
 
+use std::cell::Cell;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use super::{Attempt, Condition, Found, Readiness, owner};
 use crate::address::Address;
 use crate::error::{Error, Result};
+use crate::events;
 use crate::holder;
+use crate::port;
+use crate::supervisor::Client;
 use crate::sys::{self, Listener};
 
 /// How long one connection may take. A full backlog answers never.
@@ -17,35 +21,72 @@ pub(super) struct Tcp {
     address: String,
     candidates: Vec<SocketAddr>,
     answered: Option<SocketAddr>,
+    /// Whether the process is handed a socket that listens there already.
+    is_handed: bool,
+    /// A connection that the process has not accepted yet.
+    pending: Option<TcpStream>,
+    /// Whether those who watch know that nobody can tell whose the listener is.
+    is_told: Cell<bool>,
 }
 
 impl Tcp {
-    pub(super) fn new(address: &str) -> Result<Self> {
-        let parsed = Address::parse(address).map_err(Error::invalid)?;
-        Self::at(&parsed)
+    /// One address, found at the process itself.
+    pub(super) fn of(address: SocketAddr) -> Self {
+        Self::with(address.to_string(), vec![address], false)
     }
 
-    pub(super) fn at(address: &Address) -> Result<Self> {
-        let candidates = resolve(address)?;
-        Ok(Self { address: address.to_string(), candidates, answered: None })
+    pub(super) fn at(address: &Address, listens: &[SocketAddr]) -> Result<Self> {
+        let candidates = port::resolve(address)?.into_iter().map(reachable).collect();
+        let is_handed = listens.iter().any(|listens| listens.port() == address.number());
+        if is_handed && sys::listeners().is_none() {
+            let what = format!(
+                "{address} accepts before the process does, and this system does not tell the \
+                 difference; wait for `http`, `output` or `notify`"
+            );
+            return Err(Error::invalid(what));
+        }
+        Ok(Self::with(address.to_string(), candidates, is_handed))
     }
 
-    pub(super) fn answered(&self) -> Option<SocketAddr> {
-        self.answered
+    fn with(address: String, candidates: Vec<SocketAddr>, is_handed: bool) -> Self {
+        let (answered, is_told, pending) = (None, Cell::new(false), None);
+        Self { address, candidates, answered, is_handed, pending, is_told }
+    }
+
+    /// Whether the process accepts where the kernel does so in its place: a connection is made, and
+    /// has to be taken out of the line of those who wait.
+    fn look_behind(&mut self, candidate: SocketAddr, deadline: Instant) -> Readiness {
+        if self.pending.is_none() {
+            match open(candidate, deadline) {
+                Ok(stream) => self.pending = Some(stream),
+                Err(error) => return Readiness::NotYet(format!("{candidate}: {}", reason(&error))),
+            }
+        }
+        if sys::waiting_connections(candidate) == Some(0) {
+            self.pending = None;
+            return Readiness::Ready;
+        }
+        Readiness::NotYet(format!("{candidate}: a connection waits to be accepted"))
     }
 
     /// Whether the address accepts a connection of our process.
     fn look(&self, candidate: SocketAddr, attempt: &Attempt<'_>) -> Result<io::Result<()>> {
-        match listener(candidate) {
-            Listener::Nobody => Ok(Err(io::ErrorKind::ConnectionRefused.into())),
-            Listener::Unknown => Ok(connect(candidate, attempt.deadline())),
-            Listener::Socket(inode) => {
-                let connected = connect(candidate, attempt.deadline());
-                if connected.is_ok() {
-                    owner::check(inode, &candidate.to_string(), attempt.client)?;
-                }
-                Ok(connected)
-            }
+        let inode = match listener(candidate) {
+            Listener::Nobody => return Ok(Err(io::ErrorKind::ConnectionRefused.into())),
+            Listener::Unknown => None,
+            Listener::Socket(inode) => Some(inode),
+        };
+        let connected = connect(candidate, attempt.deadline());
+        if connected.is_ok() && !owner::is_ours(inode, candidate, attempt.client)? {
+            self.tell_not_judged(candidate, attempt.client);
+        }
+        Ok(connected)
+    }
+
+    /// Once for each start, however often it is looked at.
+    fn tell_not_judged(&self, candidate: SocketAddr, client: &Client) {
+        if !self.is_told.replace(true) {
+            events::not_judged(client.name(), client.state().main, candidate);
         }
     }
 }
@@ -56,6 +97,10 @@ impl Condition for Tcp {
     }
 
     fn holds_already(&mut self) -> Option<String> {
+        if self.is_handed {
+            // At a restart, it is our own socket that listens.
+            return None;
+        }
         let deadline = Instant::now() + CONNECT_TIMEOUT;
         self.candidates.iter().find_map(|candidate| {
             let inode = match listener(*candidate) {
@@ -68,6 +113,11 @@ impl Condition for Tcp {
     }
 
     fn check(&mut self, attempt: &Attempt<'_>) -> Result<Readiness> {
+        if let (true, Some(candidate)) = (self.is_handed, self.candidates.first().copied()) {
+            let readiness = self.look_behind(candidate, attempt.deadline());
+            self.answered = (readiness == Readiness::Ready).then_some(candidate);
+            return Ok(readiness);
+        }
         let mut last = String::new();
         for candidate in &self.candidates {
             match self.look(*candidate, attempt)? {
@@ -105,23 +155,8 @@ fn reason(error: &io::Error) -> String {
     }
 }
 
-/// `localhost` is both families, whatever the resolver says.
-fn resolve(address: &Address) -> Result<Vec<SocketAddr>> {
-    let Address { host, .. } = address;
-    let port = address.number();
-    let resolved: Vec<SocketAddr> = if host.eq_ignore_ascii_case("localhost") {
-        vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]
-    } else {
-        (host.as_str(), port).to_socket_addrs().map(Iterator::collect).unwrap_or_default()
-    };
-    if resolved.is_empty() {
-        return Err(Error::invalid(format!("the host name `{host}` does not resolve")));
-    }
-    Ok(resolved.into_iter().map(reachable).collect())
-}
-
 /// A server that listens on all addresses is reached on the loopback one.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
+pub(super) fn reachable(mut address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
         IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
@@ -132,15 +167,41 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 
 /// The kernel tells of addresses of this machine only.
 fn listener(address: SocketAddr) -> Listener {
-    if address.ip().is_loopback() { sys::listener(address) } else { Listener::Unknown }
+    if address.ip().is_loopback() {
+        return sys::listener(address);
+    }
+    match sys::listener(address) {
+        Listener::Socket(inode) if is_of_this_machine(address) => Listener::Socket(inode),
+        // A packet filter may lead somewhere else from here.
+        _ => Listener::Unknown,
+    }
+}
+
+/// Whether what is sent to the address stays on this machine: then it is the sender's address too.
+/// Nothing is sent to find that out.
+fn is_of_this_machine(address: SocketAddr) -> bool {
+    let any = match address {
+        SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+        SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
+    };
+    let socket = UdpSocket::bind((any, 0));
+    let sender = socket.and_then(|socket| {
+        socket.connect(address)?;
+        socket.local_addr()
+    });
+    sender.is_ok_and(|sender| sender.ip() == address.ip())
 }
 
 fn connect(address: SocketAddr, deadline: Instant) -> io::Result<()> {
+    open(address, deadline).map(drop)
+}
+
+fn open(address: SocketAddr, deadline: Instant) -> io::Result<TcpStream> {
     let left = deadline.saturating_duration_since(Instant::now()).min(CONNECT_TIMEOUT);
     let stream = TcpStream::connect_timeout(&address, left.max(Duration::from_millis(1)))?;
     // A connection to a free ephemeral port can meet itself.
     if stream.local_addr()? == stream.peer_addr()? {
         return Err(io::ErrorKind::ConnectionRefused.into());
     }
-    Ok(())
+    Ok(stream)
 }

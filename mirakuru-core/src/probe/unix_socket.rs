@@ -58,7 +58,7 @@ impl Condition for UnixSocket {
     }
 
     /// The watcher tells when the file comes. When it is listened on, the kernel does not tell.
-    fn waits_for_watcher(&self) -> bool {
+    fn is_told(&self) -> bool {
         !self.path.exists()
     }
 }

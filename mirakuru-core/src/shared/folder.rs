@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{Flock, FlockArg};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::executor::Executor;
+use crate::progress;
 use crate::run::{self, Runner};
 use crate::sys;
 
@@ -42,19 +44,22 @@ impl Folder {
     }
 
     /// Waits until nobody else starts the server, which takes no longer than its time limit.
-    pub(super) fn lock(&self, name: &str) -> Result<Flock<File>> {
+    pub(super) fn lock(&self, name: &str, executor: &Executor) -> Result<Flock<File>> {
         let path = self.file(name, "lock");
         let file = File::create(&path).map_err(|error| failed(&path, error))?;
-        Flock::lock(file, FlockArg::LockExclusive)
-            .map_err(|(_, errno)| Error::os("the lock of a session fails", errno.into()))
+        let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).or_else(|(file, _)| {
+            let definition = executor.definition();
+            let starts = format!("another test process to start {}", definition.display_name());
+            let wait = || Flock::lock(file, FlockArg::LockExclusive);
+            progress::during(definition.timeout, || Some(starts.clone()), wait)
+        });
+        lock.map_err(|(_, errno)| Error::os("the lock of a session fails", errno.into()))
     }
 
     /// Writes a file that others see whole or not at all.
     pub(super) fn write(&self, name: &str, extension: &str, text: &str) -> Result<()> {
         let path = self.file(name, extension);
-        let draft = self.file(name, "draft");
-        let written = fs::write(&draft, text).and_then(|()| fs::rename(&draft, &path));
-        written.map_err(|error| failed(&path, error))
+        run::write_whole(&path, text).map_err(|error| failed(&path, error))
     }
 }
 

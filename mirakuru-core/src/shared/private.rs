@@ -1,12 +1,15 @@
 //! What the macros call. No part of the public interface.
 #![allow(missing_docs)]
 
+use std::ops::Deref;
+
 use super::registry;
 use super::{ExclusiveLease, Lease, Shared};
 use crate::error::Result;
 use crate::executor::Executor;
 use crate::process::Process;
 use crate::scope::Scope;
+use crate::witness::{self, Witness};
 
 /// Whatever describes a process.
 #[diagnostic::on_unimplemented(
@@ -130,6 +133,69 @@ impl Grant {
     }
 }
 
+/// Tells of the processes of a test when it fails, also of those that it has dropped.
+pub struct Witnesses(Vec<Witness>);
+
+impl Witnesses {
+    /// The test has not panicked, and this is what it gives back.
+    pub fn hear(self, failed: bool) {
+        if failed {
+            witness::show(&self.0);
+        }
+    }
+}
+
+impl Drop for Witnesses {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            witness::show(&self.0);
+        }
+    }
+}
+
+/// Runs the body of a test that gives back a result, so that its `return` and `?` come back here.
+pub fn run<T>(body: impl FnOnce() -> T) -> T {
+    body()
+}
+
+/// Stands for a value where only its type counts.
+///
+/// # Panics
+///
+/// It is called.
+#[must_use]
+pub fn never<T>() -> T {
+    unreachable!("it stands where nobody comes")
+}
+
+/// Asks whether a test has failed what it gives back, which is called a result but may be any
+/// type: a method that the type does not have is looked for in what it dereferences to.
+pub struct Outcome<'a, T>(pub &'a T);
+
+impl<T, E> Outcome<'_, Result<T, E>> {
+    #[must_use]
+    pub fn is_failure(&self) -> bool {
+        self.0.is_err()
+    }
+}
+
+pub struct Unknown;
+
+impl Unknown {
+    #[must_use]
+    pub fn is_failure(&self) -> bool {
+        false
+    }
+}
+
+impl<T> Deref for Outcome<'_, T> {
+    type Target = Unknown;
+
+    fn deref(&self) -> &Unknown {
+        &Unknown
+    }
+}
+
 /// Gets all that one test asks for, in one order for all tests so that none waits for another that
 /// waits for it.
 ///
@@ -149,6 +215,21 @@ pub fn acquire<const N: usize>(requests: [Request; N]) -> [Grant; N] {
         }
     }
     grants.map(|grant| grant.expect("every request was granted"))
+}
+
+/// Adds those who tell of it all when the test fails; no process shows itself then. For a fixture
+/// there are none: what it got may outlive it.
+#[must_use]
+pub fn attend<const N: usize>(grants: [Grant; N], is_test: bool) -> ([Grant; N], Witnesses) {
+    if !is_test {
+        return (grants, Witnesses(Vec::new()));
+    }
+    let grants = grants.map(|grant| match grant {
+        Grant::Own(process) => Grant::Own(Box::new(process.leased())),
+        lease => lease,
+    });
+    let witnesses = grants.iter().map(|grant| grant.shared().server().witness()).collect();
+    (grants, Witnesses(witnesses))
 }
 
 /// A lease for a fixture.

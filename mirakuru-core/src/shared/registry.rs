@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::events;
 use crate::executor::Executor;
 use crate::process::Process;
+use crate::progress;
 use crate::scope::Scope;
 
 /// By what the definitions say.
@@ -29,6 +30,8 @@ pub(super) struct Entry {
     meeting: Result<Option<Meeting>>,
     slot: Arc<RwLock<Slot>>,
     users: Mutex<Vec<User>>,
+    /// Of many that wait, only the one who holds it tells.
+    teller: Mutex<()>,
 }
 
 /// What has become of the process.
@@ -59,6 +62,7 @@ pub(super) fn entry(executor: Executor, scope: Option<Scope>) -> Arc<Entry> {
             executor,
             slot: Arc::new(RwLock::new(Slot::NotStarted)),
             users: Mutex::default(),
+            teller: Mutex::default(),
         })
     });
     Arc::clone(entry)
@@ -158,8 +162,25 @@ impl Entry {
         Ok(guard)
     }
 
-    /// Waits for the lock as long as the tests that hold it keep changing.
+    /// Waits for the lock, and lets it be known if that takes long.
     fn patiently<G>(&self, lock: impl Fn(Duration) -> Option<G>) -> Result<G> {
+        if let Some(guard) = lock(Duration::ZERO) {
+            return Ok(guard);
+        }
+        let mut teller = None;
+        let what = || {
+            teller = teller.take().or_else(|| self.teller.try_lock());
+            let tests: Vec<_> = self.users.lock().iter().map(|user| user.test.clone()).collect();
+            // Whoever starts the process tells that himself.
+            let is_told = teller.is_some() && !tests.is_empty();
+            is_told.then(|| format!("a lease of {}, held by {}", self.name(), tests.join(", ")))
+        };
+        // In one piece: whoever asks for the lock anew has lost his place.
+        progress::during(*PATIENCE, what, || self.while_users_change(lock))
+    }
+
+    /// Waits for the lock as long as the tests that hold it keep changing.
+    fn while_users_change<G>(&self, lock: impl Fn(Duration) -> Option<G>) -> Result<G> {
         loop {
             let before = self.users.lock().clone();
             if let Some(guard) = lock(*PATIENCE) {

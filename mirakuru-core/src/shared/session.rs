@@ -21,6 +21,7 @@ use crate::notice::Notice;
 use crate::process::Process;
 use crate::run::{self, Runner};
 use crate::scope::Scope;
+use crate::server::Posted;
 use crate::sys;
 
 /// How long one other test may keep a process from a test that waits for it.
@@ -77,7 +78,7 @@ impl Meeting {
                     "the run that shares its servers is over",
                 ));
             }
-            let _lock = self.folder.lock(&self.name)?;
+            let _lock = self.folder.lock(&self.name, executor)?;
             if let Ok(text) = fs::read_to_string(self.folder.file(&self.name, "failed")) {
                 return Err(Error::from_text(&text));
             }
@@ -102,8 +103,10 @@ impl Meeting {
 
     /// Leases the process if somebody has started it and it has not ended.
     fn join(&self, executor: &Executor, exclusive: bool) -> Result<Option<Process>> {
-        let Some(process) = self.attach(executor)? else { return Ok(None) };
+        let Some(mut process) = self.attach(executor)? else { return Ok(None) };
         let is_granted = process.server().lease(this_test(), exclusive, *PATIENCE)?;
+        // Whoever had it before may have restarted it.
+        process.server_mut().read_notice();
         Ok(is_granted.then_some(process))
     }
 
@@ -117,14 +120,15 @@ impl Meeting {
             let what = "another user listens in this session's folder";
             return Err(Error::new(ErrorKind::PermissionDenied, what));
         }
-        let text = fs::read_to_string(self.folder.file(&self.name, "info")).unwrap_or_default();
+        let path = self.folder.file(&self.name, "info");
+        let text = fs::read_to_string(&path).unwrap_or_default();
         let notice = Notice::from_text(&text).filter(|notice| notice.key == self.key);
         let Some(notice) = notice else {
             // It has just ended. That it hangs up is the sign for another one to begin.
             let _ = sys::wait_readable(&[stream.as_fd()], Some(FAREWELL));
             return Ok(None);
         };
-        executor.attach(stream, notice).map(Some)
+        executor.attach(stream, notice, path).map(Some)
     }
 
     /// Starts the process for all. A failure is remembered for the others.
@@ -142,8 +146,8 @@ impl Meeting {
     fn share(&self, process: &mut Process) -> Result<()> {
         let socket = self.folder.file(&self.name, "sock");
         let _ = fs::remove_file(&socket); // A supervisor that was killed has left it.
-        let notice = process.server().notice(&self.key);
-        self.folder.write(&self.name, "info", &notice.to_text())?;
+        let path = self.folder.file(&self.name, "info");
+        process.server_mut().post(Posted { path, key: self.key.clone() })?;
         let failed = |e| Error::os(format!("`{}` cannot be listened on", socket.display()), e);
         let listener = UnixListener::bind(&socket).map_err(failed)?;
         process.server_mut().share(&listener, self.runner.pid, self.runner.started)

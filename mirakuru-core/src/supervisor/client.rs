@@ -1,13 +1,9 @@
 //! The test process's side of the control socket.
 
-use std::ffi::OsString;
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::process::{Child, Command};
+use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -15,13 +11,10 @@ use std::time::{Duration, Instant};
 use nix::libc;
 use parking_lot::Mutex;
 
+use super::launch::{Holds, Launch};
 use super::live::Starting;
 use super::state::{Phase, State};
-use super::wire::{
-    Event, FRAME_LEN, Frame, LOADER_PREFIX, LOADER_VARIABLES, MARK_VARIABLE, Request, Settings,
-    VARIABLE,
-};
-use crate::command::Environment;
+use super::wire::{Channel, Event, FRAME_LEN, Frame, Request};
 use crate::events;
 use crate::run;
 use crate::sys;
@@ -31,19 +24,6 @@ const ANOTHER_LOOK: Duration = Duration::from_millis(20);
 
 /// What a supervisor needs beyond its stop settings must end this much later at the latest.
 const GRACE: Duration = Duration::from_secs(10);
-
-/// What to run.
-pub(crate) struct Launch {
-    /// What messages call the server.
-    pub(crate) name: String,
-    pub(crate) program: PathBuf,
-    /// The name that the program is called by, and its arguments.
-    pub(crate) arguments: Vec<OsString>,
-    pub(crate) environment: Environment,
-    pub(crate) stdout: File,
-    pub(crate) stderr: File,
-    pub(crate) settings: Settings,
-}
 
 /// What a process needs to use a server that another one has started.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,11 +44,15 @@ pub(crate) struct Client {
     /// Whether the server is kept for others too.
     is_shared: AtomicBool,
     state: Mutex<State>,
+    /// What a server that is starting speaks by to this process.
+    channels: Mutex<Vec<(Channel, OwnedFd)>>,
     stop_timeout: Duration,
     name: String,
     leases: AtomicU64,
     /// A variable in the environment of the server, with its value.
     mark: String,
+    /// Whether the server was asked to end since it was started.
+    was_asked_to_end: AtomicBool,
     /// Whether those who watch know that the server has ended.
     is_told: AtomicBool,
     /// A fork of this process has a copy of the client that is not its to end.
@@ -77,32 +61,16 @@ pub(crate) struct Client {
 
 impl Client {
     /// Starts a supervisor, which keeps `holds` open for the server. That is not started yet.
-    pub(crate) fn launch(launch: Launch, holds: &[OwnedFd]) -> io::Result<Arc<Self>> {
-        if std::env::var_os(VARIABLE).is_some() {
-            // This is the second run of a program whose constructors did not run. Going on would
-            // run it for ever.
-            return Err(io::Error::other("the supervisor did not start before `main`"));
-        }
+    pub(crate) fn launch(launch: Launch, holds: &Holds) -> io::Result<Arc<Self>> {
         let starting = Starting::begin()?;
         let (ours, theirs) = UnixStream::pair()?;
-        let mut command = Command::new(sys::own_program()?);
-        command.arg0("mirakuru-supervisor").arg(&launch.program).args(&launch.arguments);
-        let mark = new_mark();
-        set_environment(&mut command, &launch, &mark);
-        command.stdin(OwnedFd::from(theirs)).stdout(launch.stdout).stderr(launch.stderr);
-        let supervisor = command.spawn()?;
-        let remote = Remote {
-            supervisor: supervisor.id() as i32,
-            mark,
-            name: launch.name,
-            stop_timeout: launch.settings.stop_timeout,
-        };
+        let (name, stop_timeout) = (launch.name.clone(), launch.settings.stop_timeout);
+        let (supervisor, mark) = launch.spawn(theirs)?;
+        let remote = Remote { supervisor: supervisor.id() as i32, mark, name, stop_timeout };
         let client = Arc::new(Self::new(ours, remote, Some(supervisor)));
         starting.add(&client);
-        let holds: Vec<_> = holds.iter().map(AsFd::as_fd).collect();
-        if !holds.is_empty() {
-            client.send(Request::Hold, &holds)?;
-        }
+        client.send_in_parts(Request::Hold, &holds.ports)?;
+        client.send_in_parts(Request::Listen, &holds.listeners)?;
         Ok(client)
     }
 
@@ -120,10 +88,12 @@ impl Client {
             supervisor: Mutex::new(supervisor),
             is_shared: AtomicBool::new(false),
             state: Mutex::new(State::new(Phase::Ended)),
+            channels: Mutex::default(),
             stop_timeout: remote.stop_timeout,
             name: remote.name,
             leases: AtomicU64::new(0),
             mark: remote.mark,
+            was_asked_to_end: AtomicBool::new(false),
             is_told: AtomicBool::new(true),
             owner: std::process::id(),
         }
@@ -161,7 +131,9 @@ impl Client {
             let mut state = self.state.lock();
             let (lease, is_gone) = (state.lease, state.is_gone);
             *state = State { lease, is_gone, ..State::new(Phase::Starting) };
+            self.channels.lock().clear();
         }
+        self.was_asked_to_end.store(false, Ordering::Relaxed);
         self.send(Request::Start, stdin.as_ref().map(AsFd::as_fd).as_slice())?;
         let state = self.wait(deadline, |state| state.phase != Phase::Starting);
         self.is_told.store(false, Ordering::Relaxed);
@@ -169,11 +141,28 @@ impl Client {
     }
 
     pub(crate) fn request(&self, request: Request) -> io::Result<()> {
+        if matches!(request, Request::Stop(_) | Request::Kill(_)) {
+            self.was_asked_to_end.store(true, Ordering::Relaxed);
+        }
         self.send(request, &[])
     }
 
     fn send(&self, request: Request, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
         sys::send(&self.stream, &request.to_bytes(), fds)
+    }
+
+    /// Sends more descriptors than one message may carry.
+    fn send_in_parts(&self, request: Request, fds: &[OwnedFd]) -> io::Result<()> {
+        let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
+        fds.chunks(sys::FDS_MAX).try_for_each(|part| self.send(request, part))
+    }
+
+    /// What the server that is starting speaks by, once it has started. It is handed out once.
+    pub(crate) fn take_channel(&self, wanted: Channel) -> Option<OwnedFd> {
+        self.take_in(&mut self.state.lock());
+        let mut channels = self.channels.lock();
+        let at = channels.iter().position(|(channel, _)| *channel == wanted)?;
+        Some(channels.swap_remove(at).1)
     }
 
     /// What is known now.
@@ -201,6 +190,11 @@ impl Client {
         }
     }
 
+    /// Whether the server, if it has ended, did not end by itself.
+    pub(crate) fn was_asked_to_end(&self) -> bool {
+        self.was_asked_to_end.load(Ordering::Relaxed)
+    }
+
     /// Kills what a killed supervisor has left. The kernel has killed the main process only.
     pub(crate) fn sweep_if_lost(&self) {
         if self.state().phase == Phase::Lost {
@@ -224,6 +218,11 @@ impl Client {
         self.stream.as_fd()
     }
 
+    /// What messages call the server.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The supervisor, below which everything of the server is.
     pub(crate) fn supervisor_pid(&self) -> i32 {
         self.supervisor_pid
@@ -237,9 +236,19 @@ impl Client {
         {
             let mut bytes = [0; FRAME_LEN];
             match sys::receive(&self.stream, &mut bytes) {
-                Ok((FRAME_LEN, _)) => Event::from_bytes(bytes).map(|event| state.apply(event)),
+                Ok((FRAME_LEN, fds)) => self.apply(state, Event::from_bytes(bytes), fds),
                 _ => return state.lose(),
-            };
+            }
+        }
+    }
+
+    fn apply(&self, state: &mut State, event: Option<Event>, fds: Vec<OwnedFd>) {
+        match event {
+            Some(Event::Channel(channel)) => {
+                self.channels.lock().extend(fds.into_iter().map(|fd| (channel, fd)));
+            }
+            Some(event) => state.apply(event),
+            None => {}
         }
     }
 
@@ -274,7 +283,12 @@ impl Client {
 
     /// Ends the use of the server. If nobody shares it, it has ended when this returns.
     pub(crate) fn close(&self) {
-        if self.owner == std::process::id() && self.is_shared.load(Ordering::Relaxed) {
+        let is_own = self.owner == std::process::id();
+        // A fork must not read what the supervisor tells its parent.
+        if is_own && self.state().is_running() {
+            self.was_asked_to_end.store(true, Ordering::Relaxed);
+        }
+        if is_own && self.is_shared.load(Ordering::Relaxed) {
             // Also for a fork that has a copy.
             let _ = self.stream.shutdown(std::net::Shutdown::Both);
         }
@@ -311,37 +325,4 @@ impl Drop for Client {
     fn drop(&mut self) {
         self.close();
     }
-}
-
-/// A variable with a value that no other server has.
-fn new_mark() -> String {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let own = std::process::id();
-    let started = sys::start_time(own as i32).unwrap_or_default();
-    format!("{MARK_VARIABLE}={own}-{started}-{}", COUNTER.fetch_add(1, Ordering::Relaxed))
-}
-
-fn set_environment(command: &mut Command, launch: &Launch, mark: &str) {
-    launch.environment.apply_to(command);
-    for name in LOADER_VARIABLES {
-        keep_for_server(command, &launch.environment, name);
-    }
-    command.env(VARIABLE, launch.settings.to_variable());
-    if let Some((name, value)) = mark.split_once('=') {
-        command.env(name, value);
-    }
-}
-
-/// The supervisor runs with this process's own value; the server's is kept under another name.
-fn keep_for_server(command: &mut Command, environment: &Environment, name: &str) {
-    let own = std::env::var_os(name);
-    let wanted = environment.get(name);
-    if wanted == own {
-        return;
-    }
-    command.env(format!("{LOADER_PREFIX}{name}"), wanted.unwrap_or_default());
-    match own {
-        Some(value) => command.env(name, value),
-        None => command.env_remove(name),
-    };
 }

@@ -5,15 +5,14 @@
 //! the server, it is whoever connects, as long as the runner of the tests lives.
 
 use std::ffi::OsString;
-use std::fs;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::PathBuf;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 
 use nix::libc;
 use nix::sys::signal::Signal;
 
+use super::desk::Desk;
 use super::queue::{Answer, Queue};
 use super::tree::Tree;
 use super::wire::{Event, FRAME_LEN, Frame, Request, Settings};
@@ -31,6 +30,8 @@ pub(super) struct Keeper {
     next_id: u64,
     /// Whether the server is what those who share it wait for.
     is_ready: bool,
+    /// Whether somebody reads what a server says that is starting.
+    is_awaited: bool,
     /// Whether to end when the tree is empty.
     leaving: bool,
 }
@@ -41,14 +42,6 @@ struct Connection {
     stream: UnixStream,
     /// Whether nothing more comes from there. They may still listen, to hear how it ends.
     has_ended: bool,
-}
-
-/// Where others come to share the server.
-struct Desk {
-    listener: UnixListener,
-    path: PathBuf,
-    /// The server is kept as long as this process lives.
-    runner: sys::Process,
 }
 
 impl Connection {
@@ -62,6 +55,7 @@ impl Connection {
 impl Keeper {
     pub(super) fn new(settings: Settings, arguments: Vec<OsString>) -> io::Result<Self> {
         sys::close_inherited();
+        let numbers = sys::Numbers::reserve()?;
         sys::new_session();
         sys::adopt_orphans();
         sys::ignore_sigpipe();
@@ -70,7 +64,7 @@ impl Keeper {
         let wake_up = [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
         let first = Connection::new(0, UnixStream::from(sys::standard_input()?))?;
         Ok(Self {
-            tree: Tree::new(settings, arguments.into_iter().skip(1).collect()),
+            tree: Tree::new(settings, arguments.into_iter().skip(1).collect(), numbers),
             signals: sys::signal_pipe(&wake_up)?,
             holds: Vec::new(),
             connections: vec![first],
@@ -79,6 +73,7 @@ impl Keeper {
             desk: None,
             next_id: 1,
             is_ready: false,
+            is_awaited: false,
             leaving: false,
         })
     }
@@ -92,23 +87,31 @@ impl Keeper {
             self.tell_events();
             self.look_around();
         }
-        self.close_desk();
-        self.tree.remove_dir();
+        self.desk = None;
+        self.tree.remove_files();
     }
 
     /// Sleeps until something has happened, and deals with what came over the sockets.
     fn wait(&mut self) {
         let desk = self.desk.as_ref();
         let mut fds = vec![self.signals.as_fd()];
-        fds.extend(desk.map(|desk| desk.listener.as_fd()));
-        fds.extend(desk.and_then(|desk| desk.runner.as_fd()));
+        if let Some((visitors, runner)) = desk.map(Desk::fds) {
+            fds.push(visitors);
+            fds.extend(runner);
+        }
         fds.extend(self.starter.as_ref().and_then(|starter| starter.as_fd()));
+        // Nobody reads what a server says that is not waited for, and it must not stand still.
+        let notify = self.tree.channels().notify_socket().filter(|_| !self.is_awaited);
+        fds.extend(notify);
         let first_connection = fds.len();
         fds.extend(self.open_connections().map(|connection| connection.stream.as_fd()));
-        let patience = desk.and_then(|desk| desk.runner.look_after());
+        let patience = desk.and_then(Desk::look_after);
         let timeout = [self.tree.timeout(), patience].into_iter().flatten().min();
         let ready = sys::wait_readable(&fds, timeout).unwrap_or_default();
 
+        if notify.is_some() && ready.get(first_connection - 1) == Some(&true) {
+            self.tree.channels().drain();
+        }
         if ready.first() == Some(&true) {
             self.read_signals();
         }
@@ -140,11 +143,7 @@ impl Keeper {
     }
 
     fn accept(&mut self) {
-        let Some(desk) = &self.desk else { return };
-        let Ok((stream, _)) = desk.listener.accept() else { return };
-        if sys::peer_user(&stream).is_some_and(|user| user != sys::effective_user()) {
-            return;
-        }
+        let Some(stream) = self.desk.as_ref().and_then(Desk::accept) else { return };
         let id = self.next_id;
         let Ok(connection) = Connection::new(id, stream) else { return };
         self.next_id += 1;
@@ -175,20 +174,13 @@ impl Keeper {
         match request {
             Some(Request::Hold) => self.holds.extend(fds),
             Some(Request::Start) if self.leaving => self.tell(id, Event::Failed(libc::ESHUTDOWN)),
-            Some(Request::Start) => {
-                self.is_ready = false;
-                self.tree.start(fds.into_iter().next());
-            }
-            Some(Request::Ready) => self.is_ready = true,
+            Some(Request::Start) => self.start(id, fds.into_iter().next()),
+            Some(Request::Listen) => self.tree.channels_mut().listen(fds),
+            Some(Request::Main(pid)) => self.tree.name_main(pid),
+            Some(Request::Ready) => (self.is_ready, self.is_awaited) = (true, false),
             Some(Request::Signal(signal)) => self.tree.signal_main(signal),
-            Some(Request::Stop(signal)) => {
-                self.is_ready = false;
-                self.tree.stop(signal, false);
-            }
-            Some(Request::Kill(signal)) => {
-                self.is_ready = false;
-                self.tree.stop(signal, true);
-            }
+            Some(Request::Stop(signal)) => self.stop(signal, false),
+            Some(Request::Kill(signal)) => self.stop(signal, true),
             Some(Request::Pause) => self.tree.signal_tree(libc::SIGSTOP),
             Some(Request::Resume) => self.tree.signal_tree(libc::SIGCONT),
             Some(Request::Share { runner, started }) => self.open_desk(fds, runner, started),
@@ -196,6 +188,19 @@ impl Keeper {
             Some(Request::Count) => self.tell_users(id),
             None => self.disconnect(id),
         }
+    }
+
+    fn start(&mut self, id: u64, stdin: Option<OwnedFd>) {
+        (self.is_ready, self.is_awaited) = (false, true);
+        self.tree.start(stdin);
+        for (channel, fd) in self.tree.channels_mut().take_readable() {
+            self.send(id, Event::Channel(channel), &[fd.as_fd()]);
+        }
+    }
+
+    fn stop(&mut self, signal: i32, everything: bool) {
+        (self.is_ready, self.is_awaited) = (false, false);
+        self.tree.stop(signal, everything);
     }
 
     fn disconnect(&mut self, id: u64) {
@@ -220,12 +225,10 @@ impl Keeper {
     }
 
     fn open_desk(&mut self, fds: Vec<OwnedFd>, runner: i32, started: u64) {
-        let Some(listener) = fds.into_iter().next().map(UnixListener::from) else { return };
-        let path = listener.local_addr().ok().and_then(|at| at.as_pathname().map(PathBuf::from));
-        match (path, sys::Process::open(runner, started)) {
-            (Some(path), Some(runner)) => self.desk = Some(Desk { listener, path, runner }),
-            // The runner has ended meanwhile.
-            _ => self.leave(),
+        let Some(listener) = fds.into_iter().next() else { return };
+        match Desk::open(listener, runner, started) {
+            Some(desk) => self.desk = Some(desk),
+            None => self.leave(),
         }
     }
 
@@ -259,12 +262,12 @@ impl Keeper {
         }
         // Whoever has the server alone may have turned it off, and will turn it on again.
         if self.tree.is_idle() && !self.queue.is_exclusive() {
-            self.close_desk();
+            self.desk = None;
             self.dismiss_waiting();
         }
-        let has_runner = self.desk.as_ref().is_none_or(|desk| desk.runner.is_alive());
+        let has_runner = self.desk.as_ref().is_none_or(Desk::has_runner);
         if !has_runner {
-            self.end_session();
+            self.desk.take().into_iter().for_each(Desk::end_session);
         }
         if !has_runner || (self.desk.is_none() && self.open_connections().next().is_none()) {
             return self.leave();
@@ -284,33 +287,14 @@ impl Keeper {
         }
     }
 
-    /// Lets nobody come any more.
-    fn close_desk(&mut self) {
-        let Some(desk) = self.desk.take() else { return };
-        // The socket comes last: nobody starts another server before it is gone.
-        for extension in ["info", "sock"] {
-            let _ = fs::remove_file(desk.path.with_extension(extension)); // Another may clear up too.
-        }
-    }
-
-    /// Removes the session's folder, unless another server is still in it.
-    fn end_session(&mut self) {
-        let folder = self.desk.as_ref().and_then(|desk| desk.path.parent().map(PathBuf::from));
-        self.close_desk();
-        let Some(folder) = folder else { return };
-        let files = fs::read_dir(&folder).into_iter().flatten().flatten().map(|file| file.path());
-        if !files.into_iter().any(|file| file.extension() == Some("sock".as_ref())) {
-            let _ = fs::remove_dir_all(folder); // Another supervisor may be at it too.
-        }
-    }
-
     /// Ends when the server has, which is stopped now.
     fn leave(&mut self) {
         if self.leaving {
             return;
         }
         self.leaving = true;
-        self.close_desk();
+        self.is_awaited = false;
+        self.desk = None;
         self.dismiss_waiting();
         self.holds.clear();
         self.tree.stop_if_running();
@@ -325,9 +309,13 @@ impl Keeper {
     }
 
     fn tell(&self, id: u64, event: Event) {
+        self.send(id, event, &[]);
+    }
+
+    fn send(&self, id: u64, event: Event, fds: &[BorrowedFd<'_>]) {
         let connection = self.connections.iter().find(|connection| connection.id == id);
         if let Some(Connection { stream, .. }) = connection {
-            let _ = sys::send(stream, &event.to_bytes(), &[]); // They may be gone.
+            let _ = sys::send(stream, &event.to_bytes(), fds); // They may be gone.
         }
     }
 }

@@ -85,6 +85,8 @@ impl State {
             Event::Granted(users) => self.lease = Lease::Granted(users as usize),
             Event::Conflict => self.lease = Lease::Conflict,
             Event::Gone => self.lease = Lease::Gone,
+            // It is for whoever waits, not about the server's state.
+            Event::Channel(_) => {}
             Event::Users { users, holder } => {
                 (self.users, self.holder) = (Some(users as usize), holder);
                 self.turns += 1;

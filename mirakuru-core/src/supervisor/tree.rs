@@ -12,13 +12,14 @@ use std::mem;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::libc;
 
+use super::channels::Channels;
 use super::wire::{Event, LOADER_PREFIX, LOADER_VARIABLES, Settings, VARIABLE};
-use crate::sys::{self, Reaped};
+use crate::sys::{self, Numbers, Reaped};
 
 /// How long a kill signal other than SIGKILL may take.
 const LAST_RESORT: Duration = Duration::from_secs(1);
@@ -31,9 +32,12 @@ pub(super) struct Tree {
     settings: Settings,
     /// The server's program, its name for itself, and its arguments.
     command: Vec<OsString>,
+    channels: Channels,
     stage: Stage,
     main: i32,
     main_ended: bool,
+    /// Which of those that a launcher leaves is the main process, if one of them said so.
+    heir: Option<i32>,
     forced: bool,
     /// What is to be told.
     events: Vec<Event>,
@@ -56,13 +60,15 @@ enum Stage {
 }
 
 impl Tree {
-    pub(super) fn new(settings: Settings, command: Vec<OsString>) -> Self {
+    pub(super) fn new(settings: Settings, command: Vec<OsString>, numbers: Numbers) -> Self {
         Self {
+            channels: Channels::new(numbers, &settings),
             settings,
             command,
             stage: Stage::Idle,
             main: 0,
             main_ended: true,
+            heir: None,
             forced: false,
             events: Vec::new(),
         }
@@ -94,11 +100,21 @@ impl Tree {
         mem::take(&mut self.events)
     }
 
-    /// Removes the server's own folder.
-    pub(super) fn remove_dir(&self) {
+    /// Removes the server's own folder, and the socket that it speaks to.
+    pub(super) fn remove_files(&mut self) {
+        self.channels.close();
         if let Some(dir) = &self.settings.dir {
             let _ = fs::remove_dir_all(dir); // A server may have removed it itself.
         }
+    }
+
+    /// How the server speaks and listens, beside its standard streams.
+    pub(super) fn channels(&self) -> &Channels {
+        &self.channels
+    }
+
+    pub(super) fn channels_mut(&mut self) -> &mut Channels {
+        &mut self.channels
     }
 
     /// Stops the server as its settings say, if it is running.
@@ -122,16 +138,25 @@ impl Tree {
         if let Err(error) = self.enter_folder() {
             return self.tell(Event::NoFolder(error.raw_os_error().unwrap_or(libc::EIO)));
         }
-        match sys::spawn_tied(&mut self.server(stdin)) {
+        match self.spawn(stdin) {
             Ok(child) => {
                 self.main = child.id() as i32;
                 self.main_ended = false;
+                self.heir = None;
                 self.forced = false;
                 self.stage = Stage::Running;
                 self.tell(Event::Started(self.main));
             }
             Err(error) => self.tell(Event::Failed(error.raw_os_error().unwrap_or(libc::EIO))),
         }
+    }
+
+    fn spawn(&mut self, stdin: Option<OwnedFd>) -> io::Result<Child> {
+        let mut command = self.server(stdin);
+        self.channels.open(&mut command)?;
+        let placed = self.channels.placed()?;
+        let told = self.channels.told_its_pid(&command, &self.command)?;
+        sys::spawn_tied(&mut command, placed.taken(), told)
     }
 
     /// Makes the server's own folder, and goes to where the server runs. Not the test process does
@@ -183,14 +208,29 @@ impl Tree {
 
     /// A launcher has done its work and left a daemon behind, which is the main process now.
     fn name_heir(&mut self) {
-        if !self.main_ended {
+        if !self.main_ended || !matches!(self.stage, Stage::Running) {
             return;
         }
-        if let (Stage::Running, Some(heir)) = (&self.stage, sys::children_of(own_pid()).first()) {
-            self.main = *heir;
+        let left = sys::children_of(own_pid());
+        let named = self.heir.filter(|pid| left.contains(pid));
+        if let Some(heir) = named.or(left.first().copied()) {
             self.main_ended = false;
-            self.tell(Event::Moved(self.main));
+            self.move_to(heir);
         }
+    }
+
+    /// One of the server's processes says which of them is the main one.
+    pub(super) fn name_main(&mut self, pid: i32) {
+        self.heir = Some(pid);
+        // One that is no child yet will be one when its launcher has ended.
+        if pid != self.main && !self.main_ended && sys::children_of(own_pid()).contains(&pid) {
+            self.move_to(pid);
+        }
+    }
+
+    fn move_to(&mut self, pid: i32) {
+        self.main = pid;
+        self.tell(Event::Moved(pid));
     }
 
     fn childless(&mut self) {

@@ -27,6 +27,10 @@ pub(crate) enum Request {
     Hold,
     /// Start the server. Its standard input may come with this message.
     Start,
+    /// Hand the listening sockets that come with this message to the server.
+    Listen,
+    /// This process, if it is one of the server's, is the main one.
+    Main(i32),
     /// The server is ready.
     Ready,
     /// Send a signal to the main process.
@@ -71,6 +75,17 @@ pub(crate) enum Event {
     Gone,
     /// There are so many leases, one of which this process has.
     Users { users: i32, holder: i32 },
+    /// What comes with this message is read by whoever waits for the server.
+    Channel(Channel),
+}
+
+/// How a server that is starting speaks to whoever waits for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Channel {
+    /// By datagrams, as `sd_notify` sends them.
+    Notify,
+    /// By a line on a descriptor.
+    Ready,
 }
 
 /// Turns a message into bytes and back. Each is a tag and two numbers.
@@ -113,6 +128,8 @@ impl Frame for Request {
             Self::Lease { test, exclusive } => (9, exclusive.into(), test),
             Self::Count => (10, 0, 0),
             Self::Ready => (11, 0, 0),
+            Self::Listen => (12, 0, 0),
+            Self::Main(pid) => (13, pid, 0),
         }
     }
 
@@ -129,6 +146,8 @@ impl Frame for Request {
             9 => Self::Lease { test: more, exclusive: value != 0 },
             10 => Self::Count,
             11 => Self::Ready,
+            12 => Self::Listen,
+            13 => Self::Main(value),
             _ => return None,
         })
     }
@@ -147,6 +166,8 @@ impl Frame for Event {
             Self::Conflict => (8, 0, 0),
             Self::Gone => (9, 0, 0),
             Self::Users { users, holder } => (10, users, holder as u64),
+            Self::Channel(Channel::Notify) => (11, 0, 0),
+            Self::Channel(Channel::Ready) => (12, 0, 0),
         }
     }
 
@@ -162,6 +183,8 @@ impl Frame for Event {
             8 => Self::Conflict,
             9 => Self::Gone,
             10 => Self::Users { users: value, holder: more as i32 },
+            11 => Self::Channel(Channel::Notify),
+            12 => Self::Channel(Channel::Ready),
             _ => return None,
         })
     }
@@ -173,6 +196,10 @@ pub(crate) struct Settings {
     pub(crate) stop_signal: i32,
     pub(crate) kill_signal: i32,
     pub(crate) stop_timeout: Duration,
+    /// Where the server sends datagrams to. Made by the supervisor, and removed when it ends.
+    pub(crate) notify_socket: Option<PathBuf>,
+    /// The number of the descriptor on which the server says that it is ready.
+    pub(crate) ready_fd: Option<i32>,
     /// Made by the supervisor, and removed when it ends.
     pub(crate) dir: Option<PathBuf>,
     /// The folder that the server runs in.
@@ -182,25 +209,36 @@ pub(crate) struct Settings {
 impl Settings {
     pub(crate) fn to_variable(&self) -> OsString {
         let Self { stop_signal, kill_signal, stop_timeout, .. } = self;
-        let micros = stop_timeout.as_micros();
-        let [dir, current_dir] = [&self.dir, &self.current_dir]
+        let (micros, ready_fd) = (stop_timeout.as_micros(), self.ready_fd.unwrap_or_default());
+        let [notify, dir, current_dir] = [&self.notify_socket, &self.dir, &self.current_dir]
             .map(|path| path.as_ref().map_or(&[][..], |path| path.as_os_str().as_bytes()));
-        let numbers = format!("{stop_signal} {kill_signal} {micros} {} ", dir.len());
-        OsString::from_vec([numbers.as_bytes(), dir, current_dir].concat())
+        let lengths = format!("{} {}", notify.len(), dir.len());
+        let numbers = format!("{stop_signal} {kill_signal} {micros} {ready_fd} {lengths} ");
+        OsString::from_vec([numbers.as_bytes(), notify, dir, current_dir].concat())
     }
 
     pub(crate) fn from_variable(value: &OsStr) -> Option<Self> {
-        let mut fields = value.as_bytes().splitn(5, |byte| *byte == b' ');
+        let mut fields = value.as_bytes().splitn(7, |byte| *byte == b' ');
         let mut number = || std::str::from_utf8(fields.next()?).ok()?.parse::<u64>().ok();
         let stop_signal = i32::try_from(number()?).ok()?;
         let kill_signal = i32::try_from(number()?).ok()?;
         let stop_timeout = Duration::from_micros(number()?);
+        let ready_fd = i32::try_from(number()?).ok()?;
+        let notify_len = usize::try_from(number()?).ok()?;
         let dir_len = usize::try_from(number()?).ok()?;
-        let (dir, current_dir) = fields.next()?.split_at_checked(dir_len)?;
+        let (notify, rest) = fields.next()?.split_at_checked(notify_len)?;
+        let (dir, current_dir) = rest.split_at_checked(dir_len)?;
         let path =
             |bytes: &[u8]| (!bytes.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(bytes)));
-        let (dir, current_dir) = (path(dir), path(current_dir));
-        Some(Self { stop_signal, kill_signal, stop_timeout, dir, current_dir })
+        Some(Self {
+            stop_signal,
+            kill_signal,
+            stop_timeout,
+            notify_socket: path(notify),
+            ready_fd: (ready_fd != 0).then_some(ready_fd),
+            dir: path(dir),
+            current_dir: path(current_dir),
+        })
     }
 }
 
@@ -223,6 +261,8 @@ mod tests {
             Request::Lease { test: 0, exclusive: false },
             Request::Count,
             Request::Ready,
+            Request::Listen,
+            Request::Main(7),
         ] {
             assert_eq!(Request::from_bytes(request.to_bytes()), Some(request));
         }
@@ -241,6 +281,8 @@ mod tests {
             Event::Conflict,
             Event::Gone,
             Event::Users { users: 4, holder: 1234 },
+            Event::Channel(Channel::Notify),
+            Event::Channel(Channel::Ready),
         ] {
             assert_eq!(Event::from_bytes(event.to_bytes()), Some(event));
         }
@@ -263,6 +305,8 @@ mod tests {
                 stop_signal: 2,
                 kill_signal: 9,
                 stop_timeout: Duration::from_millis(1500),
+                notify_socket: dir.clone(),
+                ready_fd: dir.is_some().then_some(3),
                 current_dir: dir.clone(),
                 dir,
             };
@@ -272,7 +316,7 @@ mod tests {
 
     #[test]
     fn what_is_no_settings_is_refused() {
-        for text in ["", "1", "15 9", "15 9 x /tmp", "15 9 1 9 /tmp"] {
+        for text in ["", "1", "15 9", "15 9 x 0 0 0 /tmp", "15 9 1 0 0 9 /tmp"] {
             assert_eq!(Settings::from_variable(OsStr::new(text)), None, "{text}");
         }
     }

@@ -3,23 +3,26 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs;
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ops::RangeInclusive;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::libc;
 use nix::poll::{PollFd, ppoll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
-use nix::sys::socket::{MsgFlags, SockFlag, getsockopt, sockopt::PeerCredentials};
+use nix::sys::socket::sockopt::{PassCred, PeerCredentials};
+use nix::sys::socket::{
+    ControlMessageOwned, MsgFlags, SockFlag, UnixCredentials, getsockopt, recvmsg, setsockopt,
+};
 use nix::sys::time::TimeSpec;
 use parking_lot::Mutex;
 
@@ -85,193 +88,32 @@ pub(crate) fn poll_once(fds: &mut [PollFd<'_>], left: Option<Duration>) -> nix::
     ppoll(fds, left.map(TimeSpec::from_duration), None)
 }
 
-/// The children of a process, also those of its threads.
-pub(crate) fn children_of(pid: i32) -> Vec<i32> {
-    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
-    let lists = tasks.flatten().map(|task| fs::read_to_string(task.path().join("children")));
-    let text: String = lists.flatten().collect();
-    text.split_whitespace().filter_map(|word| word.parse().ok()).collect()
+/// From now on, datagrams that come say who has sent them.
+pub(crate) fn tell_senders(socket: &impl AsFd) {
+    let _ = setsockopt(socket, PassCred, &true); // Every Linux has it.
 }
 
-/// All that descends from `root`, parents before their children, without `root`.
-pub(crate) fn descendants_of(root: i32) -> Vec<i32> {
-    let mut found = children_of(root);
-    let mut next = 0;
-    while let Some(&pid) = found.get(next) {
-        found.extend(children_of(pid));
-        next += 1;
-    }
-    found
-}
-
-/// Sends a signal to all that descends from `root`, parents before their children.
-pub(crate) fn signal_descendants(root: i32, signal: i32) {
-    for pid in children_of(root) {
-        // The descriptor means one process for good. If that is still a child of its parent, it
-        // is the one that was listed, and no later one with its number.
-        let Ok(process) = open_process(pid) else { continue };
-        if parent_of(pid) == Some(root) {
-            send_signal(&process, signal);
-            signal_descendants(pid, signal);
+/// Takes a datagram from a socket, and who has sent it. Descriptors that came with it are closed,
+/// which is what a sender waits for who sends them as a barrier.
+pub(crate) fn receive_datagram(
+    socket: BorrowedFd<'_>,
+    bytes: &mut [u8],
+) -> io::Result<(usize, Option<i32>)> {
+    let mut space = nix::cmsg_space!(UnixCredentials, [RawFd; 8]);
+    let mut buffers = [IoSliceMut::new(bytes)];
+    let flags = MsgFlags::MSG_CMSG_CLOEXEC;
+    let message = recvmsg::<()>(socket.as_raw_fd(), &mut buffers, Some(&mut space), flags)?;
+    let mut sender = None;
+    for control in message.cmsgs()? {
+        match control {
+            ControlMessageOwned::ScmCredentials(who) => sender = Some(who.pid()),
+            ControlMessageOwned::ScmRights(fds) => fds.into_iter().for_each(|fd| {
+                let _ = nix::unistd::close(fd); // The kernel just gave it to us.
+            }),
+            _ => {}
         }
     }
-}
-
-/// Kills every process that has `mark` in its environment, and waits until they have ended.
-pub(crate) fn kill_marked(mark: &str, deadline: Instant) {
-    loop {
-        // The descriptor comes before the look, so that it means the process that was looked at.
-        let open = |pid| open_process(pid).ok().filter(|_| is_marked(pid, mark));
-        let marked: Vec<_> = all_processes().filter_map(open).collect();
-        marked.iter().for_each(|process| send_signal(process, libc::SIGKILL));
-        for process in &marked {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let _ = super::wait_readable(&[process.as_fd()], Some(left)); // It becomes readable at its end.
-        }
-        // One of them may have made another meanwhile.
-        if marked.is_empty() || Instant::now() >= deadline {
-            return;
-        }
-    }
-}
-
-/// All processes that have `mark` in their environment.
-pub(crate) fn marked(mark: &str) -> Vec<i32> {
-    all_processes().filter(|pid| is_marked(*pid, mark)).collect()
-}
-
-fn is_marked(pid: i32, mark: &str) -> bool {
-    let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    environ.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
-}
-
-fn all_processes() -> impl Iterator<Item = i32> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-}
-
-fn send_signal(process: &OwnedFd, signal: i32) {
-    let no_info: *const libc::siginfo_t = std::ptr::null();
-    // SAFETY: a null pointer stands for "no information", and no other memory is read. That the
-    // process has ended meanwhile is no fault.
-    unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), signal, no_info, 0) };
-}
-
-fn open_process(pid: i32) -> io::Result<OwnedFd> {
-    // SAFETY: the call reads no memory of ours.
-    let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
-    // SAFETY: the kernel just made this descriptor for us, and nobody else knows of it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
-}
-
-/// Whether a process exists and has not ended.
-pub(crate) fn is_alive(pid: i32) -> bool {
-    stat_fields(pid).is_some_and(|fields| !matches!(fields[0].as_str(), "Z" | "X"))
-}
-
-/// Whether a process stands still: stopped, or at its end.
-pub(crate) fn is_paused(pid: i32) -> bool {
-    stat_fields(pid).is_none_or(|fields| matches!(fields[0].as_str(), "T" | "t" | "Z" | "X"))
-}
-
-/// The process that made the given one.
-pub(crate) fn parent_of(pid: i32) -> Option<i32> {
-    stat_fields(pid)?[1].parse().ok()
-}
-
-/// When a process started, in a unit that tells it from a later one with the same number.
-pub(crate) fn start_time(pid: i32) -> Option<u64> {
-    stat_fields(pid)?[19].parse().ok()
-}
-
-/// The fields of `/proc/PID/stat` from the state on, at least twenty.
-fn stat_fields(pid: i32) -> Option<Vec<String>> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name before it stands in parentheses and may hold anything.
-    let fields = stat.rsplit_once(") ")?.1.split(' ').map(str::to_owned).collect::<Vec<_>>();
-    (fields.len() >= 20).then_some(fields)
-}
-
-/// The process that has made this one.
-pub(crate) fn parent_process() -> Option<Process> {
-    let parent = nix::unistd::getppid().as_raw();
-    Process::open(parent, start_time(parent)?)
-}
-
-/// A process of somebody else's, which is told from a later one with the same number.
-pub(crate) struct Process {
-    pid: i32,
-    started: u64,
-    /// None where the kernel does not give it out.
-    process: Option<OwnedFd>,
-}
-
-impl Process {
-    /// The process with this number, if it is the one that started at this time.
-    pub(crate) fn open(pid: i32, started: u64) -> Option<Self> {
-        let process = Self { pid, started, process: open_process(pid).ok() };
-        // After the descriptor was opened, so that it means the process that is looked at.
-        process.is_listed().then_some(process)
-    }
-
-    /// What becomes readable when the process ends.
-    pub(crate) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
-        self.process.as_ref().map(AsFd::as_fd)
-    }
-
-    /// How often to look at it, if nothing wakes up who waits for its end.
-    pub(crate) fn look_after(&self) -> Option<Duration> {
-        self.process.is_none().then_some(Duration::from_millis(200))
-    }
-
-    pub(crate) fn is_alive(&self) -> bool {
-        let Some(process) = &self.process else { return self.is_listed() };
-        let ended = super::wait_readable(&[process.as_fd()], Some(Duration::ZERO));
-        ended.is_ok_and(|ended| ended == [false])
-    }
-
-    fn is_listed(&self) -> bool {
-        is_alive(self.pid) && start_time(self.pid) == Some(self.started)
-    }
-}
-
-/// The name of the program that a process runs.
-pub(crate) fn program_name(pid: i32) -> Option<String> {
-    Some(fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim_end().to_owned())
-}
-
-/// The command line of a process, in one line.
-pub(crate) fn command_line(pid: i32) -> Option<String> {
-    let bytes = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    let text = String::from_utf8_lossy(&bytes).replace('\0', " ");
-    Some(text.trim_end().to_owned())
-}
-
-/// The value of a variable in the environment of a process.
-pub(crate) fn variable_of(pid: i32, name: &str) -> Option<String> {
-    let environ = fs::read(format!("/proc/{pid}/environ")).ok()?;
-    let environ = String::from_utf8_lossy(&environ).into_owned();
-    environ
-        .split('\0')
-        .find_map(|variable| Some(variable.strip_prefix(name)?.strip_prefix('=')?.to_owned()))
-}
-
-/// Whether a process has the socket with this inode open; `None` if that may not be looked at.
-pub(crate) fn holds_socket(pid: i32, inode: u64) -> Option<bool> {
-    let wanted = PathBuf::from(format!("socket:[{inode}]"));
-    let fds = match fs::read_dir(format!("/proc/{pid}/fd")) {
-        Ok(fds) => fds,
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return None,
-        // It ended meanwhile.
-        Err(_) => return Some(false),
-    };
-    let mut links = fds.flatten().filter_map(|fd| fs::read_link(fd.path()).ok());
-    Some(links.any(|link| link == wanted))
-}
-
-/// A process that has the socket with this inode open, if it may be looked at.
-pub(crate) fn holder_of_socket(inode: u64) -> Option<i32> {
-    all_processes().find(|pid| holds_socket(*pid, inode) == Some(true))
+    Ok((message.bytes, sender.filter(|pid| *pid != 0)))
 }
 
 /// The process at the other end of a Unix connection.
@@ -284,9 +126,26 @@ pub(crate) fn peer_user(stream: &UnixStream) -> Option<u32> {
     getsockopt(stream, PeerCredentials).ok().map(|peer| peer.uid())
 }
 
+/// The ports that are given to whoever asks for any.
+pub(crate) fn ephemeral_ports() -> Option<RangeInclusive<u16>> {
+    let text = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
+    let (first, last) = text.trim().split_once(char::is_whitespace)?;
+    Some(first.parse().ok()?..=last.trim().parse().ok()?)
+}
+
 /// Who listens at a TCP address, without a connection.
 pub(crate) fn listener(address: SocketAddr) -> Listener {
     super::sock_diag::listener(address).unwrap_or(Listener::Unknown)
+}
+
+/// All addresses that somebody listens at, with the inodes of the sockets.
+pub(crate) fn listeners() -> Option<Vec<(SocketAddr, u64)>> {
+    super::sock_diag::listeners().ok()
+}
+
+/// How many connections to an address wait to be accepted.
+pub(crate) fn waiting_connections(address: SocketAddr) -> Option<u32> {
+    super::sock_diag::waiting_connections(address).ok().flatten()
 }
 
 /// Watchers that nobody uses now. They are kept because closing one takes the kernel some 8 ms.

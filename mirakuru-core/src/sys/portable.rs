@@ -5,7 +5,8 @@ use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::ops::RangeInclusive;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::poll::{PollFd, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit};
-use nix::sys::socket::{MsgFlags, SockFlag};
+use nix::sys::socket::{MsgFlags, SockFlag, recv};
 
 use super::Listener;
 
@@ -88,6 +89,10 @@ pub(crate) fn is_paused(_pid: i32) -> bool {
     true
 }
 
+pub(crate) fn is_ending(_pid: i32) -> Option<bool> {
+    None
+}
+
 pub(crate) fn parent_of(_pid: i32) -> Option<i32> {
     None
 }
@@ -142,6 +147,15 @@ pub(crate) fn holder_of_socket(_inode: u64) -> Option<i32> {
     None
 }
 
+pub(crate) fn tell_senders(_socket: &impl AsFd) {}
+
+pub(crate) fn receive_datagram(
+    socket: BorrowedFd<'_>,
+    bytes: &mut [u8],
+) -> io::Result<(usize, Option<i32>)> {
+    Ok((recv(socket.as_raw_fd(), bytes, MsgFlags::empty())?, None))
+}
+
 pub(crate) fn peer_pid(_stream: &UnixStream) -> Option<i32> {
     None
 }
@@ -150,8 +164,24 @@ pub(crate) fn peer_user(_stream: &UnixStream) -> Option<u32> {
     None
 }
 
+pub(crate) fn ephemeral_ports() -> Option<RangeInclusive<u16>> {
+    None
+}
+
 pub(crate) fn listener(_address: SocketAddr) -> Listener {
     Listener::Unknown
+}
+
+pub(crate) fn listeners() -> Option<Vec<(SocketAddr, u64)>> {
+    None
+}
+
+pub(crate) fn waiting_connections(_address: SocketAddr) -> Option<u32> {
+    None
+}
+
+pub(crate) fn sockets_of(_pid: i32) -> Vec<u64> {
+    Vec::new()
 }
 
 pub(crate) struct Watcher;

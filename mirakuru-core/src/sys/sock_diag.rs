@@ -5,7 +5,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::libc;
 use nix::sys::socket::{
@@ -19,27 +19,74 @@ const HEADER_LEN: usize = 16;
 const REQUEST_LEN: usize = HEADER_LEN + 56;
 const TCP_LISTEN: u8 = 10;
 /// Offsets in the answer, `struct inet_diag_msg`, behind the header.
+const FAMILY: usize = HEADER_LEN;
 const STATE: usize = HEADER_LEN + 1;
+const PORT: usize = HEADER_LEN + 4;
+const SOURCE: usize = HEADER_LEN + 8;
+const WAITING: usize = HEADER_LEN + 56;
 const INODE: usize = HEADER_LEN + 68;
 
+/// What the kernel says of one listening socket.
+struct Socket {
+    address: SocketAddr,
+    inode: u64,
+    /// How many connections wait to be accepted.
+    waiting: u32,
+}
+
+/// Who listens at an address.
 pub(super) fn listener(address: SocketAddr) -> io::Result<Listener> {
-    let socket = socket(
+    let found = find(address)?;
+    Ok(found.map_or(Listener::Nobody, |socket| Listener::Socket(socket.inode)))
+}
+
+/// How many connections to an address wait to be accepted.
+pub(super) fn waiting_connections(address: SocketAddr) -> io::Result<Option<u32>> {
+    Ok(find(address)?.map(|socket| socket.waiting))
+}
+
+/// All addresses that somebody listens at, with the inodes of the sockets.
+pub(super) fn listeners() -> io::Result<Vec<(SocketAddr, u64)>> {
+    let mut found = Vec::new();
+    for any in [IpAddr::from([0; 4]), IpAddr::from([0; 16])] {
+        let netlink = ask(&request(SocketAddr::new(any, 0), libc::NLM_F_DUMP))?;
+        let mut answer = [0; 32 * 1024];
+        while let Some(part) = next(&netlink, &mut answer)? {
+            found.extend(part.into_iter().map(|socket| (socket.address, socket.inode)));
+        }
+    }
+    Ok(found)
+}
+
+fn find(address: SocketAddr) -> io::Result<Option<Socket>> {
+    let netlink = ask(&request(address, 0))?;
+    let found = next(&netlink, &mut [0; 512])?;
+    Ok(found.into_iter().flatten().next())
+}
+
+fn ask(request: &[u8]) -> io::Result<OwnedFd> {
+    let netlink = socket(
         AddressFamily::Netlink,
         SockType::Datagram,
         SockFlag::SOCK_CLOEXEC,
         SockProtocol::NetlinkSockDiag,
     )?;
-    send(socket.as_raw_fd(), &request(address), MsgFlags::empty())?;
-    let mut answer = [0; 512];
-    let length = recv(socket.as_raw_fd(), &mut answer, MsgFlags::empty())?;
+    send(netlink.as_raw_fd(), request, MsgFlags::empty())?;
+    Ok(netlink)
+}
+
+/// The sockets of the next part of the answer. None at its end.
+fn next(netlink: &OwnedFd, answer: &mut [u8]) -> io::Result<Option<Vec<Socket>>> {
+    let length = recv(netlink.as_raw_fd(), answer, MsgFlags::empty())?;
     parse(&answer[..length])
 }
 
-fn request(address: SocketAddr) -> [u8; REQUEST_LEN] {
+fn request(address: SocketAddr, more_flags: i32) -> [u8; REQUEST_LEN] {
     let mut request = [0; REQUEST_LEN];
+    let flags = (libc::NLM_F_REQUEST | more_flags) as u16;
     request[..4].copy_from_slice(&(REQUEST_LEN as u32).to_ne_bytes());
     request[4..6].copy_from_slice(&SOCK_DIAG_BY_FAMILY.to_ne_bytes());
-    request[6..8].copy_from_slice(&(libc::NLM_F_REQUEST as u16).to_ne_bytes());
+    request[6..8].copy_from_slice(&flags.to_ne_bytes());
     let body = &mut request[HEADER_LEN..];
     body[1] = libc::IPPROTO_TCP as u8;
     body[4..8].copy_from_slice(&(1u32 << TCP_LISTEN).to_ne_bytes());
@@ -59,21 +106,48 @@ fn request(address: SocketAddr) -> [u8; REQUEST_LEN] {
     request
 }
 
-fn parse(answer: &[u8]) -> io::Result<Listener> {
-    let word = |at: usize| {
-        let bytes = answer.get(at..at + 4).ok_or(io::ErrorKind::UnexpectedEof)?;
-        Ok::<_, io::Error>(u32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
-    };
-    let kind = word(4)? as u16;
-    if i32::from(kind) == libc::NLMSG_ERROR {
-        return match -(word(HEADER_LEN)? as i32) {
-            libc::ENOENT => Ok(Listener::Nobody),
-            errno => Err(io::Error::from_raw_os_error(errno)),
-        };
+fn parse(answer: &[u8]) -> io::Result<Option<Vec<Socket>>> {
+    let mut sockets = Vec::new();
+    let mut rest = answer;
+    while rest.len() >= HEADER_LEN {
+        let length = word(rest, 0)? as usize;
+        match i32::from(word(rest, 4)? as u16) {
+            libc::NLMSG_DONE => return Ok(None),
+            libc::NLMSG_ERROR => {
+                return match -(word(rest, HEADER_LEN)? as i32) {
+                    libc::ENOENT => Ok(None),
+                    errno => Err(io::Error::from_raw_os_error(errno)),
+                };
+            }
+            _ => sockets.extend(socket_of(rest)?),
+        }
+        // Each message begins at a multiple of four.
+        rest = rest.get(length.next_multiple_of(4).max(HEADER_LEN)..).unwrap_or_default();
     }
-    let inode = word(INODE)?;
-    let listens = answer[STATE] == TCP_LISTEN;
-    Ok(if listens { Listener::Socket(inode.into()) } else { Listener::Nobody })
+    Ok(Some(sockets))
+}
+
+fn socket_of(message: &[u8]) -> io::Result<Option<Socket>> {
+    let byte = |at: usize| message.get(at).copied().ok_or(io::ErrorKind::UnexpectedEof);
+    if byte(STATE)? != TCP_LISTEN {
+        return Ok(None);
+    }
+    let ip = message.get(SOURCE..SOURCE + 16).ok_or(io::ErrorKind::UnexpectedEof)?;
+    let ip = match <[u8; 16]>::try_from(ip) {
+        Ok(ip) if i32::from(byte(FAMILY)?) == libc::AF_INET6 => IpAddr::from(ip),
+        _ => IpAddr::from([ip[0], ip[1], ip[2], ip[3]]),
+    };
+    let port = u16::from_be_bytes([byte(PORT)?, byte(PORT + 1)?]);
+    Ok(Some(Socket {
+        address: SocketAddr::new(ip, port),
+        inode: word(message, INODE)?.into(),
+        waiting: word(message, WAITING)?,
+    }))
+}
+
+fn word(bytes: &[u8], at: usize) -> io::Result<u32> {
+    let bytes = bytes.get(at..at + 4).ok_or(io::ErrorKind::UnexpectedEof)?;
+    Ok(u32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
 }
 
 #[cfg(test)]
@@ -93,6 +167,21 @@ mod tests {
             }
             let link = std::fs::metadata(format!("/proc/self/fd/{}", server.as_raw_fd())).unwrap();
             assert_eq!(listener(address).unwrap(), Listener::Socket(link.ino()), "{host}");
+        }
+    }
+
+    #[test]
+    fn all_listeners_are_listed_and_those_who_wait_are_counted() {
+        for host in ["127.0.0.1:0", "[::1]:0"] {
+            let server = TcpListener::bind(host).unwrap();
+            let address = server.local_addr().unwrap();
+            let Listener::Socket(inode) = listener(address).unwrap() else { panic!("{host}") };
+            assert!(listeners().unwrap().contains(&(address, inode)), "{host}");
+            assert_eq!(waiting_connections(address).unwrap(), Some(0));
+            let _client = std::net::TcpStream::connect(address).unwrap();
+            assert_eq!(waiting_connections(address).unwrap(), Some(1));
+            server.accept().unwrap();
+            assert_eq!(waiting_connections(address).unwrap(), Some(0));
         }
     }
 

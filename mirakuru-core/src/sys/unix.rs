@@ -1,9 +1,10 @@
 //! What every Unix has.
 
-use std::fs::File;
+use std::fs::{self, File, Permissions};
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::net::UnixStream;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
@@ -20,6 +21,8 @@ use nix::sys::socket::{
     recvmsg, sendmsg, socket,
 };
 use nix::unistd::{Pid, getppid, setsid};
+
+use super::numbers::{ToldItsPid, leave};
 
 /// Runs `function` when this process exits in the normal way.
 pub(crate) fn at_exit(function: extern "C" fn()) {
@@ -45,10 +48,15 @@ pub(crate) fn new_session() {
 }
 
 /// Starts `command` in a session of its own, with default signal handling, as a child that does
-/// not outlive the calling process where the kernel offers that.
+/// not outlive the calling process where the kernel offers that. It gets the descriptors that were
+/// put at `numbers`. If `told` is given, that is what it becomes.
 ///
 /// The caller must have one thread only: the tie to the parent follows the thread that forks.
-pub(crate) fn spawn_tied(command: &mut Command) -> io::Result<Child> {
+pub(crate) fn spawn_tied(
+    command: &mut Command,
+    numbers: Vec<RawFd>,
+    told: Option<ToldItsPid>,
+) -> io::Result<Child> {
     let parent = Pid::this();
     let prepare = move || {
         super::platform::tie_to_parent();
@@ -58,9 +66,11 @@ pub(crate) fn spawn_tied(command: &mut Command) -> io::Result<Child> {
         }
         new_session();
         reset_signals();
-        Ok(())
+        leave(&numbers);
+        told.as_ref().map_or(Ok(()), |told| Err(told.exec()))
     };
-    // SAFETY: the closure makes raw system calls only; it neither allocates nor takes a lock.
+    // SAFETY: the closure makes system calls and allocates, which is safe because the process had
+    // one thread when it forked: no lock can be held by another.
     unsafe { command.pre_exec(prepare) };
     command.spawn()
 }
@@ -133,7 +143,17 @@ pub(crate) fn send(stream: &UnixStream, bytes: &[u8], fds: &[BorrowedFd<'_>]) ->
 }
 
 /// The most descriptors that come with one message.
-const FDS_MAX: usize = 8;
+pub(crate) const FDS_MAX: usize = 8;
+
+/// A socket in a file for datagrams, by which whoever likes may speak to this process.
+pub(crate) fn bind_datagram(path: &Path) -> io::Result<OwnedFd> {
+    let socket = UnixDatagram::bind(path)?;
+    socket.set_nonblocking(true)?;
+    super::platform::tell_senders(&socket);
+    // A server that gives up its rights has to reach it still.
+    fs::set_permissions(path, Permissions::from_mode(0o777))?;
+    Ok(socket.into())
+}
 
 /// Receives up to `bytes.len()` bytes and the descriptors that came with them.
 pub(crate) fn receive(stream: &UnixStream, bytes: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
@@ -216,6 +236,14 @@ pub(crate) fn kill(pid: i32, signal: i32) -> io::Result<()> {
 pub(crate) fn try_lock(file: &File) -> bool {
     // SAFETY: the descriptor is open as long as the file is borrowed.
     unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) == 0 }
+}
+
+/// How many columns the terminal has, if it is one and says so.
+pub(crate) fn terminal_width(terminal: impl AsRawFd) -> Option<u16> {
+    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: the call writes to a living variable of the type that it is made for.
+    let asked = unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCGWINSZ, &raw mut size) };
+    (asked == 0).then_some(size.ws_col)
 }
 
 /// Connects to a Unix socket without waiting: a full backlog is `WouldBlock`.

@@ -1,6 +1,6 @@
 //! What another process answers does not make ours ready.
 
-use std::net::TcpListener;
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{self, Command};
 use std::sync::Mutex;
@@ -14,10 +14,10 @@ use crate::helpers::{
 };
 
 /// This test process takes the port of the server once that has started.
-fn take_its_port() -> impl Fn(&Attempt<'_>) -> bool + Send + Sync {
+fn take_its_port(host: IpAddr) -> impl Fn(&Attempt<'_>) -> bool + Send + Sync {
     let taken = Mutex::new(Vec::new());
     move |attempt| {
-        let listener = TcpListener::bind(("127.0.0.1", attempt.port().unwrap())).unwrap();
+        let listener = TcpListener::bind((host, attempt.port().unwrap())).unwrap();
         taken.lock().unwrap().push(listener);
         true
     }
@@ -43,7 +43,7 @@ fn a_stranger_on_the_port_after_the_start_is_named() {
     let pid = format!("pid {}", process::id());
     for is_http in [false, true] {
         let executor = Executor::shell(format!("sleep 300 # {mark}"));
-        let executor = executor.probe(take_its_port()).timeout(LONG);
+        let executor = executor.probe(take_its_port(Ipv4Addr::LOCALHOST.into())).timeout(LONG);
         let executor = if is_http {
             executor.http("http://127.0.0.1:{port}/")
         } else {
@@ -55,10 +55,44 @@ fn a_stranger_on_the_port_after_the_start_is_named() {
     }
 }
 
+/// An address of this machine that is not its loopback one.
+#[cfg(not(mirakuru_portable))]
+fn another_address() -> Option<IpAddr> {
+    let mut addresses = nix::ifaddrs::getifaddrs().unwrap();
+    let found = addresses.find_map(|interface| {
+        let address = interface.address?.as_sockaddr_in()?.ip();
+        (!address.is_loopback()).then_some(address.into())
+    });
+    if found.is_none() {
+        println!("skipped: this machine has its loopback address alone");
+    }
+    found
+}
+
+#[cfg(not(mirakuru_portable))]
+#[test]
+fn a_stranger_on_another_address_of_this_machine_is_named() {
+    let Some(ip) = another_address() else { return };
+    let executor = Executor::new([bin!("mk-tcp-server"), "{port}", "--host", &ip.to_string()]);
+    let address = format!("{ip}:{{port}}");
+    assert!(executor.tcp(&address).timeout(LONG).start_soon().running());
+
+    let mark = mark();
+    let executor = Executor::shell(format!("sleep 300 # {mark}")).env("PORT", "{port}");
+    for host in [ip, Ipv4Addr::UNSPECIFIED.into()] {
+        let executor = executor.clone().probe(take_its_port(host)).tcp(&address).timeout(LONG);
+        let error = fails(&executor, ErrorKind::AlreadyRunning);
+        reports(&error, &[&ip.to_string(), "another process", &format!("pid {}", process::id())]);
+        nothing_left(&mark);
+    }
+}
+
 #[test]
 fn an_end_of_ours_is_not_hidden_by_a_strangers_answer() {
     let server = [bin!("mk-exit"), "98", "--delay", "100"];
-    let executor = Executor::new(server).probe(take_its_port()).tcp("127.0.0.1:{port}");
+    let executor = Executor::new(server)
+        .probe(take_its_port(Ipv4Addr::LOCALHOST.into()))
+        .tcp("127.0.0.1:{port}");
     let error = soon(|| executor.timeout(LONG).start()).unwrap_err();
     let kind = error.kind();
     assert!(matches!(kind, ErrorKind::AlreadyRunning | ErrorKind::Exited), "{error:?}");

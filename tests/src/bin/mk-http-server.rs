@@ -49,6 +49,8 @@ fn answer(request: &Request, served: usize, started: Instant) -> Answer {
         ["pid"] => Answer::new(200, process::id().to_string()),
         ["crash"] => process::exit(3),
         ["hang"] => sleep_forever(),
+        ["close"] => Answer::nothing(),
+        ["busy"] => Answer::new(503, "\n  warming up \nsecond line\n"),
         ["warm"] => warm(request, started),
         _ => Answer::code(404),
     }

@@ -1,6 +1,7 @@
 //! Listens after a delay, accepts and echoes; prints so many bytes of lines before, if asked.
 //! `mk-tcp-server PORT [--delay MS] [--host H | --v6only] [--accept no] [--flood BYTES]
-//! [--exit-after-ms MS]`; `--v6only` is `--host ::1`, the exit is with code 1.
+//! [--exit-after-ms MS] [--hide]`; `--v6only` is `--host ::1`, the exit is with code 1, and of who
+//! hides nobody but root sees the descriptors.
 
 use std::io;
 use std::net::{TcpListener, TcpStream};
@@ -17,11 +18,15 @@ fn main() -> io::Result<()> {
     let accepts = args.value::<String>("--accept").is_none_or(|yes| yes != "no");
     let flood = args.value("--flood").unwrap_or(0);
     let exit_after = args.value("--exit-after-ms");
+    let hides = args.flag("--hide");
     let port: u16 = args.positional("PORT");
     args.end();
 
     program::exit_on_term(|| ());
     program::pause(delay);
+    if hides {
+        nix::sys::prctl::set_dumpable(false)?;
+    }
     program::flood(io::stdout(), flood)?;
     let listener = TcpListener::bind((host.as_str(), port))?;
     say(format_args!("listening on {}", listener.local_addr()?))?;

@@ -57,6 +57,11 @@ impl Args {
         Some(parse(name, &self.rest.remove(at)))
     }
 
+    /// All that nobody took, in its order.
+    pub fn rest(self) -> Vec<String> {
+        self.rest
+    }
+
     /// Complains about what nobody took.
     pub fn end(self) {
         if let Some(arg) = self.rest.first() {

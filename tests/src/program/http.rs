@@ -85,8 +85,16 @@ impl Answer {
         Answer::new(code, "")
     }
 
+    /// None: the connection is closed.
+    pub fn nothing() -> Answer {
+        Answer::code(0)
+    }
+
     fn send(&self, mut stream: &TcpStream, to_head: bool) -> io::Result<()> {
         let Answer { code, body } = self;
+        if *code == 0 {
+            return Ok(());
+        }
         let length = body.len();
         let mut bytes = format!(
             "HTTP/1.1 {code} {}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n",

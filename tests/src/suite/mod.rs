@@ -4,6 +4,7 @@ pub(crate) mod http;
 pub(crate) mod processes;
 pub(crate) mod random;
 pub mod rerun;
+pub mod starting;
 
 use std::env;
 use std::fs;
@@ -32,6 +33,16 @@ pub fn eventually(limit: Duration, mut condition: impl FnMut() -> bool) {
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("the kernel has a free port");
     listener.local_addr().expect("a bound socket has an address").port()
+}
+
+/// Whether the kernel gives this port to whoever asks for any.
+#[track_caller]
+pub fn is_ephemeral(port: u16) -> bool {
+    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
+    let range = range.expect("the kernel says which ports it gives out");
+    let mut ends = range.split_whitespace().filter_map(|word| word.parse().ok());
+    let (first, last) = (ends.next().unwrap_or(0), ends.next().unwrap_or(u16::MAX));
+    (first..=last).contains(&port)
 }
 
 /// How many starts a start log holds; 0 if there is no such file.

@@ -17,11 +17,19 @@ pub fn playing(test: &str, part: &str) -> Command {
     command
 }
 
-/// This binary with all tests whose names contain `filter`.
+/// This binary with all tests whose names contain `filter`. They print as they go.
 pub fn tests(filter: &str) -> Command {
+    let mut command = captured(filter);
+    command.arg("--nocapture");
+    command
+}
+
+/// This binary with all tests whose names contain `filter`. What those that fail have printed is
+/// printed at the end, test by test.
+pub fn captured(filter: &str) -> Command {
     let own = std::env::current_exe().expect("this binary has a path");
     let mut command = Command::new(own);
-    command.args([filter, "--nocapture"]);
+    command.arg(filter).env_remove("RUST_TEST_NOCAPTURE");
     // What the outer runner says of itself is not true of the inner run.
     command.env_remove("NEXTEST_EXECUTION_MODE").env_remove("RUST_TEST_THREADS");
     command

@@ -18,7 +18,14 @@ const SERVER: &str = "server";
     tcp = "localhost:{port:admin}",
     unix_socket = "{dir}/server.sock",
     pid_file = "{dir}/server.pid",
-    output = "ready (to|for)",
+    command = "test -e {dir}/{answer}",
+    notify,
+    ready_fd = 5,
+    fail_on = "^FATAL",
+    fail_on = SERVER,
+    listen = "127.0.0.1:{port:handed}",
+    listen = "[::1]:{udp:dns}",
+    output = "ready (to|for) (?<answer>.*)",
     on = stderr,
     times = 2,
     stdin = b"hello",
@@ -48,6 +55,7 @@ fn literals(server: &Process) -> u16 {
     status = 200,
     body = b"ping",
     output = SERVER,
+    command = [SERVER, "--check", "{perhaps}"],
     on = Stream::Stdout,
     stdin = Input::Piped,
     timeout = Duration::from_secs(1),
@@ -61,7 +69,7 @@ fn expressions(mut server: Process) -> u16 {
 }
 
 #[with_process(REDIS)]
-#[with_process(shell = "exec server", http = "http://localhost/", status = "2..", name = "web")]
+#[with_process(shell = "exec server", http = "http://unix:{dir}/s:/up", status = "2..", name = "web")]
 #[fixture]
 pub fn stacked<T>(_web: &mut Process, n: u8, redis: &Process) -> Result<u16, T>
 where

@@ -1,24 +1,24 @@
-//! What the scenarios share: limits, marks, and starts that fail.
+//! Limits, marks, and starts that fail.
 
 use std::process;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::{eventually, processes_with_mark};
 use mirakuru_core::{Error, ErrorKind, Executor, Exit, Process};
-use mirakuru_tests::{eventually, processes_with_mark};
 
 /// A limit that is not reached.
-pub(crate) const LONG: Duration = Duration::from_secs(20);
+pub const LONG: Duration = Duration::from_secs(20);
 
 /// A limit that is reached.
-pub(crate) const SHORT: Duration = Duration::from_millis(300);
+pub const SHORT: Duration = Duration::from_millis(300);
 
 /// What is to be done at once takes no longer than this on a busy machine.
-pub(crate) const SOON: Duration = Duration::from_secs(5);
+pub const SOON: Duration = Duration::from_secs(5);
 
 /// Does it, and panics if it took longer than [`SOON`].
 #[track_caller]
-pub(crate) fn soon<R>(act: impl FnOnce() -> R) -> R {
+pub fn soon<R>(act: impl FnOnce() -> R) -> R {
     let began = Instant::now();
     let result = act();
     let elapsed = began.elapsed();
@@ -27,7 +27,7 @@ pub(crate) fn soon<R>(act: impl FnOnce() -> R) -> R {
 }
 
 /// To start what is ready soon.
-pub(crate) trait StartSoon {
+pub trait StartSoon {
     /// Starts it, and panics if it does not start or not soon.
     #[track_caller]
     fn start_soon(&self) -> Process;
@@ -35,13 +35,13 @@ pub(crate) trait StartSoon {
 
 impl StartSoon for Executor {
     fn start_soon(&self) -> Process {
-        soon(|| self.start()).unwrap()
+        soon(|| self.start()).unwrap_or_else(|error| panic!("{error:?}"))
     }
 }
 
 /// The error of a start that fails soon, and in this way.
 #[track_caller]
-pub(crate) fn fails(executor: &Executor, kind: ErrorKind) -> Error {
+pub fn fails(executor: &Executor, kind: ErrorKind) -> Error {
     match soon(|| executor.start()) {
         Ok(process) => panic!("it started: {process:?}"),
         Err(error) => {
@@ -53,7 +53,7 @@ pub(crate) fn fails(executor: &Executor, kind: ErrorKind) -> Error {
 
 /// Panics unless all of it stands in the report of the error.
 #[track_caller]
-pub(crate) fn reports(error: &Error, parts: &[&str]) {
+pub fn reports(error: &Error, parts: &[&str]) {
     let report = format!("{error:?}");
     for part in parts {
         assert!(report.contains(part), "`{part}` is not in the report: {report}");
@@ -62,32 +62,32 @@ pub(crate) fn reports(error: &Error, parts: &[&str]) {
 
 /// How a process ended that is about to.
 #[track_caller]
-pub(crate) fn ended(process: &mut Process) -> Exit {
-    process.wait(LONG).unwrap()
+pub fn ended(process: &mut Process) -> Exit {
+    process.wait(LONG).unwrap_or_else(|error| panic!("{error:?}"))
 }
 
 /// A word for the arguments of a process by which it and what it starts are found.
-pub(crate) fn mark() -> String {
+pub fn mark() -> String {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     format!("mark-{}-{}-", process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Waits until no process has the mark, a supervisor neither.
 #[track_caller]
-pub(crate) fn nothing_left(mark: &str) {
+pub fn nothing_left(mark: &str) {
     eventually(SOON, || marked(mark).is_empty());
 }
 
 /// The processes with the mark, supervisors too.
 #[track_caller]
-pub(crate) fn marked(mark: &str) -> Vec<u32> {
-    processes_with_mark(mark).into_iter().map(|pid| u32::try_from(pid).unwrap()).collect()
+pub fn marked(mark: &str) -> Vec<u32> {
+    processes_with_mark(mark).into_iter().map(i32::unsigned_abs).collect()
 }
 
 /// The pids of a log in lines like `child 123`.
 #[track_caller]
-pub(crate) fn pids(process: &Process, word: &str) -> Vec<u32> {
-    let log = process.log().read().unwrap();
+pub fn pids(process: &Process, word: &str) -> Vec<u32> {
+    let log = process.log().read().expect("a log can be read");
     let pids = log.lines().filter_map(|line| line.strip_prefix(word)?.trim().parse().ok());
     let pids: Vec<u32> = pids.collect();
     assert!(!pids.is_empty(), "no `{word}` in {log}");
@@ -96,6 +96,6 @@ pub(crate) fn pids(process: &Process, word: &str) -> Vec<u32> {
 
 /// A process that does nothing but keep [`port`](Process::port) from being given to others.
 #[track_caller]
-pub(crate) fn keeps_a_port() -> Process {
+pub fn keeps_a_port() -> Process {
     Executor::new("sleep 300").env("PORT", "{port}").start_soon()
 }

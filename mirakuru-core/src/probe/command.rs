@@ -1,0 +1,46 @@
+//! A command that exits with code 0.
+
+use std::time::{Duration, Instant};
+
+use super::{Attempt, Condition, Readiness, Surroundings};
+use crate::check::{Check, Outcome};
+use crate::command::CommandLine;
+use crate::error::Result;
+
+/// How long the first run may take.
+const FIRST_LIMIT: Duration = Duration::from_secs(1);
+
+pub(super) struct Command {
+    check: Check,
+    runs: u32,
+    last: Option<String>,
+}
+
+impl Command {
+    pub(super) fn new(command: &CommandLine, around: &Surroundings<'_>) -> Result<Self> {
+        let Surroundings { name, values, environment, dir, .. } = around;
+        let check = Check::new(name, command, values, environment, dir)?;
+        Ok(Self { check, runs: 0, last: None })
+    }
+}
+
+impl Condition for Command {
+    fn what(&self) -> String {
+        format!("exit code 0 of `{}`", self.check.line())
+    }
+
+    fn check(&mut self, attempt: &Attempt<'_>) -> Result<Readiness> {
+        // One that hangs may do so for ever, or be slow; so each run gets more time than the last.
+        let limit = FIRST_LIMIT * (1 << self.runs.min(10));
+        self.runs += 1;
+        let now = Instant::now();
+        let is_cut = attempt.deadline() < now + FIRST_LIMIT;
+        let last = match self.check.run(attempt.deadline().min(now + limit), attempt.client)? {
+            Outcome::Success => return Ok(Readiness::Ready),
+            // The last run before the deadline may have no time to come to anything.
+            Outcome::TooSlow(how) if is_cut => self.last.take().unwrap_or(how),
+            Outcome::TooSlow(how) | Outcome::Failure(how) => how,
+        };
+        Ok(Readiness::NotYet(self.last.insert(last).clone()))
+    }
+}

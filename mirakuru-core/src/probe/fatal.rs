@@ -1,0 +1,42 @@
+//! A line of output that says that a process will never be ready.
+
+use std::time::Instant;
+
+use crate::banner::Scanner;
+use crate::error::{Error, ErrorKind, Result};
+use crate::log::{Files, Reader};
+use crate::sys::Watcher;
+
+pub(super) struct Fatal {
+    pattern: String,
+    readers: Vec<Reader>,
+}
+
+impl Fatal {
+    pub(super) fn new(pattern: &str, files: &Files) -> Result<Self> {
+        let readers = files.readers(None, || Scanner::new(pattern, 1))?;
+        Ok(Self { pattern: pattern.to_owned(), readers })
+    }
+
+    /// Fails if such a line has come.
+    pub(super) fn check(&mut self, deadline: Instant) -> Result<()> {
+        for reader in &mut self.readers {
+            if let Some(line) = reader.look(deadline)? {
+                let what = format!("will not be ready: it printed `{line}`");
+                return Err(Error::new(ErrorKind::Failed, what).with_report(|report| {
+                    report.way_out = Some(format!(
+                        "its executor fails on output that matches `{}`",
+                        self.pattern
+                    ));
+                }));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn watch(&self, watcher: &mut Watcher) {
+        self.readers.iter().for_each(|reader| {
+            watcher.watch(reader.path());
+        });
+    }
+}

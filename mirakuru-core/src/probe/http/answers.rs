@@ -1,0 +1,186 @@
+//! The condition of one start: a URL that answers as it was asked to.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use ureq::http::{HeaderValue, Method, Request, header};
+
+use super::super::{Attempt, Condition, Found, Readiness};
+use super::ask::{Answer, Silence, ask};
+use super::door::Door;
+use super::scheme;
+use super::status::{Matcher, Status};
+use crate::error::Result;
+use crate::sys::Watcher;
+
+/// How long the first request may take.
+const FIRST_LIMIT: Duration = Duration::from_secs(1);
+
+/// What is left of the time, at least, when a HEAD in vain is asked by GET for the report.
+const LATE: Duration = Duration::from_millis(200);
+
+/// What is asked where, and which answer is wanted.
+pub(super) struct Question {
+    /// The URL in messages.
+    pub(super) url: String,
+    pub(super) target: String,
+    /// Whether the host in the request has to have the port that was found.
+    pub(super) names_found_port: bool,
+    pub(super) status: Status,
+    pub(super) matcher: Matcher,
+    pub(super) request: Request<Vec<u8>>,
+    pub(super) request_timeout: Option<Duration>,
+    /// What has to accept connections before the first request.
+    pub(super) gate: Box<dyn Condition>,
+    pub(super) door: Door,
+}
+
+pub(in crate::probe) struct Answers {
+    question: Question,
+    /// When the first look was.
+    began: Option<Instant>,
+    asked: u32,
+    /// The last answer.
+    last: String,
+    /// What GET said of the status that HEAD got.
+    by_get: Option<(u16, String)>,
+}
+
+impl Answers {
+    pub(super) fn new(question: Question) -> Self {
+        Self { question, began: None, asked: 0, last: String::new(), by_get: None }
+    }
+
+    fn is_head(&self) -> bool {
+        self.question.request.method() == Method::HEAD
+    }
+
+    fn ask_by(&self, method: Method, limit: Duration) -> Result<Answer, Silence> {
+        let Question { door, matcher, .. } = &self.question;
+        let mut request = self.question.request.clone();
+        *request.method_mut() = method;
+        ask(door, request, limit, |code| matcher.matches(code))
+    }
+
+    /// How long the next request may take. A server that hangs on its first request may be one
+    /// that hangs for ever, or one that is slow; so each one gets more time than the one before.
+    fn limit(&self, deadline: Instant) -> Duration {
+        let growing = FIRST_LIMIT * (1 << self.asked.min(10));
+        let left = deadline.saturating_duration_since(Instant::now());
+        self.question.request_timeout.unwrap_or(growing).min(left).max(Duration::from_millis(1))
+    }
+
+    fn not_yet(&mut self, last: String) -> Readiness {
+        self.last.clone_from(&last);
+        Readiness::NotYet(last)
+    }
+
+    /// The wrong answer, in the words of a report. One to HEAD has no body that could be quoted, so
+    /// GET is asked once, when it is nearly certain that there will be a report.
+    fn in_words(&mut self, answer: &Answer, deadline: Instant) -> String {
+        if !self.is_head() {
+            return answer.to_string();
+        }
+        if self.by_get.is_none() && self.is_late(deadline) {
+            self.by_get = Some((answer.code, self.words_of_get(answer, deadline)));
+        }
+        match &self.by_get {
+            Some((code, words)) if *code == answer.code => words.clone(),
+            _ => answer.to_string(),
+        }
+    }
+
+    /// Takes the address that has accepted.
+    fn take_found(&mut self, found: Option<SocketAddr>) {
+        let Question { door, request, names_found_port, .. } = &mut self.question;
+        let host = found.and_then(|addr| HeaderValue::from_str(&addr.to_string()).ok());
+        if let (true, Some(host)) = (*names_found_port, host) {
+            request.headers_mut().insert(header::HOST, host);
+        }
+        if let Door::Tcp { at, .. } = door {
+            *at = found;
+        }
+    }
+
+    fn is_late(&self, deadline: Instant) -> bool {
+        let now = Instant::now();
+        let whole = deadline.saturating_duration_since(self.began.unwrap_or(now));
+        deadline.saturating_duration_since(now) < LATE.max(whole / 10)
+    }
+
+    fn words_of_get(&self, to_head: &Answer, deadline: Instant) -> String {
+        match self.ask_by(Method::GET, self.limit(deadline)) {
+            Ok(answer) if answer.code == to_head.code => answer.to_string(),
+            Ok(answer) if self.question.matcher.matches(answer.code) => {
+                format!("{to_head}, but {} to a GET; `Http::get` asks by that", answer.code)
+            }
+            _ => to_head.to_string(),
+        }
+    }
+}
+
+impl Condition for Answers {
+    fn what(&self) -> String {
+        let Question { url, status, request, .. } = &self.question;
+        format!("{} {url} with status {status}", request.method())
+    }
+
+    fn holds_already(&mut self) -> Option<String> {
+        self.question.gate.holds_already()
+    }
+
+    fn way_out(&self) -> Option<String> {
+        self.question.gate.way_out()
+    }
+
+    fn check(&mut self, attempt: &Attempt<'_>) -> Result<Readiness> {
+        self.began.get_or_insert_with(Instant::now);
+        if let Readiness::NotYet(last) = self.question.gate.check(attempt)? {
+            return Ok(Readiness::NotYet(last));
+        }
+        self.take_found(self.question.gate.found().addr);
+        let limit = self.limit(attempt.deadline());
+        self.asked += 1;
+        match self.ask_by(self.question.request.method().clone(), limit) {
+            Ok(answer) if self.question.matcher.matches(answer.code) => Ok(Readiness::Ready),
+            Ok(Answer { code: 405 | 501, .. }) if self.is_head() => {
+                *self.question.request.method_mut() = Method::GET;
+                self.check(attempt)
+            }
+            Ok(answer) => {
+                let last = self.in_words(&answer, attempt.deadline());
+                Ok(self.not_yet(last))
+            }
+            // The last look before the deadline may have no time for an answer.
+            Err(Silence::Timeout) if limit < FIRST_LIMIT && !self.last.is_empty() => {
+                Ok(Readiness::NotYet(self.last.clone()))
+            }
+            Err(Silence::Timeout) => Ok(self.not_yet(format!("no answer within {limit:?}"))),
+            Err(Silence::Because(why)) => Ok(self.not_yet(why)),
+        }
+    }
+
+    fn watch(&self, watcher: &mut Watcher) -> bool {
+        self.question.gate.watch(watcher)
+    }
+
+    fn is_told(&self) -> bool {
+        self.question.gate.is_told()
+    }
+
+    fn captured(&self) -> BTreeMap<String, String> {
+        self.question.gate.captured()
+    }
+
+    fn found(&self) -> Found {
+        let Question { url, target, .. } = &self.question;
+        match &self.question.door {
+            Door::Tcp { https, at } => {
+                let url = at.map(|addr| format!("{}://{addr}{target}", scheme(*https)));
+                Found { addr: *at, url }
+            }
+            Door::Unix(_) => Found { addr: None, url: Some(url.clone()) },
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What a process says of itself as `sd_notify` does.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use super::{Attempt, Condition, Readiness, owner};
+use crate::error::{Error, ErrorKind, Result};
+use crate::holder;
+use crate::supervisor::{Channel, Request};
+use crate::sys;
+
+/// More than a message has, which is a few lines.
+const MESSAGE_MAX: usize = 4096;
+
+#[derive(Default)]
+pub(super) struct Notify {
+    socket: Option<OwnedFd>,
+    is_ready: bool,
+    status: Option<String>,
+    extended: Option<Instant>,
+    /// Why the last message did not count.
+    refused: Option<String>,
+}
+
+impl Notify {
+    fn read(&mut self, attempt: &Attempt<'_>) -> Result<()> {
+        let mut bytes = [0; MESSAGE_MAX];
+        while let Some(socket) = &self.socket {
+            let Ok((length, sender)) = sys::receive_datagram(socket.as_fd(), &mut bytes) else {
+                break;
+            };
+            // One that has ended already cannot be judged, as `systemd-notify` often has.
+            let is_ours = sender.is_none_or(|pid| owner::is_one_of_ours(pid, attempt.client));
+            let text = String::from_utf8_lossy(&bytes[..length]);
+            match sender.filter(|_| !is_ours) {
+                Some(pid) => {
+                    self.refused = Some(format!("{} is not one of its own", holder::describe(pid)));
+                }
+                None => text.lines().try_for_each(|line| self.take(line, attempt))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, line: &str, attempt: &Attempt<'_>) -> Result<()> {
+        match line.split_once('=') {
+            Some(("READY", "1")) => self.is_ready = true,
+            Some(("STATUS", status)) => self.status = Some(status.to_owned()),
+            Some(("ERRNO", number)) => return self.fail(number),
+            Some(("EXTEND_TIMEOUT_USEC", micros)) => {
+                let more = micros.parse().ok().map(Duration::from_micros);
+                self.extended = more.map(sys::deadline_after).or(self.extended);
+            }
+            Some(("MAINPID", pid)) => {
+                if let Ok(pid) = pid.parse() {
+                    let _ = attempt.client.request(Request::Main(pid)); // It ends by itself if that is gone.
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn fail(&self, number: &str) -> Result<()> {
+        match number.parse() {
+            Ok(0) | Err(_) => Ok(()),
+            Ok(errno) => {
+                let why = std::io::Error::from_raw_os_error(errno);
+                let status =
+                    self.status.as_ref().map_or(String::new(), |text| format!(" ({text})"));
+                let what = format!("will not be ready: it told that it failed, {why}{status}");
+                Err(Error::new(ErrorKind::Failed, what))
+            }
+        }
+    }
+
+    fn last(&self) -> String {
+        match (&self.status, &self.refused) {
+            (Some(status), _) => format!("its status is `{status}`"),
+            (None, Some(refused)) => format!("somebody spoke, but {refused}"),
+            (None, None) => "it has not said anything".to_owned(),
+        }
+    }
+}
+
+impl Condition for Notify {
+    fn what(&self) -> String {
+        "READY=1 by sd_notify".to_owned()
+    }
+
+    fn check(&mut self, attempt: &Attempt<'_>) -> Result<Readiness> {
+        self.socket = self.socket.take().or_else(|| attempt.client.take_channel(Channel::Notify));
+        self.read(attempt)?;
+        Ok(if self.is_ready { Readiness::Ready } else { Readiness::NotYet(self.last()) })
+    }
+
+    fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.socket.as_ref().map(AsFd::as_fd)
+    }
+
+    fn extended(&self) -> Option<Instant> {
+        self.extended
+    }
+}

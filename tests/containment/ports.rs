@@ -1,0 +1,166 @@
+//! Ports that are held, while others in this process and in another one open and close theirs as
+//! fast as they can.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::process::{Command, Stdio};
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use mirakuru_rstest::{Executor, Process};
+use mirakuru_tests::{bin, budget, http_get, is_ephemeral};
+use nix::libc;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::socket::{setsockopt, sockopt::Linger};
+
+/// Set in the process that only opens and closes ports.
+const OTHER: &str = "CONTAINMENT_PORTS";
+
+/// How many ports each of the others has at a time.
+const BATCH: usize = 32;
+
+const HOSTS: [&str; 4] = ["127.0.0.1", "0.0.0.0", "::1", "::"];
+
+/// How many servers there are at once, and how often: fewer where time is short.
+fn size() -> (usize, usize) {
+    if budget() > Duration::from_secs(10) { (256, 10) } else { (64, 2) }
+}
+
+#[test]
+fn no_port_is_lost_while_others_open_and_close_ports() {
+    let (servers, rounds) = size();
+    // Each server takes some descriptors here.
+    let (now, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, now.max(most.min(8192)), most).unwrap();
+    let mut other = Command::new(std::env::current_exe().unwrap());
+    other.args(["ports::opens_and_closes_until_its_input_ends", "--exact", "--nocapture"]);
+    other.env(OTHER, "1").stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut other = other.spawn().unwrap();
+
+    let began = Instant::now();
+    let mut starts = Duration::ZERO;
+    let opened = beside_others(|| {
+        for _ in 0..rounds {
+            starts += one_round(servers);
+        }
+    });
+    drop(other.stdin.take());
+    let told = BufReader::new(other.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let told = told.filter_map(|line| line.strip_prefix("opened ")?.parse::<usize>().ok());
+    let opened_there: usize = told.sum();
+    assert!(other.wait().unwrap().success());
+    println!(
+        "{rounds} rounds of {servers} servers in {:?}, {starts:?} of it until they were ready; \
+         0 failed, 0 ports lost; meanwhile others opened {opened} ports here and {opened_there} in \
+         another process",
+        began.elapsed()
+    );
+    assert!(opened > 0 && opened_there > 0, "nobody was in the way");
+}
+
+/// Starts so many servers at once, and returns how long that took.
+fn one_round(servers: usize) -> Duration {
+    let executor = Executor::new([bin!("mk-http-server"), "{port}"]).tcp("127.0.0.1:{port}");
+    let all_are_up = Barrier::new(servers);
+    let start = || {
+        let began = Instant::now();
+        let started = executor.start();
+        let took = began.elapsed();
+        all_are_up.wait();
+        let process = started?;
+        let (_, pid) = http_get(&process.render("http://127.0.0.1:{port}/pid")?);
+        Ok((process, took, pid))
+    };
+    let outcomes: Vec<Result<_, mirakuru_rstest::Error>> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..servers).map(|_| scope.spawn(start)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let failed: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
+    assert!(failed.is_empty(), "{} of {servers} failed: {:?}", failed.len(), failed[0]);
+    let mut ports = BTreeSet::new();
+    let mut slowest = Duration::ZERO;
+    let mut processes = Vec::new();
+    for (process, took, pid) in outcomes.into_iter().flatten() {
+        assert_eq!(pid, process.pid().to_string(), "another server answers at its port");
+        // A port that is lost is not seen otherwise: the server gets one of the second way.
+        assert!(is_ephemeral(process.port()), "the port was lost, and {process:?} has another one");
+        assert!(ports.insert(process.port()), "{} is given twice", process.port());
+        slowest = slowest.max(took);
+        processes.push(process);
+    }
+    stop_all(processes);
+    slowest
+}
+
+fn stop_all(processes: Vec<Process>) {
+    thread::scope(|scope| {
+        for process in processes {
+            scope.spawn(|| drop(process));
+        }
+    });
+}
+
+/// Does it while threads open and close ports of the kernel's choice. Returns how many that were.
+fn beside_others(act: impl FnOnce()) -> usize {
+    let (is_over, opened) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let until_it_is_over = |open: fn()| {
+        while !is_over.load(Ordering::Relaxed) {
+            open();
+            opened.fetch_add(BATCH, Ordering::Relaxed);
+        }
+    };
+    thread::scope(|scope| {
+        for open in [open_listeners, open_connections, open_datagrams] {
+            scope.spawn(move || until_it_is_over(open));
+        }
+        // The others end also if this panics.
+        let _end = End(&is_over);
+        act();
+    });
+    opened.into_inner()
+}
+
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn open_listeners() {
+    let open = |turn: usize| TcpListener::bind((HOSTS[turn % HOSTS.len()], 0)).unwrap();
+    drop((0..BATCH).map(open).collect::<Vec<_>>());
+}
+
+fn open_connections() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    drop((0..BATCH).map(|_| connect(&listener, address)).collect::<Vec<_>>());
+}
+
+/// Both ends of a connection that leave no port behind that waits for a minute.
+fn connect(listener: &TcpListener, address: SocketAddr) -> [TcpStream; 2] {
+    let client = TcpStream::connect(address).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    setsockopt(&client, Linger, &libc::linger { l_onoff: 1, l_linger: 0 }).unwrap();
+    [client, server]
+}
+
+fn open_datagrams() {
+    let open = |turn: usize| UdpSocket::bind((HOSTS[turn % HOSTS.len()], 0)).unwrap();
+    drop((0..BATCH).map(open).collect::<Vec<_>>());
+}
+
+/// Not a test of its own.
+#[test]
+fn opens_and_closes_until_its_input_ends() {
+    if std::env::var_os(OTHER).is_none() {
+        return;
+    }
+    let opened = beside_others(|| drop(std::io::stdin().read_to_end(&mut Vec::new())));
+    println!("\nopened {opened}");
+}

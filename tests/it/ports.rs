@@ -1,0 +1,134 @@
+//! Ports: each server gets its own, whatever it does with it.
+
+use std::fs;
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use mirakuru_rstest::{Executor, Process};
+use mirakuru_tests::{bin, is_ephemeral, need, rerun, scratch_dir, starts};
+
+/// Listens without `SO_REUSEADDR`, and notes that it was started.
+const LISTENS_WITHOUT_REUSE: &str = r#"
+    use IO::Socket::INET;
+    open(my $log, ">>", $ARGV[1]); print $log "start $$\n"; close $log;
+    my $socket = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => $ARGV[0], Listen => 9)
+        or die "cannot listen: $!";
+    my $client;
+    close $client while $client = $socket->accept;
+"#;
+
+fn connect(process: &Process) -> TcpStream {
+    TcpStream::connect(process.addr()).unwrap()
+}
+
+#[test]
+fn a_server_that_does_not_reuse_addresses_fails_once_and_never_again() {
+    if need("perl").is_none() {
+        return;
+    }
+    let dir = scratch_dir();
+    let log = dir.join("starts");
+    let executor = Executor::new(["perl", "-e", LISTENS_WITHOUT_REUSE, "{port}"])
+        .arg(&log)
+        .tcp("127.0.0.1:{port}");
+    let first = executor.start().unwrap();
+    assert_eq!(starts(&log), 2, "the first way cannot have worked");
+    let second = executor.start().unwrap();
+    assert_eq!(starts(&log), 3, "the second way was known to be needed");
+    for process in [&first, &second] {
+        assert!(!is_ephemeral(process.port()), "{}", process.port());
+        connect(process);
+    }
+    assert_ne!(first.port(), second.port());
+    // Another description begins as each does.
+    drop(executor.name("another").start().unwrap());
+    assert_eq!(starts(&log), 5);
+}
+
+#[test]
+fn a_restart_keeps_the_port_while_a_client_of_the_last_start_lingers() {
+    let mut process =
+        Executor::new([bin!("mk-tcp-server"), "{port}"]).tcp("127.0.0.1:{port}").start().unwrap();
+    let port = process.port();
+    assert!(is_ephemeral(port), "{port} is not held");
+    let mut lingering = vec![connect(&process)];
+    for _ in 0..5 {
+        process.restart().unwrap();
+        assert_eq!(process.port(), port);
+        lingering.push(connect(&process));
+    }
+}
+
+#[test]
+fn a_server_gets_the_port_that_is_held_for_it_in_whichever_family_it_listens() {
+    let (v4, v6) = ("127.0.0.1:{port}", "[::1]:{port}");
+    for (host, addresses) in
+        [("127.0.0.1", &[v4][..]), ("::1", &[v6]), ("0.0.0.0", &[v4]), ("::", &[v4, v6])]
+    {
+        let dir = scratch_dir();
+        let log = dir.join("starts");
+        let executor = Executor::new([bin!("mk-tcp-server"), "{port}", "--host", host]);
+        let executor = executor.env("START_LOG", &log);
+        let process = addresses.iter().fold(executor, |executor, address| executor.tcp(*address));
+        let process = process.start().unwrap();
+        assert_eq!(starts(&log), 1, "{host}: the port that is held was of no use");
+        assert!(is_ephemeral(process.port()), "{host}: {} is not held", process.port());
+        connect(&process);
+    }
+}
+
+/// Not a test of its own: a server whose descriptors nobody may look at but root.
+#[test]
+fn part() {
+    let Some(part) = rerun::part() else { return };
+    let server = Executor::new([bin!("mk-tcp-server"), "{port}"]).name("server");
+    let server = if part == "hides" { server.arg("--hide") } else { server };
+    let process = server.tcp("127.0.0.1:{port}").start().unwrap();
+    println!("{} is the server's, which has pid {}.", process.addr(), process.pid());
+}
+
+/// A command that is run by somebody who is not root.
+fn as_nobody(command: &Command, temp: &Path) -> Option<Command> {
+    if !nix::unistd::geteuid().is_root() {
+        let mut same = Command::new(command.get_program());
+        same.args(command.get_args());
+        return Some(same);
+    }
+    need("setpriv")?;
+    fs::set_permissions(temp, fs::Permissions::from_mode(0o777)).unwrap();
+    let drop_root = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+    let mut may = Command::new("setpriv");
+    may.args(drop_root).args(["test", "-x"]).arg(command.get_program());
+    if !may.status().unwrap().success() {
+        println!("skipped: this folder is not for others to look into");
+        return None;
+    }
+    let mut nobody = Command::new("setpriv");
+    nobody.args(drop_root).arg(command.get_program()).args(command.get_args());
+    Some(nobody)
+}
+
+#[test]
+fn a_listener_that_nobody_can_judge_is_accepted_and_those_who_watch_are_told() {
+    for part in ["hides", "does not hide"] {
+        let temp = scratch_dir();
+        let playing = rerun::playing("ports::part", part);
+        let Some(mut command) = as_nobody(&playing, &temp) else { return };
+        command.env("TMPDIR", &*temp).env("MIRAKURU_LOG", "info").env(rerun::PART, part);
+        command.env_remove("NEXTEST_EXECUTION_MODE").current_dir("/").stdin(Stdio::null());
+        let output = command.output().unwrap();
+        let printed = rerun::printed(&output);
+        assert!(output.status.success(), "{printed}");
+        let line = printed.lines().find(|line| line.contains(" is the server's, which")).unwrap();
+        let words: Vec<_> = line.split(' ').collect();
+        let address = words.iter().find(|word| word.starts_with("127.0.0.1:")).unwrap();
+        let pid = words.last().unwrap().trim_end_matches('.');
+        let told = format!(
+            "mirakuru: nobody can tell whose {address} is; taken for that of server (pid {pid})"
+        );
+        let is_hidden = part == "hides" || cfg!(mirakuru_portable);
+        assert_eq!(printed.matches(&told).count(), usize::from(is_hidden), "{told}: {printed}");
+    }
+}

@@ -1,0 +1,269 @@
+//! Waits that take long are seen, and those that do not are not.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+
+use mirakuru_rstest::{Executor, Scope, Shared};
+use mirakuru_tests::{bin, need, rerun};
+
+static QUICK: Shared = Shared::new(|| answers_after(0).name("quick"));
+static QUICK_FOR_ALL: Shared = Shared::new(|| answers_after(0).name("quick")).scope(Scope::Session);
+static SLOW_FOR_ALL: Shared =
+    Shared::new(|| answers_after(1500).name("slow")).scope(Scope::Session);
+
+/// A server that answers by 503 until so much time has passed.
+fn answers_after(millis: u64) -> Executor {
+    let url = format!("http://127.0.0.1:{{port}}/warm?ms={millis}");
+    Executor::new([bin!("mk-http-server"), "{port}"]).http(url)
+}
+
+/// Not a test of its own: it plays the test process that waits.
+#[test]
+fn part() {
+    let Some(part) = rerun::part() else { return };
+    match part.as_str() {
+        "starts a slow one" => drop(answers_after(1300).name("slow").start().unwrap()),
+        "starts a quick one" => drop(answers_after(0).start().unwrap()),
+        "starts two" => start_at_once(2),
+        "starts eight" => start_at_once(8),
+        "waits for a lease" => wait_for_a_lease(),
+        "leases the slow one" => drop(SLOW_FOR_ALL.lease().unwrap()),
+        "holds the quick one" => {
+            let lease = QUICK_FOR_ALL.exclusive().unwrap();
+            println!("leased");
+            wait_for_end_of_input();
+            drop(lease);
+        }
+        "asks for the quick one" => drop(QUICK_FOR_ALL.exclusive().unwrap()),
+        other => panic!("no part is called {other}"),
+    }
+}
+
+fn start_at_once(count: usize) {
+    thread::scope(|scope| {
+        for number in 0..count {
+            let executor = answers_after(1300).name(format!("slow-{number}"));
+            scope.spawn(move || executor.start().unwrap());
+        }
+    });
+}
+
+/// One test keeps the process until the input ends; two others want it.
+fn wait_for_a_lease() {
+    let (send, is_held) = mpsc::channel();
+    thread::scope(|scope| {
+        let holder = thread::Builder::new().name("the holder".to_owned());
+        let hold = move || {
+            let lease = QUICK.exclusive().unwrap();
+            send.send(()).unwrap();
+            wait_for_end_of_input();
+            drop(lease);
+        };
+        holder.spawn_scoped(scope, hold).unwrap();
+        is_held.recv().unwrap();
+        scope.spawn(|| drop(QUICK.lease().unwrap()));
+        scope.spawn(|| drop(QUICK.exclusive().unwrap()));
+    });
+}
+
+fn wait_for_end_of_input() {
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+}
+
+/// A process that plays a part, on no terminal.
+fn playing(part: &str) -> Command {
+    let mut command = rerun::playing("progress::part", part);
+    command.env_remove("MIRAKURU_LOG").stdin(Stdio::null());
+    command
+}
+
+/// What a part writes to standard error, whose lines are all ours.
+fn told(command: &mut Command) -> Vec<String> {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", rerun::printed(&output));
+    String::from_utf8(output.stderr).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_slow_start_is_told_of_once_with_what_was_seen() {
+    let told = told(&mut playing("starts a slow one"));
+    let [line] = &told[..] else { panic!("{told:#?}") };
+    assert!(line.starts_with("mirakuru: waiting for slow: HEAD http://127.0.0.1:"), "{line}");
+    assert!(line.contains("/warm?ms=1300 "), "{line}");
+    assert!(line.ends_with(" (so far: HTTP status 503; 1 of 30 s)"), "{line}");
+}
+
+#[test]
+fn a_quick_start_is_not_told_of() {
+    assert_eq!(told(&mut playing("starts a quick one")), [""; 0]);
+}
+
+#[test]
+fn nobody_is_told_who_does_not_want_to_be() {
+    assert_eq!(told(playing("starts a slow one").env("MIRAKURU_LOG", "off")), [""; 0]);
+}
+
+#[test]
+fn what_is_told_of_several_waits_at_once_does_not_mix() {
+    let told = told(&mut playing("starts eight"));
+    let name = |line: &String| {
+        let rest = line.strip_prefix("mirakuru: waiting for ").unwrap();
+        assert!(rest.contains(": HEAD http") && rest.ends_with("; 1 of 30 s)"), "{line}");
+        rest.split(':').next().unwrap().to_owned()
+    };
+    let names: BTreeSet<_> = told.iter().map(name).collect();
+    assert_eq!((names.len(), told.len()), (8, 8), "{told:#?}");
+}
+
+#[test]
+fn a_wait_for_a_lease_names_who_has_it_and_is_told_of_by_one_of_those_who_wait() {
+    let told = told_until_the_holder_lets_go(playing("waits for a lease"));
+    let line = "mirakuru: waiting for a lease of quick, held by the holder (1 of 60 s)";
+    assert_eq!(told, [line]);
+}
+
+/// What a part tells that holds something until its input ends, as it does after the first line.
+fn told_until_the_holder_lets_go(mut command: Command) -> Vec<String> {
+    let (stdin, stdout) = (Stdio::piped(), Stdio::null());
+    let mut child = command.stdin(stdin).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let told = lines.inspect(|_| input = None).collect();
+    assert!(child.wait().unwrap().success());
+    told
+}
+
+/// Where the runner is not found, each process has servers of its own.
+#[cfg(not(mirakuru_portable))]
+mod across_processes {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Child, ChildStdin, Command, Stdio};
+    use std::thread;
+
+    use mirakuru_tests::{ScratchDir, bin, scratch_dir};
+
+    use super::{playing, told};
+
+    /// A runner, whose life is one run of tests.
+    struct Run {
+        temp: ScratchDir,
+        runner: Child,
+        /// The runner ends when this is closed.
+        stdin: Option<ChildStdin>,
+    }
+
+    impl Run {
+        fn new() -> Self {
+            let mut runner = Command::new(bin!("mk-cat"));
+            let mut runner = runner.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+            let stdin = runner.stdin.take();
+            Self { temp: scratch_dir(), runner, stdin }
+        }
+
+        fn playing(&self, part: &str) -> Command {
+            let mut command = playing(part);
+            command
+                .env("MIRAKURU_SESSION", self.runner.id().to_string())
+                .env("NEXTEST_TEST_NAME", part)
+                .env("TMPDIR", &*self.temp);
+            command
+        }
+    }
+
+    impl Drop for Run {
+        fn drop(&mut self) {
+            self.stdin = None;
+            self.runner.wait().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_wait_for_another_test_process_that_starts_it_is_told_of() {
+        let run = Run::new();
+        let mut all: Vec<String> = thread::scope(|scope| {
+            let both =
+                [(), ()].map(|()| scope.spawn(|| told(&mut run.playing("leases the slow one"))));
+            both.into_iter().flat_map(|one| one.join().unwrap()).collect()
+        });
+        all.sort();
+        let [other, own] = &all[..] else { panic!("{all:#?}") };
+        let line = "mirakuru: waiting for another test process to start slow (1 of 30 s)";
+        assert_eq!(other, line);
+        assert!(own.starts_with("mirakuru: waiting for slow: HEAD http"), "{own}");
+    }
+
+    #[test]
+    fn a_wait_for_another_test_process_that_has_a_lease_names_that() {
+        let run = Run::new();
+        let mut holder = run.playing("holds the quick one");
+        let mut holder = holder.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut input = holder.stdin.take();
+        let mut lines = BufReader::new(holder.stdout.take().unwrap()).lines().map_while(Result::ok);
+        assert!(lines.any(|line| line.contains("leased")));
+        let mut asks = run.playing("asks for the quick one");
+        let mut asks = asks.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let told = BufReader::new(asks.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let told: Vec<_> = told.inspect(|_| input = None).collect();
+        assert!(asks.wait().unwrap().success());
+        lines.for_each(drop);
+        assert!(holder.wait().unwrap().success());
+        let holder = format!("pid {} (`holds the quick one`)", holder.id());
+        assert_eq!(
+            told,
+            [format!("mirakuru: waiting for a lease of quick, held by {holder} (1 of 60 s)")]
+        );
+    }
+}
+
+const ERASE: &str = "\r\x1b[K";
+const BAR: &str = "mirakuru: [";
+
+/// All that a part leaves on a terminal of 60 columns.
+fn on_a_terminal(part: &str) -> Option<String> {
+    need("script")?;
+    let part = playing(part);
+    let words = std::iter::once(part.get_program()).chain(part.get_args());
+    let line: Vec<_> = words.map(|word| format!("'{}'", word.to_str().unwrap())).collect();
+    let mut script = Command::new("script");
+    script.args(["-qec", &line.join(" "), "/dev/null"]).stdin(Stdio::null());
+    script.env_remove("CI").env_remove("MIRAKURU_LOG").env("TERM", "xterm").env("COLUMNS", "60");
+    script.envs(part.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = script.output().unwrap();
+    assert!(output.status.success(), "{}", rerun::printed(&output));
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn a_terminal_gets_a_bar_that_is_erased_when_the_wait_is_over() {
+    let Some(shown) = on_a_terminal("starts a slow one") else { return };
+    let drawn: Vec<_> = shown.split(ERASE).filter(|piece| piece.starts_with(BAR)).collect();
+    assert!((2..=20).contains(&drawn.len()), "{shown:?}");
+    for bar in drawn {
+        assert_eq!(bar.chars().count(), 59, "{bar:?} is not cut to one line");
+        assert!(
+            bar.starts_with("mirakuru: [                    ] 1 of 30 s: slow: HEAD "),
+            "{bar}"
+        );
+    }
+    let (_, end) = shown.rsplit_once(ERASE).unwrap();
+    assert!(!end.contains("mirakuru"), "the bar is left: {shown:?}");
+    assert!(!shown.contains("waiting for"), "{shown:?}");
+}
+
+#[test]
+fn of_two_waits_on_a_terminal_one_draws_and_the_other_prints_a_line() {
+    let Some(shown) = on_a_terminal("starts two") else { return };
+    let pieces = || shown.split(ERASE).flat_map(str::lines);
+    let bars: BTreeSet<_> = pieces()
+        .filter_map(|piece| piece.strip_prefix("mirakuru: [                    ] 1 of 30 s: "))
+        .map(|rest| rest.split(':').next().unwrap())
+        .collect();
+    let lines: Vec<_> =
+        pieces().filter_map(|piece| piece.strip_prefix("mirakuru: waiting for ")).collect();
+    let whole = lines.iter().all(|line| line.ends_with(" of 30 s)"));
+    assert!(bars.len() == 1 && lines.len() == 1 && whole, "{shown:?}");
+    assert!(!lines[0].starts_with(bars.first().unwrap()), "{shown:?}");
+}

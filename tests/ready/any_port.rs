@@ -1,0 +1,67 @@
+//! A server that chooses its port and tells nobody.
+#![cfg(not(mirakuru_portable))]
+
+use std::net::{TcpListener, TcpStream};
+
+use mirakuru_rstest::{ErrorKind, Executor};
+use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, reports};
+use mirakuru_tests::{bin, http_get, need};
+
+#[test]
+fn the_port_is_found_at_the_process_itself() {
+    let server = [bin!("mk-tcp-server"), "0", "--delay", "100"];
+    let process = Executor::new(server).tcp("127.0.0.1:0").timeout(LONG).start_soon();
+    assert_eq!(process.addr().port(), process.port());
+    TcpStream::connect(process.addr()).unwrap();
+    let told = process.log().read().unwrap();
+    assert!(told.contains(&process.render("listening on 127.0.0.1:{port}").unwrap()), "{told}");
+}
+
+#[test]
+fn it_is_found_below_a_shell_and_in_a_daemon() {
+    let shell = format!("{} 0 & wait", bin!("mk-http-server"));
+    let process = Executor::shell(shell).tcp("localhost:0").timeout(LONG).start_soon();
+    assert_eq!(http_get(&format!("http://{}/", process.addr())).0, 200);
+    let daemon = [bin!("mk-daemon"), "--port", "0"];
+    let process = Executor::new(daemon).tcp("127.0.0.1:0").timeout(LONG).start_soon();
+    TcpStream::connect(process.addr()).unwrap();
+}
+
+#[test]
+fn it_is_a_placeholder_for_other_conditions() {
+    let server = Executor::new([bin!("mk-http-server"), "0"]).tcp("127.0.0.1:0");
+    let mut process = server.http("http://127.0.0.1:{port}/").timeout(LONG).start_soon();
+    process.restart().unwrap();
+    assert_eq!(http_get(&process.url()).0, 200);
+}
+
+#[test]
+fn a_url_with_port_0_is_asked_at_the_port_that_is_found() {
+    let server = Executor::new([bin!("mk-http-server"), "0"]);
+    let process = server.http("http://127.0.0.1:0/status/204").timeout(LONG).start_soon();
+    assert!(process.url().ends_with(&process.render(":{port}/status/204").unwrap()));
+}
+
+#[test]
+fn what_others_listen_on_does_not_count() {
+    let _stranger = TcpListener::bind("127.0.0.1:0").unwrap();
+    let executor = Executor::new("sleep 300").tcp("127.0.0.1:0");
+    let error = fails(&executor.timeout(SHORT), ErrorKind::Timeout);
+    reports(&error, &["does not listen on any port"]);
+}
+
+#[test]
+fn the_host_says_which_family_is_meant() {
+    let server = Executor::new([bin!("mk-tcp-server"), "0", "--v6only"]);
+    let process = server.clone().tcp("localhost:0").timeout(LONG).start_soon();
+    assert!(process.addr().is_ipv6());
+    fails(&server.tcp("127.0.0.1:0").timeout(SHORT), ErrorKind::Timeout);
+}
+
+#[test]
+fn a_server_of_python_is_found() {
+    let Some(python) = need("python3") else { return };
+    let server = Executor::new([python]).args(["-m", "http.server", "0", "--bind", "127.0.0.1"]);
+    let process = server.http("http://127.0.0.1:0/").timeout(LONG).start_soon();
+    assert_eq!(http_get(&process.url()).0, 200);
+}

@@ -1,0 +1,101 @@
+//! Values that the process tells by its output.
+
+use std::net::TcpStream;
+
+use mirakuru_rstest::{Attempt, ErrorKind, Executor, Shared};
+use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, reports};
+use mirakuru_tests::{bin, http_get};
+
+const LISTENING: &str = r"^listening on (?<host>[0-9.]+):(?<port>\d+)$";
+
+fn chooses_its_port() -> Executor {
+    let server = Executor::new([bin!("mk-http-server"), "0"]).output(LISTENING);
+    server.http("http://{host}:{port}/").timeout(LONG)
+}
+
+#[test]
+fn what_a_group_matches_is_a_placeholder_from_then_on() {
+    let process = chooses_its_port().start_soon();
+    assert_ne!(process.port(), 0);
+    assert_eq!(process.render("{host}:{port}").unwrap(), process.addr().to_string());
+    assert_eq!(http_get(&process.url()).0, 200);
+}
+
+#[test]
+fn a_restart_captures_anew() {
+    let mut process = chooses_its_port().start_soon();
+    for _ in 0..3 {
+        process.restart().unwrap();
+        let (_, pid) = http_get(&process.render("http://{host}:{port}/pid").unwrap());
+        assert_eq!(pid, process.pid().to_string());
+        assert_eq!(process.addr().port(), process.port());
+    }
+}
+
+#[test]
+fn a_port_has_the_name_of_its_group() {
+    let script = r"echo 'admin at 1, data at 2'; exec sleep 300";
+    let banner = r"admin at (?<admin>\d+), data at (?<data>\d+)";
+    let process = Executor::shell(script).output(banner).timeout(LONG).start_soon();
+    assert_eq!((process.port_named("admin"), process.port_named("data")), (1, 2));
+    let error = process.render("{user}").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn half_a_line_does_not_give_half_a_number() {
+    let script = "printf 'port 1'; sleep 0.1; echo 234; exec sleep 300";
+    let process = Executor::shell(script).output(r"port (?<port>\d+)").timeout(LONG).start_soon();
+    assert_eq!(process.port(), 1234);
+}
+
+#[test]
+fn what_is_known_late_cannot_stand_in_what_is_needed_early() {
+    let banner = || Executor::new("sleep 300").output(LISTENING);
+    for executor in [
+        banner().arg("{port}"),
+        banner().env("PORT", "{port}"),
+        banner().current_dir("/{host}"),
+        banner().listen("{host}:80"),
+    ] {
+        let error = fails(&executor, ErrorKind::InvalidInput);
+        reports(&error, &["tells when it has started"]);
+    }
+    let unknown = fails(&banner().tcp("{hots}:{port}"), ErrorKind::InvalidInput);
+    reports(&unknown, &["unknown placeholder `{hots}`"]);
+    let taken = Executor::new("sleep 300").output("(?<dir>x)");
+    reports(&fails(&taken, ErrorKind::InvalidInput), &["group", "`dir`"]);
+}
+
+#[test]
+fn a_probe_of_ones_own_knows_what_is_captured() {
+    let connects = |attempt: &Attempt<'_>| {
+        let address = attempt.render("{host}:{port}").expect("it is known by now");
+        TcpStream::connect(address).map(drop)
+    };
+    let server = Executor::new([bin!("mk-http-server"), "0"]).probe(connects).output(LISTENING);
+    server.timeout(LONG).start_soon();
+}
+
+#[test]
+fn what_is_captured_is_checked_as_if_it_were_written() {
+    let script = "echo 'port 99999'; exec sleep 300";
+    let executor = Executor::shell(script).output(r"port (?<port>\d+)").tcp("127.0.0.1:{port}");
+    let error = fails(&executor.timeout(SHORT), ErrorKind::InvalidInput);
+    reports(&error, &["99999", "not a port"]);
+}
+
+static SESSION: Shared =
+    Shared::new(|| chooses_its_port().name("captured")).scope(mirakuru_rstest::Scope::Session);
+
+#[test]
+fn those_who_share_the_process_know_what_it_told_also_after_a_restart() {
+    let before = SESSION.lease().unwrap().port();
+    let mut exclusive = SESSION.exclusive().unwrap();
+    exclusive.restart().unwrap();
+    let (port, pid) = (exclusive.port(), exclusive.pid());
+    drop(exclusive);
+    let lease = SESSION.lease().unwrap();
+    assert_eq!(lease.port(), port, "it was {before} before");
+    assert_eq!(http_get(&lease.render("http://{host}:{port}/pid").unwrap()).1, pid.to_string());
+}

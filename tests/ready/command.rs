@@ -1,0 +1,88 @@
+//! A command that exits with code 0.
+
+use std::time::Duration;
+
+use mirakuru_rstest::{ErrorKind, Executor};
+use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, mark, nothing_left, reports, soon};
+use mirakuru_tests::{bin, rerun};
+
+#[test]
+fn it_is_asked_again_until_it_exits_with_0() {
+    let server = Executor::shell("sleep 0.2; : > {dir}/up; exec sleep 300");
+    let mut process = server.command("test -e {dir}/up").timeout(LONG).start_soon();
+    process.restart().unwrap();
+}
+
+#[test]
+fn it_has_the_folder_and_the_environment_of_the_process() {
+    let script = r#"test "$COLOUR" = blue && test "$PWD" = {dir}"#;
+    let server = Executor::new("sleep 300").env("COLOUR", "blue").current_dir("{dir}");
+    server.command(["sh", "-c", script]).timeout(LONG).start_soon();
+}
+
+#[test]
+fn what_it_says_stands_in_the_report() {
+    let check = ["sh", "-c", "echo 'no response from {port}' >&2; exit 2"];
+    let executor = Executor::new("sleep 300").env("PORT", "{port}").command(check);
+    let error = fails(&executor.timeout(SHORT), ErrorKind::Timeout);
+    reports(&error, &["exit code 0 of `sh -c", "exited with code 2: no response from"]);
+}
+
+#[test]
+fn one_that_hangs_is_killed_and_tried_again() {
+    let mark = mark();
+    let check = format!("test -e {{dir}}/seen || {{{{ : > {{dir}}/seen; sleep 300; }}}} # {mark}");
+    let process = Executor::new("sleep 300").env("DIR", "{dir}").command(["sh", "-c", &check]);
+    let process = process.timeout(LONG).start_soon();
+    drop(process);
+    nothing_left(&mark);
+}
+
+#[test]
+fn an_end_of_the_process_is_not_waited_out_by_it() {
+    let mark = mark();
+    let check = format!("sleep 300 # {mark}");
+    let executor = Executor::shell("sleep 0.1; exit 7").command(["sh", "-c", &check]);
+    let error = fails(&executor.timeout(LONG), ErrorKind::Exited);
+    assert_eq!(error.exit().unwrap().code(), Some(7));
+    nothing_left(&mark);
+}
+
+#[test]
+fn one_that_is_missing_is_told_before_anything_is_started() {
+    let error = fails(&Executor::new("sleep 300").command("nonsuch-check"), ErrorKind::NotFound);
+    reports(&error, &["nonsuch-check"]);
+}
+
+#[test]
+fn one_that_takes_long_is_not_run_without_a_pause() {
+    let dir = mirakuru_tests::scratch_dir();
+    let runs = dir.join("runs");
+    let check = format!("echo run >> {}; sleep 0.05; exit 1", runs.display());
+    let executor = Executor::new("sleep 300").command(["sh", "-c", &check]);
+    fails(&executor.timeout(Duration::from_millis(600)), ErrorKind::Timeout);
+    // One after the other, there would be twelve.
+    let runs = std::fs::read_to_string(runs).unwrap().lines().count();
+    assert!((1..=6).contains(&runs), "{runs}");
+}
+
+/// Not a test of its own: it plays the test process that is killed while a check hangs.
+#[test]
+fn part() {
+    let Some(mark) = rerun::part() else { return };
+    let check = format!("echo $PPID > \"$OUT\"; sleep 300 # {mark}");
+    let server = Executor::new([bin!("mk-signals"), "--mark", &mark]);
+    let _ = server.command(["sh", "-c", &check]).timeout(LONG).start();
+}
+
+#[test]
+fn a_check_does_not_outlive_a_killed_test_process() {
+    let mark = mark();
+    let dir = mirakuru_tests::scratch_dir();
+    let out = dir.join("out");
+    let mut child = rerun::playing("command::part", &mark).env("OUT", &out).spawn().unwrap();
+    mirakuru_tests::eventually(LONG, || out.metadata().is_ok_and(|meta| meta.len() > 0));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    soon(|| nothing_left(&mark));
+}

@@ -1,0 +1,52 @@
+//! A line that means that it will never be ready.
+
+use mirakuru_rstest::{ErrorKind, Executor};
+use mirakuru_tests::starting::{LONG, StartSoon, fails, mark, nothing_left, reports};
+
+#[test]
+fn such_a_line_ends_the_wait_whatever_is_waited_for() {
+    let mark = mark();
+    let server = || {
+        let script = format!("echo one; sleep 0.1; echo 'FATAL: no disk' >&2; sleep 300 # {mark}");
+        Executor::shell(script)
+            .env("PORT", "{port}")
+            .fail_on("^FATAL")
+            .fail_on("panic")
+            .timeout(LONG)
+    };
+    for executor in [
+        server().output("ready"),
+        server().tcp("127.0.0.1:{port}"),
+        server().http("http://127.0.0.1:{port}/"),
+        server().unix_socket("{dir}/s"),
+        server().pid_file("{dir}/pid"),
+        server().notify(),
+        server().ready_fd(3),
+        server().command("false"),
+        server().probe(|_: &mirakuru_rstest::Attempt<'_>| false),
+    ] {
+        let error = fails(&executor, ErrorKind::Failed);
+        reports(&error, &["will not be ready: it printed `FATAL: no disk`", "`^FATAL`"]);
+    }
+    nothing_left(&mark);
+}
+
+#[test]
+fn a_line_of_an_earlier_start_does_not_count() {
+    let script =
+        "[ -e {dir}/again ] || echo ready; : > {dir}/again; echo FATAL; echo ready; exec sleep 300";
+    let executor = Executor::shell(script).output("ready").timeout(LONG);
+    let mut process = executor.start_soon();
+    process.restart().unwrap();
+
+    let first = Executor::shell("echo ready; sleep 0.1; echo FATAL; exec sleep 300");
+    let mut process = first.output("ready").fail_on("FATAL").timeout(LONG).start_soon();
+    process.log().wait_for("FATAL", LONG).unwrap();
+    process.restart().unwrap();
+}
+
+#[test]
+fn a_process_that_never_prints_it_is_not_hindered() {
+    let executor = Executor::shell("echo fatal; echo ready; exec sleep 300");
+    executor.output("ready").fail_on("^FATAL").timeout(LONG).start_soon();
+}

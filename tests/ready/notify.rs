@@ -1,0 +1,121 @@
+//! `sd_notify`: what a server says of itself.
+
+use std::fs;
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+
+use mirakuru_rstest::{Attempt, ErrorKind, Executor};
+use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, reports, soon};
+use mirakuru_tests::{alive, bin, need};
+
+fn says(messages: &[&str]) -> Executor {
+    Executor::new([bin!("mk-notify")]).args(messages.iter().copied()).notify().timeout(LONG)
+}
+
+#[test]
+fn ready_is_what_the_server_says() {
+    says(&["READY=1"]).start_soon();
+    says(&["STATUS=on its way", "pause=100", "STATUS=there\\nREADY=1"]).start_soon();
+}
+
+#[test]
+fn ready_may_come_from_a_child_that_has_ended() {
+    says(&["--by-child", "READY=1"]).start_soon();
+}
+
+#[test]
+fn other_messages_are_not_ready_and_the_status_is_told() {
+    let executor = says(&["READY=0", "WATCHDOG=1", "nonsense", "", "STATUS=loading 7 of 9"]);
+    let error = fails(&executor.timeout(SHORT), ErrorKind::Timeout);
+    reports(&error, &["READY=1 by sd_notify", "its status is `loading 7 of 9`"]);
+}
+
+#[test]
+fn a_server_that_says_nothing_is_not_ready() {
+    let error = fails(&Executor::new("sleep 300").notify().timeout(SHORT), ErrorKind::Timeout);
+    reports(&error, &["has not said anything"]);
+}
+
+#[test]
+fn an_errno_ends_the_wait_with_its_text() {
+    let error = fails(&says(&["STATUS=no disk\\nERRNO=28"]), ErrorKind::Failed);
+    reports(&error, &["No space left", "no disk"]);
+}
+
+#[test]
+fn a_server_may_ask_for_more_time_than_its_limit() {
+    let more = "EXTEND_TIMEOUT_USEC=10000000";
+    let slow = ["pause=50", more, "pause=600", "READY=1"];
+    says(&slow).timeout(SHORT).start_soon();
+    // It is a wish for more, not for less.
+    says(&["EXTEND_TIMEOUT_USEC=1", "pause=100", "READY=1"]).start_soon();
+}
+
+#[test]
+fn of_those_that_a_launcher_leaves_the_one_that_is_named_is_the_main_process() {
+    let notify = bin!("mk-notify");
+    let script = format!(
+        "sleep 300 & {notify} 'MAINPID={{{{pid}}}}' READY=1 > {{dir}}/out & \
+         until grep -q sent {{dir}}/out; do :; done"
+    );
+    let mut process =
+        Executor::shell(script).notify().probe(launcher_has_ended).timeout(LONG).start_soon();
+    let program = fs::read_link(format!("/proc/{}/exe", process.pid())).unwrap();
+    assert_eq!(program.to_str(), Some(notify));
+    process.stop().unwrap();
+}
+
+fn launcher_has_ended(attempt: &Attempt<'_>) -> bool {
+    let program = fs::read_link(format!("/proc/{}/exe", attempt.pid())).unwrap_or_default();
+    alive(attempt.pid()) && program.to_str() == Some(bin!("mk-notify"))
+}
+
+#[test]
+fn what_a_stranger_says_does_not_count() {
+    let speak = |attempt: &Attempt<'_>| {
+        let environ = fs::read(format!("/proc/{}/environ", attempt.pid())).unwrap();
+        let environ = String::from_utf8_lossy(&environ).into_owned();
+        let path = environ.split('\0').find_map(|it| it.strip_prefix("NOTIFY_SOCKET=")).unwrap();
+        UnixDatagram::unbound().unwrap().send_to(b"READY=1", path).unwrap();
+        true
+    };
+    let executor = Executor::new("sleep 300").probe(speak).notify();
+    let error = fails(&executor.timeout(SHORT), ErrorKind::Timeout);
+    reports(&error, &["is not one of its own", &format!("pid {}", std::process::id())]);
+}
+
+#[test]
+fn a_server_that_goes_on_speaking_does_not_stand_still() {
+    // Far more messages than the kernel keeps for nobody.
+    let executor = says(&["READY=1", "--flood", "5000"]);
+    let mut process = executor.start_soon();
+    process.log().wait_for("sent all", LONG).unwrap();
+    soon(|| process.stop()).unwrap();
+}
+
+#[test]
+fn each_start_waits_for_its_own_word() {
+    let once = "if [ -e {dir}/once ]; then exec sleep 300; fi; : > {dir}/once; exec ";
+    let script = format!("{once}{} READY=1", bin!("mk-notify"));
+    let mut process = Executor::shell(script).notify().timeout(Duration::from_secs(1)).start_soon();
+    assert_eq!(process.restart().unwrap_err().kind(), ErrorKind::Timeout);
+}
+
+#[test]
+fn the_socket_is_gone_with_the_process() {
+    let mut process = says(&["READY=1"]).start_soon();
+    let environ = fs::read(format!("/proc/{}/environ", process.pid())).unwrap();
+    let environ = String::from_utf8_lossy(&environ).into_owned();
+    let path = environ.split('\0').find_map(|it| it.strip_prefix("NOTIFY_SOCKET=")).unwrap();
+    assert!(fs::exists(path).unwrap());
+    process.restart().unwrap();
+    drop(process);
+    assert!(!fs::exists(path).unwrap());
+}
+
+#[test]
+fn a_shell_can_say_it_with_the_tool_of_systemd() {
+    let Some(tool) = need("systemd-notify") else { return };
+    let script = format!("{} --ready --status=up; exec sleep 300", tool.display());
+    Executor::shell(script).notify().timeout(LONG).start_soon();
+}

@@ -1,0 +1,44 @@
+//! A line on a descriptor.
+
+use mirakuru_rstest::{ErrorKind, Executor};
+use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, reports};
+use rstest::rstest;
+
+#[rstest]
+fn a_line_on_the_descriptor_means_ready(#[values(3, 4, 9)] number: i32) {
+    let script = format!("sleep 0.05; echo up >&{number}; exec sleep 300");
+    let mut process = Executor::shell(script).ready_fd(number).timeout(LONG).start_soon();
+    process.restart().unwrap();
+}
+
+#[test]
+fn half_a_line_is_not_ready() {
+    let script = "printf up >&3; exec sleep 300";
+    let error = fails(&Executor::shell(script).ready_fd(3).timeout(SHORT), ErrorKind::Timeout);
+    reports(&error, &["a line on descriptor 3"]);
+}
+
+#[test]
+fn a_descriptor_that_is_closed_without_a_line_is_an_error() {
+    let script = "exec 3>&-; exec sleep 300";
+    let error = fails(&Executor::shell(script).ready_fd(3).timeout(LONG), ErrorKind::Failed);
+    reports(&error, &["closed descriptor 3 without a line"]);
+}
+
+#[test]
+fn an_end_of_the_process_is_told_as_such() {
+    let error = fails(&Executor::shell("exit 7").ready_fd(3).timeout(LONG), ErrorKind::Exited);
+    assert_eq!(error.exit().unwrap().code(), Some(7));
+}
+
+#[test]
+fn a_program_that_cannot_be_run_is_told_though_it_is_handed_a_descriptor() {
+    let folder = mirakuru_tests::scratch_dir();
+    let script = folder.join("script");
+    std::fs::write(&script, "#!/nonsuch/interpreter\n").unwrap();
+    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    for number in 3..20 {
+        let executor = Executor::new([&script]).ready_fd(number).timeout(LONG);
+        fails(&executor, ErrorKind::NotFound);
+    }
+}

@@ -1,0 +1,80 @@
+//! What a report says of answers that were not the right one.
+
+use std::fs;
+use std::time::Duration;
+
+use mirakuru_core::{ErrorKind, Executor, Http};
+use mirakuru_tests::{bin, scratch_dir};
+
+use crate::helpers::{LONG, SHORT, fails, reports};
+
+const BUSY: &str = "http://127.0.0.1:{port}/busy";
+
+fn server() -> Executor {
+    Executor::new([bin!("mk-http-server"), "{port}"]).timeout(SHORT)
+}
+
+/// The methods by which the server was asked, in their order, and whether it started.
+fn methods(http: Http, limit: Duration) -> (Vec<String>, bool) {
+    let dir = scratch_dir();
+    let log = dir.join("log");
+    let script = format!("exec {} {{port}} 2>{}", bin!("mk-http-server"), log.display());
+    let started = Executor::shell(script).http(http).timeout(limit).start();
+    let log = fs::read_to_string(log).unwrap();
+    let first = |line: &str| line.split(' ').next().unwrap().to_owned();
+    (log.lines().map(first).collect(), started.is_ok())
+}
+
+#[test]
+fn the_first_line_of_a_body_is_quoted() {
+    let error = fails(&server().http(Http::get(BUSY)), ErrorKind::Timeout);
+    reports(&error, &["last answer: HTTP status 503: warming up (asked"]);
+}
+
+#[test]
+fn the_body_that_a_head_has_not_is_asked_for_once_in_the_end() {
+    let error = fails(&server().http(BUSY), ErrorKind::Timeout);
+    reports(&error, &["waited for: HEAD", "last answer: HTTP status 503: warming up (asked"]);
+
+    let (methods, started) = methods(Http::head(BUSY), SHORT);
+    let gets: Vec<_> = (0..methods.len()).filter(|at| methods[*at] == "GET").collect();
+    assert!(!started);
+    assert_eq!(gets.len(), 1, "{methods:?}");
+    assert!(gets[0] > 0 && gets[0] < methods.len() - 1, "{gets:?} of {methods:?}");
+}
+
+#[test]
+fn no_get_is_sent_before_the_end_nor_in_the_place_of_another_method() {
+    let warm = "http://127.0.0.1:{port}/warm?ms=300";
+    for (http, limit, starts, only) in
+        [(Http::head(warm), LONG, true, "HEAD"), (Http::post(BUSY), SHORT, false, "POST")]
+    {
+        let (methods, started) = methods(http, limit);
+        assert_eq!(started, starts, "{only}");
+        assert!(methods.len() > 1 && methods.iter().all(|method| method == only), "{methods:?}");
+    }
+}
+
+#[test]
+fn a_server_that_knows_get_only_is_told_from_one_that_is_not_ready() {
+    let slow = [bin!("mk-slow-http"), "{port}", "--method", "HEAD", "--warm-ms", "60000"];
+    let executor = Executor::new(slow).http("http://127.0.0.1:{port}/").timeout(SHORT);
+    let error = fails(&executor, ErrorKind::Timeout);
+    reports(&error, &["HTTP status 500, but 200 to a GET", "`Http::get`"]);
+}
+
+#[test]
+fn a_connection_that_is_closed_without_an_answer_is_told_in_these_words() {
+    for http in [Http::get, Http::head] {
+        let error =
+            fails(&server().http(http("http://127.0.0.1:{port}/close")), ErrorKind::Timeout);
+        reports(&error, &["last answer: closed the connection without an answer (asked"]);
+    }
+}
+
+#[test]
+fn what_is_no_http_is_called_so() {
+    let echo = Executor::new([bin!("mk-tcp-server"), "{port}"]).timeout(SHORT);
+    let error = fails(&echo.http("http://127.0.0.1:{port}/"), ErrorKind::Timeout);
+    reports(&error, &["last answer: the answer is not HTTP ("]);
+}
