@@ -8,6 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use nix::libc;
+
 use crate::command::{self, CommandLine, Environment};
 use crate::error::{Error, Result};
 use crate::log::Files;
@@ -89,6 +91,10 @@ impl Check {
             return Ok(Outcome::TooSlow(with_last_line(how)));
         };
         match state {
+            // A run that was killed has left something that the system does not take away at once.
+            State { phase: Phase::Failed(libc::EBUSY), .. } => {
+                Ok(Outcome::Failure("the last run has not ended yet".to_owned()))
+            }
             State { phase: Phase::Failed(errno), .. } => {
                 let why = io::Error::from_raw_os_error(errno);
                 Err(Error::os(format!("`{}` cannot be run", self.line), why))

@@ -39,7 +39,13 @@
 //! | a URL answers, at a port or on a Unix socket | [`Executor::http`] |
 //! | a Unix socket accepts | [`Executor::unix_socket`] |
 //! | a pid file is there | [`Executor::pid_file`] |
+//! | the process says so, by `sd_notify` | [`Executor::notify`] |
+//! | the process says so, by a line on a descriptor | [`Executor::ready_fd`] |
+//! | a command exits with code 0 | [`Executor::command`] |
 //! | what you say | [`Executor::probe`] |
+//!
+//! [`Executor::fail_on`] is a line that ends the wait, [`Executor::listen`] a socket that the process
+//! is handed.
 //!
 //! All that are given must hold. On Linux, a port or socket that another process answers does not
 //! count: it is an error that names that process, as far as this user may look at it.
@@ -55,12 +61,17 @@
 //! | placeholder | value |
 //! |---|---|
 //! | `{port}`, `{port:name}` | a free port, which the kernel gives to nobody else while the process lives |
+//! | `{udp}`, `{udp:name}` | the same for UDP: free for TCP too, and from outside of what the kernel gives out |
 //! | `{dir}` | a folder of the process's own, which is removed when it has ended |
 //! | `{bin:name}` | the path of a binary of the package under test |
 //! | `{{`, `}}` | braces |
 //!
 //! They may stand in the command, the values of the environment, the folder to run in, the
 //! conditions, and in [`Process::render`]. Anything else in braces is an error.
+//!
+//! A process may give values to placeholders itself: a named group of an output pattern,
+//! `"listening on .*:(?<port>\\d+)"`, is one from then on, and so is `{port}` where port 0 is waited
+//! for. These may stand in the other conditions and in `render`.
 //!
 //! # What is promised, and what is not
 //!
@@ -183,6 +194,10 @@ pub use signal::{Signal, UnknownSignal};
 /// | `http = "…"` | [`Executor::http`], with `method`, `status`, `header("K", "V")`, `form(k = "v")`, `body` |
 /// | `tcp`, `unix_socket`, `pid_file` | [`Executor::tcp`], [`Executor::unix_socket`], [`Executor::pid_file`] |
 /// | `output = "…"` | [`Executor::output`], with `on = stderr`, `times = 2` |
+/// | `notify`, `ready_fd = 3` | [`Executor::notify`], [`Executor::ready_fd`] |
+/// | `command = "…"` | [`Executor::command`] |
+/// | `fail_on = "…"` | [`Executor::fail_on`] |
+/// | `listen = "host:port"` | [`Executor::listen`] |
 /// | `env(KEY = "…")`, `env_remove(KEY)`, `env_clear` | the environment |
 /// | `cwd`, `stdin` | [`Executor::current_dir`], [`Executor::stdin`] |
 /// | `timeout = "5s"`, `stop_timeout` | time limits: `"500ms"`, `"1m30s"`, or any `Duration` |

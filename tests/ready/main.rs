@@ -9,3 +9,4 @@ mod fail_on;
 mod listen;
 mod notify;
 mod ready_fd;
+mod senders;

@@ -1,12 +1,11 @@
 //! `sd_notify`: what a server says of itself.
 
 use std::fs;
-use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
-use mirakuru_rstest::{Attempt, ErrorKind, Executor};
+use mirakuru_rstest::{ErrorKind, Executor};
 use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, reports, soon};
-use mirakuru_tests::{alive, bin, need};
+use mirakuru_tests::{bin, need};
 
 fn says(messages: &[&str]) -> Executor {
     Executor::new([bin!("mk-notify")]).args(messages.iter().copied()).notify().timeout(LONG)
@@ -49,39 +48,6 @@ fn a_server_may_ask_for_more_time_than_its_limit() {
     says(&slow).timeout(SHORT).start_soon();
     // It is a wish for more, not for less.
     says(&["EXTEND_TIMEOUT_USEC=1", "pause=100", "READY=1"]).start_soon();
-}
-
-#[test]
-fn of_those_that_a_launcher_leaves_the_one_that_is_named_is_the_main_process() {
-    let notify = bin!("mk-notify");
-    let script = format!(
-        "sleep 300 & {notify} 'MAINPID={{{{pid}}}}' READY=1 > {{dir}}/out & \
-         until grep -q sent {{dir}}/out; do :; done"
-    );
-    let mut process =
-        Executor::shell(script).notify().probe(launcher_has_ended).timeout(LONG).start_soon();
-    let program = fs::read_link(format!("/proc/{}/exe", process.pid())).unwrap();
-    assert_eq!(program.to_str(), Some(notify));
-    process.stop().unwrap();
-}
-
-fn launcher_has_ended(attempt: &Attempt<'_>) -> bool {
-    let program = fs::read_link(format!("/proc/{}/exe", attempt.pid())).unwrap_or_default();
-    alive(attempt.pid()) && program.to_str() == Some(bin!("mk-notify"))
-}
-
-#[test]
-fn what_a_stranger_says_does_not_count() {
-    let speak = |attempt: &Attempt<'_>| {
-        let environ = fs::read(format!("/proc/{}/environ", attempt.pid())).unwrap();
-        let environ = String::from_utf8_lossy(&environ).into_owned();
-        let path = environ.split('\0').find_map(|it| it.strip_prefix("NOTIFY_SOCKET=")).unwrap();
-        UnixDatagram::unbound().unwrap().send_to(b"READY=1", path).unwrap();
-        true
-    };
-    let executor = Executor::new("sleep 300").probe(speak).notify();
-    let error = fails(&executor.timeout(SHORT), ErrorKind::Timeout);
-    reports(&error, &["is not one of its own", &format!("pid {}", std::process::id())]);
 }
 
 #[test]

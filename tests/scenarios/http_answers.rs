@@ -36,7 +36,7 @@ fn the_body_that_a_head_has_not_is_asked_for_once_in_the_end() {
     let error = fails(&server().http(BUSY), ErrorKind::Timeout);
     reports(&error, &["waited for: HEAD", "last answer: HTTP status 503: warming up (asked"]);
 
-    let (methods, started) = methods(Http::head(BUSY), SHORT);
+    let (methods, started) = methods(Http::head(BUSY), Duration::from_secs(1));
     let gets: Vec<_> = (0..methods.len()).filter(|at| methods[*at] == "GET").collect();
     assert!(!started);
     assert_eq!(gets.len(), 1, "{methods:?}");

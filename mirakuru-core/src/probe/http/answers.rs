@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use ureq::http::{HeaderValue, Method, Request, header};
 
-use super::super::{Attempt, Condition, Found, Readiness};
 use super::ask::{Answer, Silence, ask};
 use super::door::Door;
 use super::scheme;
 use super::status::{Matcher, Status};
 use crate::error::Result;
+use crate::probe::{Attempt, Condition, Found, Readiness};
 use crate::sys::Watcher;
 
 /// How long the first request may take.
