@@ -90,7 +90,8 @@ impl<S: Into<String>> From<S> for Banner {
 /// Looks for a pattern in a text that comes in pieces.
 pub(crate) struct Scanner {
     pattern: Regex,
-    /// How many matches are still wanted.
+    /// How many matches are wanted in all, and how many still.
+    times: usize,
     wanted: usize,
     across_lines: bool,
     /// Whether only finished lines count: of another, a group could match a part of what is meant.
@@ -109,10 +110,9 @@ impl Scanner {
         let compiled = compiled(pattern)?;
         let needs_end = compiled.capture_names().flatten().next().is_some();
         let across_lines = pattern.contains('\n') || pattern.contains("\\n");
-        let is_literal = regex_lite::escape(pattern) == pattern;
-        let literal = is_literal.then(|| pattern.to_owned());
+        let literal = is_plain(pattern).then(|| pattern.to_owned());
         let (pattern, text) = (compiled, Vec::new());
-        Ok(Self { pattern, wanted: times, across_lines, needs_end, literal, text })
+        Ok(Self { pattern, times, wanted: times, across_lines, needs_end, literal, text })
     }
 
     /// Takes in the next piece. Returns the line of the last wanted match, once it has come.
@@ -141,13 +141,20 @@ impl Scanner {
         self.look_at_unfinished()
     }
 
+    /// How often the pattern has come, for a report.
+    pub(crate) fn seen(&self) -> usize {
+        let end = if self.needs_end { self.finished() } else { self.text.len() };
+        self.times - self.wanted + self.pattern.find_iter(&plain(&self.text[..end])).count()
+    }
+
     /// Where the unfinished line begins.
     fn finished(&self) -> usize {
         self.text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)
     }
 
     fn look_at_unfinished(&self) -> Option<String> {
-        if self.needs_end {
+        // Where nothing has come yet, there is no line.
+        if self.needs_end || self.text.is_empty() {
             return None;
         }
         let line = plain(&self.text);
@@ -164,7 +171,11 @@ impl Scanner {
 
 fn compiled(pattern: &str) -> Result<Regex> {
     Regex::new(&format!("(?m){pattern}")).map_err(|error| {
-        Error::invalid(format!("the pattern `{pattern}` is not a regular expression: {error}"))
+        let what = format!("the pattern `{pattern}` is not a regular expression: {error}");
+        Error::invalid(what).with_help(match has_placeholder(pattern) {
+            true => "a pattern has no placeholders: `\\d+` matches any port",
+            false => "a backslash before a character takes it as it is: `\\(`",
+        })
     })
 }
 
@@ -181,6 +192,54 @@ fn plain(bytes: &[u8]) -> String {
     }
     plain.push_str(rest);
     plain
+}
+
+/// Whether a pattern is a text that stands for itself.
+fn is_plain(pattern: &str) -> bool {
+    regex_lite::escape(pattern) == pattern
+}
+
+fn has_placeholder(pattern: &str) -> bool {
+    ["{port", "{udp", "{dir}", "{bin:"].iter().any(|begin| pattern.contains(begin))
+}
+
+/// From here on, a line is near to a text.
+const NEAR: f64 = 0.75;
+
+/// How much of a line is compared or shown.
+const SHOWN: usize = 160;
+
+/// What comes near to a pattern that no line has matched: how, and which line.
+pub(crate) fn near_miss(pattern: &str, lines: &[String]) -> Option<String> {
+    let lines: Vec<_> = lines.iter().map(|line| plain(line.as_bytes())).collect();
+    let matching = |pattern: &str| {
+        let pattern = Regex::new(pattern).ok()?;
+        lines.iter().rev().find(|line| pattern.is_match(line))
+    };
+    let shown = |line: &str| format!("`{}`", line.chars().take(SHOWN).collect::<String>());
+    if let Some(line) = matching(&format!("(?mi){pattern}")) {
+        return Some(format!("{} differs in upper and lower case only", shown(line)));
+    }
+    let inner = pattern.strip_prefix('^').unwrap_or(pattern);
+    let inner = inner.strip_suffix('$').filter(|rest| !rest.ends_with('\\')).unwrap_or(inner);
+    if let Some(line) = matching(inner).filter(|_| inner != pattern && !inner.is_empty()) {
+        return Some(format!("{} matches without `^` and `$`", shown(line)));
+    }
+    let (similarity, line) = lines
+        .iter()
+        .filter(|_| is_plain(inner))
+        .map(|line| (similarity(inner, line), line))
+        .max_by(|one, other| one.0.total_cmp(&other.0))?;
+    (similarity >= NEAR).then(|| format!("{} is near", shown(line)))
+}
+
+/// How near a line, or a part of it with as many words, comes to a text: 1.0 is the same.
+fn similarity(text: &str, line: &str) -> f64 {
+    let line: String = line.chars().take(SHOWN).collect();
+    let words: Vec<_> = line.split_whitespace().collect();
+    let parts = words.windows(text.split_whitespace().count().max(1)).map(|part| part.join(" "));
+    let similarity = |part: &str| strsim::normalized_levenshtein(text, part);
+    parts.map(|part| similarity(&part)).fold(similarity(line.trim()), f64::max)
 }
 
 #[cfg(test)]
@@ -257,5 +316,49 @@ mod tests {
         for banner in [Banner::new("("), Banner::new(""), Banner::new("x").times(0)] {
             assert!(banner.scanner().is_err(), "{banner:?}");
         }
+    }
+
+    #[test]
+    fn a_line_that_has_not_begun_does_not_count() {
+        assert_eq!(scan(Banner::new("^$").times(2), &["\n", "b\n"]), None);
+        assert_eq!(scan(Banner::new("^$").times(2), &["\nb\n", "\nc"]).unwrap(), "");
+    }
+
+    #[test]
+    fn it_is_told_how_often_the_pattern_has_come() {
+        let mut scanner = Banner::new("x").times(5).scanner().unwrap();
+        for (piece, seen) in [("a\n", 0), ("x\n", 1), ("x x", 3), ("\n", 3)] {
+            assert_eq!(scanner.feed(piece.as_bytes()), None);
+            assert_eq!(scanner.seen(), seen, "{piece}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_nearly_matches_is_told() {
+        for (pattern, line, told) in [
+            (
+                "ready",
+                "Server READY now",
+                "`Server READY now` differs in upper and lower case only",
+            ),
+            ("^ready$", "12:00 ready", "`12:00 ready` matches without `^` and `$`"),
+            (
+                "ready to accept connections",
+                "[1] redy to acept connections tcp",
+                "`[1] redy to acept connections tcp` is near",
+            ),
+            ("^listning$", "\x1b[1mlistening\x1b[0m", "`listening` is near"),
+        ] {
+            assert_eq!(near_miss(pattern, &[line.to_owned()]).as_deref(), Some(told), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn another_line_is_not_near() {
+        for pattern in ["ready to accept connections", "r.ady", "^ready$", "\\$"] {
+            let lines = ["starting up".to_owned(), "loading the data base".to_owned()];
+            assert_eq!(near_miss(pattern, &lines), None, "{pattern}");
+        }
+        assert_eq!(near_miss("ready", &[]), None);
     }
 }

@@ -13,6 +13,7 @@ use nix::libc;
 use crate::command::{self, CommandLine, Environment};
 use crate::error::{Error, Result};
 use crate::log::Files;
+use crate::program;
 use crate::signal::Signal;
 use crate::supervisor::{Client, Holds, Launch, Phase, Request, Settings, State};
 use crate::sys;
@@ -51,7 +52,7 @@ impl Check {
         let (stdout, stderr) = files.open()?;
         let launch = Launch {
             name: format!("the check of {name}"),
-            program: command::find_program(&words[0], environment, dir)?,
+            program: program::find(&words[0], environment, dir)?,
             arguments: words.clone(),
             environment: environment.clone(),
             stdout,

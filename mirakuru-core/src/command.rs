@@ -4,9 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use nix::unistd::{AccessFlags, access};
-
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 
 /// A command: a text that is split as a shell would split it, or words that are not.
 ///
@@ -35,7 +33,10 @@ impl CommandLine {
             Line::Text(text) => match shlex::split(text) {
                 Some(words) => Ok(words.into_iter().map(OsString::from).collect()),
                 None => {
-                    Err(Error::invalid(format!("a quote in the command `{text}` is not closed")))
+                    let what = format!("a quote in the command `{text}` is not closed");
+                    Err(Error::invalid(what).with_help(
+                        "words that are given one by one need no quotes: `[\"program\", \"it's\"]`",
+                    ))
                 }
             },
             Line::Words(words) => Ok(words.clone()),
@@ -203,60 +204,6 @@ const OF_THE_SERVICE: [&str; 6] = [
     "LISTEN_FDS",
     "LISTEN_FDNAMES",
 ];
-
-/// Where programs are looked for if there is no `PATH`.
-const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
-
-/// Finds the file of a program as `exec` would, and says what is wrong if it would not.
-pub(crate) fn find_program(name: &OsStr, environment: &Environment, dir: &Path) -> Result<PathBuf> {
-    if name.as_encoded_bytes().contains(&b'/') {
-        let path = dir.join(name);
-        return check_program(&path).map(|()| path);
-    }
-    let search = environment.get("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
-    let candidates = std::env::split_paths(&search).map(|folder| dir.join(folder).join(name));
-    let found: Vec<_> = candidates.filter(|path| path.is_file()).collect();
-    if let Some(path) = found.iter().find(|path| check_program(path).is_ok()) {
-        return Ok(path.clone());
-    }
-    if let Some(path) = found.first() {
-        check_program(path)?;
-    }
-    let (name, search) = (name.to_string_lossy(), search.to_string_lossy());
-    Err(Error::new(ErrorKind::NotFound, format!("no program `{name}` in PATH ({search})")))
-}
-
-fn check_program(path: &Path) -> Result<()> {
-    let shown = path.display();
-    let error = |kind, what: String| Err(Error::new(kind, what));
-    if path.is_dir() {
-        return error(ErrorKind::PermissionDenied, format!("`{shown}` is a folder, not a program"));
-    }
-    match access(path, AccessFlags::X_OK) {
-        Ok(()) => Ok(()),
-        Err(nix::errno::Errno::EACCES) => error(
-            ErrorKind::PermissionDenied,
-            format!("`{shown}` must not be executed by this user (chmod +x?)"),
-        ),
-        Err(_) => error(ErrorKind::NotFound, format!("there is no program `{shown}`")),
-    }
-}
-
-/// The folder a process is started in must be there and be one.
-pub(crate) fn check_folder(dir: &Path) -> Result<()> {
-    let shown = dir.display();
-    match std::fs::metadata(dir) {
-        Ok(meta) if !meta.is_dir() => {
-            Err(Error::new(ErrorKind::NotFound, format!("`{shown}` is not a folder")))
-        }
-        Ok(_) if access(dir, AccessFlags::X_OK).is_err() => Err(Error::new(
-            ErrorKind::PermissionDenied,
-            format!("the folder `{shown}` must not be entered by this user"),
-        )),
-        Ok(_) => Ok(()),
-        Err(_) => Err(Error::new(ErrorKind::NotFound, format!("there is no folder `{shown}`"))),
-    }
-}
 
 /// One line that a shell would take apart into the same words.
 pub(crate) fn in_one_line(words: &[OsString]) -> String {

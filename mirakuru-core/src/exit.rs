@@ -60,6 +60,17 @@ impl Exit {
         }
     }
 
+    /// What is not plain about the end of a process that was to live.
+    pub(crate) fn hint(self) -> Option<&'static str> {
+        if self.signal() == Some(Signal::KILL) {
+            return Some("who sent it? The kernel does when memory is short: see `dmesg`");
+        }
+        self.success().then_some(
+            "it ended without an error. Does it need an option to stay, or a standard input? That \
+             is empty unless `stdin` gives one",
+        )
+    }
+
     /// Death by signal N counts as code 128 + N: a shell or a JVM turns the one into the other.
     fn as_shell_code(self) -> i32 {
         let by_signal = self.status.signal().map_or(0, |number| 128 + number);

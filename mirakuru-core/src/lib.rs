@@ -118,12 +118,18 @@ mod error;
 mod events;
 mod executor;
 mod exit;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
+mod holder;
 mod log;
+mod near;
 mod notice;
 mod plan;
 mod port;
 mod probe;
 mod process;
+mod program;
 mod progress;
 mod run;
 mod scope;

@@ -10,14 +10,17 @@ use std::sync::Weak;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::banner::{Scanner, Stream};
-use crate::error::{Error, ErrorKind, Output, Result};
+use crate::banner::{self, Scanner, Stream};
+use crate::error::{Error, ErrorKind, Output, Result, Seconds};
 use crate::run;
 use crate::supervisor::{Client, Phase};
 use crate::sys::{self, Watcher};
 
 /// How many lines an error report shows.
 const LINES_SHOWN: usize = 20;
+
+/// How many lines are compared with a pattern that none of them matches.
+const LINES_COMPARED: usize = 200;
 
 /// What a process has written to its standard output and standard error.
 ///
@@ -237,7 +240,7 @@ impl Log {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if ended || left.is_zero() {
-                return Err(self.not_found(pattern, ended));
+                return Err(self.not_found(pattern, timeout, ended));
             }
             let fds = client.iter().map(|client| client.as_fd()).chain(watcher.as_fd());
             let step = left.min(Reader::STEP);
@@ -245,23 +248,30 @@ impl Log {
         }
     }
 
-    fn not_found(&self, pattern: &str, ended: bool) -> Error {
-        let (kind, why) = if ended {
-            (ErrorKind::Exited, "the process has ended")
+    fn not_found(&self, pattern: &str, timeout: Duration, ended: bool) -> Error {
+        let since = if self.is_whole() { "" } else { " since the test's lease began" };
+        let what = format!("no line of output{since} matched `{pattern}`");
+        let error = if ended {
+            Error::new(ErrorKind::Exited, format!("{what}, and the process has ended"))
         } else {
-            (ErrorKind::Timeout, "its time is over")
+            Error::new(ErrorKind::Timeout, format!("{what} within {}", Seconds(timeout)))
         };
-        let error = Error::new(
-            kind,
-            format!("no line of output since the lease began matched `{pattern}`, and {why}"),
-        );
-        error.with_report(|report| report.output = Some(self.excerpt(LINES_SHOWN)))
+        let files = self.files.paths().zip(&self.start);
+        let lines: Vec<_> = files.flat_map(|(path, start)| lines_behind(path, *start)).collect();
+        error.with_report(|report| {
+            report.output = Some(self.excerpt(LINES_SHOWN));
+            report.way_out = banner::near_miss(pattern, &lines);
+        })
+    }
+
+    /// Whether nothing was written before the lease began.
+    fn is_whole(&self) -> bool {
+        self.start.iter().all(|start| *start == 0)
     }
 
     /// The last lines since the lease began, and how much came before them.
     pub(crate) fn excerpt(&self, shown: usize) -> Output {
-        let is_whole = self.start.iter().all(|start| *start == 0);
-        let label = if is_whole { "output" } else { "output since this test leased it" };
+        let label = if self.is_whole() { "output" } else { "output since this test leased it" };
         let (mut lines, mut omitted) = (Vec::new(), 0);
         for ((path, start), length) in self.files.paths().zip(&self.start).zip(self.files.lengths())
         {
@@ -305,6 +315,12 @@ fn last_lines(path: &Path, start: u64, end: u64, shown: usize) -> (Vec<String>, 
     (last, begin - start.min(begin) + before as u64)
 }
 
+/// The last lines that were written behind `start`, for a closer look at them.
+pub(crate) fn lines_behind(path: &Path, start: u64) -> Vec<String> {
+    let length = path.metadata().map_or(0, |meta| meta.len());
+    last_lines(path, start, length, LINES_COMPARED).0
+}
+
 /// Reads a part of a file, which ends earlier where the file does.
 fn read_part(path: &Path, start: u64, length: u64) -> Result<Vec<u8>> {
     let read = || {
@@ -338,6 +354,11 @@ impl Reader {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// How often the pattern has come, for a report.
+    pub(crate) fn seen(&self) -> usize {
+        self.scanner.seen()
     }
 
     /// Reads on, to the end or until the deadline. Returns the line that was looked for, once it is

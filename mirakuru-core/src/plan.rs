@@ -13,9 +13,11 @@ use crate::banner::Stream;
 use crate::command::{self, Environment, Input};
 use crate::definition::Definition;
 use crate::error::{Error, ErrorKind, Result};
+use crate::holder;
 use crate::log::Files;
 use crate::port::{self, Keep};
 use crate::probe::{Conditions, Surroundings, Wanted};
+use crate::program;
 use crate::signal::Signal;
 use crate::supervisor::{Client, Holds, Launch, Settings};
 use crate::sys::{self, NUMBERS};
@@ -53,6 +55,14 @@ pub(crate) struct Plan {
 impl Plan {
     /// The plan, and what keeps its ports until a supervisor does.
     pub(crate) fn new(definition: &Definition, keep: Keep) -> Result<(Self, Vec<OwnedFd>)> {
+        Self::checked(definition, keep).map_err(|error| match definition.display_name() {
+            // A command without words has no name.
+            name if name.is_empty() => error,
+            name => error.about(&name),
+        })
+    }
+
+    fn checked(definition: &Definition, keep: Keep) -> Result<(Self, Vec<OwnedFd>)> {
         check_limits(definition)?;
         definition.environment.check()?;
         check_channels(definition)?;
@@ -84,7 +94,7 @@ impl Plan {
         let current_dir =
             definition.current_dir.as_ref().map(|dir| values.render_path(dir)).transpose()?;
         let dir = working_folder(current_dir.as_deref(), &values)?;
-        let program = command::find_program(&words[0], &environment, &dir)?;
+        let program = program::find(&words[0], &environment, &dir)?;
         let listens = definition.listens.iter().map(|address| listening_address(address, &values));
         let listens = listens.collect::<Result<_>>()?;
         let notifies = definition.wanted.iter().any(|wanted| matches!(wanted, Wanted::Notify));
@@ -112,9 +122,14 @@ impl Plan {
         })
     }
 
-    /// The conditions of one start.
+    /// The conditions of one start, none of which holds before it.
     pub(crate) fn conditions(&self) -> Result<Conditions> {
-        Conditions::new(&self.wanted, &self.fatal, &self.surroundings())
+        let all = Conditions::new(&self.wanted, &self.fatal, &self.surroundings());
+        let checked = all.and_then(|mut all| all.check_before_start().map(|()| all));
+        checked.map_err(|error| {
+            let error = error.about(&self.name);
+            error.with_report(|report| report.command = Some(self.command_line()))
+        })
     }
 
     /// What the conditions have to know of the process.
@@ -190,6 +205,32 @@ impl Plan {
         command::in_one_line(&self.words)
     }
 
+    /// Adds who has the address, if the process could not have it.
+    pub(crate) fn with_holder(&self, error: Error, supervisor: i32) -> Error {
+        let may_be_why = matches!(
+            error.kind(),
+            ErrorKind::Exited | ErrorKind::Timeout | ErrorKind::UnexpectedExit
+        );
+        let mut texts = error.lines_about_address();
+        if !may_be_why || texts.is_empty() {
+            return error;
+        }
+        texts.extend(self.texts_with_ports());
+        error.with_help(holder::help(&texts, supervisor))
+    }
+
+    /// All texts that may say at which port the process listens.
+    fn texts_with_ports(&self) -> Vec<String> {
+        let wanted = self.wanted.iter().flat_map(Wanted::texts);
+        let wanted = wanted.filter_map(|text| self.values.render(text).ok());
+        let words = self.words.iter().map(|word| word.to_string_lossy().into_owned());
+        let variables = self.environment.changes.iter().filter_map(|(name, value)| {
+            let (name, value) = (name.to_str()?, value.as_ref()?.to_str()?);
+            name.contains("PORT").then(|| value.to_owned())
+        });
+        wanted.chain(words).chain(variables).collect()
+    }
+
     /// Says why the process could not be given its folder.
     pub(crate) fn no_folder(&self, errno: i32) -> Error {
         let dir = self.values.dir().or(self.current_dir.as_deref()).unwrap_or(&self.dir);
@@ -199,17 +240,7 @@ impl Plan {
 
     /// Says why the program could not be run.
     pub(crate) fn cannot_run(&self, errno: i32) -> Error {
-        let source = std::io::Error::from_raw_os_error(errno);
-        let what = format!("`{}` cannot be run: {source}", self.program.display());
-        match source.kind() {
-            // The file is there; what is missing is the interpreter that its first line names.
-            std::io::ErrorKind::NotFound => {
-                let what = format!("{what} (the interpreter in its first line is missing)");
-                Error::new(ErrorKind::NotFound, what)
-            }
-            std::io::ErrorKind::PermissionDenied => Error::new(ErrorKind::PermissionDenied, what),
-            _ => Error::new(ErrorKind::Os, what),
-        }
+        program::cannot_run(&self.program, errno)
     }
 }
 
@@ -288,11 +319,18 @@ fn rendered(environment: &Environment, values: &Values) -> Result<Environment> {
 fn working_folder(current_dir: Option<&Path>, values: &Values) -> Result<PathBuf> {
     let own = std::env::current_dir().map_err(|e| Error::os("the tests' own folder is gone", e))?;
     let Some(dir) = current_dir else { return Ok(own) };
-    // The process's own folder is made by its supervisor.
-    if values.dir() != Some(dir) {
-        command::check_folder(dir)?;
+    let dir = own.join(dir);
+    // The process's own folder is made by its supervisor, and nothing is in it before.
+    match values.dir() {
+        Some(made) if dir == made => {}
+        Some(made) if dir.starts_with(made) => {
+            let what = format!("there is no folder `{}` at the start", dir.display());
+            let help = "the folder that {dir} stands for is made empty: run in {dir} itself";
+            return Err(Error::new(ErrorKind::NotFound, what).with_help(help));
+        }
+        _ => program::check_folder(&dir)?,
     }
-    Ok(own.join(dir))
+    Ok(dir)
 }
 
 /// Each stream needs a file of its own only if somebody looks at one of them alone.

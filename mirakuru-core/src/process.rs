@@ -178,7 +178,9 @@ impl Process {
         }
         let what = format!("{exit}, which was not expected");
         let error = self.server.failed(ErrorKind::UnexpectedExit, &what);
-        Err(error.with_report(|report| report.exit = Some(exit)))
+        let code = exit.code().or_else(|| Some(-exit.signal()?.number())).unwrap_or_default();
+        let help = format!("if that is how it is to end, say `expect_exit({code})`");
+        Err(error.or_help(help).with_report(|report| report.exit = Some(exit)))
     }
 
     /// Kills the process and everything that it has spawned. However it ends is no error.

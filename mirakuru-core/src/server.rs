@@ -16,6 +16,7 @@ use crate::definition::Definition;
 use crate::error::{Error, ErrorKind, Result, Seconds};
 use crate::events;
 use crate::exit::Exit;
+use crate::holder;
 use crate::log::Log;
 use crate::notice::Notice;
 use crate::plan::Plan;
@@ -60,7 +61,7 @@ pub(crate) struct Posted {
 
 impl Server {
     pub(crate) fn start(plan: Plan, ports: Vec<OwnedFd>) -> Result<Self> {
-        let conditions = conditions(&plan)?;
+        let conditions = plan.conditions()?;
         let holds = Holds { ports, listeners: plan.listen()? };
         let client = plan.launch(&holds)?;
         let found = Found::default();
@@ -208,14 +209,14 @@ impl Server {
             }
             self.client = self.plan.launch(&self.holds)?;
         }
-        let conditions = conditions(&self.plan)?;
+        let conditions = self.plan.conditions()?;
         self.bring_up(conditions)
     }
 
     /// Runs the program below the supervisor and waits until it is ready.
     fn bring_up(&mut self, mut conditions: Conditions) -> Result<()> {
         let began = Instant::now();
-        let (read, write) = self.plan.stdin()?;
+        let (read, write) = self.plan.stdin().map_err(|error| error.about(&self.plan.name))?;
         self.stdin = write;
         let state = self.client.start(read, began + self.plan.timeout);
         let state = state.map_err(|error| match error.kind() {
@@ -227,8 +228,12 @@ impl Server {
             _ => Error::os("the supervisor does not answer", error),
         })?;
         match state.phase {
-            Phase::Failed(errno) => return Err(self.explain(self.plan.cannot_run(errno))),
-            Phase::NoFolder(errno) => return Err(self.explain(self.plan.no_folder(errno))),
+            Phase::Failed(errno) => {
+                return Err(self.explain(self.plan.cannot_run(errno).about(&self.plan.name)));
+            }
+            Phase::NoFolder(errno) => {
+                return Err(self.explain(self.plan.no_folder(errno).about(&self.plan.name)));
+            }
             Phase::Starting | Phase::Lost => {
                 return Err(self.failed(ErrorKind::Exited, "was killed with its supervisor"));
             }
@@ -273,10 +278,12 @@ impl Server {
         if left.is_empty() && !self.state().is_running() {
             return Ok(());
         }
-        let describe =
-            |pid: &i32| format!("{pid} (`{}`)", sys::command_line(*pid).unwrap_or_default());
-        let left: Vec<_> = left.iter().map(describe).collect();
-        Err(self.failed(ErrorKind::Leak, &format!("has left running: {}", left.join(", "))))
+        let left: Vec<_> = left.iter().map(|pid| holder::describe(*pid)).collect();
+        let what = format!("has left running: {}", left.join(", "));
+        Err(self.failed(ErrorKind::Leak, &what).with_help(match self.state().is_running() {
+            true => "it has not been stopped: `stop` ends it with all that it has spawned",
+            false => "these have got away from its supervisor: end them by their pids",
+        }))
     }
 
     /// How a main process ended that was followed by another, if it was no launcher that had done
@@ -347,12 +354,13 @@ impl Server {
             let settled = self.client.wait(Instant::now() + SETTLE, |state| !state.is_running());
             state = settled.unwrap_or(state);
         }
-        error.with_report(|report| {
+        let error = error.with_report(|report| {
             report.command = Some(self.plan.command_line());
             report.state = Some(state.to_string());
             report.output = Some(self.plan.files.tail());
             report.exit = report.exit.or(state.exit);
-        })
+        });
+        self.plan.with_holder(error, self.client.supervisor_pid())
     }
 
     /// What can tell of the server when it is gone.
@@ -380,11 +388,4 @@ impl Drop for Server {
         // Not left to the drop of the client, which a thread that reads the log may hold.
         self.client.close();
     }
-}
-
-/// The conditions of one start, none of which holds before it.
-fn conditions(plan: &Plan) -> Result<Conditions> {
-    let mut conditions = plan.conditions()?;
-    conditions.check_before_start().map_err(|error| error.about(&plan.name))?;
-    Ok(conditions)
 }

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 
 use crate::error::{Error, Result};
 use crate::port::{Hold, Keep};
+use crate::program;
 use crate::run;
 use crate::sys;
 use crate::template::{Piece, Template};
@@ -150,7 +151,7 @@ impl Values {
     fn parse(&self, text: &str) -> Result<Template> {
         let is_captured = |name: &str| self.captured.names.iter().any(|known| known == name);
         Template::parse(text, &is_captured)
-            .map_err(|fault| Error::invalid(format!("{} in `{text}`", fault.message)))
+            .map_err(|fault| Error::invalid(format!("in `{text}`: {}", fault.message)))
     }
 
     /// Leaves the folder to the supervisor, whatever becomes of this process.
@@ -276,16 +277,8 @@ pub(crate) fn new_path() -> PathBuf {
 fn find_bin(name: &str, known: &BTreeMap<String, PathBuf>) -> Result<PathBuf> {
     let from_runner = [format!("NEXTEST_BIN_EXE_{name}"), format!("CARGO_BIN_EXE_{name}")];
     let from_runner = from_runner.iter().filter_map(std::env::var_os).map(PathBuf::from);
-    let beside = std::env::current_exe().ok().and_then(|exe| {
-        let folder = exe.parent()?;
-        let deps = folder.file_name().is_some_and(|folder| folder == "deps");
-        Some(if deps { folder.parent()? } else { folder }.join(name))
-    });
+    let beside = program::bins_folder().map(|folder| folder.join(name));
     let mut candidates = from_runner.chain(known.get(name).cloned()).chain(beside);
-    candidates.find(|path| path.is_file()).ok_or_else(|| {
-        Error::invalid(format!(
-            "the package has no binary `{name}` that was built for this test; cargo builds them \
-             for integration tests (the `tests` folder) only"
-        ))
-    })
+    let found = candidates.find(|path| path.is_file());
+    found.ok_or_else(|| program::no_bin(name, known.keys().map(String::as_str)))
 }

@@ -1,3 +1,5 @@
+use crate::near;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Key {
     Cmd,
@@ -166,18 +168,10 @@ pub(crate) fn find(name: &str, known: &[Key]) -> Option<Key> {
 }
 
 pub(crate) fn unknown(name: &str, known: &[Key]) -> String {
-    match nearest(name, known.iter().map(|key| key.name())) {
+    match near::name(name, known.iter().map(|key| key.name())) {
         Some(near) => format!("unknown key `{name}`; did you mean `{near}`?"),
         None => format!("unknown key `{name}`; known are {}", list(known)),
     }
-}
-
-/// The known name that is the fewest typing errors away, unless that is too far to be a typing
-/// error.
-pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let allowed = (name.chars().count() / 3).max(1);
-    let by_distance = known.map(|known| (distance(name, known), known));
-    by_distance.filter(|(n_edits, _)| *n_edits <= allowed).min().map(|(_, known)| known)
 }
 
 pub(crate) fn list(keys: &[Key]) -> String {
@@ -190,27 +184,6 @@ pub(crate) fn alternatives<'a>(names: impl Iterator<Item = &'a str>, word: &str)
         Some((last, rest)) if !rest.is_empty() => format!("{} {word} {last}", rest.join(", ")),
         _ => quoted.concat(),
     }
-}
-
-// Levenshtein's, and two neighbours in the wrong order count as one.
-fn distance(left: &str, right: &str) -> usize {
-    let (left, right): (Vec<_>, Vec<_>) = (left.chars().collect(), right.chars().collect());
-    let mut rows = vec![(0..=right.len()).collect::<Vec<_>>()];
-    for i in 1..=left.len() {
-        let mut row = vec![i];
-        for j in 1..=right.len() {
-            let replaced = rows[i - 1][j - 1] + usize::from(left[i - 1] != right[j - 1]);
-            let mut least = replaced.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
-            let swapped =
-                i > 1 && j > 1 && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1];
-            if swapped {
-                least = least.min(rows[i - 2][j - 2] + 1);
-            }
-            row.push(least);
-        }
-        rows.push(row);
-    }
-    rows[left.len()][right.len()]
 }
 
 #[cfg(test)]
@@ -237,14 +210,14 @@ mod tests {
             ("unixsocket", "unix_socket"),
             ("arg", "args"),
         ] {
-            assert_eq!(nearest(typed, TABLE.iter().map(|row| row.1)), Some(meant), "{typed}");
+            assert_eq!(near::name(typed, TABLE.iter().map(|row| row.1)), Some(meant), "{typed}");
         }
     }
 
     #[test]
     fn a_different_word_finds_none() {
         for typed in ["x", "banner", "socket_path"] {
-            assert_eq!(nearest(typed, TABLE.iter().map(|row| row.1)), None, "{typed}");
+            assert_eq!(near::name(typed, TABLE.iter().map(|row| row.1)), None, "{typed}");
         }
     }
 

@@ -19,6 +19,8 @@ mod key;
 mod literal;
 mod model;
 mod module;
+#[allow(dead_code, reason = "core uses more of it: the same file compiles in both crates")]
+mod near;
 mod params;
 #[allow(dead_code, reason = "core uses more of it: the same file compiles in both crates")]
 mod template;

@@ -10,7 +10,7 @@ fn with(command: &str) -> Executor {
     Executor::new(command)
 }
 
-/// A description that is right until the given change, a word of the message, and the kind.
+/// A description that is right until the given change, a word of the report, and the kind.
 fn table() -> Vec<(Executor, &'static str, ErrorKind)> {
     use ErrorKind::{InvalidInput, NotFound, PermissionDenied};
     let good = || Executor::new(["sleep", "60", "bad-input-mark"]);
@@ -108,7 +108,7 @@ fn a_faulty_description_is_an_error_that_says_what_is_wrong() {
     for (executor, word, kind) in table() {
         let error = executor.start().expect_err(word);
         assert_eq!(error.kind(), kind, "{error:?}");
-        assert!(error.to_string().contains(word), "`{word}` is not in: {error}");
+        assert!(format!("{error:?}").contains(word), "`{word}` is not in: {error:?}");
     }
     assert_eq!(processes_with_mark("bad-input-mark"), []);
 }

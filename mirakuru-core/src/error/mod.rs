@@ -119,6 +119,18 @@ impl Error {
         self
     }
 
+    /// The same error with what the reader can do about it.
+    pub(crate) fn with_help(self, way_out: impl Into<String>) -> Self {
+        self.with_report(|report| report.way_out = Some(way_out.into()))
+    }
+
+    /// The same error with what the reader can do about it, if nothing better is known.
+    pub(crate) fn or_help(self, way_out: impl Into<String>) -> Self {
+        self.with_report(|report| {
+            report.way_out.get_or_insert_with(|| way_out.into());
+        })
+    }
+
     /// The same error, with the name of the process that it is about.
     pub(crate) fn about(mut self, name: &str) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.0) {
@@ -130,24 +142,19 @@ impl Error {
     /// A test asks for a process that it leases in a way that makes it wait for itself.
     #[cold]
     pub(crate) fn leased_by_itself(name: &str) -> Self {
-        let what = format!("this test leases {name} already, so it would wait for itself");
-        Self::new(ErrorKind::Lease, what).with_report(|report| {
-            report.way_out = Some("use the lease that the test has".to_owned());
-        })
+        let what = format!("{name}: this test leases it already, so it would wait for itself");
+        Self::new(ErrorKind::Lease, what).with_help("use the lease that the test has")
     }
 
     /// Other tests kept a process for too long.
     #[cold]
     pub(crate) fn not_given_back(name: &str, patience: Duration, by: &str) -> Self {
         let what = format!("{name} was not given back within {patience:?} by {by}");
-        Self::new(ErrorKind::Lease, what).with_report(|report| {
-            report.way_out = Some(
-                "if the tests wait for each other, name all their processes by one attribute each \
-                 on the same function, which takes them in one order; if they are slow, set \
-                 MIRAKURU_LEASE_TIMEOUT to more seconds"
-                    .to_owned(),
-            );
-        })
+        Self::new(ErrorKind::Lease, what).with_help(
+            "if the tests wait for each other, name all their processes by one attribute each on \
+             the same function, which takes them in one order; if they are slow, set \
+             MIRAKURU_LEASE_TIMEOUT to more seconds",
+        )
     }
 
     /// The error as another process can read it.
@@ -168,13 +175,18 @@ impl Error {
 
     /// Whether a process ended because it could not have its address, as far as its last lines say.
     pub(crate) fn blames_address(&self) -> bool {
-        let blames = |line: &String| {
+        self.kind() == ErrorKind::Exited && !self.lines_about_address().is_empty()
+    }
+
+    /// The last lines of output that say that an address is taken.
+    pub(crate) fn lines_about_address(&self) -> Vec<String> {
+        let blames = |line: &&String| {
             let line = line.to_ascii_lowercase();
-            line.contains("address already in use") || line.contains("eaddrinuse")
+            ["address already in use", "eaddrinuse"].iter().any(|words| line.contains(words))
+                || line.contains("in use") && line.split(' ').any(|word| word == "port")
         };
-        let output = self.0.report.output.as_ref();
-        self.kind() == ErrorKind::Exited
-            && output.is_some_and(|output| output.lines.iter().any(blames))
+        let output = self.0.report.output.iter().flat_map(|output| &output.lines);
+        output.filter(blames).cloned().collect()
     }
 
     /// Returns what kind of thing went wrong.

@@ -76,7 +76,8 @@ impl fmt::Display for Attempts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { what, last, count, .. } = self;
         let (elapsed, limit) = (Seconds(self.elapsed), Seconds(self.limit));
-        write!(f, "{what}\n  last answer: {last} (asked {count} times in {elapsed} of {limit})")
+        let times = if *count == 1 { "once".to_owned() } else { format!("{count} times") };
+        write!(f, "{what}\n  last answer: {last} (asked {times} in {elapsed} of {limit})")
     }
 }
 

@@ -77,6 +77,16 @@ trait Condition {
     /// Looks once, and returns by the deadline of the attempt.
     fn check(&mut self, attempt: &Attempt<'_>) -> Result<Readiness>;
 
+    /// More on why it does not hold than each look can tell, for a report.
+    fn closer_look(&self) -> Option<String> {
+        None
+    }
+
+    /// What the reader can do about it, if its time is over.
+    fn way_out(&self) -> Option<String> {
+        None
+    }
+
     /// Lets the watcher wake up for this condition. Returns whether it does.
     fn watch(&self, _watcher: &mut Watcher) -> bool {
         false
@@ -231,14 +241,11 @@ impl Conditions {
     pub(crate) fn check_before_start(&mut self) -> Result<()> {
         for condition in &mut self.all {
             let Some(why) = condition.holds_already() else { continue };
-            let what = condition.what();
             let error = Error::new(ErrorKind::AlreadyRunning, format!("already running: {why}"));
-            return Err(error.with_report(|report| {
-                report.way_out = Some(format!(
-                    "{what} would be met by it; stop it, or let each process have an address of \
-                     its own by {{port}} or {{dir}}"
-                ));
-            }));
+            return Err(error.with_help(
+                "what is there would pass for this process: stop or remove it, or let each process \
+                 have an address of its own by {port} or {dir}",
+            ));
         }
         Ok(())
     }

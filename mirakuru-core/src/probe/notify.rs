@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{Attempt, Condition, Readiness, owner};
 use crate::error::{Error, ErrorKind, Result};
+use crate::holder;
 use crate::supervisor::{Channel, Request};
 use crate::sys;
 
@@ -33,7 +34,7 @@ impl Notify {
             let text = String::from_utf8_lossy(&bytes[..length]);
             match sender.filter(|_| !is_ours) {
                 Some(pid) => {
-                    self.refused = Some(format!("{} is not one of its own", owner::describe(pid)));
+                    self.refused = Some(format!("{} is not one of its own", holder::describe(pid)));
                 }
                 None => text.lines().try_for_each(|line| self.take(line, attempt))?,
             }

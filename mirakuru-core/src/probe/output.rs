@@ -1,11 +1,12 @@
 //! A line of output.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use super::{Attempt, Condition, Readiness};
-use crate::banner::Banner;
+use crate::banner::{Banner, Stream, near_miss};
 use crate::error::Result;
-use crate::log::{Files, Reader};
+use crate::log::{Files, Reader, lines_behind};
 use crate::sys::Watcher;
 
 pub(super) struct Output {
@@ -13,21 +14,36 @@ pub(super) struct Output {
     readers: Vec<Reader>,
     /// The line, once it has come.
     line: Option<String>,
+    /// What is looked at, and from where on.
+    here: Vec<(PathBuf, u64)>,
+    /// The other stream, which is not.
+    there: Vec<(PathBuf, u64)>,
 }
 
 impl Output {
     pub(super) fn new(banner: &Banner, files: &Files) -> Result<Self> {
         // At a restart, what was written before does not count.
-        let readers = files.readers(banner.stream, || banner.scanner())?;
-        Ok(Self { banner: banner.clone(), readers, line: None })
+        let with_start = |path: PathBuf| {
+            let start = path.metadata().map_or(0, |meta| meta.len());
+            (path, start)
+        };
+        let here: Vec<_> = files.of(banner.stream).into_iter().map(with_start).collect();
+        let there = banner.stream.map(|stream| files.of(Some(other(stream)))).unwrap_or_default();
+        let readers = here
+            .iter()
+            .map(|(path, start)| Ok(Reader::new(path.clone(), *start, banner.scanner()?)));
+        let readers = readers.collect::<Result<_>>()?;
+        let there = there.into_iter().map(with_start).collect();
+        Ok(Self { banner: banner.clone(), readers, line: None, here, there })
     }
 }
 
 impl Condition for Output {
     fn what(&self) -> String {
-        let Banner { pattern, times, .. } = &self.banner;
+        let Banner { pattern, times, stream } = &self.banner;
         let times = if *times == 1 { String::new() } else { format!(", {times} times") };
-        format!("a line of output that matches `{pattern}`{times}")
+        let stream = stream.map_or("output", name);
+        format!("a line of {stream} that matches `{pattern}`{times}")
     }
 
     fn check(&mut self, attempt: &Attempt<'_>) -> Result<Readiness> {
@@ -37,8 +53,40 @@ impl Condition for Output {
                 self.line = reader.look(attempt.deadline())?;
             }
         }
-        let not_yet = || Readiness::NotYet("no such line yet".to_owned());
+        let not_yet = || Readiness::NotYet("no such line".to_owned());
         Ok(if self.line.is_some() { Readiness::Ready } else { not_yet() })
+    }
+
+    fn closer_look(&self) -> Option<String> {
+        match self.readers.iter().map(Reader::seen).max() {
+            None | Some(0) => {}
+            Some(1) => return Some("it came 1 time".to_owned()),
+            Some(seen) => return Some(format!("it came {seen} times")),
+        }
+        let (lines, elsewhere) = (lines(&self.here), lines(&self.there));
+        if let Some(stream) = self.banner.stream.filter(|_| self.comes_in(&elsewhere)) {
+            return Some(format!("no such line, but it came on {}", name(other(stream))));
+        }
+        if lines.is_empty() {
+            let stream = self.banner.stream.map(|stream| format!(" to {}", name(stream)));
+            return Some(format!("nothing was written{}", stream.unwrap_or_default()));
+        }
+        Some(format!("no such line, but {}", near_miss(&self.banner.pattern, &lines)?))
+    }
+
+    fn way_out(&self) -> Option<String> {
+        let (lines, elsewhere) = (lines(&self.here), lines(&self.there));
+        if self.comes_in(&elsewhere) {
+            return Some("look at that stream, or at both: `Banner::on`".to_owned());
+        }
+        if near_miss(&self.banner.pattern, &lines).is_some() && !self.comes_in(&lines) {
+            return Some("if that is the line that is meant, correct the pattern".to_owned());
+        }
+        (lines.is_empty() && elsewhere.is_empty()).then(|| {
+            "some programs keep their lines back unless a terminal reads them: see `stdbuf -oL`, \
+             `python3 -u`, or wait for something else than output"
+                .to_owned()
+        })
     }
 
     fn watch(&self, watcher: &mut Watcher) -> bool {
@@ -51,5 +99,32 @@ impl Condition for Output {
 
     fn needs_living(&self) -> bool {
         false
+    }
+}
+
+impl Output {
+    /// Whether these lines hold what is looked for.
+    fn comes_in(&self, lines: &[String]) -> bool {
+        let text = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+        self.banner.scanner().is_ok_and(|mut scanner| scanner.feed(text.as_bytes()).is_some())
+    }
+}
+
+/// The last lines only: a report does not need more memory for a longer log.
+fn lines(files: &[(PathBuf, u64)]) -> Vec<String> {
+    files.iter().flat_map(|(path, start)| lines_behind(path, *start)).collect()
+}
+
+fn other(stream: Stream) -> Stream {
+    match stream {
+        Stream::Stdout => Stream::Stderr,
+        Stream::Stderr => Stream::Stdout,
+    }
+}
+
+fn name(stream: Stream) -> &'static str {
+    match stream {
+        Stream::Stdout => "standard output",
+        Stream::Stderr => "standard error",
     }
 }

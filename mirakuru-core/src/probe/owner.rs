@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::holder::{describe, is_below};
 use crate::supervisor::Client;
 use crate::sys;
 
@@ -38,10 +39,6 @@ pub(super) fn is_one_of_ours(pid: i32, client: &Client) -> bool {
     !sys::ADOPTS_ORPHANS || !sys::is_alive(pid) || is_below(pid, client.supervisor_pid())
 }
 
-fn is_below(pid: i32, ancestor: i32) -> bool {
-    std::iter::successors(Some(pid), |pid| sys::parent_of(*pid)).any(|pid| pid == ancestor)
-}
-
 fn stranger(pid: i32, what: &str) -> Error {
     let who = describe(pid);
     let what = format!("{what} another process, {who}");
@@ -51,19 +48,4 @@ fn stranger(pid: i32, what: &str) -> Error {
              by {{port}} or {{dir}}"
         ));
     })
-}
-
-/// Who listens at a port, for a message.
-pub(super) fn describe_holder(inode: Option<u64>) -> String {
-    match inode.and_then(sys::holder_of_socket) {
-        Some(pid) => describe(pid),
-        None => "a process that this user must not look at".to_owned(),
-    }
-}
-
-pub(super) fn describe(pid: i32) -> String {
-    match sys::command_line(pid).filter(|command| !command.is_empty()) {
-        Some(command) => format!("pid {pid} (`{command}`)"),
-        None => format!("pid {pid}"),
-    }
 }

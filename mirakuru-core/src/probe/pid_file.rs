@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{Attempt, Condition, Readiness, owner};
 use crate::error::Result;
+use crate::holder;
 use crate::sys::{self, Watcher};
 
 /// How long a file without a pid may be one that is about to get it. Some programs never write one.
@@ -50,7 +51,7 @@ impl Condition for PidFile {
         let path = self.path.display();
         match self.pid() {
             Some(pid) if sys::is_alive(pid) => {
-                Some(format!("the pid file {path} names {}", owner::describe(pid)))
+                Some(format!("the pid file {path} names {}", holder::describe(pid)))
             }
             // The process it names is gone, and left the file behind.
             Some(_) => {

@@ -9,6 +9,7 @@ use super::{Attempt, Condition, Found, Readiness, owner};
 use crate::address::Address;
 use crate::error::{Error, Result};
 use crate::events;
+use crate::holder;
 use crate::port;
 use crate::supervisor::Client;
 use crate::sys::{self, Listener};
@@ -107,7 +108,7 @@ impl Condition for Tcp {
                 Listener::Socket(inode) => Some(inode),
                 Listener::Unknown => connect(*candidate, deadline).ok().map(|()| None)?,
             };
-            Some(format!("{candidate} is listened on by {}", owner::describe_holder(inode)))
+            Some(format!("{candidate} is listened on by {}", holder::of_socket(inode)))
         })
     }
 
@@ -128,6 +129,17 @@ impl Condition for Tcp {
             }
         }
         Ok(Readiness::NotYet(last))
+    }
+
+    fn way_out(&self) -> Option<String> {
+        let all_refuse = self.candidates.iter().all(|it| listener(*it) == Listener::Nobody);
+        all_refuse.then(|| {
+            format!(
+                "nobody listens at {}: is that what the command, its variables or its \
+                 configuration say? If it only needs longer, give it a longer `timeout`",
+                self.address
+            )
+        })
     }
 
     fn found(&self) -> Found {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::{Attempt, Condition, Readiness, owner};
 use crate::error::{Error, Result};
+use crate::holder;
 use crate::sys::{self, Watcher};
 
 /// What the kernel has room for, with the zero byte at the end.
@@ -22,7 +23,8 @@ impl UnixSocket {
                 "the socket path `{}` has {length} bytes; the limit is {}",
                 path.display(),
                 PATH_MAX - 1
-            )));
+            ))
+            .with_help("a path in {dir} is short enough"));
         }
         Ok(Self { path })
     }
@@ -35,7 +37,7 @@ impl Condition for UnixSocket {
 
     fn holds_already(&mut self) -> Option<String> {
         let stream = sys::connect_unix(&self.path).ok()?;
-        let who = sys::peer_pid(&stream).map_or("another process".to_owned(), owner::describe);
+        let who = sys::peer_pid(&stream).map_or("another process".to_owned(), holder::describe);
         Some(format!("{} is listened on by {who}", self.path.display()))
     }
 

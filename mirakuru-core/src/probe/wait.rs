@@ -10,6 +10,9 @@ use crate::supervisor::{Client, Phase, State};
 use crate::sys::{self, Watcher};
 use crate::values::Values;
 
+/// The way out of a wait that nothing more is known of.
+const SLOW: &str = "if it only needs longer, give it a longer `timeout`";
+
 /// A wait for one condition after the other, within one time limit.
 pub(super) struct Wait<'a> {
     values: &'a Values,
@@ -83,11 +86,13 @@ impl<'a> Wait<'a> {
                 Readiness::NotYet(last) => last,
             };
             self.deadline = self.deadline.max(condition.extended().unwrap_or(self.deadline));
-            let what = || self.attempts(condition.what(), last.clone());
+            let seen = || condition.closer_look().unwrap_or_else(|| last.clone());
+            let what = || self.attempts(condition.what(), seen());
             check_alive(&state, || last.clone()).map_err(|error| with_attempts(error, what()))?;
             let now = Instant::now();
             if now >= self.deadline {
-                return Err(self.over(condition.what(), last));
+                let error = self.over(condition.what(), seen());
+                return Err(error.with_help(condition.way_out().unwrap_or(SLOW.to_owned())));
             }
             self.tell(&|| condition.what(), &last);
             let is_told = (is_watched || condition.as_fd().is_some()) && condition.is_told();
@@ -174,7 +179,10 @@ pub(super) fn check_alive(state: &State, last: impl Fn() -> String) -> Result<()
     let main_failed = state.exit.filter(|exit| !exit.success());
     if let Some(exit) = ended.or(failed).or(main_failed) {
         let error = Error::new(ErrorKind::Exited, format!("{exit} before it was ready"));
-        return Err(error.with_report(|report| report.exit = Some(exit)));
+        return Err(error.with_report(|report| {
+            report.exit = Some(exit);
+            report.way_out = exit.hint().map(str::to_owned);
+        }));
     }
     if state.phase == Phase::Lost {
         let what = format!("the supervisor was killed, and the process with it ({})", last());

@@ -23,3 +23,5 @@ pub(crate) use client::{Client, Remote};
 pub(crate) use launch::{Holds, Launch};
 pub(crate) use state::{Lease, Phase, State};
 pub(crate) use wire::{Channel, Request, Settings};
+#[cfg(any(test, fuzzing))]
+pub(crate) use wire::{Event, FRAME_LEN, Frame};

@@ -118,7 +118,9 @@ impl State {
 
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.phase, self.exit) {
+        // What a launcher leaves behind that failed is not what was to run.
+        let failed = self.launcher.filter(|launcher| !launcher.success());
+        match (self.phase, self.exit.or(failed)) {
             (Phase::Running, None) => write!(f, "running as pid {}", self.main),
             (Phase::Running, Some(exit)) => write!(f, "{exit}, but left others running"),
             (Phase::Ended, Some(exit)) => write!(f, "{exit}"),

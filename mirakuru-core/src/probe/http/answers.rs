@@ -130,6 +130,10 @@ impl Condition for Answers {
         self.question.gate.holds_already()
     }
 
+    fn way_out(&self) -> Option<String> {
+        self.question.gate.way_out()
+    }
+
     fn check(&mut self, attempt: &Attempt<'_>) -> Result<Readiness> {
         self.began.get_or_insert_with(Instant::now);
         if let Readiness::NotYet(last) = self.question.gate.check(attempt)? {

@@ -1,0 +1,1 @@
+../../mirakuru-core/src/near.rs

@@ -1,0 +1,141 @@
+//! A line of output that does not come, or nearly.
+
+use expect_test::{Expect, expect};
+use mirakuru_rstest::{Banner, Executor, Stream};
+
+use crate::normal::{SHORT, fails};
+
+#[track_caller]
+fn prints(script: &str, banner: impl Into<Banner>, expected: &Expect) {
+    let script = format!("{script}; sleep 60");
+    let executor = Executor::shell(script).name("database").output(banner).timeout(SHORT);
+    fails(&executor, expected);
+}
+
+#[test]
+fn no_output_at_all() {
+    prints(
+        ":",
+        "ready",
+        &expect![[r#"
+        database: not ready within 0.300 s: a line of output that matches `ready`
+          command: /bin/sh -c ':; sleep 60'
+          waited for: a line of output that matches `ready`
+          last answer: nothing was written (asked N times in TIME of 0.300 s)
+          process: running as pid PID
+          output: none (LOG)
+          help: some programs keep their lines back unless a terminal reads them: see `stdbuf -oL`, `python3 -u`, or wait for something else than output
+    "#]],
+    );
+}
+
+#[test]
+fn other_output() {
+    prints(
+        "echo starting; echo loading",
+        "^ready$",
+        &expect![[r#"
+        database: not ready within 0.300 s: a line of output that matches `^ready$`
+          command: /bin/sh -c 'echo starting; echo loading; sleep 60'
+          waited for: a line of output that matches `^ready$`
+          last answer: no such line (asked N times in TIME of 0.300 s)
+          process: running as pid PID
+          output (LOG):
+            starting
+            loading
+          help: if it only needs longer, give it a longer `timeout`
+    "#]],
+    );
+}
+
+#[test]
+fn fewer_times_than_wanted() {
+    prints(
+        "echo ready",
+        Banner::new("ready").times(2),
+        &expect![[r#"
+            database: not ready within 0.300 s: a line of output that matches `ready`, 2 times
+              command: /bin/sh -c 'echo ready; sleep 60'
+              waited for: a line of output that matches `ready`, 2 times
+              last answer: it came 1 time (asked N times in TIME of 0.300 s)
+              process: running as pid PID
+              output (LOG):
+                ready
+              help: if that is the line that is meant, correct the pattern
+        "#]],
+    );
+}
+
+#[test]
+fn on_the_other_stream() {
+    let banner = Banner::new("^ready$").on(Stream::Stderr);
+    prints(
+        "echo ready",
+        banner,
+        &expect![[r#"
+            database: not ready within 0.300 s: a line of standard error that matches `^ready$`
+              command: /bin/sh -c 'echo ready; sleep 60'
+              waited for: a line of standard error that matches `^ready$`
+              last answer: no such line, but it came on standard output (asked N times in TIME of 0.300 s)
+              process: running as pid PID
+              output (LOG):
+                ready
+              help: look at that stream, or at both: `Banner::on`
+        "#]],
+    );
+}
+
+#[test]
+fn in_another_case() {
+    prints(
+        "echo Server Ready",
+        "ready",
+        &expect![[r#"
+            database: not ready within 0.300 s: a line of output that matches `ready`
+              command: /bin/sh -c 'echo Server Ready; sleep 60'
+              waited for: a line of output that matches `ready`
+              last answer: no such line, but `Server Ready` differs in upper and lower case only (asked N times in TIME of 0.300 s)
+              process: running as pid PID
+              output (LOG):
+                Server Ready
+              help: if that is the line that is meant, correct the pattern
+        "#]],
+    );
+}
+
+#[test]
+fn with_something_before_it() {
+    prints(
+        "echo '12:00 ready'",
+        "^ready$",
+        &expect![[r#"
+            database: not ready within 0.300 s: a line of output that matches `^ready$`
+              command: /bin/sh -c "echo '12:00 ready'; sleep 60"
+              waited for: a line of output that matches `^ready$`
+              last answer: no such line, but `12:00 ready` matches without `^` and `$` (asked N times in TIME of 0.300 s)
+              process: running as pid PID
+              output (LOG):
+                12:00 ready
+              help: if that is the line that is meant, correct the pattern
+        "#]],
+    );
+}
+
+#[test]
+fn with_a_typing_error() {
+    let banner = "ready to accept conections";
+    prints(
+        "echo '[7] ready to accept connections tcp'",
+        banner,
+        &expect![[r#"
+            database: not ready within 0.300 s: a line of output that matches `ready to accept conections`
+              command: /bin/sh -c "echo '[7] ready to accept connections tcp'; sleep 60"
+              waited for: a line of output that matches `ready to accept conections`
+              last answer: no such line, but `[7] ready to accept connections tcp` is near (asked N times in TIME of 0.300 s)
+              process: running as pid PID
+              output (LOG):
+                [7] ready to accept connections tcp
+              help: if that is the line that is meant, correct the pattern
+        "#]],
+    );
+}

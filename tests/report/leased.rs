@@ -1,0 +1,73 @@
+//! Shared processes that cannot be leased.
+
+use std::sync::mpsc;
+use std::thread;
+
+use expect_test::expect;
+use mirakuru_rstest::{Executor, Shared};
+use mirakuru_tests::rerun;
+
+use crate::normal::{check, normal};
+
+#[test]
+fn by_a_test_that_has_it() {
+    static SLEEPER: Shared = Shared::new(|| Executor::new("sleep 60").name("conflict"));
+    let _lease = SLEEPER.lease().unwrap();
+    check(
+        &SLEEPER.exclusive().unwrap_err(),
+        &expect![[r#"
+            conflict: this test leases it already, so it would wait for itself
+              help: use the lease that the test has
+        "#]],
+    );
+}
+
+#[test]
+fn because_it_is_not_given_back() {
+    let mut part = rerun::playing("leased::part_that_waits_too_long", "waiter");
+    let output = part.env("MIRAKURU_LEASE_TIMEOUT", "0.3").output().unwrap();
+    let printed = rerun::printed(&output);
+    let report = printed.split("REPORT ").nth(1).and_then(|rest| rest.split("END").next()).unwrap();
+    expect![[r#"
+        kept was not given back within 300ms by test of another
+          help: if the tests wait for each other, name all their processes by one attribute each on the same function, which takes them in one order; if they are slow, set MIRAKURU_LEASE_TIMEOUT to more seconds
+    "#]].assert_eq(&normal(report));
+}
+
+/// Not a test of its own: a test that keeps a process from another one.
+#[test]
+fn part_that_waits_too_long() {
+    static SLEEPER: Shared = Shared::new(|| Executor::new("sleep 60").name("kept"));
+    if rerun::part().is_none() {
+        return;
+    }
+    let (is_held, held) = mpsc::channel();
+    let (is_over, over) = mpsc::channel::<()>();
+    let keeper = thread::Builder::new().name("test of another".to_owned());
+    let keeper = keeper.spawn(move || {
+        let lease = SLEEPER.exclusive().unwrap();
+        is_held.send(()).unwrap();
+        let _ = over.recv(); // It ends when the other one has its answer.
+        drop(lease);
+    });
+    held.recv().unwrap();
+    println!("REPORT {:?}\nEND", SLEEPER.lease().unwrap_err());
+    drop(is_over);
+    keeper.unwrap().join().unwrap();
+}
+
+#[test]
+fn because_it_does_not_start() {
+    static BROKEN: Shared = Shared::new(|| Executor::new("false").name("broken").output("ready"));
+    check(
+        &BROKEN.lease().unwrap_err(),
+        &expect![[r#"
+        broken: exited with code 1 before it was ready
+          command: false
+          waited for: a line of output that matches `ready`
+          last answer: nothing was written (asked N times in TIME of 30.0 s)
+          process: exited with code 1
+          output: none (LOG)
+    "#]],
+    );
+}

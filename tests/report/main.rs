@@ -1,0 +1,15 @@
+//! The report of every kind of failure, as its reader sees it.
+//!
+//! Each says what happened, to whom, and what to do next. `UPDATE_EXPECT=1` writes the texts anew;
+//! read the difference.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test panics as the test would")]
+
+mod already_running;
+mod banner;
+mod described;
+mod ended;
+mod leased;
+mod normal;
+mod not_found;
+mod timed_out;
