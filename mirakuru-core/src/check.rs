@@ -77,6 +77,11 @@ impl Check {
         &self.line
     }
 
+    /// Where all that it has printed is.
+    pub(crate) fn log(&self) -> &Path {
+        &self.files.stdout
+    }
+
     /// Runs the command once, but not longer than `process` lives.
     pub(crate) fn run(&self, deadline: Instant, process: &Client) -> Result<Outcome> {
         let printed = self.files.lengths();

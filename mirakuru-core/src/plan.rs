@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,9 @@ use crate::signal::Signal;
 use crate::supervisor::{Client, Holds, Launch, Settings};
 use crate::sys::{self, NUMBERS};
 use crate::values::{self, Texts, Values};
+
+/// The number of no process.
+const NOBODY: i32 = -1;
 
 /// No limit is longer than this, so that the time at which it is over can be told.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -148,7 +152,14 @@ impl Plan {
     pub(crate) fn listen(&self) -> Result<Vec<OwnedFd>> {
         let listen = |address: &SocketAddr| match TcpListener::bind(address) {
             Ok(listener) => Ok(OwnedFd::from(listener)),
-            Err(error) => Err(Error::os(format!("{address} cannot be listened on"), error)),
+            Err(error) => {
+                let what = format!("{}: {address} cannot be listened on", self.name);
+                let in_use = error.kind() == io::ErrorKind::AddrInUse;
+                let error = Error::os(what, error);
+                // Nothing is started, so nobody who listens there is below a supervisor of it.
+                let help = || holder::help(&[address.to_string()], NOBODY);
+                Err(if in_use { error.with_help(help()) } else { error })
+            }
         };
         self.listens.iter().map(listen).collect()
     }

@@ -106,7 +106,10 @@ impl Values {
                     return Err(Error::invalid(format!(
                         "`{{{name}}}` in `{text}` is what the process tells when it has started, \
                          so its command, environment and folder cannot have it"
-                    )));
+                    ))
+                    .with_help(
+                        "give the group another name, or let the process choose (as by port 0)",
+                    ));
                 }
                 pieces.push(piece);
             }

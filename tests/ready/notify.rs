@@ -39,6 +39,9 @@ fn a_server_that_says_nothing_is_not_ready() {
 fn an_errno_ends_the_wait_with_its_text() {
     let error = fails(&says(&["STATUS=no disk\\nERRNO=28"]), ErrorKind::Failed);
     reports(&error, &["No space left", "no disk"]);
+    let error = fails(&says(&["ERRNO=28\\nSTATUS=no disk"]), ErrorKind::Failed);
+    reports(&error, &["No space left", "no disk"]);
+    says(&["ERRNO=0", "READY=1"]).start_soon();
 }
 
 #[test]

@@ -3,10 +3,11 @@
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;
+use std::thread;
 
 use mirakuru_rstest::{Attempt, ErrorKind, Executor};
 use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, reports};
-use mirakuru_tests::{alive, bin};
+use mirakuru_tests::{alive, bin, eventually, scratch_dir};
 
 #[test]
 fn of_those_that_a_launcher_leaves_the_one_that_is_named_is_the_main_process() {
@@ -29,14 +30,17 @@ fn launcher_has_ended(attempt: &Attempt<'_>) -> bool {
 
 #[test]
 fn what_a_stranger_says_does_not_count() {
-    let speak = |attempt: &Attempt<'_>| {
-        let environ = fs::read(format!("/proc/{}/environ", attempt.pid())).unwrap();
-        let environ = String::from_utf8_lossy(&environ).into_owned();
-        let path = environ.split('\0').find_map(|it| it.strip_prefix("NOTIFY_SOCKET=")).unwrap();
-        UnixDatagram::unbound().unwrap().send_to(b"READY=1", path).unwrap();
-        true
-    };
-    let executor = Executor::new("sleep 300").probe(speak).notify();
-    let error = fails(&executor.timeout(SHORT), ErrorKind::Timeout);
+    let dir = scratch_dir();
+    let told = dir.join("told");
+    let script = "echo \"$NOTIFY_SOCKET\" > \"$TOLD\"; exec sleep 300";
+    let executor = Executor::shell(script).env("TOLD", &told).notify().timeout(SHORT * 3);
+    let error = thread::scope(|scope| {
+        scope.spawn(|| {
+            let path = || fs::read_to_string(&told).unwrap_or_default().trim_end().to_owned();
+            eventually(LONG, || !path().is_empty());
+            UnixDatagram::unbound().unwrap().send_to(b"READY=1", path()).unwrap();
+        });
+        fails(&executor, ErrorKind::Timeout)
+    });
     reports(&error, &["is not one of its own", &format!("pid {}", std::process::id())]);
 }

@@ -13,3 +13,4 @@ mod leased;
 mod normal;
 mod not_found;
 mod timed_out;
+mod told;

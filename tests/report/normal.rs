@@ -35,6 +35,7 @@ const CHANGES: &[(&str, &str)] = &[
     (r"(127\.0\.0\.1|\[::1\]|::1|localhost):[0-9]+", "$1:PORT"),
     (r"(mk-[a-z-]+) [0-9]{4,5}\b", "$1 PORT"),
     (r"\b(pid|echo) [0-9]+", "$1 PID"),
+    (r"in /[^ ]*-check-[0-9-]+\.log", "in LOG"),
     (r"asked (once|[0-9]+ times) in [0-9.]+ s", "asked N times in TIME"),
     (r"PATH \(/[^()]*\)", "PATH (…)"),
 ];

@@ -84,6 +84,16 @@ impl Condition for AnyPort {
         Ok(Readiness::NotYet(last))
     }
 
+    fn way_out(&self) -> Option<String> {
+        self.answered.is_none().then(|| {
+            format!(
+                "does it listen, and on {}? A process that hands its sockets to another one, which it \
+                 did not start, cannot be followed",
+                self.host
+            )
+        })
+    }
+
     fn found(&self) -> Found {
         Found { addr: self.answered, url: None }
     }

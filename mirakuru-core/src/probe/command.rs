@@ -29,6 +29,14 @@ impl Condition for Command {
         format!("exit code 0 of `{}`", self.check.line())
     }
 
+    fn way_out(&self) -> Option<String> {
+        Some(format!(
+            "if the process is up, look at why `{}` does not exit with code 0; its whole output is in {}",
+            self.check.line(),
+            self.check.log().display()
+        ))
+    }
+
     fn check(&mut self, attempt: &Attempt<'_>) -> Result<Readiness> {
         // One that hangs may do so for ever, or be slow; so each run gets more time than the last.
         let limit = FIRST_LIMIT * (1 << self.runs.min(10));

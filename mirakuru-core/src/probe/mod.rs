@@ -219,7 +219,10 @@ impl Conditions {
         around: &Surroundings<'_>,
     ) -> Result<Self> {
         let (mut all, mut late) = (Vec::new(), Vec::new());
-        for wanted in wanted {
+        // What the process says itself comes first: that it needs more time, or that it failed.
+        let speaks = |wanted: &&Wanted| matches!(wanted, Wanted::Notify | Wanted::ReadyFd(_));
+        let others = wanted.iter().filter(|wanted| !speaks(wanted));
+        for wanted in wanted.iter().filter(speaks).chain(others) {
             match wanted.comes_late(around.values)? {
                 true => late.push(wanted.clone()),
                 false => all.push(wanted.condition(around)?),

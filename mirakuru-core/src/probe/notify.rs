@@ -17,6 +17,7 @@ pub(super) struct Notify {
     socket: Option<OwnedFd>,
     is_ready: bool,
     status: Option<String>,
+    errno: Option<i32>,
     extended: Option<Instant>,
     /// Why the last message did not count.
     refused: Option<String>,
@@ -36,17 +37,19 @@ impl Notify {
                 Some(pid) => {
                     self.refused = Some(format!("{} is not one of its own", holder::describe(pid)));
                 }
-                None => text.lines().try_for_each(|line| self.take(line, attempt))?,
+                None => text.lines().for_each(|line| self.take(line, attempt)),
             }
         }
-        Ok(())
+        self.errno.map_or(Ok(()), |errno| Err(self.failure(errno)))
     }
 
-    fn take(&mut self, line: &str, attempt: &Attempt<'_>) -> Result<()> {
+    fn take(&mut self, line: &str, attempt: &Attempt<'_>) {
         match line.split_once('=') {
             Some(("READY", "1")) => self.is_ready = true,
             Some(("STATUS", status)) => self.status = Some(status.to_owned()),
-            Some(("ERRNO", number)) => return self.fail(number),
+            Some(("ERRNO", number)) => {
+                self.errno = number.parse().ok().filter(|errno| *errno != 0);
+            }
             Some(("EXTEND_TIMEOUT_USEC", micros)) => {
                 let more = micros.parse().ok().map(Duration::from_micros);
                 self.extended = more.map(sys::deadline_after).or(self.extended);
@@ -58,20 +61,14 @@ impl Notify {
             }
             _ => {}
         }
-        Ok(())
     }
 
-    fn fail(&self, number: &str) -> Result<()> {
-        match number.parse() {
-            Ok(0) | Err(_) => Ok(()),
-            Ok(errno) => {
-                let why = std::io::Error::from_raw_os_error(errno);
-                let status =
-                    self.status.as_ref().map_or(String::new(), |text| format!(" ({text})"));
-                let what = format!("will not be ready: it told that it failed, {why}{status}");
-                Err(Error::new(ErrorKind::Failed, what))
-            }
-        }
+    fn failure(&self, errno: i32) -> Error {
+        let why = std::io::Error::from_raw_os_error(errno);
+        let status = self.status.iter().map(|status| format!("; its status is `{status}`"));
+        let status: String = status.collect();
+        let what = format!("will not be ready: it told by sd_notify that it failed: {why}{status}");
+        Error::new(ErrorKind::Failed, what)
     }
 
     fn last(&self) -> String {
@@ -92,6 +89,14 @@ impl Condition for Notify {
         self.socket = self.socket.take().or_else(|| attempt.client.take_channel(Channel::Notify));
         self.read(attempt)?;
         Ok(if self.is_ready { Readiness::Ready } else { Readiness::NotYet(self.last()) })
+    }
+
+    fn way_out(&self) -> Option<String> {
+        (self.status.is_none() && self.refused.is_none()).then(|| {
+            "does it speak sd_notify, and is it told to (`redis-server --supervised systemd`)? A \
+             shell in front of it has to `exec` it or hand on `NOTIFY_SOCKET`"
+                .to_owned()
+        })
     }
 
     fn as_fd(&self) -> Option<BorrowedFd<'_>> {

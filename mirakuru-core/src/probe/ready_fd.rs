@@ -32,7 +32,8 @@ impl ReadyFd {
         }
         let what =
             format!("will not be ready: it closed descriptor {} without a line", self.number);
-        Err(Error::new(ErrorKind::Failed, what))
+        let help = format!("it has to write an end of line first: `echo >&{}`", self.number);
+        Err(Error::new(ErrorKind::Failed, what).with_help(help))
     }
 }
 
@@ -60,6 +61,14 @@ impl Condition for ReadyFd {
         } else {
             Readiness::NotYet("the descriptor is not open yet".to_owned())
         })
+    }
+
+    fn way_out(&self) -> Option<String> {
+        let number = self.number;
+        Some(format!(
+            "is it told to write an end of line to descriptor {number}? In a shell that is \
+             `echo >&{number}`"
+        ))
     }
 
     fn as_fd(&self) -> Option<BorrowedFd<'_>> {

@@ -132,6 +132,13 @@ impl Condition for Tcp {
     }
 
     fn way_out(&self) -> Option<String> {
+        if self.is_handed {
+            return Some(
+                "the process is handed the socket, but does not accept: does it look at \
+                 `LISTEN_FDS`, and is it what was started? A shell in front of it has to `exec` it"
+                    .to_owned(),
+            );
+        }
         let all_refuse = self.candidates.iter().all(|it| listener(*it) == Listener::Nobody);
         all_refuse.then(|| {
             format!(
