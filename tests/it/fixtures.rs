@@ -103,6 +103,8 @@ fn a_process_is_described_where_it_is_used(
 #[case::unix(concat!(env!("CARGO_BIN_EXE_mk-unix-server"), " {dir}/s"), "unix:{dir}/s")]
 #[case::pid(concat!(env!("CARGO_BIN_EXE_mk-pid-file"), " {dir}/pid"), "pid:{dir}/pid")]
 #[case::output("sh -c 'echo up; sleep 60'", "output:^up$")]
+#[case::notify(concat!(env!("CARGO_BIN_EXE_mk-notify"), " READY=1"), "notify")]
+#[case::command("sh -c ': > {dir}/up; sleep 60'", "command:test -e {dir}/up")]
 #[case::nothing("sleep 72", "")]
 fn a_described_process_is_ready_by_any_condition(
     #[case] _command: &str,
