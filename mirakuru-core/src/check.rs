@@ -111,7 +111,9 @@ impl Check {
 
     /// How the next run has ended. None if it was not to have more time.
     fn wait_for_end(&self, deadline: Instant, process: &Client) -> Option<State> {
-        self.client.start(None, deadline).ok()?;
+        let started = self.client.start(None, deadline);
+        self.client.tell_nobody();
+        started.ok()?;
         loop {
             let state = self.client.state();
             if state.is_gone || !state.is_running() {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::{Duration, Instant};
 
 use super::tcp::Tcp;
 use super::{Attempt, Condition, Found, Readiness};
@@ -17,7 +18,12 @@ pub(super) struct AnyPort {
     answered: Option<SocketAddr>,
     /// Listening sockets that are not the process's.
     others: HashSet<u64>,
+    /// Since when those count.
+    others_since: Instant,
 }
+
+/// How long a socket may seem to be another's: a process may just have handed it to its child.
+const FORGOTTEN_AFTER: Duration = Duration::from_millis(50);
 
 impl AnyPort {
     /// Any port of the host of the address.
@@ -27,7 +33,13 @@ impl AnyPort {
             return Err(Error::invalid(what));
         }
         let ips = port::resolve(address)?.iter().map(SocketAddr::ip).collect();
-        Ok(Self { host: address.host.clone(), ips, answered: None, others: HashSet::new() })
+        Ok(Self {
+            host: address.host.clone(),
+            ips,
+            answered: None,
+            others: HashSet::new(),
+            others_since: Instant::now(),
+        })
     }
 
     /// The address by which a listener is reached that is meant.
@@ -46,6 +58,10 @@ impl AnyPort {
     /// What the process listens on. Its descriptors are looked at only if there is a listener that
     /// was not there before.
     fn candidates(&mut self, client: &Client) -> Vec<SocketAddr> {
+        if self.others_since.elapsed() >= FORGOTTEN_AFTER {
+            self.others.clear();
+            self.others_since = Instant::now();
+        }
         let listeners = sys::listeners().unwrap_or_default();
         let is_new = |(_, inode): &(SocketAddr, u64)| !self.others.contains(inode);
         let new: Vec<_> = listeners.into_iter().filter(is_new).collect();
