@@ -19,7 +19,7 @@ use crate::probe::{Conditions, Surroundings, Wanted};
 use crate::signal::Signal;
 use crate::supervisor::{Client, Holds, Launch, Settings};
 use crate::sys::{self, NUMBERS};
-use crate::values::{self, Texts, Values};
+use crate::values::{Leftover, Texts, Values};
 
 /// No limit is longer than this, so that the time at which it is over can be told.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -46,7 +46,7 @@ pub(crate) struct Plan {
     /// Where the process is handed a socket that listens.
     listens: Vec<SocketAddr>,
     /// Where the process says that it is ready, if it is to do so.
-    notify_socket: Option<PathBuf>,
+    notify_socket: Option<Leftover>,
     ready_fd: Option<i32>,
 }
 
@@ -107,7 +107,7 @@ impl Plan {
             wanted: definition.wanted.clone(),
             fatal: definition.fatal.clone(),
             listens,
-            notify_socket: notifies.then(values::new_path),
+            notify_socket: notifies.then(Leftover::named),
             ready_fd: ready_fds(definition).next(),
         })
     }
@@ -152,7 +152,7 @@ impl Plan {
                 stop_signal: self.stop_signal.number(),
                 kill_signal: self.kill_signal.number(),
                 stop_timeout: self.stop_timeout,
-                notify_socket: self.notify_socket.clone(),
+                notify_socket: self.notify_socket.as_ref().map(|socket| socket.path().to_owned()),
                 ready_fd: self.ready_fd,
                 dir: self.values.dir().map(Path::to_owned),
                 // Absolute, because a restart begins where the last one has gone to.
@@ -160,6 +160,18 @@ impl Plan {
             },
         };
         Client::launch(launch, holds).map_err(|e| Error::os("the supervisor cannot be started", e))
+    }
+
+    /// Leaves all files to the supervisor, whatever becomes of this process.
+    pub(crate) fn give_away(&mut self) {
+        self.values.give_away();
+        self.notify_socket.iter_mut().for_each(Leftover::give_away);
+    }
+
+    /// Removes the files that a killed supervisor has left, so that the next one can make them.
+    pub(crate) fn remove_files(&self) {
+        self.values.remove_dir();
+        self.notify_socket.iter().for_each(Leftover::remove);
     }
 
     /// What the process reads from, and what writes to it.

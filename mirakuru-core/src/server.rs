@@ -130,7 +130,7 @@ impl Server {
     ) -> Result<()> {
         let shared = self.client.share(listener, runner, started);
         shared.map_err(|e| Error::os("the supervisor is gone", e))?;
-        self.plan.values.give_away();
+        self.plan.give_away();
         Ok(())
     }
 
@@ -202,7 +202,7 @@ impl Server {
     pub(crate) fn start_again(&mut self) -> Result<()> {
         if self.state().is_gone {
             self.client.sweep_if_lost();
-            self.plan.values.remove_dir();
+            self.plan.remove_files();
             if self.holds.listeners.is_empty() {
                 self.holds.listeners = self.plan.listen()?;
             }
