@@ -82,7 +82,12 @@ trait Condition {
         false
     }
 
-    /// What else wakes up who waits for this condition.
+    /// Hears what the process says by itself, also while another condition is waited for.
+    fn listen(&mut self, _attempt: &Attempt<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// What wakes up who listens.
     fn as_fd(&self) -> Option<BorrowedFd<'_>> {
         None
     }
