@@ -207,6 +207,8 @@ impl Server {
                 self.holds.listeners = self.plan.listen()?;
             }
             self.client = self.plan.launch(&self.holds)?;
+            // It is for nobody else. Others may have started one that is, and posted that.
+            self.posted = None;
         }
         let conditions = conditions(&self.plan)?;
         self.bring_up(conditions)
@@ -243,7 +245,9 @@ impl Server {
             error
         })?;
         if self.plan.values.is_told() {
-            self.write_notice()?;
+            // Others could not find it.
+            self.write_notice()
+                .inspect_err(|_| drop(self.end(Request::Kill(kill_signal.number()))))?;
         }
         let _ = self.client.request(Request::Ready); // If nobody hears it, it has just ended.
         events::started(name, self.state().main, began.elapsed(), &conditions.what());

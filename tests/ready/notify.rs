@@ -1,13 +1,11 @@
 //! `sd_notify`: what a server says of itself.
 
 use std::fs;
-#[cfg(not(mirakuru_portable))]
-use std::process::Command;
 use std::time::Duration;
 
 use mirakuru_rstest::{ErrorKind, Executor, Process};
 #[cfg(not(mirakuru_portable))]
-use mirakuru_tests::eventually;
+use mirakuru_tests::starting::kill_supervisor;
 use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, reports, soon};
 use mirakuru_tests::{bin, need};
 
@@ -110,14 +108,6 @@ fn a_supervisor_that_is_killed_leaves_no_socket_that_is_in_the_way() {
     kill_supervisor(&process);
     drop(process);
     assert!(!fs::exists(path).unwrap());
-}
-
-#[cfg(not(mirakuru_portable))]
-fn kill_supervisor(process: &Process) {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", process.pid())).unwrap();
-    let supervisor = stat.rsplit(") ").next().unwrap().split(' ').nth(1).unwrap();
-    assert!(Command::new("kill").args(["-KILL", supervisor]).status().unwrap().success());
-    eventually(LONG, || !process.running());
 }
 
 #[test]
