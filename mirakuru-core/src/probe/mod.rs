@@ -162,7 +162,7 @@ impl Wanted {
             Self::Tcp(address) => {
                 let address = Address::parse(&values.render(address)?).map_err(Error::invalid)?;
                 match address.port {
-                    Port::Any => Box::new(any_port::AnyPort::new(&address)?),
+                    Port::Any => Box::new(any_port::AnyPort::new(&address, around.listens)?),
                     _ => Box::new(tcp::Tcp::at(&address, around.listens)?),
                 }
             }
@@ -259,17 +259,22 @@ impl Conditions {
         let fatal = std::mem::take(&mut self.fatal);
         let mut wait = Wait::new(around.values, client, fatal, began, limit);
         wait.for_all(&mut self.all)?;
-        let captured = self.all.iter().flat_map(|condition| condition.captured());
-        around.values.capture(captured.collect());
+        around.values.capture(self.captured());
         if !self.late.is_empty() {
             let late = self.late.iter().map(|wanted| wanted.condition(around));
             self.all.extend(late.collect::<Result<Vec<_>>>()?);
             wait.for_all(&mut self.all)?;
+            // One of them may have found a port, at a host that was told.
+            around.values.capture(self.captured());
         }
         if self.all.iter().any(|condition| condition.needs_living()) {
             check_alive(&client.state(), || "it had answered before".to_owned())?;
         }
         Ok(self.found())
+    }
+
+    fn captured(&self) -> BTreeMap<String, String> {
+        self.all.iter().flat_map(|condition| condition.captured()).collect()
     }
 
     fn found(&self) -> Found {
