@@ -115,6 +115,7 @@ impl Check {
     /// How the next run has ended. None if it was not to have more time.
     fn wait_for_end(&self, deadline: Instant, process: &Client) -> Option<State> {
         self.client.start(None, deadline).ok()?;
+        self.client.keep_end_quiet(); // Nobody was told that it has begun.
         loop {
             let state = self.client.state();
             if state.is_gone || !state.is_running() {

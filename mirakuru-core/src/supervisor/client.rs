@@ -257,6 +257,11 @@ impl Client {
         self.leases.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Those who watch are not told how this start ends.
+    pub(crate) fn keep_end_quiet(&self) {
+        self.is_told.store(true, Ordering::Relaxed);
+    }
+
     /// Tells those who watch that the server has ended, once for each start.
     pub(crate) fn tell_stopped(&self, state: &State) {
         if !self.is_told.swap(true, Ordering::Relaxed) {
