@@ -8,7 +8,8 @@ use crate::error::{Error, Result};
 ///
 /// The pattern is a regular expression. It may match anywhere in a line; `^` and `$` are the ends
 /// of the line. A pattern that holds `\n` is matched against all lines together. The last line
-/// counts also while it is unfinished, as prompts are. Colours are left out before matching.
+/// counts also while it is unfinished, as prompts are, unless the pattern has named groups: they could
+/// match a part of what is meant. Colours are left out before matching.
 ///
 /// # Examples
 ///

@@ -12,6 +12,7 @@ use nix::libc;
 
 use crate::command::{self, CommandLine, Environment};
 use crate::error::{Error, Result};
+use crate::exit::Exit;
 use crate::log::Files;
 use crate::program;
 use crate::signal::Signal;
@@ -26,6 +27,11 @@ pub(crate) struct Check {
     line: String,
     client: Arc<Client>,
     files: Files,
+}
+
+/// How the command itself ended, also if it has left others behind.
+fn exit_of(state: &State) -> Option<Exit> {
+    state.launcher.or(state.exit)
 }
 
 /// What a run came to.
@@ -104,19 +110,27 @@ impl Check {
                 let why = io::Error::from_raw_os_error(errno);
                 Err(Error::os(format!("`{}` cannot be run", self.line), why))
             }
-            _ if state.ended().is_some_and(|exit| exit.success()) => Ok(Outcome::Success),
-            _ => Ok(Outcome::Failure(with_last_line(state.to_string()))),
+            state => Ok(match exit_of(&state) {
+                Some(exit) if exit.success() => Outcome::Success,
+                Some(exit) => Outcome::Failure(with_last_line(exit.to_string())),
+                None => Outcome::Failure(with_last_line(state.to_string())),
+            }),
         }
     }
 
     /// How the next run has ended. None if it was not to have more time.
     fn wait_for_end(&self, deadline: Instant, process: &Client) -> Option<State> {
         let started = self.client.start(None, deadline);
-        self.client.tell_nobody();
+        self.client.keep_end_quiet(); // Nobody was told that it has begun.
         started.ok()?;
         loop {
             let state = self.client.state();
             if state.is_gone || !state.is_running() {
+                return Some(state);
+            }
+            if exit_of(&state).is_some() {
+                // What it has left behind is not waited for, and is not to be there at the next run.
+                self.kill();
                 return Some(state);
             }
             let left = deadline.saturating_duration_since(Instant::now());

@@ -23,8 +23,8 @@ use crate::signal::Signal;
 /// as started, and how it ends.
 ///
 /// Without a condition a process counts as started when its program runs. Several conditions must
-/// all hold. `{port}`, `{port:name}`, `{dir}` and `{bin:name}` may stand in the command, the values
-/// of the environment, the conditions and the folder; see the [crate page](crate#placeholders).
+/// all hold. `{port}`, `{udp}`, `{dir}` and `{bin:name}` may stand in the command, the values of the
+/// environment, the conditions and the folder; see the [crate page](crate#placeholders).
 ///
 /// The methods keep what they are given; [`start`](Executor::start) reports what is wrong with it.
 ///
@@ -174,8 +174,8 @@ impl Executor {
     /// Waits until this command exits with code 0: `"pg_isready -p {port}"`.
     ///
     /// It runs in the folder and with the environment of the process, again and again, and is given a
-    /// second at first and then twice as long each time. What it prints stands in the error report.
-    /// It is contained as the process itself is.
+    /// second at first and then twice as long each time. The last line that it prints stands in the error
+    /// report. It is contained as the process itself is: what it leaves running is killed.
     pub fn command(self, command: impl Into<CommandLine>) -> Self {
         self.wants(Wanted::Command(command.into()))
     }
@@ -194,14 +194,17 @@ impl Executor {
     /// Waits for an end of line on this descriptor of the process, from 3 to 19, as the s6 supervision
     /// suite does. The process has to be told the number, by an argument or a variable.
     ///
-    /// A descriptor that is closed without it is an error.
+    /// A descriptor that is closed without it is an error. What is written after it is not read, and may
+    /// meet a closed pipe: the process is to close the descriptor then. It is given once.
     #[doc(alias = "notification-fd")]
     pub fn ready_fd(self, number: i32) -> Self {
         self.wants(Wanted::ReadyFd(number))
     }
 
     /// Does not wait any longer when a line of output matches this regular expression: the process will
-    /// never be ready.
+    /// never be ready. Given several times, each of them counts.
+    ///
+    /// There has to be a condition: without one, a process is ready at once.
     ///
     /// # Examples
     ///
@@ -220,8 +223,9 @@ impl Executor {
     /// Listens on this TCP address, `host:port`, and hands the socket to the process, as systemd does
     /// for socket activation: by `LISTEN_FDS` and `LISTEN_PID`.
     ///
-    /// Whoever connects before the process accepts waits, also over a restart. Given several times, the
-    /// process gets the sockets in this order. A shell in front of the process has to `exec` it, because
+    /// Whoever connects before the process accepts waits, also over a restart. Given several times, at
+    /// most 16, the process gets the sockets in this order, from descriptor 3 on. `localhost` means
+    /// `127.0.0.1` here. A shell in front of the process has to `exec` it, because
     /// `LISTEN_PID` is the id of what is started first.
     ///
     /// The port accepts connections before the process does, so [`tcp`](Executor::tcp) waits until one

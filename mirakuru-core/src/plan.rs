@@ -22,7 +22,7 @@ use crate::program;
 use crate::signal::Signal;
 use crate::supervisor::{Client, Holds, Launch, Settings};
 use crate::sys::{self, NUMBERS};
-use crate::values::{self, Texts, Values};
+use crate::values::{Leftover, Texts, Values};
 
 /// The number of no process.
 const NOBODY: i32 = -1;
@@ -52,7 +52,7 @@ pub(crate) struct Plan {
     /// Where the process is handed a socket that listens.
     listens: Vec<SocketAddr>,
     /// Where the process says that it is ready, if it is to do so.
-    notify_socket: Option<PathBuf>,
+    notify_socket: Option<Leftover>,
     ready_fd: Option<i32>,
 }
 
@@ -121,7 +121,7 @@ impl Plan {
             wanted: definition.wanted.clone(),
             fatal: definition.fatal.clone(),
             listens,
-            notify_socket: notifies.then(values::new_path),
+            notify_socket: notifies.then(Leftover::named),
             ready_fd: ready_fds(definition).next(),
         })
     }
@@ -178,7 +178,7 @@ impl Plan {
                 stop_signal: self.stop_signal.number(),
                 kill_signal: self.kill_signal.number(),
                 stop_timeout: self.stop_timeout,
-                notify_socket: self.notify_socket.clone(),
+                notify_socket: self.notify_socket.as_ref().map(|socket| socket.path().to_owned()),
                 ready_fd: self.ready_fd,
                 dir: self.values.dir().map(Path::to_owned),
                 // Absolute, because a restart begins where the last one has gone to.
@@ -186,6 +186,18 @@ impl Plan {
             },
         };
         Client::launch(launch, holds).map_err(|e| Error::os("the supervisor cannot be started", e))
+    }
+
+    /// Leaves all files to the supervisor, whatever becomes of this process.
+    pub(crate) fn give_away(&mut self) {
+        self.values.give_away();
+        self.notify_socket.iter_mut().for_each(Leftover::give_away);
+    }
+
+    /// Removes the files that a killed supervisor has left, so that the next one can make them.
+    pub(crate) fn remove_files(&self) {
+        self.values.remove_dir();
+        self.notify_socket.iter().for_each(Leftover::remove);
     }
 
     /// What the process reads from, and what writes to it.

@@ -54,13 +54,16 @@ impl Process {
     ///
     /// # Panics
     ///
-    /// Nothing in the executor mentions `{port}`.
+    /// Nothing in the executor mentions `{port}`, or what the process has told is not the number of one.
     #[must_use]
     #[track_caller]
     pub fn port(&self) -> u16 {
         match self.server.plan.values.port("") {
             Some(port) => port,
-            None => panic!("{} has no {{port}}: nothing in its executor mentions it", self.name()),
+            None => panic!(
+                "{} has no {{port}}: nothing in its executor mentions it, and it has told no number",
+                self.name()
+            ),
         }
     }
 
@@ -68,14 +71,15 @@ impl Process {
     ///
     /// # Panics
     ///
-    /// Nothing in the executor mentions `{port:name}`.
+    /// Nothing in the executor mentions `{port:name}`, or what the process has told is not the number of
+    /// one.
     #[must_use]
     #[track_caller]
     pub fn port_named(&self, name: &str) -> u16 {
         match self.server.plan.values.port(name) {
             Some(port) => port,
             None => panic!(
-                "{} has no {{port:{name}}}: nothing in its executor mentions it",
+                "{} has no {{port:{name}}}: nothing in its executor mentions it, and it has told no number",
                 self.name()
             ),
         }

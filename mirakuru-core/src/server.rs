@@ -131,7 +131,7 @@ impl Server {
     ) -> Result<()> {
         let shared = self.client.share(listener, runner, started);
         shared.map_err(|e| Error::os("the supervisor is gone", e))?;
-        self.plan.values.give_away();
+        self.plan.give_away();
         Ok(())
     }
 
@@ -203,11 +203,13 @@ impl Server {
     pub(crate) fn start_again(&mut self) -> Result<()> {
         if self.state().is_gone {
             self.client.sweep_if_lost();
-            self.plan.values.remove_dir();
+            self.plan.remove_files();
             if self.holds.listeners.is_empty() {
                 self.holds.listeners = self.plan.listen()?;
             }
             self.client = self.plan.launch(&self.holds)?;
+            // It is for nobody else. Others may have started one that is, and posted that.
+            self.posted = None;
         }
         let conditions = self.plan.conditions()?;
         self.bring_up(conditions)
@@ -248,7 +250,9 @@ impl Server {
             error
         })?;
         if self.plan.values.is_told() {
-            self.write_notice()?;
+            // Others could not find it.
+            self.write_notice()
+                .inspect_err(|_| drop(self.end(Request::Kill(kill_signal.number()))))?;
         }
         let _ = self.client.request(Request::Ready); // If nobody hears it, it has just ended.
         events::started(name, self.state().main, began.elapsed(), &conditions.what());

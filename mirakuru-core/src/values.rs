@@ -22,7 +22,7 @@ use crate::template::{Piece, Template};
 #[derive(Debug, Default)]
 pub(crate) struct Values {
     ports: BTreeMap<String, u16>,
-    dir: Option<Dir>,
+    dir: Option<Leftover>,
     bins: BTreeMap<String, PathBuf>,
     captured: Captured,
 }
@@ -44,21 +44,46 @@ pub(crate) struct Texts<'a> {
     pub(crate) captured: Vec<String>,
 }
 
-/// A folder that is removed when the process is dropped, should no supervisor have done it.
+/// A folder or a socket that is removed when the process is dropped, should no supervisor have done
+/// it.
 #[derive(Debug)]
-struct Dir {
+pub(crate) struct Leftover {
     path: PathBuf,
     /// A fork of this process has a copy of the guard that is not its to act on.
     owner: u32,
 }
 
-impl Dir {
-    fn remove(&self) {
-        let _ = fs::remove_dir_all(&self.path); // The supervisor usually was first.
+impl Leftover {
+    /// Names something for the supervisor to make: at a path at which nothing is, and which is short
+    /// enough for a socket's.
+    pub(crate) fn named() -> Self {
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
+        let owner = std::process::id();
+        let count = COUNTER.fetch_add(1, Ordering::Relaxed);
+        // A killed process with the same number may have left a folder behind.
+        let nanos =
+            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.subsec_nanos());
+        let path = run::short_temp_dir().join(format!("mirakuru-{owner}-{count}-{nanos:x}"));
+        Self { path, owner }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Leaves it to the supervisor, whatever becomes of this process.
+    pub(crate) fn give_away(&mut self) {
+        self.owner = 0;
+    }
+
+    /// Removes what a killed supervisor has left, so that the next one can make it.
+    pub(crate) fn remove(&self) {
+        // The supervisor usually was first.
+        let _ = fs::remove_dir_all(&self.path).or_else(|_| fs::remove_file(&self.path));
     }
 }
 
-impl Drop for Dir {
+impl Drop for Leftover {
     fn drop(&mut self) {
         if self.owner == std::process::id() {
             self.remove();
@@ -90,7 +115,7 @@ impl Values {
                     values.ports.insert(name.clone(), hold.port);
                     holds.extend(hold.sockets);
                 }
-                Piece::Dir if values.dir.is_none() => values.dir = Some(name_dir()),
+                Piece::Dir if values.dir.is_none() => values.dir = Some(Leftover::named()),
                 _ => {}
             }
         }
@@ -126,7 +151,7 @@ impl Values {
         dir: Option<PathBuf>,
         captured: Vec<String>,
     ) -> Result<Self> {
-        let dir = dir.map(|path| Dir { path, owner: 0 });
+        let dir = dir.map(|path| Leftover { path, owner: 0 });
         Ok(Self { ports, dir, bins: BTreeMap::new(), captured: Captured::new(captured)? })
     }
 
@@ -159,7 +184,7 @@ impl Values {
 
     /// Leaves the folder to the supervisor, whatever becomes of this process.
     pub(crate) fn give_away(&mut self) {
-        self.dir.iter_mut().for_each(|dir| dir.owner = 0);
+        self.dir.iter_mut().for_each(Leftover::give_away);
     }
 
     pub(crate) fn ports(&self) -> &BTreeMap<String, u16> {
@@ -173,12 +198,12 @@ impl Values {
     }
 
     pub(crate) fn dir(&self) -> Option<&Path> {
-        self.dir.as_ref().map(|dir| dir.path.as_path())
+        self.dir.as_ref().map(Leftover::path)
     }
 
     /// Removes the folder that a killed supervisor has left, so that the next one can make it.
     pub(crate) fn remove_dir(&self) {
-        self.dir.iter().for_each(Dir::remove);
+        self.dir.iter().for_each(Leftover::remove);
     }
 
     pub(crate) fn render(&self, text: &str) -> Result<String> {
@@ -258,21 +283,6 @@ fn missing(placeholder: &str) -> Error {
 fn locks_folder() -> io::Result<PathBuf> {
     let folder = run::short_temp_dir().join(format!("mirakuru-ports-{}", sys::effective_user()));
     run::make_private(&folder).map(|()| folder)
-}
-
-/// Names a folder for the supervisor to make.
-fn name_dir() -> Dir {
-    Dir { path: new_path(), owner: std::process::id() }
-}
-
-/// A path at which nothing is, and which is short enough for a socket's.
-pub(crate) fn new_path() -> PathBuf {
-    static COUNTER: AtomicU32 = AtomicU32::new(0);
-    let owner = std::process::id();
-    let count = COUNTER.fetch_add(1, Ordering::Relaxed);
-    // A killed process with the same number may have left a folder behind.
-    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.subsec_nanos());
-    run::short_temp_dir().join(format!("mirakuru-{owner}-{count}-{nanos:x}"))
 }
 
 /// Finds a binary of the package under test: what the runner says, what the compiler said, or

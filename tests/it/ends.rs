@@ -10,6 +10,8 @@ use mirakuru_tests::{bin, eventually, processes_with_mark};
 use rstest::rstest;
 
 use mirakuru_tests::rerun;
+#[cfg(not(mirakuru_portable))]
+use mirakuru_tests::starting::kill_supervisor;
 
 static SHARED: Shared = Shared::new(|| tree(&std::env::var("MARK").unwrap()));
 
@@ -145,7 +147,6 @@ fn a_killed_supervisor_takes_the_main_process_with_it() {
     let pid = server.pid();
     kill_supervisor(&server);
     eventually(LONG, || !mirakuru_tests::alive(pid));
-    eventually(LONG, || !server.running());
 }
 
 #[cfg(not(mirakuru_portable))]
@@ -157,15 +158,7 @@ fn a_process_whose_supervisor_was_killed_can_be_restarted() {
         .unwrap();
     let port = server.port();
     kill_supervisor(&server);
-    eventually(LONG, || !server.running());
     server.restart().unwrap();
     assert_eq!(server.port(), port);
     assert_eq!(mirakuru_tests::http_get(&server.url()).0, 200);
-}
-
-#[cfg(not(mirakuru_portable))]
-fn kill_supervisor(server: &mirakuru_rstest::Process) {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
-    let supervisor = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim();
-    assert!(Command::new("kill").args(["-KILL", supervisor]).status().unwrap().success());
 }

@@ -59,6 +59,21 @@ fn the_host_says_which_family_is_meant() {
 }
 
 #[test]
+fn a_socket_that_the_process_is_handed_is_not_one_that_it_has_chosen() {
+    let executor = Executor::new("sleep 300").listen("127.0.0.1:{port:handed}");
+    let error = fails(&executor.tcp("127.0.0.1:0").timeout(SHORT), ErrorKind::Timeout);
+    reports(&error, &["does not listen on any port"]);
+}
+
+#[test]
+fn the_host_may_be_what_the_process_tells() {
+    let server =
+        Executor::new([bin!("mk-tcp-server"), "0"]).output(r"listening on (?<host>[^:]+):");
+    let process = server.tcp("{host}:0").timeout(LONG).start_soon();
+    assert_eq!(process.addr().port(), process.port());
+}
+
+#[test]
 fn a_server_of_python_is_found() {
     let Some(python) = need("python3") else { return };
     let server = Executor::new([python]).args(["-m", "http.server", "0", "--bind", "127.0.0.1"]);

@@ -3,6 +3,8 @@
 use std::net::TcpStream;
 
 use mirakuru_rstest::{Attempt, ErrorKind, Executor, Shared};
+#[cfg(not(mirakuru_portable))]
+use mirakuru_tests::starting::kill_supervisor;
 use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, reports};
 use mirakuru_tests::{bin, http_get};
 
@@ -98,4 +100,21 @@ fn those_who_share_the_process_know_what_it_told_also_after_a_restart() {
     let lease = SESSION.lease().unwrap();
     assert_eq!(lease.port(), port, "it was {before} before");
     assert_eq!(http_get(&lease.render("http://{host}:{port}/pid").unwrap()).1, pid.to_string());
+}
+
+#[cfg(not(mirakuru_portable))]
+static LOST: Shared =
+    Shared::new(|| chooses_its_port().name("lost")).scope(mirakuru_rstest::Scope::Session);
+
+#[cfg(not(mirakuru_portable))]
+#[test]
+fn who_has_lost_the_supervisor_tells_the_others_nothing() {
+    let mut lost = LOST.exclusive().unwrap();
+    kill_supervisor(&lost);
+    lost.restart().unwrap();
+    let next = LOST.lease().unwrap();
+    assert_ne!(next.pid(), lost.pid());
+    lost.restart().unwrap();
+    let same = LOST.lease().unwrap();
+    assert_eq!((same.pid(), same.port()), (next.pid(), next.port()));
 }

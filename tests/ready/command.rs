@@ -86,3 +86,10 @@ fn a_check_does_not_outlive_a_killed_test_process() {
     child.wait().unwrap();
     soon(|| nothing_left(&mark));
 }
+
+#[test]
+fn one_that_leaves_others_behind_counts_by_its_own_exit() {
+    let server = Executor::shell("sleep 0.2; : > {dir}/up; exec sleep 300");
+    let check = "test -e {dir}/up && {{ sleep 300 & }}";
+    server.command(["sh", "-c", check]).timeout(LONG).start_soon();
+}

@@ -1,7 +1,7 @@
 //! A line that means that it will never be ready.
 
-use mirakuru_rstest::{ErrorKind, Executor};
-use mirakuru_tests::starting::{LONG, StartSoon, fails, mark, nothing_left, reports};
+use mirakuru_rstest::{Attempt, ErrorKind, Executor};
+use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, mark, nothing_left, reports};
 
 #[test]
 fn such_a_line_ends_the_wait_whatever_is_waited_for() {
@@ -49,4 +49,19 @@ fn a_line_of_an_earlier_start_does_not_count() {
 fn a_process_that_never_prints_it_is_not_hindered() {
     let executor = Executor::shell("echo fatal; echo ready; exec sleep 300");
     executor.output("ready").fail_on("^FATAL").timeout(LONG).start_soon();
+}
+
+#[test]
+fn output_that_is_looked_at_lets_nothing_else_be_looked_at_more_often() {
+    let asked = |executor: Executor| {
+        let never = |_: &Attempt<'_>| false;
+        let executor = executor.probe(never).timeout(SHORT * 2);
+        let report = format!("{:?}", fails(&executor, ErrorKind::Timeout));
+        let count = report.split("(asked ").nth(1).unwrap().split(' ').next().unwrap();
+        count.parse::<u32>().unwrap()
+    };
+    let server =
+        Executor::shell("while :; do for i in 1 2 3 4 5 6 7 8 9; do :; done; echo line; done");
+    let (unwatched, watched) = (asked(server.clone()), asked(server.fail_on("^never$")));
+    assert!(watched < unwatched * 3 / 2, "{watched} times, not {unwatched}");
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use mirakuru_rstest::{ErrorKind, Executor, Process};
 use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, reports};
-use mirakuru_tests::{bin, free_port};
+use mirakuru_tests::{bin, free_port, need};
 
 fn activated() -> Executor {
     Executor::new([bin!("mk-activated")]).listen("127.0.0.1:{port}").timeout(LONG)
@@ -53,6 +53,16 @@ fn a_port_is_not_ready_before_the_process_accepts() {
     let never = Executor::new("sleep 300").listen("127.0.0.1:{port}").tcp("127.0.0.1:{port}");
     let error = fails(&never.timeout(SHORT), ErrorKind::Timeout);
     reports(&error, &["a connection waits to be accepted"]);
+}
+
+#[test]
+fn one_connection_that_is_accepted_is_enough_also_beside_other_conditions() {
+    let Some(python) = need("python3") else { return };
+    // It is never quick to accept the next one.
+    let script = "import socket, time; s = socket.socket(fileno=3); print('up', flush=True)\n\
+                  while True: s.accept()[0].close(); time.sleep(0.1)";
+    let executor = Executor::new([python]).args(["-c", script]).listen("127.0.0.1:{port}");
+    executor.tcp("127.0.0.1:{port}").output("^up$").timeout(LONG).start_soon();
 }
 
 #[test]

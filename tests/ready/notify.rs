@@ -3,7 +3,9 @@
 use std::fs;
 use std::time::Duration;
 
-use mirakuru_rstest::{ErrorKind, Executor};
+use mirakuru_rstest::{ErrorKind, Executor, Process};
+#[cfg(not(mirakuru_portable))]
+use mirakuru_tests::starting::kill_supervisor;
 use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, reports, soon};
 use mirakuru_tests::{bin, need};
 
@@ -63,6 +65,16 @@ fn a_server_that_goes_on_speaking_does_not_stand_still() {
 }
 
 #[test]
+fn what_a_server_says_is_heard_while_another_condition_is_waited_for() {
+    // More messages than the kernel keeps for nobody, and the wish for more time.
+    let mut messages = vec!["EXTEND_TIMEOUT_USEC=10000000"];
+    messages.extend(["WATCHDOG=1"; 600]);
+    messages.extend(["pause=500", "READY=1"]);
+    let server = Executor::new([bin!("mk-notify")]).args(messages);
+    server.output("sent all").notify().timeout(SHORT).start_soon();
+}
+
+#[test]
 fn each_start_waits_for_its_own_word() {
     let once = "if [ -e {dir}/once ]; then exec sleep 300; fi; : > {dir}/once; exec ";
     let script = format!("{once}{} READY=1", bin!("mk-notify"));
@@ -73,11 +85,30 @@ fn each_start_waits_for_its_own_word() {
 #[test]
 fn the_socket_is_gone_with_the_process() {
     let mut process = says(&["READY=1"]).start_soon();
+    let path = socket_of(&process);
+    assert!(fs::exists(&path).unwrap());
+    process.restart().unwrap();
+    drop(process);
+    assert!(!fs::exists(path).unwrap());
+}
+
+/// The name of the socket that a process speaks to.
+fn socket_of(process: &Process) -> String {
     let environ = fs::read(format!("/proc/{}/environ", process.pid())).unwrap();
     let environ = String::from_utf8_lossy(&environ).into_owned();
-    let path = environ.split('\0').find_map(|it| it.strip_prefix("NOTIFY_SOCKET=")).unwrap();
-    assert!(fs::exists(path).unwrap());
+    let path = environ.split('\0').find_map(|it| it.strip_prefix("NOTIFY_SOCKET="));
+    path.unwrap().to_owned()
+}
+
+#[cfg(not(mirakuru_portable))]
+#[test]
+fn a_supervisor_that_is_killed_leaves_no_socket_that_is_in_the_way() {
+    let mut process = says(&["READY=1"]).start_soon();
+    let path = socket_of(&process);
+    kill_supervisor(&process);
     process.restart().unwrap();
+    assert_eq!(socket_of(&process), path);
+    kill_supervisor(&process);
     drop(process);
     assert!(!fs::exists(path).unwrap());
 }

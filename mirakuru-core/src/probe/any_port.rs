@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::{Duration, Instant};
 
 use super::tcp::Tcp;
 use super::{Attempt, Condition, Found, Readiness};
@@ -15,31 +14,25 @@ use crate::sys;
 pub(super) struct AnyPort {
     host: String,
     ips: Vec<IpAddr>,
+    /// What the process is handed, and has not chosen.
+    handed: Vec<SocketAddr>,
     answered: Option<SocketAddr>,
-    /// Listening sockets that are not the process's.
+    /// Listening sockets that are not of these processes.
     others: HashSet<u64>,
-    /// Since when those count.
-    others_since: Instant,
+    tree: Vec<i32>,
 }
-
-/// How long a socket may seem to be another's: a process may just have handed it to its child.
-const FORGOTTEN_AFTER: Duration = Duration::from_millis(50);
 
 impl AnyPort {
     /// Any port of the host of the address.
-    pub(super) fn new(address: &Address) -> Result<Self> {
+    pub(super) fn new(address: &Address, listens: &[SocketAddr]) -> Result<Self> {
         if sys::listeners().is_none() {
             let what = "this system does not tell which port a process listens on; write `{port}`";
             return Err(Error::invalid(what));
         }
         let ips = port::resolve(address)?.iter().map(SocketAddr::ip).collect();
-        Ok(Self {
-            host: address.host.clone(),
-            ips,
-            answered: None,
-            others: HashSet::new(),
-            others_since: Instant::now(),
-        })
+        let (others, tree) = (HashSet::new(), Vec::new());
+        let (host, handed) = (address.host.clone(), listens.to_vec());
+        Ok(Self { host, ips, handed, answered: None, others, tree })
     }
 
     /// The address by which a listener is reached that is meant.
@@ -58,18 +51,22 @@ impl AnyPort {
     /// What the process listens on. Its descriptors are looked at only if there is a listener that
     /// was not there before.
     fn candidates(&mut self, client: &Client) -> Vec<SocketAddr> {
-        if self.others_since.elapsed() >= FORGOTTEN_AFTER {
-            self.others.clear();
-            self.others_since = Instant::now();
-        }
         let listeners = sys::listeners().unwrap_or_default();
-        let is_new = |(_, inode): &(SocketAddr, u64)| !self.others.contains(inode);
+        let tree = sys::descendants_of(client.supervisor_pid());
+        if tree != self.tree {
+            // One that is on its way from its parent to the supervisor, as a daemon is, may have been
+            // missed, and what it listens on was taken for that of others.
+            self.others.clear();
+        }
+        let is_new = |(address, inode): &(SocketAddr, u64)| {
+            !self.others.contains(inode) && !self.handed.contains(address)
+        };
         let new: Vec<_> = listeners.into_iter().filter(is_new).collect();
         if new.is_empty() {
             return Vec::new();
         }
-        let tree = sys::descendants_of(client.supervisor_pid());
-        let own: HashSet<u64> = tree.into_iter().flat_map(sys::sockets_of).collect();
+        self.tree = tree;
+        let own: HashSet<u64> = self.tree.iter().copied().flat_map(sys::sockets_of).collect();
         let (ours, others): (Vec<_>, Vec<_>) =
             new.into_iter().partition(|(_, inode)| own.contains(inode));
         self.others.extend(others.into_iter().map(|(_, inode)| inode));

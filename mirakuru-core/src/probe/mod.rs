@@ -92,7 +92,12 @@ trait Condition {
         false
     }
 
-    /// What else wakes up who waits for this condition.
+    /// Hears what the process says by itself, also while another condition is waited for.
+    fn listen(&mut self, _attempt: &Attempt<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// What wakes up who listens.
     fn as_fd(&self) -> Option<BorrowedFd<'_>> {
         None
     }
@@ -167,7 +172,7 @@ impl Wanted {
             Self::Tcp(address) => {
                 let address = Address::parse(&values.render(address)?).map_err(Error::invalid)?;
                 match address.port {
-                    Port::Any => Box::new(any_port::AnyPort::new(&address)?),
+                    Port::Any => Box::new(any_port::AnyPort::new(&address, around.listens)?),
                     _ => Box::new(tcp::Tcp::at(&address, around.listens)?),
                 }
             }
@@ -219,10 +224,7 @@ impl Conditions {
         around: &Surroundings<'_>,
     ) -> Result<Self> {
         let (mut all, mut late) = (Vec::new(), Vec::new());
-        // What the process says itself comes first: that it needs more time, or that it failed.
-        let speaks = |wanted: &&Wanted| matches!(wanted, Wanted::Notify | Wanted::ReadyFd(_));
-        let others = wanted.iter().filter(|wanted| !speaks(wanted));
-        for wanted in wanted.iter().filter(speaks).chain(others) {
+        for wanted in wanted {
             match wanted.comes_late(around.values)? {
                 true => late.push(wanted.clone()),
                 false => all.push(wanted.condition(around)?),
@@ -264,17 +266,22 @@ impl Conditions {
         let fatal = std::mem::take(&mut self.fatal);
         let mut wait = Wait::new(around.values, client, fatal, began, limit);
         wait.for_all(&mut self.all)?;
-        let captured = self.all.iter().flat_map(|condition| condition.captured());
-        around.values.capture(captured.collect());
+        around.values.capture(self.captured());
         if !self.late.is_empty() {
             let late = self.late.iter().map(|wanted| wanted.condition(around));
             self.all.extend(late.collect::<Result<Vec<_>>>()?);
             wait.for_all(&mut self.all)?;
+            // One of them may have found a port, at a host that was told.
+            around.values.capture(self.captured());
         }
         if self.all.iter().any(|condition| condition.needs_living()) {
             check_alive(&client.state(), || "it had answered before".to_owned())?;
         }
         Ok(self.found())
+    }
+
+    fn captured(&self) -> BTreeMap<String, String> {
+        self.all.iter().flat_map(|condition| condition.captured()).collect()
     }
 
     fn found(&self) -> Found {

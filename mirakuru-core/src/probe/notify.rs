@@ -24,25 +24,6 @@ pub(super) struct Notify {
 }
 
 impl Notify {
-    fn read(&mut self, attempt: &Attempt<'_>) -> Result<()> {
-        let mut bytes = [0; MESSAGE_MAX];
-        while let Some(socket) = &self.socket {
-            let Ok((length, sender)) = sys::receive_datagram(socket.as_fd(), &mut bytes) else {
-                break;
-            };
-            // One that has ended already cannot be judged, as `systemd-notify` often has.
-            let is_ours = sender.is_none_or(|pid| owner::is_one_of_ours(pid, attempt.client));
-            let text = String::from_utf8_lossy(&bytes[..length]);
-            match sender.filter(|_| !is_ours) {
-                Some(pid) => {
-                    self.refused = Some(format!("{} is not one of its own", holder::describe(pid)));
-                }
-                None => text.lines().for_each(|line| self.take(line, attempt)),
-            }
-        }
-        self.errno.map_or(Ok(()), |errno| Err(self.failure(errno)))
-    }
-
     fn take(&mut self, line: &str, attempt: &Attempt<'_>) {
         match line.split_once('=') {
             Some(("READY", "1")) => self.is_ready = true,
@@ -85,9 +66,28 @@ impl Condition for Notify {
         "READY=1 by sd_notify".to_owned()
     }
 
-    fn check(&mut self, attempt: &Attempt<'_>) -> Result<Readiness> {
+    fn listen(&mut self, attempt: &Attempt<'_>) -> Result<()> {
         self.socket = self.socket.take().or_else(|| attempt.client.take_channel(Channel::Notify));
-        self.read(attempt)?;
+        let mut bytes = [0; MESSAGE_MAX];
+        for _ in 0..sys::DATAGRAMS_AT_ONCE {
+            let Some(socket) = &self.socket else { break };
+            let Ok((length, sender)) = sys::receive_datagram(socket.as_fd(), &mut bytes) else {
+                break;
+            };
+            // One that has ended already cannot be judged, as `systemd-notify` often has.
+            let is_ours = sender.is_none_or(|pid| owner::is_one_of_ours(pid, attempt.client));
+            let text = String::from_utf8_lossy(&bytes[..length]);
+            match sender.filter(|_| !is_ours) {
+                Some(pid) => {
+                    self.refused = Some(format!("{} is not one of its own", holder::describe(pid)));
+                }
+                None => text.lines().for_each(|line| self.take(line, attempt)),
+            }
+        }
+        self.errno.map_or(Ok(()), |errno| Err(self.failure(errno)))
+    }
+
+    fn check(&mut self, _attempt: &Attempt<'_>) -> Result<Readiness> {
         Ok(if self.is_ready { Readiness::Ready } else { Readiness::NotYet(self.last()) })
     }
 

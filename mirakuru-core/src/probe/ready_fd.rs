@@ -17,18 +17,21 @@ pub(super) struct ReadyFd {
     number: i32,
     pipe: Option<File>,
     is_ready: bool,
+    /// Whether nothing more comes.
+    is_closed: bool,
 }
 
 impl ReadyFd {
     pub(super) fn new(number: i32) -> Self {
-        Self { number, pipe: None, is_ready: false }
+        Self { number, pipe: None, is_ready: false, is_closed: false }
     }
 
     /// The process has closed the descriptor, or has ended, which says more.
-    fn closed(&self, attempt: &Attempt<'_>) -> Result<Readiness> {
+    fn closed(&mut self, attempt: &Attempt<'_>) -> Result<()> {
+        self.is_closed = true;
         let soon = Instant::now() + SETTLE;
         if attempt.client.wait(soon, |state| !state.is_running()).is_some() {
-            return Ok(Readiness::NotYet("it has ended".to_owned()));
+            return Ok(());
         }
         let what =
             format!("will not be ready: it closed descriptor {} without a line", self.number);
@@ -42,13 +45,13 @@ impl Condition for ReadyFd {
         format!("a line on descriptor {}", self.number)
     }
 
-    fn check(&mut self, attempt: &Attempt<'_>) -> Result<Readiness> {
+    fn listen(&mut self, attempt: &Attempt<'_>) -> Result<()> {
         let channel = || attempt.client.take_channel(Channel::Ready).map(File::from);
         self.pipe = self.pipe.take().or_else(channel);
-        while let (Some(pipe), false) = (&mut self.pipe, self.is_ready) {
+        while let (Some(pipe), false) = (&mut self.pipe, self.is_ready || self.is_closed) {
             let is_readable = sys::wait_readable(&[pipe.as_fd()], Some(Duration::ZERO));
             if !is_readable.is_ok_and(|readable| readable == [true]) {
-                return Ok(Readiness::NotYet("nothing was written on it".to_owned()));
+                return Ok(());
             }
             let mut bytes = [0; 64];
             match pipe.read(&mut bytes).unwrap_or(0) {
@@ -56,11 +59,17 @@ impl Condition for ReadyFd {
                 length => self.is_ready = bytes[..length].contains(&b'\n'),
             }
         }
-        Ok(if self.is_ready {
-            Readiness::Ready
-        } else {
-            Readiness::NotYet("the descriptor is not open yet".to_owned())
-        })
+        Ok(())
+    }
+
+    fn check(&mut self, _attempt: &Attempt<'_>) -> Result<Readiness> {
+        let not_yet = |what: &str| Ok(Readiness::NotYet(what.to_owned()));
+        match &self.pipe {
+            _ if self.is_ready => Ok(Readiness::Ready),
+            _ if self.is_closed => not_yet("it has ended"),
+            Some(_) => not_yet("no line was written on it"),
+            None => not_yet("the descriptor is not open yet"),
+        }
     }
 
     fn way_out(&self) -> Option<String> {
@@ -72,6 +81,7 @@ impl Condition for ReadyFd {
     }
 
     fn as_fd(&self) -> Option<BorrowedFd<'_>> {
-        self.pipe.as_ref().map(AsFd::as_fd)
+        // What comes later is for nobody, and the end of it would wake up who waits for ever.
+        self.pipe.as_ref().filter(|_| !self.is_ready && !self.is_closed).map(AsFd::as_fd)
     }
 }

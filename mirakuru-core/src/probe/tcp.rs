@@ -114,6 +114,11 @@ impl Condition for Tcp {
 
     fn check(&mut self, attempt: &Attempt<'_>) -> Result<Readiness> {
         if let (true, Some(candidate)) = (self.is_handed, self.candidates.first().copied()) {
+            // One connection that was accepted is enough: the next look would make another, which no
+            // server has accepted before it is looked at.
+            if self.answered.is_some() {
+                return Ok(Readiness::Ready);
+            }
             let readiness = self.look_behind(candidate, attempt.deadline());
             self.answered = (readiness == Readiness::Ready).then_some(candidate);
             return Ok(readiness);

@@ -55,8 +55,8 @@ impl<'a> Wait<'a> {
     /// Waits until all of the conditions hold at the same time.
     pub(super) fn for_all(&mut self, all: &mut [Box<dyn Condition>]) -> Result<()> {
         loop {
-            for condition in all.iter_mut() {
-                self.until(condition.as_mut())?;
+            for at in 0..all.len() {
+                self.until(all, at)?;
             }
             // One that held first may not hold any more, as with a server that starts twice.
             if all.len() < 2 {
@@ -64,28 +64,30 @@ impl<'a> Wait<'a> {
             }
             match self.first_unmet(all)? {
                 None => return Ok(()),
-                Some((what, last)) => self.again(what, last)?,
+                Some((what, last)) => self.again(all, what, last)?,
             }
         }
     }
 
-    fn until(&mut self, condition: &mut dyn Condition) -> Result<()> {
+    /// Waits until the condition at this place holds.
+    fn until(&mut self, all: &mut [Box<dyn Condition>], at: usize) -> Result<()> {
         self.asked = 0;
         loop {
             // The watch comes before the look, and so does the question whether the process lives:
             // what happens in between is noticed.
-            let is_watched = condition.watch(&mut self.watcher);
+            let is_watched = all[at].watch(&mut self.watcher);
             self.fatal.iter().for_each(|fatal| fatal.watch(&mut self.watcher));
             self.watcher.clear();
             let state = self.client.state();
+            self.check_fatal()?;
+            self.listen(all)?;
             let looked = Instant::now();
             self.asked += 1;
-            self.check_fatal()?;
+            let condition = all[at].as_mut();
             let last = match condition.check(&self.attempt())? {
                 Readiness::Ready => return Ok(()),
                 Readiness::NotYet(last) => last,
             };
-            self.deadline = self.deadline.max(condition.extended().unwrap_or(self.deadline));
             let seen = || condition.closer_look().unwrap_or_else(|| last.clone());
             let what = || self.attempts(condition.what(), seen());
             check_alive(&state, || last.clone()).map_err(|error| with_attempts(error, what()))?;
@@ -98,8 +100,18 @@ impl<'a> Wait<'a> {
             let is_told = (is_watched || condition.as_fd().is_some()) && condition.is_told();
             let step =
                 if is_told { Self::STEP_TOLD } else { Self::step(now - self.began, now - looked) };
-            self.sleep(step.min(self.deadline - now), Some(condition));
+            self.rest(step.min(self.deadline - now), all, is_told)?;
         }
+    }
+
+    /// Hears what the process says by itself, whichever condition is waited for: it would stand still
+    /// if nobody did, and it may ask for more time.
+    fn listen(&mut self, all: &mut [Box<dyn Condition>]) -> Result<()> {
+        for condition in all {
+            condition.listen(&self.attempt())?;
+            self.deadline = self.deadline.max(condition.extended().unwrap_or(self.deadline));
+        }
+        Ok(())
     }
 
     fn check_fatal(&mut self) -> Result<()> {
@@ -118,15 +130,14 @@ impl<'a> Wait<'a> {
     }
 
     /// Goes on after a condition that had held does not hold any more.
-    fn again(&mut self, what: String, last: String) -> Result<()> {
+    fn again(&mut self, all: &mut [Box<dyn Condition>], what: String, last: String) -> Result<()> {
         let now = Instant::now();
         if now >= self.deadline {
             return Err(self.over(what, last));
         }
         self.tell(&|| what.clone(), &last);
         let step = Self::step(now - self.began, Duration::ZERO);
-        self.sleep(step.min(self.deadline - now), None);
-        Ok(())
+        self.rest(step.min(self.deadline - now), all, false)
     }
 
     /// How long to sleep where nobody tells when to look again, after so long a wait and a look that
@@ -137,12 +148,34 @@ impl<'a> Wait<'a> {
         (waited / 32).clamp(Self::STEP_MIN, longest).max(rest)
     }
 
-    /// Sleeps until something has happened or it is time to look again.
-    fn sleep(&self, step: Duration, condition: Option<&dyn Condition>) {
-        let told = condition.and_then(|condition| condition.as_fd());
-        let fds = [Some(self.client.as_fd()), self.watcher.as_fd(), told];
-        let fds: Vec<_> = fds.into_iter().flatten().collect();
-        let _ = sys::wait_readable(&fds, Some(step)); // The look follows in any case.
+    /// Rests until something has happened or it is time to look again. Without `is_told`, no change of
+    /// a file is a reason to look at the condition: a request to a server that is not ready may be a
+    /// line in its log, which would be followed by the next request at once.
+    fn rest(
+        &mut self,
+        step: Duration,
+        all: &mut [Box<dyn Condition>],
+        is_told: bool,
+    ) -> Result<()> {
+        let end = Instant::now() + step;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            if self.sleep(left, all, is_told) || is_told || Instant::now() >= end {
+                return Ok(()); // The look follows.
+            }
+            self.watcher.clear();
+            self.check_fatal()?;
+            self.listen(all)?;
+        }
+    }
+
+    /// Sleeps, and returns whether that was because of the process's state.
+    fn sleep(&self, step: Duration, all: &[Box<dyn Condition>], is_told: bool) -> bool {
+        let watcher = self.watcher.as_fd().filter(|_| is_told || !self.fatal.is_empty());
+        let heard = all.iter().filter_map(|condition| condition.as_fd());
+        let fds: Vec<_> =
+            std::iter::once(self.client.as_fd()).chain(watcher).chain(heard).collect();
+        sys::wait_readable(&fds, Some(step)).is_ok_and(|ready| ready.first() == Some(&true))
     }
 
     /// Whoever watches sees a wait that takes long.

@@ -84,8 +84,8 @@ impl Meeting {
             }
             // Somebody may have started it while this process waited for the lock.
             if self.connect().is_none() {
-                let process = self.start(executor)?;
-                if process.server().lease(this_test(), exclusive, *PATIENCE)? {
+                let mut process = self.start(executor)?;
+                if lease(&mut process, exclusive)? {
                     return Ok(process);
                 }
             }
@@ -104,9 +104,7 @@ impl Meeting {
     /// Leases the process if somebody has started it and it has not ended.
     fn join(&self, executor: &Executor, exclusive: bool) -> Result<Option<Process>> {
         let Some(mut process) = self.attach(executor)? else { return Ok(None) };
-        let is_granted = process.server().lease(this_test(), exclusive, *PATIENCE)?;
-        // Whoever had it before may have restarted it.
-        process.server_mut().read_notice();
+        let is_granted = lease(&mut process, exclusive)?;
         Ok(is_granted.then_some(process))
     }
 
@@ -152,6 +150,15 @@ impl Meeting {
         let listener = UnixListener::bind(&socket).map_err(failed)?;
         process.server_mut().share(&listener, self.runner.pid, self.runner.started)
     }
+}
+
+/// Waits for a lease of a process that others lease too. False if it has ended meanwhile.
+fn lease(process: &mut Process, exclusive: bool) -> Result<bool> {
+    let is_granted = process.server().lease(this_test(), exclusive, *PATIENCE)?;
+    // Whoever had it before may have restarted it. That may also be somebody who has come between the
+    // start and the first lease.
+    process.server_mut().read_notice();
+    Ok(is_granted)
 }
 
 /// What tells this test binary from others, and from what it was before it was built again.

@@ -106,7 +106,8 @@ impl Channels {
     /// Takes away what a server that is ready has to say, which would stand still if nobody did.
     pub(super) fn drain(&self) {
         let Some(socket) = &self.notify else { return };
-        while sys::receive_datagram(socket.as_fd(), &mut [0; 1]).is_ok() {}
+        let mut left = 0..sys::DATAGRAMS_AT_ONCE;
+        while left.next().is_some() && sys::receive_datagram(socket.as_fd(), &mut [0; 1]).is_ok() {}
     }
 
     pub(super) fn close(&mut self) {

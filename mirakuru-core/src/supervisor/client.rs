@@ -257,8 +257,8 @@ impl Client {
         self.leases.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The end of this server is of no interest to those who watch.
-    pub(crate) fn tell_nobody(&self) {
+    /// Those who watch are not told how this start ends.
+    pub(crate) fn keep_end_quiet(&self) {
         self.is_told.store(true, Ordering::Relaxed);
     }
 

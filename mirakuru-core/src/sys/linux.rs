@@ -46,6 +46,10 @@ pub(crate) const SOCKET_FLAGS: SockFlag = SockFlag::SOCK_CLOEXEC;
 /// Lets a message to nobody be an error, not a signal.
 pub(crate) const SEND_FLAGS: MsgFlags = MsgFlags::MSG_NOSIGNAL;
 
+/// Lets no child inherit a descriptor that comes with a message, not even one that is started at that
+/// very time.
+pub(crate) const RECEIVE_FLAGS: MsgFlags = MsgFlags::MSG_CMSG_CLOEXEC;
+
 /// Whether `adopt_orphans` does anything.
 pub(crate) const ADOPTS_ORPHANS: bool = true;
 
@@ -93,16 +97,19 @@ pub(crate) fn tell_senders(socket: &impl AsFd) {
     let _ = setsockopt(socket, PassCred, &true); // Every Linux has it.
 }
 
+/// The most descriptors that the kernel lets anybody send at once. Where there is no room for all,
+/// those that have come are told to nobody, and stay open.
+const SENT_FDS_MAX: usize = 253;
+
 /// Takes a datagram from a socket, and who has sent it. Descriptors that came with it are closed,
 /// which is what a sender waits for who sends them as a barrier.
 pub(crate) fn receive_datagram(
     socket: BorrowedFd<'_>,
     bytes: &mut [u8],
 ) -> io::Result<(usize, Option<i32>)> {
-    let mut space = nix::cmsg_space!(UnixCredentials, [RawFd; 8]);
+    let mut space = nix::cmsg_space!(UnixCredentials, [RawFd; SENT_FDS_MAX]);
     let mut buffers = [IoSliceMut::new(bytes)];
-    let flags = MsgFlags::MSG_CMSG_CLOEXEC;
-    let message = recvmsg::<()>(socket.as_raw_fd(), &mut buffers, Some(&mut space), flags)?;
+    let message = recvmsg::<()>(socket.as_raw_fd(), &mut buffers, Some(&mut space), RECEIVE_FLAGS)?;
     let mut sender = None;
     for control in message.cmsgs()? {
         match control {

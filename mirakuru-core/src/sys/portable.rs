@@ -32,6 +32,8 @@ pub(crate) const SOCKET_FLAGS: SockFlag = SockFlag::empty();
 
 pub(crate) const SEND_FLAGS: MsgFlags = MsgFlags::empty();
 
+pub(crate) const RECEIVE_FLAGS: MsgFlags = MsgFlags::empty();
+
 pub(crate) const ADOPTS_ORPHANS: bool = false;
 
 pub(crate) fn adopt_orphans() {}

@@ -51,8 +51,12 @@ pub(super) fn listeners() -> io::Result<Vec<(SocketAddr, u64)>> {
     for any in [IpAddr::from([0; 4]), IpAddr::from([0; 16])] {
         let netlink = ask(&request(SocketAddr::new(any, 0), libc::NLM_F_DUMP))?;
         let mut answer = [0; 32 * 1024];
-        while let Some(part) = next(&netlink, &mut answer)? {
-            found.extend(part.into_iter().map(|socket| (socket.address, socket.inode)));
+        loop {
+            let part = next(&netlink, &mut answer)?;
+            found.extend(part.sockets.into_iter().map(|socket| (socket.address, socket.inode)));
+            if part.is_last {
+                break;
+            }
         }
     }
     Ok(found)
@@ -60,8 +64,7 @@ pub(super) fn listeners() -> io::Result<Vec<(SocketAddr, u64)>> {
 
 fn find(address: SocketAddr) -> io::Result<Option<Socket>> {
     let netlink = ask(&request(address, 0))?;
-    let found = next(&netlink, &mut [0; 512])?;
-    Ok(found.into_iter().flatten().next())
+    Ok(next(&netlink, &mut [0; 512])?.sockets.into_iter().next())
 }
 
 fn ask(request: &[u8]) -> io::Result<OwnedFd> {
@@ -75,8 +78,14 @@ fn ask(request: &[u8]) -> io::Result<OwnedFd> {
     Ok(netlink)
 }
 
-/// The sockets of the next part of the answer. None at its end.
-fn next(netlink: &OwnedFd, answer: &mut [u8]) -> io::Result<Option<Vec<Socket>>> {
+/// A part of an answer.
+#[derive(Default)]
+struct Part {
+    sockets: Vec<Socket>,
+    is_last: bool,
+}
+
+fn next(netlink: &OwnedFd, answer: &mut [u8]) -> io::Result<Part> {
     let length = recv(netlink.as_raw_fd(), answer, MsgFlags::empty())?;
     parse(&answer[..length])
 }
@@ -106,25 +115,26 @@ fn request(address: SocketAddr, more_flags: i32) -> [u8; REQUEST_LEN] {
     request
 }
 
-fn parse(answer: &[u8]) -> io::Result<Option<Vec<Socket>>> {
-    let mut sockets = Vec::new();
+fn parse(answer: &[u8]) -> io::Result<Part> {
+    let mut part = Part::default();
     let mut rest = answer;
     while rest.len() >= HEADER_LEN {
         let length = word(rest, 0)? as usize;
         match i32::from(word(rest, 4)? as u16) {
-            libc::NLMSG_DONE => return Ok(None),
+            // Some kernels send it with the last of the sockets.
+            libc::NLMSG_DONE => return Ok(Part { is_last: true, ..part }),
             libc::NLMSG_ERROR => {
                 return match -(word(rest, HEADER_LEN)? as i32) {
-                    libc::ENOENT => Ok(None),
+                    libc::ENOENT => Ok(Part { is_last: true, ..part }),
                     errno => Err(io::Error::from_raw_os_error(errno)),
                 };
             }
-            _ => sockets.extend(socket_of(rest)?),
+            _ => part.sockets.extend(socket_of(rest)?),
         }
         // Each message begins at a multiple of four.
         rest = rest.get(length.next_multiple_of(4).max(HEADER_LEN)..).unwrap_or_default();
     }
-    Ok(Some(sockets))
+    Ok(part)
 }
 
 fn socket_of(message: &[u8]) -> io::Result<Option<Socket>> {
@@ -192,5 +202,20 @@ mod tests {
             server.local_addr().unwrap()
         };
         assert_eq!(listener(address).unwrap(), Listener::Nobody);
+    }
+
+    #[test]
+    fn sockets_that_come_with_the_end_of_the_answer_are_not_lost() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = server.local_addr().unwrap();
+        let netlink = ask(&request(address, 0)).unwrap();
+        let mut answer = [0; 512];
+        let length = recv(netlink.as_raw_fd(), &mut answer, MsgFlags::empty()).unwrap();
+        let mut end = [0; HEADER_LEN + 4];
+        end[..4].copy_from_slice(&(HEADER_LEN as u32 + 4).to_ne_bytes());
+        end[4..6].copy_from_slice(&(libc::NLMSG_DONE as u16).to_ne_bytes());
+        let part = parse(&[&answer[..length], &end].concat()).unwrap();
+        assert!(part.is_last);
+        assert_eq!(part.sockets[0].address, address);
     }
 }

@@ -17,8 +17,8 @@ use nix::libc;
 use nix::poll::{PollFd, PollFlags};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockType, UnixAddr, connect,
-    recvmsg, sendmsg, socket,
+    AddressFamily, ControlMessage, ControlMessageOwned, SockType, UnixAddr, connect, recvmsg,
+    sendmsg, socket,
 };
 use nix::unistd::{Pid, getppid, setsid};
 
@@ -145,6 +145,9 @@ pub(crate) fn send(stream: &UnixStream, bytes: &[u8], fds: &[BorrowedFd<'_>]) ->
 /// The most descriptors that come with one message.
 pub(crate) const FDS_MAX: usize = 8;
 
+/// How many datagrams are taken at once, so that who sends without end keeps nobody from other work.
+pub(crate) const DATAGRAMS_AT_ONCE: usize = 1024;
+
 /// A socket in a file for datagrams, by which whoever likes may speak to this process.
 pub(crate) fn bind_datagram(path: &Path) -> io::Result<OwnedFd> {
     let socket = UnixDatagram::bind(path)?;
@@ -159,8 +162,8 @@ pub(crate) fn bind_datagram(path: &Path) -> io::Result<OwnedFd> {
 pub(crate) fn receive(stream: &UnixStream, bytes: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
     let mut space = nix::cmsg_space!([RawFd; FDS_MAX]);
     let mut buffers = [IoSliceMut::new(bytes)];
-    let message =
-        recvmsg::<()>(stream.as_raw_fd(), &mut buffers, Some(&mut space), MsgFlags::empty())?;
+    let flags = super::platform::RECEIVE_FLAGS;
+    let message = recvmsg::<()>(stream.as_raw_fd(), &mut buffers, Some(&mut space), flags)?;
     let mut fds = Vec::new();
     for control in message.cmsgs()? {
         if let ControlMessageOwned::ScmRights(raw) = control {

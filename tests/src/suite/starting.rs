@@ -1,6 +1,7 @@
 //! Limits, marks, and starts that fail.
 
-use std::process;
+use std::fs;
+use std::process::{self, Command};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -98,4 +99,16 @@ pub fn pids(process: &Process, word: &str) -> Vec<u32> {
 #[track_caller]
 pub fn keeps_a_port() -> Process {
     Executor::new("sleep 300").env("PORT", "{port}").start_soon()
+}
+
+/// Kills the supervisor of a process, and returns when that has ended too.
+#[track_caller]
+pub fn kill_supervisor(process: &Process) {
+    let status = fs::read_to_string(format!("/proc/{}/status", process.pid()));
+    let status = status.expect("the process lives");
+    let supervisor = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+    let supervisor = supervisor.expect("a process has a parent").trim();
+    let killed = Command::new("kill").args(["-KILL", supervisor]).status();
+    assert!(killed.is_ok_and(|killed| killed.success()));
+    eventually(LONG, || !process.running());
 }

@@ -167,7 +167,7 @@ impl Http {
             }
             Place::Tcp { https, address } => {
                 let gate: Box<dyn Condition> = match address.port {
-                    Port::Any => Box::new(AnyPort::new(address)?),
+                    Port::Any => Box::new(AnyPort::new(address, around.listens)?),
                     _ => Box::new(Tcp::at(address, around.listens)?),
                 };
                 (gate, Door::Tcp { https: *https, at: None })
