@@ -22,7 +22,7 @@ use crate::program;
 use crate::signal::Signal;
 use crate::supervisor::{Client, Holds, Launch, Settings};
 use crate::sys::{self, NUMBERS};
-use crate::values::{self, Texts, Values};
+use crate::values::{Texts, Values};
 
 /// The number of no process.
 const NOBODY: i32 = -1;
@@ -51,8 +51,6 @@ pub(crate) struct Plan {
     fatal: Vec<String>,
     /// Where the process is handed a socket that listens.
     listens: Vec<SocketAddr>,
-    /// Where the process says that it is ready, if it is to do so.
-    notify_socket: Option<PathBuf>,
     ready_fd: Option<i32>,
 }
 
@@ -90,7 +88,7 @@ impl Plan {
     fn with_values(
         definition: &Definition,
         words: Vec<OsString>,
-        values: Values,
+        mut values: Values,
         files: impl FnOnce(&str) -> Result<Files>,
     ) -> Result<Self> {
         let words = words.iter().map(|word| values.render_os(word)).collect::<Result<Vec<_>>>()?;
@@ -101,7 +99,9 @@ impl Plan {
         let program = program::find(&words[0], &environment, &dir)?;
         let listens = definition.listens.iter().map(|address| listening_address(address, &values));
         let listens = listens.collect::<Result<_>>()?;
-        let notifies = definition.wanted.iter().any(|wanted| matches!(wanted, Wanted::Notify));
+        if definition.wanted.iter().any(|wanted| matches!(wanted, Wanted::Notify)) {
+            values.name_socket();
+        }
         let name = definition.display_name();
         Ok(Self {
             files: files(&name)?,
@@ -121,7 +121,6 @@ impl Plan {
             wanted: definition.wanted.clone(),
             fatal: definition.fatal.clone(),
             listens,
-            notify_socket: notifies.then(values::new_path),
             ready_fd: ready_fds(definition).next(),
         })
     }
@@ -178,7 +177,7 @@ impl Plan {
                 stop_signal: self.stop_signal.number(),
                 kill_signal: self.kill_signal.number(),
                 stop_timeout: self.stop_timeout,
-                notify_socket: self.notify_socket.clone(),
+                notify_socket: self.values.socket().map(Path::to_owned),
                 ready_fd: self.ready_fd,
                 dir: self.values.dir().map(Path::to_owned),
                 // Absolute, because a restart begins where the last one has gone to.

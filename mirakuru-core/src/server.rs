@@ -203,7 +203,7 @@ impl Server {
     pub(crate) fn start_again(&mut self) -> Result<()> {
         if self.state().is_gone {
             self.client.sweep_if_lost();
-            self.plan.values.remove_dir();
+            self.plan.values.remove_files();
             if self.holds.listeners.is_empty() {
                 self.holds.listeners = self.plan.listen()?;
             }

@@ -22,7 +22,9 @@ use crate::template::{Piece, Template};
 #[derive(Debug, Default)]
 pub(crate) struct Values {
     ports: BTreeMap<String, u16>,
-    dir: Option<Dir>,
+    dir: Option<Own>,
+    /// Where the process speaks to who waits for it.
+    socket: Option<Own>,
     bins: BTreeMap<String, PathBuf>,
     captured: Captured,
 }
@@ -44,21 +46,28 @@ pub(crate) struct Texts<'a> {
     pub(crate) captured: Vec<String>,
 }
 
-/// A folder that is removed when the process is dropped, should no supervisor have done it.
+/// A folder or a socket that is removed when the process is dropped, should no supervisor have done
+/// it.
 #[derive(Debug)]
-struct Dir {
+struct Own {
     path: PathBuf,
     /// A fork of this process has a copy of the guard that is not its to act on.
     owner: u32,
 }
 
-impl Dir {
+impl Own {
+    /// Names something for the supervisor to make.
+    fn name() -> Self {
+        Self { path: new_path(), owner: std::process::id() }
+    }
+
     fn remove(&self) {
-        let _ = fs::remove_dir_all(&self.path); // The supervisor usually was first.
+        // The supervisor usually was first.
+        let _ = fs::remove_file(&self.path).or_else(|_| fs::remove_dir_all(&self.path));
     }
 }
 
-impl Drop for Dir {
+impl Drop for Own {
     fn drop(&mut self) {
         if self.owner == std::process::id() {
             self.remove();
@@ -90,7 +99,7 @@ impl Values {
                     values.ports.insert(name.clone(), hold.port);
                     holds.extend(hold.sockets);
                 }
-                Piece::Dir if values.dir.is_none() => values.dir = Some(name_dir()),
+                Piece::Dir if values.dir.is_none() => values.dir = Some(Own::name()),
                 _ => {}
             }
         }
@@ -126,8 +135,8 @@ impl Values {
         dir: Option<PathBuf>,
         captured: Vec<String>,
     ) -> Result<Self> {
-        let dir = dir.map(|path| Dir { path, owner: 0 });
-        Ok(Self { ports, dir, bins: BTreeMap::new(), captured: Captured::new(captured)? })
+        let dir = dir.map(|path| Own { path, owner: 0 });
+        Ok(Self { ports, dir, captured: Captured::new(captured)?, ..Self::default() })
     }
 
     /// Takes what the process has told in the place of all that it told before.
@@ -157,9 +166,9 @@ impl Values {
             .map_err(|fault| Error::invalid(format!("in `{text}`: {}", fault.message)))
     }
 
-    /// Leaves the folder to the supervisor, whatever becomes of this process.
+    /// Leaves its files to the supervisor, whatever becomes of this process.
     pub(crate) fn give_away(&mut self) {
-        self.dir.iter_mut().for_each(|dir| dir.owner = 0);
+        self.dir.iter_mut().chain(&mut self.socket).for_each(|own| own.owner = 0);
     }
 
     pub(crate) fn ports(&self) -> &BTreeMap<String, u16> {
@@ -176,9 +185,18 @@ impl Values {
         self.dir.as_ref().map(|dir| dir.path.as_path())
     }
 
-    /// Removes the folder that a killed supervisor has left, so that the next one can make it.
-    pub(crate) fn remove_dir(&self) {
-        self.dir.iter().for_each(Dir::remove);
+    /// Names a socket by which the process speaks to who waits for it.
+    pub(crate) fn name_socket(&mut self) {
+        self.socket = Some(Own::name());
+    }
+
+    pub(crate) fn socket(&self) -> Option<&Path> {
+        self.socket.as_ref().map(|socket| socket.path.as_path())
+    }
+
+    /// Removes what a killed supervisor has left, so that the next one can make it.
+    pub(crate) fn remove_files(&self) {
+        self.dir.iter().chain(&self.socket).for_each(Own::remove);
     }
 
     pub(crate) fn render(&self, text: &str) -> Result<String> {
@@ -260,13 +278,8 @@ fn locks_folder() -> io::Result<PathBuf> {
     run::make_private(&folder).map(|()| folder)
 }
 
-/// Names a folder for the supervisor to make.
-fn name_dir() -> Dir {
-    Dir { path: new_path(), owner: std::process::id() }
-}
-
 /// A path at which nothing is, and which is short enough for a socket's.
-pub(crate) fn new_path() -> PathBuf {
+fn new_path() -> PathBuf {
     static COUNTER: AtomicU32 = AtomicU32::new(0);
     let owner = std::process::id();
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);

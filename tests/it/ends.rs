@@ -164,6 +164,24 @@ fn a_process_whose_supervisor_was_killed_can_be_restarted() {
 }
 
 #[cfg(not(mirakuru_portable))]
+#[test]
+fn what_a_killed_supervisor_has_made_is_made_anew_and_removed() {
+    let script = format!("echo $NOTIFY_SOCKET > {{dir}}/path; exec {} READY=1", bin!("mk-notify"));
+    let mut server = Executor::shell(script).notify().timeout(LONG).start().unwrap();
+    let path = std::fs::read_to_string(server.dir().join("path")).unwrap();
+    for _ in 0..2 {
+        kill_supervisor(&server);
+        eventually(LONG, || !server.running());
+        server.restart().unwrap();
+    }
+    kill_supervisor(&server);
+    let dir = server.dir().to_owned();
+    drop(server);
+    assert!(!std::fs::exists(path.trim()).unwrap());
+    assert!(!dir.exists());
+}
+
+#[cfg(not(mirakuru_portable))]
 fn kill_supervisor(server: &mirakuru_rstest::Process) {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
     let supervisor = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim();
