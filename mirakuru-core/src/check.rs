@@ -91,8 +91,14 @@ impl Check {
             None => how,
         };
         let Some(state) = self.wait_for_end(deadline, process) else {
+            // What a run leaves behind is a part of it: it is contained, and not waited for for ever.
+            let state = self.client.state();
+            let elapsed = began.elapsed();
+            let how = match state.launcher.or(state.exit) {
+                Some(exit) => format!("{exit}, but what it left did not end within {elapsed:.1?}"),
+                None => format!("did not end within {elapsed:.1?}"),
+            };
             self.kill();
-            let how = format!("did not end within {:.1?}", began.elapsed());
             return Ok(Outcome::TooSlow(with_last_line(how)));
         };
         match state {

@@ -38,6 +38,17 @@ fn one_that_hangs_is_killed_and_tried_again() {
     nothing_left(&mark);
 }
 
+#[cfg(not(mirakuru_portable))]
+#[test]
+fn what_one_leaves_behind_is_told_and_killed() {
+    let mark = mark();
+    let check = format!("sleep 300 && : {mark} & exit 0");
+    let executor = Executor::new("sleep 300").command(["sh", "-c", &check]);
+    let error = fails(&executor.timeout(SHORT), ErrorKind::Timeout);
+    reports(&error, &["exited with code 0, but what it left did not end within"]);
+    nothing_left(&mark);
+}
+
 #[test]
 fn an_end_of_the_process_is_not_waited_out_by_it() {
     let mark = mark();
