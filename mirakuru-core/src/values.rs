@@ -106,6 +106,7 @@ impl Values {
                 values.bins.insert(name.clone(), find_bin(name, known_bins)?);
             }
         }
+        values.captured.check(&pieces)?;
         let mut holds = Vec::new();
         for piece in &pieces {
             match piece {
@@ -252,6 +253,22 @@ impl Values {
 }
 
 impl Captured {
+    /// A port that is asked for by its name could be one or the other.
+    fn check(&self, pieces: &[Piece]) -> Result<()> {
+        let is_told = |name: &String| self.names.contains(name);
+        for piece in pieces {
+            if let Piece::Port(name) | Piece::Udp(name) = piece {
+                if is_told(name) {
+                    return Err(Error::invalid(format!(
+                        "`{{port:{name}}}` has the name of a group of an output pattern; give one \
+                         of them another"
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn new(names: Vec<String>) -> Result<Self> {
         let is_taken = |name: &&String| ["dir", "udp"].contains(&name.as_str());
         match names.iter().find(is_taken) {

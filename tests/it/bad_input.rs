@@ -72,6 +72,7 @@ fn table() -> Vec<(Executor, &'static str, ErrorKind)> {
         (good().arg("{key}").output("(?<key>x)"), "when it has started", InvalidInput),
         (good().tcp("{key}:1"), "unknown placeholder `{key}`", InvalidInput),
         (good().output("(?<dir>x)"), "cannot be called `dir`", InvalidInput),
+        (good().arg("{port:a}").output("(?<a>x)"), "name of a group", InvalidInput),
         (good().output("(?<udp>x)"), "cannot be called `udp`", InvalidInput),
         (good().command(""), "empty", InvalidInput),
         (good().command("test 'x"), "not closed", InvalidInput),

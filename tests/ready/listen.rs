@@ -107,6 +107,18 @@ fn a_port_that_somebody_listens_on_is_told() {
 }
 
 #[test]
+fn a_script_without_a_first_line_that_names_its_interpreter_is_run_by_the_shell() {
+    let folder = mirakuru_tests::scratch_dir();
+    let script = folder.join("script");
+    std::fs::write(&script, "exec \"$1\"\n").unwrap();
+    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let executor = Executor::new([&script]).arg(bin!("mk-activated")).listen("127.0.0.1:{port}");
+    let process = executor.env("LISTEN_PID", "1").timeout(LONG).start_soon();
+    assert_eq!(answer(&process, process.port()).0, 3);
+    process.log().wait_for("LISTEN_FDS=1, LISTEN_PID is mine: true", LONG).unwrap();
+}
+
+#[test]
 fn a_fixed_port_can_be_listened_on() {
     let port = free_port();
     let executor = Executor::new([bin!("mk-activated")]).listen(format!("127.0.0.1:{port}"));

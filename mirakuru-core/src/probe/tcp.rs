@@ -56,16 +56,14 @@ impl Tcp {
     /// Whether the process accepts where the kernel does so in its place: a connection is made, and
     /// has to be taken out of the line of those who wait.
     fn look_behind(&mut self, candidate: SocketAddr, deadline: Instant) -> Readiness {
-        if self.pending.is_none() {
-            match open(candidate, deadline) {
-                Ok(stream) => self.pending = Some(stream),
-                Err(error) => return Readiness::NotYet(format!("{candidate}: {}", reason(&error))),
-            }
-        }
-        if sys::waiting_connections(candidate) == Some(0) {
-            self.pending = None;
+        let stream = match self.pending.take().map_or_else(|| open(candidate, deadline), Ok) {
+            Ok(stream) => stream,
+            Err(error) => return Readiness::NotYet(format!("{candidate}: {}", reason(&error))),
+        };
+        if sys::is_accepted(&stream).unwrap_or(false) {
             return Readiness::Ready;
         }
+        self.pending = Some(stream);
         Readiness::NotYet(format!("{candidate}: a connection waits to be accepted"))
     }
 

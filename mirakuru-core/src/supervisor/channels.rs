@@ -86,7 +86,7 @@ impl Channels {
         }
         let text = |word: &OsStr| Ok(CString::new(word.as_bytes())?);
         let changed = |name: &OsStr| command.get_envs().any(|(changed, _)| changed == name);
-        let kept = std::env::vars_os().filter(|(name, _)| !changed(name));
+        let kept = std::env::vars_os().filter(|(name, _)| !changed(name) && name != "LISTEN_PID");
         let set = command.get_envs().filter_map(|(name, value)| Some((name.into(), value?.into())));
         let variable = |(name, value): (OsString, OsString)| {
             text(&[name.as_os_str(), value.as_os_str()].join(OsStr::new("=")))

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, IoSliceMut};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
@@ -150,9 +150,9 @@ pub(crate) fn listeners() -> Option<Vec<(SocketAddr, u64)>> {
     super::sock_diag::listeners().ok()
 }
 
-/// How many connections to an address wait to be accepted.
-pub(crate) fn waiting_connections(address: SocketAddr) -> Option<u32> {
-    super::sock_diag::waiting_connections(address).ok().flatten()
+/// Whether a connection was accepted by whoever listens at its other end.
+pub(crate) fn is_accepted(stream: &TcpStream) -> io::Result<bool> {
+    super::sock_diag::is_accepted(stream.peer_addr()?, stream.local_addr()?)
 }
 
 /// Watchers that nobody uses now. They are kept because closing one takes the kernel some 8 ms.

@@ -4,7 +4,7 @@
 //! neither its own descriptors, nor the pipe by which std tells that an `exec` failed. So one can be
 //! put there, and left to a child, without harm to anything.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -17,6 +17,8 @@ use nix::unistd::execve;
 
 /// The numbers that a child can get descriptors by, beside the three that every process has.
 pub(crate) const NUMBERS: Range<RawFd> = 3..20;
+
+const SHELL: &CStr = c"/bin/sh";
 
 /// The numbers, kept free.
 pub(crate) struct Numbers {
@@ -95,9 +97,16 @@ impl ToldItsPid {
         let mut environment = self.environment.clone();
         let variable = CString::new(format!("LISTEN_PID={}", std::process::id()));
         environment.extend(variable);
-        match execve(&self.program, &self.arguments, &environment) {
-            Err(errno) => errno.into(),
-            Ok(never) => match never {},
+        let Err(errno) = execve(&self.program, &self.arguments, &environment);
+        if errno != Errno::ENOEXEC {
+            return errno.into();
         }
+        // A script without a first line that names its interpreter is one for the shell, as for others
+        // who run programs.
+        let rest = self.arguments.iter().skip(1).cloned();
+        let words: Vec<_> =
+            [SHELL.to_owned(), self.program.clone()].into_iter().chain(rest).collect();
+        let Err(errno) = execve(SHELL, &words, &environment);
+        errno.into()
     }
 }

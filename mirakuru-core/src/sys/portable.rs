@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
@@ -178,8 +178,8 @@ pub(crate) fn listeners() -> Option<Vec<(SocketAddr, u64)>> {
     None
 }
 
-pub(crate) fn waiting_connections(_address: SocketAddr) -> Option<u32> {
-    None
+pub(crate) fn is_accepted(_stream: &TcpStream) -> io::Result<bool> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 pub(crate) fn sockets_of(_pid: i32) -> Vec<u64> {

@@ -18,38 +18,44 @@ const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const HEADER_LEN: usize = 16;
 const REQUEST_LEN: usize = HEADER_LEN + 56;
 const TCP_LISTEN: u8 = 10;
+/// The states of a connection that nobody has accepted yet: established, and two of one that is
+/// about to be.
+const WAITING: [u8; 3] = [1, 3, 12];
 /// Offsets in the answer, `struct inet_diag_msg`, behind the header.
 const FAMILY: usize = HEADER_LEN;
 const STATE: usize = HEADER_LEN + 1;
 const PORT: usize = HEADER_LEN + 4;
 const SOURCE: usize = HEADER_LEN + 8;
-const WAITING: usize = HEADER_LEN + 56;
 const INODE: usize = HEADER_LEN + 68;
 
-/// What the kernel says of one listening socket.
+/// What the kernel says of one socket.
 struct Socket {
     address: SocketAddr,
+    state: u8,
+    /// 0 for one that nobody has accepted yet.
     inode: u64,
-    /// How many connections wait to be accepted.
-    waiting: u32,
 }
 
 /// Who listens at an address.
 pub(super) fn listener(address: SocketAddr) -> io::Result<Listener> {
-    let found = find(address)?;
-    Ok(found.map_or(Listener::Nobody, |socket| Listener::Socket(socket.inode)))
+    let found = find(&request(address, None, 0))?;
+    let listens = found.filter(|socket| socket.state == TCP_LISTEN);
+    Ok(listens.map_or(Listener::Nobody, |socket| Listener::Socket(socket.inode)))
 }
 
-/// How many connections to an address wait to be accepted.
-pub(super) fn waiting_connections(address: SocketAddr) -> io::Result<Option<u32>> {
-    Ok(find(address)?.map(|socket| socket.waiting))
+/// Whether a connection from this client has been accepted by whoever listens at this server's
+/// address.
+pub(super) fn is_accepted(server: SocketAddr, client: SocketAddr) -> io::Result<bool> {
+    let waits = |socket: Socket| WAITING.contains(&socket.state) && socket.inode == 0;
+    // One that is not there any more was closed by whoever had accepted it.
+    Ok(!find(&request(server, Some(client), 0))?.is_some_and(waits))
 }
 
 /// All addresses that somebody listens at, with the inodes of the sockets.
 pub(super) fn listeners() -> io::Result<Vec<(SocketAddr, u64)>> {
     let mut found = Vec::new();
     for any in [IpAddr::from([0; 4]), IpAddr::from([0; 16])] {
-        let netlink = ask(&request(SocketAddr::new(any, 0), libc::NLM_F_DUMP))?;
+        let netlink = ask(&request(SocketAddr::new(any, 0), None, libc::NLM_F_DUMP))?;
         let mut answer = [0; 32 * 1024];
         loop {
             let part = next(&netlink, &mut answer)?;
@@ -62,8 +68,8 @@ pub(super) fn listeners() -> io::Result<Vec<(SocketAddr, u64)>> {
     Ok(found)
 }
 
-fn find(address: SocketAddr) -> io::Result<Option<Socket>> {
-    let netlink = ask(&request(address, 0))?;
+fn find(request: &[u8]) -> io::Result<Option<Socket>> {
+    let netlink = ask(request)?;
     Ok(next(&netlink, &mut [0; 512])?.sockets.into_iter().next())
 }
 
@@ -90,7 +96,8 @@ fn next(netlink: &OwnedFd, answer: &mut [u8]) -> io::Result<Part> {
     parse(&answer[..length])
 }
 
-fn request(address: SocketAddr, more_flags: i32) -> [u8; REQUEST_LEN] {
+/// Asks for who listens at an address, or for its end of the connection with `peer`.
+fn request(address: SocketAddr, peer: Option<SocketAddr>, more_flags: i32) -> [u8; REQUEST_LEN] {
     let mut request = [0; REQUEST_LEN];
     let flags = (libc::NLM_F_REQUEST | more_flags) as u16;
     request[..4].copy_from_slice(&(REQUEST_LEN as u32).to_ne_bytes());
@@ -99,15 +106,14 @@ fn request(address: SocketAddr, more_flags: i32) -> [u8; REQUEST_LEN] {
     let body = &mut request[HEADER_LEN..];
     body[1] = libc::IPPROTO_TCP as u8;
     body[4..8].copy_from_slice(&(1u32 << TCP_LISTEN).to_ne_bytes());
-    body[8..10].copy_from_slice(&address.port().to_be_bytes());
-    match address.ip() {
-        IpAddr::V4(ip) => {
-            body[0] = libc::AF_INET as u8;
-            body[12..16].copy_from_slice(&ip.octets());
-        }
-        IpAddr::V6(ip) => {
-            body[0] = libc::AF_INET6 as u8;
-            body[12..28].copy_from_slice(&ip.octets());
+    body[0] = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 } as u8;
+    for (at, address) in [(0, Some(address)), (1, peer)] {
+        let Some(address) = address else { continue };
+        let (port, ip) = (8 + 2 * at, 12 + 16 * at);
+        body[port..port + 2].copy_from_slice(&address.port().to_be_bytes());
+        match address.ip() {
+            IpAddr::V4(v4) => body[ip..ip + 4].copy_from_slice(&v4.octets()),
+            IpAddr::V6(v6) => body[ip..ip + 16].copy_from_slice(&v6.octets()),
         }
     }
     // No cookie: any socket will do.
@@ -129,7 +135,7 @@ fn parse(answer: &[u8]) -> io::Result<Part> {
                     errno => Err(io::Error::from_raw_os_error(errno)),
                 };
             }
-            _ => part.sockets.extend(socket_of(rest)?),
+            _ => part.sockets.push(socket_of(rest)?),
         }
         // Each message begins at a multiple of four.
         rest = rest.get(length.next_multiple_of(4).max(HEADER_LEN)..).unwrap_or_default();
@@ -137,22 +143,19 @@ fn parse(answer: &[u8]) -> io::Result<Part> {
     Ok(part)
 }
 
-fn socket_of(message: &[u8]) -> io::Result<Option<Socket>> {
+fn socket_of(message: &[u8]) -> io::Result<Socket> {
     let byte = |at: usize| message.get(at).copied().ok_or(io::ErrorKind::UnexpectedEof);
-    if byte(STATE)? != TCP_LISTEN {
-        return Ok(None);
-    }
     let ip = message.get(SOURCE..SOURCE + 16).ok_or(io::ErrorKind::UnexpectedEof)?;
     let ip = match <[u8; 16]>::try_from(ip) {
         Ok(ip) if i32::from(byte(FAMILY)?) == libc::AF_INET6 => IpAddr::from(ip),
         _ => IpAddr::from([ip[0], ip[1], ip[2], ip[3]]),
     };
     let port = u16::from_be_bytes([byte(PORT)?, byte(PORT + 1)?]);
-    Ok(Some(Socket {
+    Ok(Socket {
         address: SocketAddr::new(ip, port),
+        state: byte(STATE)?,
         inode: word(message, INODE)?.into(),
-        waiting: word(message, WAITING)?,
-    }))
+    })
 }
 
 fn word(bytes: &[u8], at: usize) -> io::Result<u32> {
@@ -181,17 +184,19 @@ mod tests {
     }
 
     #[test]
-    fn all_listeners_are_listed_and_those_who_wait_are_counted() {
+    fn all_listeners_are_listed_and_what_was_accepted_is_told() {
         for host in ["127.0.0.1:0", "[::1]:0"] {
             let server = TcpListener::bind(host).unwrap();
             let address = server.local_addr().unwrap();
             let Listener::Socket(inode) = listener(address).unwrap() else { panic!("{host}") };
             assert!(listeners().unwrap().contains(&(address, inode)), "{host}");
-            assert_eq!(waiting_connections(address).unwrap(), Some(0));
-            let _client = std::net::TcpStream::connect(address).unwrap();
-            assert_eq!(waiting_connections(address).unwrap(), Some(1));
-            server.accept().unwrap();
-            assert_eq!(waiting_connections(address).unwrap(), Some(0));
+            let client = std::net::TcpStream::connect(address).unwrap();
+            let from = client.local_addr().unwrap();
+            assert!(!is_accepted(address, from).unwrap(), "{host}");
+            let accepted = server.accept().unwrap();
+            assert!(is_accepted(address, from).unwrap(), "{host}");
+            drop(accepted);
+            assert!(is_accepted(address, from).unwrap(), "{host}");
         }
     }
 
@@ -208,7 +213,7 @@ mod tests {
     fn sockets_that_come_with_the_end_of_the_answer_are_not_lost() {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = server.local_addr().unwrap();
-        let netlink = ask(&request(address, 0)).unwrap();
+        let netlink = ask(&request(address, None, 0)).unwrap();
         let mut answer = [0; 512];
         let length = recv(netlink.as_raw_fd(), &mut answer, MsgFlags::empty()).unwrap();
         let mut end = [0; HEADER_LEN + 4];
