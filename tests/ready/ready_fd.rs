@@ -12,6 +12,16 @@ fn a_line_on_the_descriptor_means_ready(#[values(3, 4, 9)] number: i32) {
 }
 
 #[test]
+fn what_is_written_after_the_line_neither_ends_the_server_nor_holds_it_up() {
+    // More than a pipe holds.
+    let script = "echo up >&3; until [ -e {dir}/go ]; do sleep 0.01; done; \
+                  head -c 300000 /dev/zero >&3 && echo sent all; exec sleep 300";
+    let process = Executor::shell(script).ready_fd(3).timeout(LONG).start_soon();
+    std::fs::write(process.dir().join("go"), "").unwrap();
+    process.log().wait_for("sent all", LONG).unwrap();
+}
+
+#[test]
 fn half_a_line_is_not_ready() {
     let script = "printf up >&3; exec sleep 300";
     let error = fails(&Executor::shell(script).ready_fd(3).timeout(SHORT), ErrorKind::Timeout);

@@ -2,12 +2,13 @@
 //! descriptor on which it says that it is ready, listening sockets that it is handed.
 
 use std::ffi::{CString, OsStr, OsString};
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use super::wire::{Channel, Settings};
 use crate::sys::{self, NUMBERS, Numbers, Placed, ToldItsPid};
@@ -19,6 +20,9 @@ pub(super) struct Channels {
     ready_fd: Option<i32>,
     /// Both ends of the pipe on which this start of the server says that it is ready.
     ready: Option<(OwnedFd, OwnedFd)>,
+    /// Where the server goes on to write when whoever waited for it has heard enough. If nobody had
+    /// that end, to write would be its end.
+    ready_later: Option<File>,
     listeners: Vec<OwnedFd>,
 }
 
@@ -30,6 +34,7 @@ impl Channels {
             notify: None,
             ready_fd: settings.ready_fd,
             ready: None,
+            ready_later: None,
             listeners: Vec::new(),
         }
     }
@@ -41,12 +46,12 @@ impl Channels {
 
     /// Makes what the next server speaks to, and tells it of that.
     pub(super) fn open(&mut self, command: &mut Command) -> io::Result<()> {
+        // What the last server has said means nothing for this one.
+        self.drain();
         if let Some(path) = &self.notify_path {
             if self.notify.is_none() {
                 self.notify = Some(sys::bind_datagram(path)?);
             }
-            // What the last server has said means nothing for this one.
-            self.drain();
             command.env("NOTIFY_SOCKET", path);
         }
         if self.ready_fd.is_some() {
@@ -94,20 +99,31 @@ impl Channels {
     pub(super) fn take_readable(&mut self) -> Vec<(Channel, OwnedFd)> {
         let notify = self.notify.as_ref().and_then(|socket| socket.try_clone().ok());
         // Only the server has the other end now, so that its end is seen.
-        let ready = self.ready.take().map(|(read, _write)| (Channel::Ready, read));
+        let ready = self.ready.take().map(|(read, _write)| read);
+        self.ready_later = ready.as_ref().and_then(|read| Some(read.try_clone().ok()?.into()));
+        let ready = ready.map(|read| (Channel::Ready, read));
         notify.map(|socket| (Channel::Notify, socket)).into_iter().chain(ready).collect()
     }
 
     /// What wakes up who drains it.
-    pub(super) fn notify_socket(&self) -> Option<BorrowedFd<'_>> {
-        self.notify.as_ref().map(AsFd::as_fd)
+    pub(super) fn readable(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let notify = self.notify.iter().map(AsFd::as_fd);
+        notify.chain(self.ready_later.iter().map(AsFd::as_fd))
     }
 
     /// Takes away what a server that is ready has to say, which would stand still if nobody did.
-    pub(super) fn drain(&self) {
-        let Some(socket) = &self.notify else { return };
-        let mut left = 0..sys::DATAGRAMS_AT_ONCE;
-        while left.next().is_some() && sys::receive_datagram(socket.as_fd(), &mut [0; 1]).is_ok() {}
+    pub(super) fn drain(&mut self) {
+        if let Some(socket) = &self.notify {
+            let received = || sys::receive_datagram(socket.as_fd(), &mut [0; 1]).is_ok();
+            let _ = (0..sys::DATAGRAMS_AT_ONCE).all(|_| received()); // The rest wakes us up again.
+        }
+        if let Some(pipe) = &mut self.ready_later {
+            let readable = sys::wait_readable(&[pipe.as_fd()], Some(Duration::ZERO));
+            let has_some = readable.is_ok_and(|readable| readable == [true]);
+            if has_some && pipe.read(&mut [0; 1024]).is_ok_and(|length| length == 0) {
+                self.ready_later = None;
+            }
+        }
     }
 
     pub(super) fn close(&mut self) {

@@ -101,16 +101,17 @@ impl Keeper {
         }
         fds.extend(self.starter.as_ref().and_then(|starter| starter.as_fd()));
         // Nobody reads what a server says that is not waited for, and it must not stand still.
-        let notify = self.tree.channels().notify_socket().filter(|_| !self.is_awaited);
-        fds.extend(notify);
+        let first_channel = fds.len();
+        fds.extend(self.tree.channels().readable().filter(|_| !self.is_awaited));
         let first_connection = fds.len();
         fds.extend(self.open_connections().map(|connection| connection.stream.as_fd()));
         let patience = desk.and_then(Desk::look_after);
         let timeout = [self.tree.timeout(), patience].into_iter().flatten().min();
         let ready = sys::wait_readable(&fds, timeout).unwrap_or_default();
 
-        if notify.is_some() && ready.get(first_connection - 1) == Some(&true) {
-            self.tree.channels().drain();
+        let channels = ready.get(first_channel..first_connection);
+        if channels.is_some_and(|channels| channels.contains(&true)) {
+            self.tree.channels_mut().drain();
         }
         if ready.first() == Some(&true) {
             self.read_signals();
