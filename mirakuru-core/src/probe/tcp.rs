@@ -77,8 +77,14 @@ impl Tcp {
             Listener::Socket(inode) => Some(inode),
         };
         let connected = connect(candidate, attempt.deadline());
-        if connected.is_ok() && !owner::is_ours(inode, candidate, attempt.client)? {
-            self.tell_not_judged(candidate, attempt.client);
+        if connected.is_ok() {
+            let mut can_tell = owner::is_ours(inode, candidate, attempt.client)?;
+            for beside in inode.map_or(Vec::new(), listeners_beside) {
+                can_tell &= owner::is_ours(Some(beside), candidate, attempt.client)?;
+            }
+            if !can_tell {
+                self.tell_not_judged(candidate, attempt.client);
+            }
         }
         Ok(connected)
     }
@@ -187,6 +193,15 @@ fn listener(address: SocketAddr) -> Listener {
         // A packet filter may lead somewhere else from here.
         _ => Listener::Unknown,
     }
+}
+
+/// The sockets that share the address of this one by `SO_REUSEPORT`. Each gets a part of the
+/// connections, whoever has it.
+fn listeners_beside(inode: u64) -> Vec<u64> {
+    let all = sys::listeners().unwrap_or_default();
+    let bound = all.iter().find(|(_, it)| *it == inode).map(|(address, _)| *address);
+    let is_beside = |(address, it): &(SocketAddr, u64)| Some(*address) == bound && *it != inode;
+    all.into_iter().filter(is_beside).map(|(_, it)| it).collect()
 }
 
 /// Whether what is sent to the address stays on this machine: then it is the sender's address too.

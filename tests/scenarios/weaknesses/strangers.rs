@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use std::thread;
 
 use mirakuru_core::{Attempt, ErrorKind, Executor};
+use mirakuru_tests::program::listen_beside_others;
 use mirakuru_tests::{bin, eventually, http_get, scratch_dir};
 
 use crate::helpers::{
@@ -85,6 +86,24 @@ fn a_stranger_on_another_address_of_this_machine_is_named() {
         reports(&error, &[&ip.to_string(), "another process", &format!("pid {}", process::id())]);
         nothing_left(&mark);
     }
+}
+
+#[cfg(not(mirakuru_portable))]
+#[test]
+fn a_stranger_that_gets_a_part_of_the_connections_is_named() {
+    let server = Executor::new([bin!("mk-tcp-server"), "{port}", "--share"]);
+    let ours = server.clone().tcp("127.0.0.1:{port}").timeout(LONG).start_soon();
+    assert!(ours.running());
+
+    let taken = Mutex::new(Vec::new());
+    let take = move |attempt: &Attempt<'_>| {
+        let listener = listen_beside_others(attempt.port().unwrap()).unwrap();
+        taken.lock().unwrap().push(listener);
+        true
+    };
+    let executor = server.output("listening on").probe(take).tcp("127.0.0.1:{port}").timeout(LONG);
+    let error = fails(&executor, ErrorKind::AlreadyRunning);
+    reports(&error, &["another process", &format!("pid {}", process::id())]);
 }
 
 #[test]

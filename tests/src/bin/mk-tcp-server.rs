@@ -1,7 +1,8 @@
 //! Listens after a delay, accepts and echoes; prints so many bytes of lines before, if asked.
 //! `mk-tcp-server PORT [--delay MS] [--host H | --v6only] [--accept no] [--flood BYTES]
-//! [--exit-after-ms MS] [--hide]`; `--v6only` is `--host ::1`, the exit is with code 1, and of who
-//! hides nobody but root sees the descriptors.
+//! [--exit-after-ms MS] [--hide] [--share]`; `--v6only` is `--host ::1`, the exit is with code 1, of
+//! who hides nobody but root sees the descriptors, and to share is to listen on `127.0.0.1` with
+//! `SO_REUSEPORT`.
 
 use std::io;
 use std::net::{TcpListener, TcpStream};
@@ -19,6 +20,7 @@ fn main() -> io::Result<()> {
     let flood = args.value("--flood").unwrap_or(0);
     let exit_after = args.value("--exit-after-ms");
     let hides = args.flag("--hide");
+    let shares = args.flag("--share");
     let port: u16 = args.positional("PORT");
     args.end();
 
@@ -28,7 +30,10 @@ fn main() -> io::Result<()> {
         nix::sys::prctl::set_dumpable(false)?;
     }
     program::flood(io::stdout(), flood)?;
-    let listener = TcpListener::bind((host.as_str(), port))?;
+    let listener = match shares {
+        true => program::listen_beside_others(port)?,
+        false => TcpListener::bind((host.as_str(), port))?,
+    };
     say(format_args!("listening on {}", listener.local_addr()?))?;
     if exit_after.is_some() {
         thread::spawn(move || crash_after(exit_after));

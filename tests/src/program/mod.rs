@@ -7,10 +7,17 @@ mod start_log;
 
 use std::fs;
 use std::io::{self, Write};
+use std::net::{SocketAddrV4, TcpListener};
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::process;
 use std::thread;
 use std::time::Duration;
+
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, listen, setsockopt, socket,
+    sockopt,
+};
 
 pub use args::{Args, fail};
 pub use signals::{Signals, sleep_forever};
@@ -54,6 +61,18 @@ pub fn say(line: impl std::fmt::Display) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{line}")?;
     stdout.flush()
+}
+
+/// Listens on a port of 127.0.0.1 that others who do the same may listen on too.
+pub fn listen_beside_others(port: u16) -> io::Result<TcpListener> {
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let socket = socket(AddressFamily::Inet, SockType::Stream, flags, None)?;
+    setsockopt(&socket, sockopt::ReuseAddr, &true)?;
+    setsockopt(&socket, sockopt::ReusePort, &true)?;
+    let address = SocketAddrV4::new([127, 0, 0, 1].into(), port);
+    bind(socket.as_raw_fd(), &SockaddrIn::from(address))?;
+    listen(&socket, Backlog::new(16)?)?;
+    Ok(socket.into())
 }
 
 /// Writes lines of 80 characters until that many bytes are written; the last line may be shorter.
