@@ -28,6 +28,20 @@ fn it_is_found_below_a_shell_and_in_a_daemon() {
 }
 
 #[test]
+fn it_is_found_while_one_process_hands_it_to_the_next() {
+    let Some(python) = need("python3") else { return };
+    let script = "import os, socket
+server = socket.create_server(('127.0.0.1', 0))
+for _ in range(100):
+    if os.fork():
+        os._exit(0)
+while True:
+    server.accept()";
+    let executor = Executor::new([python]).args(["-c", script]).tcp("127.0.0.1:0").timeout(LONG);
+    (0..5).for_each(|_| drop(executor.start_soon()));
+}
+
+#[test]
 fn it_is_a_placeholder_for_other_conditions() {
     let server = Executor::new([bin!("mk-http-server"), "0"]).tcp("127.0.0.1:0");
     let mut process = server.http("http://127.0.0.1:{port}/").timeout(LONG).start_soon();
