@@ -42,6 +42,11 @@ fn item(input: ParseStream<'_>, known: &[Key], attribute: &mut Attribute) -> Res
     if !is_entry(input, known) {
         let path = definition(input)?;
         if attribute.definition.is_some() || !attribute.entries.is_empty() {
+            // A key that stands alone looks like a path.
+            let name = path.path.get_ident().map(Ident::to_string);
+            if let Some(name) = name.filter(|name| key::nearest(name, known).is_some()) {
+                return Err(Error::new_spanned(path, key::unknown(&name, known)));
+            }
             let message = "a definition stands first, and one in each `#[with_process(..)]`; \
                            stack attributes for several processes";
             return Err(Error::new_spanned(path, message));

@@ -168,10 +168,15 @@ pub(crate) fn find(name: &str, known: &[Key]) -> Option<Key> {
 }
 
 pub(crate) fn unknown(name: &str, known: &[Key]) -> String {
-    match near::name(name, known.iter().map(|key| key.name())) {
+    match nearest(name, known) {
         Some(near) => format!("unknown key `{name}`; did you mean `{near}`?"),
         None => format!("unknown key `{name}`; known are {}", list(known)),
     }
+}
+
+/// The key that was meant, if it is a typing error.
+pub(crate) fn nearest(name: &str, known: &[Key]) -> Option<&'static str> {
+    near::name(name, known.iter().map(|key| key.name()))
 }
 
 pub(crate) fn list(keys: &[Key]) -> String {

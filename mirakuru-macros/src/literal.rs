@@ -137,7 +137,18 @@ pub(crate) fn late_path(text: &str, captured: &Captured) -> Checked {
     late_template(text, captured)
 }
 
+pub(crate) fn output(text: &str) -> Checked {
+    pattern(text)?;
+    match groups(text).into_iter().find(|name| ["dir", "udp"].contains(&name.as_str())) {
+        Some(name) => Err(format!("a group cannot be called `{name}`: `{{{name}}}` is taken")),
+        None => Ok(()),
+    }
+}
+
 pub(crate) fn pattern(text: &str) -> Checked {
+    if text.is_empty() {
+        return Err("an empty pattern matches everything".to_owned());
+    }
     regex_lite::Regex::new(text)
         .map(drop)
         .map_err(|error| format!("not a regular expression: {error}"))
@@ -255,6 +266,9 @@ fn amount(text: &str) -> Checked<(u128, u128, &str)> {
     if name.is_empty() && rest.is_empty() {
         return Err(format!("a unit is missing, as in `{number}s` or `{number}ms`"));
     }
+    if name.is_empty() {
+        return Err(format!("a unit follows its number at once, as in `{number}s`"));
+    }
     let Some((_, unit)) = UNITS.iter().find(|(known, _)| *known == name) else {
         let known = key::alternatives(UNITS.iter().map(|(known, _)| *known), "and");
         return Err(format!("unknown unit `{name}`; known are {known}"));
@@ -303,7 +317,7 @@ mod tests {
             ("5", "a unit is missing"),
             ("s", "a number is missing"),
             ("-5s", "a number is missing"),
-            ("5 s", "unknown unit ``"),
+            ("5 s", "at once, as in `5s`"),
             ("5x", "unknown unit `x`"),
             ("0s", "no time at all"),
             ("0m0s", "no time at all"),
@@ -318,6 +332,19 @@ mod tests {
             let fault = duration(text).unwrap_err();
             assert!(fault.contains(why), "{text}: {fault}");
         }
+    }
+
+    #[test]
+    fn an_output_pattern_that_could_not_be_used_says_why() {
+        for (text, why) in [
+            ("", "matches everything"),
+            ("(", "not a regular expression"),
+            ("in (?<dir>.*)", "cannot be called `dir`"),
+        ] {
+            let fault = output(text).unwrap_err();
+            assert!(fault.contains(why), "{text}: {fault}");
+        }
+        assert_eq!(output("on (?<port>.*)"), Ok(()));
     }
 
     #[test]

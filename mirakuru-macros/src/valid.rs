@@ -108,7 +108,8 @@ fn value(key: Key, expr: &Expr, captured: &Captured, faults: &mut Faults) {
         Key::UnixSocket | Key::PidFile => {
             text(key, expr, |text| literal::late_path(text, captured), faults);
         }
-        Key::Output | Key::FailOn => text(key, expr, literal::pattern, faults),
+        Key::Output => text(key, expr, literal::output, faults),
+        Key::FailOn => text(key, expr, literal::pattern, faults),
         Key::On => text(key, expr, |text| literal::stream(text).map(drop), faults),
         Key::Timeout | Key::StopTimeout => {
             text(key, expr, |text| literal::duration(text).map(drop), faults);
