@@ -4,7 +4,7 @@
 //! killed leaves nothing of it.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,9 @@ use crate::values::Values;
 
 /// How long a run that is killed may take to end.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How many characters of a line are told.
+const LINE_MAX: usize = 200;
 
 pub(crate) struct Check {
     line: String,
@@ -56,9 +59,14 @@ impl Check {
         let words = words.iter().map(|word| values.render_os(word)).collect::<Result<Vec<_>>>()?;
         let files = Files::create(&format!("{name}-check"), false)?;
         let (stdout, stderr) = files.open()?;
+        let may_be_made = values.dir().is_some_and(|own| Path::new(&words[0]).starts_with(own));
+        let program = match may_be_made {
+            true => PathBuf::from(&words[0]),
+            false => program::find(&words[0], environment, dir)?,
+        };
         let launch = Launch {
             name: format!("the check of {name}"),
-            program: program::find(&words[0], environment, dir)?,
+            program,
             arguments: words.clone(),
             environment: environment.clone(),
             stdout,
@@ -83,17 +91,18 @@ impl Check {
         &self.line
     }
 
-    /// Where all that it has printed is.
+    /// Where all that its last run has printed is.
     pub(crate) fn log(&self) -> &Path {
         &self.files.stdout
     }
 
     /// Runs the command once, but not longer than `process` lives.
     pub(crate) fn run(&self, deadline: Instant, process: &Client) -> Result<Outcome> {
-        let printed = self.files.lengths();
+        // One run after the other would fill the disk; the last one is what somebody may look at.
+        self.files.clear();
         let began = Instant::now();
-        let with_last_line = |how: String| match self.files.last_line_since(&printed) {
-            Some(line) => format!("{how}: {line}"),
+        let with_last_line = |how: String| match self.files.last_line() {
+            Some(line) => format!("{how}: {}", line.chars().take(LINE_MAX).collect::<String>()),
             None => how,
         };
         let Some(state) = self.wait_for_end(deadline, process) else {
@@ -105,6 +114,10 @@ impl Check {
             // A run that was killed has left something that the system does not take away at once.
             State { phase: Phase::Failed(libc::EBUSY), .. } => {
                 Ok(Outcome::Failure("the last run has not ended yet".to_owned()))
+            }
+            // The process itself may make it.
+            State { phase: Phase::Failed(libc::ENOENT), .. } => {
+                Ok(Outcome::Failure("the program is not there".to_owned()))
             }
             State { phase: Phase::Failed(errno), .. } => {
                 let why = io::Error::from_raw_os_error(errno);

@@ -194,8 +194,8 @@ impl Executor {
     /// Waits for an end of line on this descriptor of the process, from 3 to 19, as the s6 supervision
     /// suite does. The process has to be told the number, by an argument or a variable.
     ///
-    /// A descriptor that is closed without it is an error. What is written after it is taken away and means
-    /// nothing. It is given once.
+    /// A descriptor that is closed without it is an error. What is written after it is taken away and
+    /// means nothing. It is given once.
     #[doc(alias = "notification-fd")]
     pub fn ready_fd(self, number: i32) -> Self {
         self.wants(Wanted::ReadyFd(number))

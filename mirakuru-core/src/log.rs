@@ -127,13 +127,22 @@ impl Files {
         self.of(stream).into_iter().map(reader).collect()
     }
 
-    /// The last line of what was written since the files were as long as this.
-    pub(crate) fn last_line_since(&self, lengths: &[u64]) -> Option<String> {
-        let log = Log { files: self.clone(), start: lengths.to_vec(), client: Weak::new() };
+    /// Forgets what was written so far.
+    pub(crate) fn clear(&self) {
+        for path in self.paths() {
+            // If it cannot be done, it goes on growing.
+            let _ = OpenOptions::new().write(true).truncate(true).open(path);
+        }
+    }
+
+    /// The last line.
+    pub(crate) fn last_line(&self) -> Option<String> {
+        let start = vec![0; self.paths().count()];
+        let log = Log { files: self.clone(), start, client: Weak::new() };
         log.excerpt(1).lines.pop().filter(|line| !line.is_empty())
     }
 
-    pub(crate) fn lengths(&self) -> Vec<u64> {
+    fn lengths(&self) -> Vec<u64> {
         self.paths().map(|path| path.metadata().map_or(0, |meta| meta.len())).collect()
     }
 

@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::SystemTime;
 
 use nix::fcntl::{Flock, FlockArg};
@@ -37,7 +38,9 @@ pub(crate) fn log_folder() -> Result<&'static Path> {
             let path = runs.join(&name);
             match make_folder(&path) {
                 Ok(folder) => {
-                    remove_old_runs(&runs);
+                    // Beside the tests, which do not wait for it. What it does not come to is left to
+                    // the next run.
+                    let _ = thread::Builder::new().spawn(move || remove_old_runs(&runs));
                     return Ok(folder);
                 }
                 Err(error) => failed = Some((path, error)),

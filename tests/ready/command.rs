@@ -29,6 +29,23 @@ fn what_it_says_stands_in_the_report() {
 }
 
 #[test]
+fn the_process_itself_may_make_it() {
+    let make = "printf '#!/bin/sh\\n' > {dir}/check; chmod +x {dir}/check";
+    let server = Executor::shell(format!("sleep 0.1; {make}; exec sleep 300"));
+    server.command("{dir}/check").timeout(LONG).start_soon();
+}
+
+#[test]
+fn its_output_does_not_pile_up() {
+    let check = ["sh", "-c", "head -c 100000 /dev/zero | tr '\\0' x; exit 1"];
+    let executor = Executor::new("sleep 300").command(check).timeout(SHORT);
+    let report = format!("{:?}", fails(&executor, ErrorKind::Timeout));
+    assert!(report.len() < 2000, "{report}");
+    let log = report.split(' ').find(|word| word.ends_with(".log") && word.contains("-check-"));
+    assert!(std::fs::metadata(log.unwrap()).unwrap().len() <= 100_000);
+}
+
+#[test]
 fn one_that_hangs_is_killed_and_tried_again() {
     let mark = mark();
     let check = format!("test -e {{dir}}/seen || {{{{ : > {{dir}}/seen; sleep 300; }}}} # {mark}");

@@ -100,14 +100,14 @@ fn a_command_that_fails() {
     fails(
         &server().command(check),
         &expect![[r#"
-        database: not ready within 0.300 s: exit code 0 of `sh -c "echo 'no response' >&2; exit 2"`
-          command: sleep 60
-          waited for: exit code 0 of `sh -c "echo 'no response' >&2; exit 2"`
-          last answer: exited with code 2: no response (asked N times in TIME of 0.300 s)
-          process: running as pid PID
-          output: none (LOG)
-          help: if the process is up, look at why `sh -c "echo 'no response' >&2; exit 2"` does not exit with code 0; its whole output is in LOG
-    "#]],
+            database: not ready within 0.300 s: exit code 0 of `sh -c "echo 'no response' >&2; exit 2"`
+              command: sleep 60
+              waited for: exit code 0 of `sh -c "echo 'no response' >&2; exit 2"`
+              last answer: exited with code 2: no response (asked N times in TIME of 0.300 s)
+              process: running as pid PID
+              output: none (LOG)
+              help: if the process is up, look at why `sh -c "echo 'no response' >&2; exit 2"` does not exit with code 0; the output of its last run is in LOG
+        "#]],
     );
 }
 

@@ -31,7 +31,7 @@ impl Condition for Command {
 
     fn way_out(&self) -> Option<String> {
         Some(format!(
-            "if the process is up, look at why `{}` does not exit with code 0; its whole output is in {}",
+            "if the process is up, look at why `{}` does not exit with code 0; the output of its last run is in {}",
             self.check.line(),
             self.check.log().display()
         ))
