@@ -1,6 +1,8 @@
 //! Values that the process tells by its output.
 
 use std::net::TcpStream;
+use std::sync::mpsc;
+use std::thread;
 
 use mirakuru_rstest::{Attempt, ErrorKind, Executor, Shared};
 #[cfg(not(mirakuru_portable))]
@@ -100,6 +102,29 @@ fn those_who_share_the_process_know_what_it_told_also_after_a_restart() {
     let lease = SESSION.lease().unwrap();
     assert_eq!(lease.port(), port, "it was {before} before");
     assert_eq!(http_get(&lease.render("http://{host}:{port}/pid").unwrap()).1, pid.to_string());
+}
+
+static WAITED_FOR: Shared =
+    Shared::new(|| chooses_its_port().name("waited-for")).scope(mirakuru_rstest::Scope::Session);
+
+#[test]
+fn who_waited_for_a_lease_knows_what_the_process_has_told_meanwhile() {
+    for _ in 0..5 {
+        let mut exclusive = WAITED_FOR.exclusive().unwrap();
+        thread::scope(|scope| {
+            let (asks, is_asked) = mpsc::channel();
+            let waiting = scope.spawn(move || {
+                asks.send(()).unwrap();
+                let lease = WAITED_FOR.lease().unwrap();
+                (lease.port(), http_get(&lease.render("http://{host}:{port}/pid").unwrap()).1)
+            });
+            is_asked.recv().unwrap();
+            exclusive.restart().unwrap();
+            let told = (exclusive.port(), exclusive.pid().to_string());
+            drop(exclusive);
+            assert_eq!(waiting.join().unwrap(), told);
+        });
+    }
 }
 
 #[cfg(not(mirakuru_portable))]
