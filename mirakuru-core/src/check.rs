@@ -30,6 +30,8 @@ pub(crate) struct Check {
     line: String,
     client: Arc<Client>,
     files: Files,
+    /// Whether the program is one that the process itself makes.
+    may_be_made: bool,
 }
 
 /// How the command itself ended, also if it has left others behind.
@@ -83,7 +85,7 @@ impl Check {
         };
         let client = Client::launch(launch, &Holds::default());
         let client = client.map_err(|e| Error::os("the supervisor cannot be started", e))?;
-        Ok(Self { line: command::in_one_line(&words), client, files })
+        Ok(Self { line: command::in_one_line(&words), client, files, may_be_made })
     }
 
     /// The command.
@@ -115,13 +117,12 @@ impl Check {
             State { phase: Phase::Failed(libc::EBUSY), .. } => {
                 Ok(Outcome::Failure("the last run has not ended yet".to_owned()))
             }
-            // The process itself may make it.
-            State { phase: Phase::Failed(libc::ENOENT), .. } => {
-                Ok(Outcome::Failure("the program is not there".to_owned()))
-            }
             State { phase: Phase::Failed(errno), .. } => {
                 let why = io::Error::from_raw_os_error(errno);
-                Err(Error::os(format!("`{}` cannot be run", self.line), why))
+                match self.may_be_made {
+                    true => Ok(Outcome::Failure(format!("cannot be run yet: {why}"))),
+                    false => Err(Error::os(format!("`{}` cannot be run", self.line), why)),
+                }
             }
             state => Ok(match exit_of(&state) {
                 Some(exit) if exit.success() => Outcome::Success,
