@@ -137,9 +137,7 @@ impl Files {
 
     /// The last line.
     pub(crate) fn last_line(&self) -> Option<String> {
-        let start = vec![0; self.paths().count()];
-        let log = Log { files: self.clone(), start, client: Weak::new() };
-        log.excerpt(1).lines.pop().filter(|line| !line.is_empty())
+        self.whole(Weak::new()).excerpt(1).lines.pop().filter(|line| !line.is_empty())
     }
 
     fn lengths(&self) -> Vec<u64> {
@@ -147,16 +145,23 @@ impl Files {
     }
 
     pub(crate) fn log(&self, client: Weak<Client>) -> Log {
-        let known = LEASES.with_borrow(|leases| Some(leases.get(&self.stdout)?.start.clone()));
-        let start = known.unwrap_or_else(|| vec![0; self.paths().count()]);
-        Log { files: self.clone(), start, client }
+        let mut log = self.whole(client);
+        LEASES.with_borrow(|leases| {
+            if let Some(leased) = leases.get(&self.stdout) {
+                log.start.clone_from(&leased.start);
+            }
+        });
+        log
+    }
+
+    /// All that was written, whoever has leased the process.
+    fn whole(&self, client: Weak<Client>) -> Log {
+        Log { files: self.clone(), start: vec![0; self.paths().count()], client }
     }
 
     /// The last lines, for a report.
     pub(crate) fn tail(&self) -> Output {
-        let start = vec![0; self.paths().count()];
-        let log = Log { files: self.clone(), start, client: Weak::new() };
-        log.excerpt(LINES_SHOWN)
+        self.whole(Weak::new()).excerpt(LINES_SHOWN)
     }
 
     /// A lease begins on the calling test's thread.
@@ -325,7 +330,7 @@ fn last_lines(path: &Path, start: u64, end: u64, shown: usize) -> (Vec<String>, 
 }
 
 /// The last lines that were written behind `start`, for a closer look at them.
-pub(crate) fn lines_behind(path: &Path, start: u64) -> Vec<String> {
+fn lines_behind(path: &Path, start: u64) -> Vec<String> {
     let length = path.metadata().map_or(0, |meta| meta.len());
     last_lines(path, start, length, LINES_COMPARED).0
 }
@@ -348,6 +353,7 @@ const CHUNK: u64 = 256 * 1024; // 256 KiB
 /// Looks for a pattern in a file that grows.
 pub(crate) struct Reader {
     path: PathBuf,
+    start: u64,
     read: u64,
     scanner: Scanner,
 }
@@ -358,11 +364,16 @@ impl Reader {
     pub(crate) const STEP: Duration = Duration::from_millis(20);
 
     pub(crate) fn new(path: PathBuf, start: u64, scanner: Scanner) -> Self {
-        Self { path, read: start, scanner }
+        Self { path, start, read: start, scanner }
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The last lines of what it looks through, for a report.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        lines_behind(&self.path, self.start)
     }
 
     /// How often the pattern has come, for a report.

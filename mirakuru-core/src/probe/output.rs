@@ -1,12 +1,11 @@
 //! A line of output.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use super::{Attempt, Condition, Readiness};
 use crate::banner::{Banner, Stream, near_miss};
 use crate::error::Result;
-use crate::log::{Files, Reader, lines_behind};
+use crate::log::{Files, Reader};
 use crate::sys::Watcher;
 
 pub(super) struct Output {
@@ -14,27 +13,21 @@ pub(super) struct Output {
     readers: Vec<Reader>,
     /// The line, once it has come.
     line: Option<String>,
-    /// What is looked at, and from where on.
-    here: Vec<(PathBuf, u64)>,
-    /// The other stream, which is not.
-    there: Vec<(PathBuf, u64)>,
+    /// Those of the other stream, if there is one that is not looked at.
+    elsewhere: Vec<Reader>,
 }
 
 impl Output {
     pub(super) fn new(banner: &Banner, files: &Files) -> Result<Self> {
         // At a restart, what was written before does not count.
-        let with_start = |path: PathBuf| {
-            let start = path.metadata().map_or(0, |meta| meta.len());
-            (path, start)
-        };
-        let here: Vec<_> = files.of(banner.stream).into_iter().map(with_start).collect();
-        let there = banner.stream.map(|stream| files.of(Some(other(stream)))).unwrap_or_default();
-        let readers = here
-            .iter()
-            .map(|(path, start)| Ok(Reader::new(path.clone(), *start, banner.scanner()?)));
-        let readers = readers.collect::<Result<_>>()?;
-        let there = there.into_iter().map(with_start).collect();
-        Ok(Self { banner: banner.clone(), readers, line: None, here, there })
+        let readers = |stream| files.readers(stream, || banner.scanner());
+        let elsewhere = banner.stream.map(|stream| readers(Some(other(stream))));
+        Ok(Self {
+            banner: banner.clone(),
+            readers: readers(banner.stream)?,
+            line: None,
+            elsewhere: elsewhere.transpose()?.unwrap_or_default(),
+        })
     }
 }
 
@@ -63,7 +56,7 @@ impl Condition for Output {
             Some(1) => return Some("it came 1 time".to_owned()),
             Some(seen) => return Some(format!("it came {seen} times")),
         }
-        let (lines, elsewhere) = (lines(&self.here), lines(&self.there));
+        let (lines, elsewhere) = (lines(&self.readers), lines(&self.elsewhere));
         if let Some(stream) = self.banner.stream.filter(|_| self.comes_in(&elsewhere)) {
             return Some(format!("no such line, but it came on {}", name(other(stream))));
         }
@@ -75,7 +68,7 @@ impl Condition for Output {
     }
 
     fn way_out(&self) -> Option<String> {
-        let (lines, elsewhere) = (lines(&self.here), lines(&self.there));
+        let (lines, elsewhere) = (lines(&self.readers), lines(&self.elsewhere));
         if self.comes_in(&elsewhere) {
             return Some("look at that stream, or at both: `Banner::on`".to_owned());
         }
@@ -111,8 +104,8 @@ impl Output {
 }
 
 /// The last lines only: a report does not need more memory for a longer log.
-fn lines(files: &[(PathBuf, u64)]) -> Vec<String> {
-    files.iter().flat_map(|(path, start)| lines_behind(path, *start)).collect()
+fn lines(readers: &[Reader]) -> Vec<String> {
+    readers.iter().flat_map(Reader::lines).collect()
 }
 
 fn other(stream: Stream) -> Stream {
