@@ -1,14 +1,11 @@
 //! A command that exits with code 0.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::{Attempt, Condition, Readiness, Surroundings};
+use super::{Attempt, Condition, FIRST_LIMIT, Readiness, Surroundings, next_limit};
 use crate::check::{Check, Outcome};
 use crate::command::CommandLine;
 use crate::error::Result;
-
-/// How long the first run may take.
-const FIRST_LIMIT: Duration = Duration::from_secs(1);
 
 pub(super) struct Command {
     check: Check,
@@ -38,8 +35,7 @@ impl Condition for Command {
     }
 
     fn check(&mut self, attempt: &Attempt<'_>) -> Result<Readiness> {
-        // One that hangs may do so for ever, or be slow; so each run gets more time than the last.
-        let limit = FIRST_LIMIT * (1 << self.runs.min(10));
+        let limit = next_limit(self.runs);
         self.runs += 1;
         let now = Instant::now();
         let is_cut = attempt.deadline() < now + FIRST_LIMIT;

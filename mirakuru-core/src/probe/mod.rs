@@ -189,6 +189,15 @@ impl Wanted {
     }
 }
 
+/// How long the first look may take, where one may hang.
+const FIRST_LIMIT: Duration = Duration::from_secs(1);
+
+/// How long the next look may take. One that hangs may do so for ever, or be slow; so each one gets
+/// more time than the one before.
+fn next_limit(looks: u32) -> Duration {
+    FIRST_LIMIT * (1 << looks.min(10))
+}
+
 fn is_any_port(address: &str) -> bool {
     Address::parse(address).is_ok_and(|address| address.port == Port::Any)
 }

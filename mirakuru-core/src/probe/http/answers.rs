@@ -11,11 +11,8 @@ use super::door::Door;
 use super::scheme;
 use super::status::{Matcher, Status};
 use crate::error::Result;
-use crate::probe::{Attempt, Condition, Found, Readiness};
+use crate::probe::{Attempt, Condition, FIRST_LIMIT, Found, Readiness, next_limit};
 use crate::sys::Watcher;
-
-/// How long the first request may take.
-const FIRST_LIMIT: Duration = Duration::from_secs(1);
 
 /// What is left of the time, at least, when a HEAD in vain is asked by GET for the report.
 const LATE: Duration = Duration::from_millis(200);
@@ -63,12 +60,11 @@ impl Answers {
         ask(door, request, limit, |code| matcher.matches(code))
     }
 
-    /// How long the next request may take. A server that hangs on its first request may be one
-    /// that hangs for ever, or one that is slow; so each one gets more time than the one before.
+    /// How long the next request may take.
     fn limit(&self, deadline: Instant) -> Duration {
-        let growing = FIRST_LIMIT * (1 << self.asked.min(10));
+        let wanted = self.question.request_timeout.unwrap_or_else(|| next_limit(self.asked));
         let left = deadline.saturating_duration_since(Instant::now());
-        self.question.request_timeout.unwrap_or(growing).min(left).max(Duration::from_millis(1))
+        wanted.min(left).max(Duration::from_millis(1))
     }
 
     fn not_yet(&mut self, last: String) -> Readiness {
