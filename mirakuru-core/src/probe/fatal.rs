@@ -23,12 +23,8 @@ impl Fatal {
         for reader in &mut self.readers {
             if let Some(line) = reader.look(deadline)? {
                 let what = format!("will not be ready: it printed `{line}`");
-                return Err(Error::new(ErrorKind::Failed, what).with_report(|report| {
-                    report.way_out = Some(format!(
-                        "its executor fails on output that matches `{}`",
-                        self.pattern
-                    ));
-                }));
+                let help = format!("its executor fails on output that matches `{}`", self.pattern);
+                return Err(Error::new(ErrorKind::Failed, what).with_help(help));
             }
         }
         Ok(())

@@ -42,10 +42,8 @@ pub(super) fn is_one_of_ours(pid: i32, client: &Client) -> bool {
 fn stranger(pid: i32, what: &str) -> Error {
     let who = describe(pid);
     let what = format!("{what} another process, {who}");
-    Error::new(ErrorKind::AlreadyRunning, what).with_report(|report| {
-        report.way_out = Some(format!(
-            "{who} was not started here; stop it, or let this process have an address of its own \
-             by {{port}} or {{dir}}"
-        ));
-    })
+    Error::new(ErrorKind::AlreadyRunning, what).with_help(format!(
+        "{who} was not started here; stop it, or let this process have an address of its own by \
+         {{port}} or {{dir}}"
+    ))
 }
