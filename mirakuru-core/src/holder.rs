@@ -24,9 +24,10 @@ pub(crate) fn is_below(pid: i32, ancestor: i32) -> bool {
     std::iter::successors(Some(pid), |pid| sys::parent_of(*pid)).any(|pid| pid == ancestor)
 }
 
-/// What to do for a server below `supervisor` that could not have its address: who listens at a
-/// port that one of the texts names.
-pub(crate) fn help<T: AsRef<str>>(texts: &[T], supervisor: i32) -> String {
+/// What to do for a server that could not have its address: who listens at a port that one of the
+/// texts names, and is not below its `supervisor`, if it has one yet.
+pub(crate) fn help<T: AsRef<str>>(texts: &[T], supervisor: Option<i32>) -> String {
+    let is_its_own = |pid| supervisor.is_some_and(|supervisor| is_below(pid, supervisor));
     let mut ports: Vec<_> = texts.iter().flat_map(|text| ports_in(text.as_ref())).collect();
     // What is surely a port comes before what may be another number.
     ports.sort_by_key(|(is_sure, _)| !is_sure);
@@ -42,7 +43,7 @@ pub(crate) fn help<T: AsRef<str>>(texts: &[T], supervisor: i32) -> String {
                 return format!("`lsof -nP -iTCP -sTCP:LISTEN` shows who listens where; {own}");
             }
             Listener::Socket(inode) => match sys::holder_of_socket(inode) {
-                Some(pid) if is_below(pid, supervisor) => {}
+                Some(pid) if is_its_own(pid) => {}
                 Some(pid) => return format!("{address} is listened on by {}, {own}", named(pid)),
                 None => return of_another_user(address, own),
             },

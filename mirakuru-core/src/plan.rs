@@ -24,9 +24,6 @@ use crate::supervisor::{Client, Holds, Launch, Settings};
 use crate::sys::{self, NUMBERS};
 use crate::values::{Leftover, Texts, Values};
 
-/// The number of no process.
-const NOBODY: i32 = -1;
-
 /// No limit is longer than this, so that the time at which it is over can be told.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -153,11 +150,10 @@ impl Plan {
         let listen = |address: &SocketAddr| match TcpListener::bind(address) {
             Ok(listener) => Ok(OwnedFd::from(listener)),
             Err(error) => {
-                let what = format!("{}: {address} cannot be listened on", self.name);
                 let in_use = error.kind() == io::ErrorKind::AddrInUse;
-                let error = Error::os(what, error);
-                // Nothing is started, so nobody who listens there is below a supervisor of it.
-                let help = || holder::help(&[address.to_string()], NOBODY);
+                let error = Error::os(format!("{address} cannot be listened on"), error);
+                let help = || holder::help(&[address.to_string()], None);
+                let error = error.about(&self.name);
                 Err(if in_use { error.with_help(help()) } else { error })
             }
         };
@@ -239,7 +235,7 @@ impl Plan {
             return error;
         }
         texts.extend(self.texts_with_ports());
-        error.with_help(holder::help(&texts, supervisor))
+        error.with_help(holder::help(&texts, Some(supervisor)))
     }
 
     /// All texts that may say at which port the process listens.
