@@ -42,9 +42,7 @@ impl CommandLine {
             Line::Words(words) => Ok(words.clone()),
         }
     }
-}
 
-impl CommandLine {
     /// The texts in which placeholders may stand.
     pub(crate) fn texts(&self) -> Vec<&str> {
         match &self.0 {
