@@ -1,12 +1,13 @@
 //! Test processes, starters, supervisors and runners that are killed.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
 use mirakuru_tests::{Random, alive, budget, eventually, seed};
 
-use crate::run::{LONG, Run, all_passed, run_all};
+use crate::run::{LONG, Run, all_passed, run_all, session_folders};
 
 /// A test process that uses the server until it is killed, and the server's pid.
 fn staying(run: &Run) -> (Child, i32) {
@@ -70,6 +71,23 @@ fn everything_ends_with_the_runner_though_tests_still_run() {
     eventually(LONG, || !alive(pid));
     kill(&mut user);
     run.finish();
+}
+
+#[test]
+fn a_supervisor_that_hears_at_once_of_all_and_of_the_end_of_its_starter_goes_on() {
+    let run = Run::new();
+    let (mut starter, supervisor) = holding(&run, "pauses its supervisor");
+    // It is shared from then on, which the supervisor does not know yet.
+    eventually(LONG, || session_folders(&run.temp).iter().any(|folder| has_socket(folder)));
+    kill(&mut starter);
+    let supervisor = nix::unistd::Pid::from_raw(supervisor);
+    nix::sys::signal::kill(supervisor, nix::sys::signal::Signal::SIGCONT).unwrap();
+    run.abandon();
+}
+
+fn has_socket(folder: &Path) -> bool {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    files.into_iter().any(|file| file.path().extension() == Some("sock".as_ref()))
 }
 
 #[test]

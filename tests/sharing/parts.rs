@@ -4,11 +4,14 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::time::Duration;
 
-use mirakuru_rstest::{Executor, Process, Scope, Shared};
+use mirakuru_rstest::{Attempt, Executor, Process, Scope, Shared};
 use mirakuru_tests::{bin, http_get, rerun, try_http_get};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 static BINARY: Shared = Shared::new(|| server("binary"));
 static SESSION: Shared = Shared::new(|| server("session")).scope(Scope::Session);
+static PAUSED: Shared = Shared::new(with_paused_supervisor).scope(Scope::Session);
 static FAILS: Shared = Shared::new(fails).scope(Scope::Session);
 
 fn mark() -> String {
@@ -18,6 +21,17 @@ fn mark() -> String {
 fn server(name: &str) -> Executor {
     let command = [bin!("mk-http-server"), "{port}", "--mark", &mark()];
     Executor::new(command).http("http://127.0.0.1:{port}/").name(name).env("DIR", "{dir}")
+}
+
+/// The supervisor hears what it is told from then on when it is continued.
+fn with_paused_supervisor() -> Executor {
+    server("paused").probe(|attempt: &Attempt<'_>| {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", attempt.pid())).unwrap();
+        let parent = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim();
+        kill(Pid::from_raw(parent.parse().unwrap()), Signal::SIGSTOP).unwrap();
+        println!("\nhas pid {parent}");
+        true
+    })
 }
 
 /// It writes the start log itself, because no server ever runs.
@@ -48,6 +62,7 @@ fn plays() {
         "stays" => stays(),
         "pauses" => alone(|server| server.pause().unwrap()),
         "stops" => alone(|server| drop(server.stop())),
+        "pauses its supervisor" => drop(PAUSED.lease().unwrap()),
         "panics" => panics(),
         "measures" => measures(&SESSION),
         "measures within one process" => measures(&BINARY),

@@ -20,6 +20,8 @@ impl Desk {
     /// None if the runner has ended meanwhile.
     pub(super) fn open(listener: OwnedFd, runner: i32, started: u64) -> Option<Self> {
         let listener = UnixListener::from(listener);
+        // Whoever has come may have gone again. Nobody must keep the supervisor from its work.
+        listener.set_nonblocking(true).ok()?;
         let path = listener.local_addr().ok()?.as_pathname().map(PathBuf::from)?;
         Some(Self { listener, path, runner: sys::Process::open(runner, started)? })
     }
@@ -38,7 +40,7 @@ impl Desk {
         self.runner.is_alive()
     }
 
-    /// Another process of this user who has come.
+    /// Another process of this user who has come, if one has.
     pub(super) fn accept(&self) -> Option<UnixStream> {
         let (stream, _) = self.listener.accept().ok()?;
         let is_ours = sys::peer_user(&stream).is_none_or(|user| user == sys::effective_user());

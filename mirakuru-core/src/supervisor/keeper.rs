@@ -107,6 +107,7 @@ impl Keeper {
         fds.extend(self.open_connections().map(|connection| connection.stream.as_fd()));
         let patience = desk.and_then(Desk::look_after);
         let timeout = [self.tree.timeout(), patience].into_iter().flatten().min();
+        let has_desk = desk.is_some();
         let ready = sys::wait_readable(&fds, timeout).unwrap_or_default();
 
         let channels = ready.get(first_channel..first_connection);
@@ -121,7 +122,8 @@ impl Keeper {
             self.read_requests(0);
             self.disconnect(0);
         }
-        if self.desk.is_some() && ready.get(1) == Some(&true) {
+        // A desk that was opened just now was not among what was looked at.
+        if has_desk && ready.get(1) == Some(&true) {
             self.accept();
         }
         let ready = ready.get(first_connection..).unwrap_or_default();
