@@ -6,18 +6,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::banner::Banner;
-use crate::command::{CommandLine, Environment, Input};
-use crate::definition::Definition;
+use crate::command::{CommandLine, Environment, Stdin};
 use crate::error::Result;
-use crate::notice::Notice;
-use crate::plan::Plan;
-use crate::port::Keep;
-use crate::probe::{Http, Probe, Wanted};
+use crate::launch::plan::LaunchPlan;
+use crate::launch::spec::Definition;
+use crate::output::Banner;
 use crate::process::Process;
-use crate::scope::Scope;
+use crate::readiness::{ConditionSpec, Http, Probe};
+use crate::resources::ports::Reservation;
 use crate::server::Server;
-use crate::signal::Signal;
+use crate::server::manifest::ServerManifest;
+use crate::types::Scope;
+use crate::types::Signal;
 
 /// The description of a process, as [`std::process::Command`] is one: what to run, when it counts
 /// as started, and how it ends.
@@ -118,7 +118,7 @@ impl Executor {
     }
 
     /// Where the process reads its standard input from. Default: nothing is to be read.
-    pub fn stdin(mut self, input: impl Into<Input>) -> Self {
+    pub fn stdin(mut self, input: impl Into<Stdin>) -> Self {
         self.definition.stdin = input.into();
         self
     }
@@ -139,7 +139,7 @@ impl Executor {
     #[doc(alias = "OutputExecutor")]
     #[doc(alias = "banner")]
     pub fn output(self, banner: impl Into<Banner>) -> Self {
-        self.wants(Wanted::Output(banner.into()))
+        self.wants(ConditionSpec::Output(banner.into()))
     }
 
     /// Waits until this TCP port, `host:port`, accepts connections of this process.
@@ -149,26 +149,26 @@ impl Executor {
     /// Linux, and is then what `{port}` stands for.
     #[doc(alias = "TCPExecutor")]
     pub fn tcp(self, address: impl Into<String>) -> Self {
-        self.wants(Wanted::Tcp(address.into()))
+        self.wants(ConditionSpec::Tcp(address.into()))
     }
 
     /// Waits until this URL answers a HEAD request with a status of 200 to 299, or what else an
     /// [`Http`] says. One on a Unix socket is `http://unix:{dir}/server.sock:/health`.
     #[doc(alias = "HTTPExecutor")]
     pub fn http(self, http: impl Into<Http>) -> Self {
-        self.wants(Wanted::Http(http.into()))
+        self.wants(ConditionSpec::Http(http.into()))
     }
 
     /// Waits until this Unix socket accepts connections.
     #[doc(alias = "UnixSocketExecutor")]
     pub fn unix_socket(self, path: impl Into<PathBuf>) -> Self {
-        self.wants(Wanted::UnixSocket(path.into()))
+        self.wants(ConditionSpec::UnixSocket(path.into()))
     }
 
     /// Waits for this file with the id of a living process. A file that stays empty counts too.
     #[doc(alias = "PidExecutor")]
     pub fn pid_file(self, path: impl Into<PathBuf>) -> Self {
-        self.wants(Wanted::PidFile(path.into()))
+        self.wants(ConditionSpec::PidFile(path.into()))
     }
 
     /// Waits until this command exits with code 0: `"pg_isready -p {port}"`.
@@ -176,8 +176,8 @@ impl Executor {
     /// It runs in the folder and with the environment of the process, again and again, and is given a
     /// second at first and then twice as long each time. The last line that it prints stands in the error
     /// report. It is contained as the process itself is: what it leaves running is killed.
-    pub fn command(self, command: impl Into<CommandLine>) -> Self {
-        self.wants(Wanted::Command(command.into()))
+    pub fn ready_command(self, command: impl Into<CommandLine>) -> Self {
+        self.wants(ConditionSpec::Command(command.into()))
     }
 
     /// Waits until the process says `READY=1` as `sd_notify` does: by a datagram to the socket that the
@@ -188,7 +188,7 @@ impl Executor {
     /// `MAINPID` names the main process among those that a launcher leaves.
     #[doc(alias = "sd_notify")]
     pub fn notify(self) -> Self {
-        self.wants(Wanted::Notify)
+        self.wants(ConditionSpec::Notify)
     }
 
     /// Waits for an end of line on this descriptor of the process, from 3 to 19, as the s6 supervision
@@ -198,7 +198,7 @@ impl Executor {
     /// means nothing. It is given once.
     #[doc(alias = "notification-fd")]
     pub fn ready_fd(self, number: i32) -> Self {
-        self.wants(Wanted::ReadyFd(number))
+        self.wants(ConditionSpec::ReadyFd(number))
     }
 
     /// Does not wait any longer when a line of output matches this regular expression: the process will
@@ -239,10 +239,10 @@ impl Executor {
     /// Waits for a condition of your own. Where there are several conditions, all are looked at once
     /// more when each has held.
     pub fn probe(self, probe: impl Probe + 'static) -> Self {
-        self.wants(Wanted::Own(Arc::new(probe)))
+        self.wants(ConditionSpec::Own(Arc::new(probe)))
     }
 
-    fn wants(mut self, wanted: Wanted) -> Self {
+    fn wants(mut self, wanted: ConditionSpec) -> Self {
         self.definition.wanted.push(wanted);
         self
     }
@@ -296,13 +296,13 @@ impl Executor {
     /// ([`Timeout`](crate::ErrorKind::Timeout)).
     pub fn start(&self) -> Result<Process> {
         let start = |keep| {
-            let (plan, ports) = Plan::new(&self.definition, keep)?;
+            let (plan, ports) = LaunchPlan::new(&self.definition, keep)?;
             Server::start(plan, ports).map(Process::new)
         };
         match start(self.definition.keep()) {
             // A server that does not reuse addresses cannot listen on a port that is held.
             Err(error) if error.blames_address() && self.definition.has_port() => {
-                let started = start(Keep::Locked);
+                let started = start(Reservation::LockFile);
                 started.inspect(|_| self.definition.remember_to_lock())
             }
             started => started,
@@ -313,10 +313,10 @@ impl Executor {
     pub(crate) fn attach(
         &self,
         stream: UnixStream,
-        notice: Notice,
+        manifest: ServerManifest,
         path: PathBuf,
     ) -> Result<Process> {
-        Server::attach(&self.definition, stream, notice, path).map(Process::new)
+        Server::attach(&self.definition, stream, manifest, path).map(Process::new)
     }
 
     /// Tells where the compiler put a binary of the package under test, for `{bin:name}`.

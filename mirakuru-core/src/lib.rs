@@ -41,7 +41,7 @@
 //! | a pid file is there | [`Executor::pid_file`] |
 //! | the process says so, by `sd_notify` | [`Executor::notify`] |
 //! | the process says so, by a line on a descriptor | [`Executor::ready_fd`] |
-//! | a command exits with code 0 | [`Executor::command`] |
+//! | a command exits with code 0 | [`Executor::ready_command`] |
 //! | what you say | [`Executor::probe`] |
 //!
 //! [`Executor::fail_on`] is a line that ends the wait, [`Executor::listen`] a socket that the process
@@ -109,53 +109,37 @@
 
 #![deny(unsafe_code)]
 
-mod address;
-mod banner;
-mod check;
 mod command;
-mod definition;
+mod diagnostics;
 mod error;
-mod events;
 mod executor;
-mod exit;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz;
-mod holder;
-mod log;
-mod near;
-mod notice;
-mod plan;
-mod port;
-mod probe;
+mod launch;
+mod output;
 mod process;
-mod program;
-mod progress;
-mod run;
-mod scope;
+mod readiness;
+mod resources;
 mod server;
-mod shared;
-mod signal;
+mod sharing;
 mod supervisor;
+#[allow(dead_code, reason = "the macros use more of it: the same files compile in both crates")]
+mod syntax;
 #[allow(unsafe_code, reason = "system calls")]
 mod sys;
-mod template;
-mod values;
-mod witness;
+mod types;
 
-pub use banner::{Banner, Stream};
-pub use command::{CommandLine, Input};
+pub use command::{CommandLine, Stdin};
 pub use error::{Error, ErrorKind, Result};
 pub use executor::Executor;
-pub use exit::Exit;
-pub use log::Log;
-pub use probe::{Attempt, Http, Probe, Readiness, Status};
+pub use output::{Banner, Log};
 pub use process::Process;
-pub use scope::Scope;
+pub use readiness::{Attempt, Http, Probe, Readiness, Status};
 #[doc(hidden)]
-pub use shared::private as __private;
-pub use shared::{ExclusiveLease, Lease, Shared};
-pub use signal::{Signal, UnknownSignal};
+pub use sharing::macro_support as __private;
+pub use sharing::{ExclusiveLease, Lease, Shared};
+pub use types::{Exit, ParseSignalError, Scope, Signal, Stream};
 
 /// Gives a test its processes.
 ///
@@ -195,7 +179,7 @@ pub use signal::{Signal, UnknownSignal};
 /// | `tcp`, `unix_socket`, `pid_file` | [`Executor::tcp`], [`Executor::unix_socket`], [`Executor::pid_file`] |
 /// | `output = "…"` | [`Executor::output`], with `on = stderr`, `times = 2` |
 /// | `notify`, `ready_fd = 3` | [`Executor::notify`], [`Executor::ready_fd`] |
-/// | `command = "…"` | [`Executor::command`] |
+/// | `ready_command = "…"` | [`Executor::ready_command`] |
 /// | `fail_on = "…"` | [`Executor::fail_on`] |
 /// | `listen = "host:port"` | [`Executor::listen`] |
 /// | `env(KEY = "…")`, `env_remove(KEY)`, `env_clear` | the environment |
@@ -237,7 +221,7 @@ pub use mirakuru_macros::with_process;
 /// #[with_process(sleeper)]
 /// #[test]
 /// fn is_there(sleeper: &Process) {
-///     assert!(sleeper.running());
+///     assert!(sleeper.is_running());
 /// }
 /// # }
 /// ```

@@ -8,13 +8,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result, Seconds};
-use crate::exit::Exit;
-use crate::log::Log;
-use crate::port;
+use crate::output::Log;
+use crate::resources::ports;
 use crate::server::Server;
-use crate::signal::Signal;
 use crate::supervisor::{Request, State};
 use crate::sys;
+use crate::types::Exit;
+use crate::types::Signal;
 
 /// A started [`Executor`](crate::Executor), with everything that it has spawned.
 ///
@@ -94,7 +94,7 @@ impl Process {
     #[must_use]
     #[track_caller]
     pub fn addr(&self) -> SocketAddr {
-        self.server.found.addr.unwrap_or_else(|| port::loopback(self.port()))
+        self.server.found.addr.unwrap_or_else(|| ports::loopback(self.port()))
     }
 
     /// Returns the URL that answered, with the address that answered in the place of the host. One
@@ -137,13 +137,13 @@ impl Process {
 
     /// Whether anything of the process is running.
     #[must_use]
-    pub fn running(&self) -> bool {
+    pub fn is_running(&self) -> bool {
         self.server.state().is_running()
     }
 
     /// Returns how the process ended, if it has.
     #[must_use]
-    pub fn exit(&self) -> Option<Exit> {
+    pub fn exit_status(&self) -> Option<Exit> {
         self.server.state().ended()
     }
 
@@ -216,7 +216,7 @@ impl Process {
     ///
     /// # Platform notes
     ///
-    /// Elsewhere than on Linux this only looks whether the process is [`running`](Self::running).
+    /// Elsewhere than on Linux this only looks whether the process is [`is_running`](Self::is_running).
     ///
     /// # Examples
     ///
@@ -258,7 +258,7 @@ impl Process {
     /// # use mirakuru_core::Executor;
     /// let mut server = Executor::new("sleep 60").start()?;
     /// let answer = server.stopped(|| "nobody is there")?;
-    /// assert!(server.running());
+    /// assert!(server.is_running());
     /// # Ok::<(), mirakuru_core::Error>(())
     /// ```
     pub fn stopped<R>(&mut self, body: impl FnOnce() -> R) -> Result<R> {
@@ -310,7 +310,7 @@ impl Process {
     /// # Errors
     ///
     /// [`Timeout`](ErrorKind::Timeout) if it is still running after this time. It goes on running.
-    pub fn wait(&mut self, timeout: Duration) -> Result<Exit> {
+    pub fn wait_timeout(&mut self, timeout: Duration) -> Result<Exit> {
         let deadline = sys::deadline_after(timeout);
         let state = self.server.wait(deadline);
         state.as_ref().and_then(State::ended).ok_or_else(|| {
@@ -320,9 +320,9 @@ impl Process {
     }
 
     /// Takes what writes to the standard input of the process, which reads its end of file when
-    /// this is dropped. There is none unless the executor asks for [`Input::Piped`](crate::Input),
+    /// this is dropped. There is none unless the executor asks for [`Stdin::Piped`](crate::Stdin),
     /// or after it was taken.
-    pub fn stdin(&mut self) -> Option<File> {
+    pub fn take_stdin(&mut self) -> Option<File> {
         self.server.stdin.take()
     }
 

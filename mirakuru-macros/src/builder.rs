@@ -7,7 +7,7 @@ use syn::{Expr, Lit, LitInt, LitStr, Path};
 use crate::key::Key;
 use crate::literal;
 use crate::model::{self, Attribute, Entry, Value};
-use crate::template::{Piece, Template};
+use crate::syntax::template::{Piece, Template};
 
 /// The expression that builds the `Executor`.
 pub(crate) fn executor(attribute: &Attribute, k: &Path) -> TokenStream {

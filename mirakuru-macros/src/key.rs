@@ -1,4 +1,4 @@
-use crate::near;
+use crate::syntax::suggest;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Key {
@@ -15,7 +15,7 @@ pub(crate) enum Key {
     Tcp,
     UnixSocket,
     PidFile,
-    Command,
+    ReadyCommand,
     Notify,
     ReadyFd,
     Output,
@@ -76,7 +76,12 @@ const TABLE: &[Row] = &[
     Row(Key::Tcp, "tcp", Form::Value, &[r#"tcp = "127.0.0.1:{port}""#]),
     Row(Key::UnixSocket, "unix_socket", Form::Value, &[r#"unix_socket = "{dir}/server.sock""#]),
     Row(Key::PidFile, "pid_file", Form::Value, &[r#"pid_file = "{dir}/server.pid""#]),
-    Row(Key::Command, "command", Form::Value, &[r#"command = "pg_isready -p {port}""#]),
+    Row(
+        Key::ReadyCommand,
+        "ready_command",
+        Form::Value,
+        &[r#"ready_command = "pg_isready -p {port}""#],
+    ),
     Row(Key::Notify, "notify", Form::Flag, &[]),
     Row(Key::ReadyFd, "ready_fd", Form::Value, &["ready_fd = 3"]),
     Row(Key::Output, "output", Form::Value, &[r#"output = "ready to accept connections""#]),
@@ -106,7 +111,7 @@ const CONDITIONS: &[Key] = &[
     Key::Tcp,
     Key::UnixSocket,
     Key::PidFile,
-    Key::Command,
+    Key::ReadyCommand,
     Key::Notify,
     Key::ReadyFd,
     Key::Output,
@@ -176,7 +181,7 @@ pub(crate) fn unknown(name: &str, known: &[Key]) -> String {
 
 /// The key that was meant, if it is a typing error.
 pub(crate) fn nearest(name: &str, known: &[Key]) -> Option<&'static str> {
-    near::name(name, known.iter().map(|key| key.name()))
+    suggest::name(name, known.iter().map(|key| key.name()))
 }
 
 pub(crate) fn list(keys: &[Key]) -> String {
@@ -215,14 +220,14 @@ mod tests {
             ("unixsocket", "unix_socket"),
             ("arg", "args"),
         ] {
-            assert_eq!(near::name(typed, TABLE.iter().map(|row| row.1)), Some(meant), "{typed}");
+            assert_eq!(suggest::name(typed, TABLE.iter().map(|row| row.1)), Some(meant), "{typed}");
         }
     }
 
     #[test]
     fn a_different_word_finds_none() {
         for typed in ["x", "banner", "socket_path"] {
-            assert_eq!(near::name(typed, TABLE.iter().map(|row| row.1)), None, "{typed}");
+            assert_eq!(suggest::name(typed, TABLE.iter().map(|row| row.1)), None, "{typed}");
         }
     }
 

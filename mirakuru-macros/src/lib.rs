@@ -5,8 +5,6 @@
 
 use proc_macro::TokenStream;
 
-#[allow(dead_code, reason = "core uses more of it: the same file compiles in both crates")]
-mod address;
 mod args;
 mod builder;
 mod expand;
@@ -19,11 +17,9 @@ mod key;
 mod literal;
 mod model;
 mod module;
-#[allow(dead_code, reason = "core uses more of it: the same file compiles in both crates")]
-mod near;
 mod params;
-#[allow(dead_code, reason = "core uses more of it: the same file compiles in both crates")]
-mod template;
+#[allow(dead_code, reason = "core uses more of it: the same files compile in both crates")]
+mod syntax;
 mod valid;
 
 #[proc_macro_attribute]

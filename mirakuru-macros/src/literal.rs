@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use crate::address::{Address, Place, Port, Url};
 use crate::key;
-use crate::near;
-use crate::template::{Piece, Template};
+use crate::syntax::address::{Address, Place, Port, Url};
+use crate::syntax::suggest;
+use crate::syntax::template::{Piece, Template};
 
 type Checked<T = ()> = Result<T, String>;
 
@@ -209,7 +209,7 @@ pub(crate) fn signal(text: &str) -> Checked<&'static str> {
     }
     let upper = text.to_uppercase();
     let upper = upper.strip_prefix("SIG").unwrap_or(&upper);
-    Err(match near::name(upper, SIGNALS.iter().copied()) {
+    Err(match suggest::name(upper, SIGNALS.iter().copied()) {
         Some(near) => format!("unknown signal `{text}`; did you mean `{near}`?"),
         None => {
             let known = key::alternatives(SIGNALS.iter().copied(), "and");

@@ -95,7 +95,7 @@ fn literals(entry: &Entry, captured: &Captured, faults: &mut Faults) {
 fn value(key: Key, expr: &Expr, captured: &Captured, faults: &mut Faults) {
     match key {
         Key::Cmd => command(key, expr, &Captured::default(), faults),
-        Key::Command => command(key, expr, captured, faults),
+        Key::ReadyCommand => command(key, expr, captured, faults),
         Key::Args => words(key, expr, faults),
         Key::Shell => text(key, expr, literal::script, faults),
         Key::Bin => program(expr, faults),

@@ -55,7 +55,7 @@ use rstest::fixture;
 /// | `unix:PATH` | [`Executor::unix_socket`] |
 /// | `pid:PATH` | [`Executor::pid_file`] |
 /// | `output:PATTERN` | [`Executor::output`] |
-/// | `command:COMMAND` | [`Executor::command`] |
+/// | `command:COMMAND` | [`Executor::ready_command`] |
 /// | `notify` | [`Executor::notify`] |
 /// | nothing | started when its program runs |
 ///
@@ -74,7 +74,7 @@ use rstest::fixture;
 /// fn answers(
 ///     #[with("python3 -m http.server {port}", "http://127.0.0.1:{port}/")] process: Lease,
 /// ) {
-///     assert!(process.running());
+///     assert!(process.is_running());
 /// }
 /// # }
 /// ```
@@ -93,7 +93,7 @@ fn when_ready(executor: Executor, ready: &str) -> Executor {
         Some(("unix", path)) => executor.unix_socket(path),
         Some(("pid", path)) => executor.pid_file(path),
         Some(("output", pattern)) => executor.output(pattern),
-        Some(("command", command)) => executor.command(command),
+        Some(("command", command)) => executor.ready_command(command),
         _ => panic!(
             "`{ready}` says nothing about when the process is ready; write http://…, \
              tcp:HOST:PORT, unix:PATH, pid:PATH, output:PATTERN, command:COMMAND or notify"

@@ -34,7 +34,7 @@ fn plays() {
         }
         ForkResult::Parent { child } => drop(waitpid(child, None).unwrap()),
     }
-    assert!(server.running() && alive(pid), "the end of a fork has ended the server");
+    assert!(server.is_running() && alive(pid), "the end of a fork has ended the server");
     drop(server);
     assert!(!alive(pid));
     println!("the server outlived the fork");
@@ -52,7 +52,7 @@ fn the_end_of_a_fork_is_not_the_end_of_the_server() {
     }
 }
 
-#[cfg(not(mirakuru_portable))]
+#[cfg(not(mirakuru_fallback))]
 #[test]
 fn a_fork_that_outlives_a_killed_test_does_not_keep_the_server() {
     let temp = mirakuru_tests::scratch_dir();
@@ -73,7 +73,7 @@ fn a_leak_check_names_what_is_left() {
     let mut server = Executor::new("sleep 301").start().unwrap();
     let error = server.leak_check().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Leak);
-    if !cfg!(mirakuru_portable) {
+    if !cfg!(mirakuru_fallback) {
         assert!(error.to_string().contains("sleep 301"), "{error}");
     }
     server.stop().unwrap();

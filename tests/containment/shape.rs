@@ -9,7 +9,7 @@ use mirakuru_tests::bin;
 /// How long a server that heeds nothing is waited for.
 const STOP_TIMEOUT: Duration = Duration::from_millis(300);
 
-pub(crate) const SHAPES: &[&str] = if cfg!(mirakuru_portable) { STAYS } else { ALL };
+pub(crate) const SHAPES: &[&str] = if cfg!(mirakuru_fallback) { STAYS } else { ALL };
 
 /// These stay in the process group that they were started in.
 const STAYS: &[&str] = ALL.split_at(9).0;

@@ -14,7 +14,7 @@ fn children(process: &Process) -> Vec<i32> {
 /// Its children are in sessions of their own where that is no way to escape.
 fn tree(options: &[&str]) -> Executor {
     let tree = Executor::new([bin!("mk-tree")]).args(options).output("^ready$");
-    if cfg!(mirakuru_portable) { tree } else { tree.arg("--setsid") }
+    if cfg!(mirakuru_fallback) { tree } else { tree.arg("--setsid") }
 }
 
 #[test]
@@ -22,7 +22,7 @@ fn a_server_that_needs_time_to_stop_gets_it() {
     let slow = Executor::new([bin!("mk-signals"), "--stop-ms", "400"]).output("ready");
     let mut process = slow.start().unwrap();
     let exit = process.stop().unwrap();
-    assert!(exit.success() && !exit.forced(), "{exit}");
+    assert!(exit.success() && !exit.was_killed(), "{exit}");
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn a_server_that_takes_too_long_is_killed_when_its_time_is_over() {
     let mut process = stubborn.stop_timeout(limit).start().unwrap();
     let began = Instant::now();
     let exit = process.stop().unwrap();
-    assert!(exit.forced(), "{exit}");
+    assert!(exit.was_killed(), "{exit}");
     assert!(began.elapsed() >= limit && began.elapsed() < 10 * limit, "{:?}", began.elapsed());
 }
 
@@ -42,7 +42,7 @@ fn what_a_main_process_leaves_is_asked_too_before_it_is_killed() {
     let children = children(&process);
     assert_eq!(children.len(), 3);
     let exit = process.stop().unwrap();
-    assert!(!exit.forced(), "children that heed SIGTERM were killed");
+    assert!(!exit.was_killed(), "children that heed SIGTERM were killed");
     assert!(!children.iter().any(alive));
 }
 
@@ -52,7 +52,7 @@ fn what_does_not_heed_the_signal_is_killed_though_its_leader_obeys() {
     let mut process = executor.stop_timeout(Duration::from_millis(200)).start().unwrap();
     let children = children(&process);
     let exit = process.stop().unwrap();
-    assert!(exit.forced() && exit.code() == Some(0), "{exit}");
+    assert!(exit.was_killed() && exit.code() == Some(0), "{exit}");
     assert!(!children.iter().any(alive));
 }
 
@@ -64,7 +64,7 @@ fn kill_waits_for_nobody() {
     assert!(processes_with_mark(&mark).len() > 30);
     let began = Instant::now();
     let exit = process.kill().unwrap();
-    assert!(exit.signal().is_some() && !exit.forced(), "{exit}");
+    assert!(exit.signal().is_some() && !exit.was_killed(), "{exit}");
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     drop(process);
     assert_eq!(processes_with_mark(&mark), []);
@@ -75,7 +75,7 @@ fn a_paused_tree_can_be_stopped_in_order() {
     let mut process = tree(&["--children", "3"]).start().unwrap();
     process.pause().unwrap();
     let exit = process.stop().unwrap();
-    assert!(exit.success() && !exit.forced(), "{exit}");
+    assert!(exit.success() && !exit.was_killed(), "{exit}");
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn works_until_it_is_killed() {
 fn executor(random: &mut Random, mark: &str) -> Executor {
     let tree = || Executor::new([bin!("mk-tree"), "--mark", mark]);
     // Daemons and sessions of their own are ways to escape there.
-    let shapes = if cfg!(mirakuru_portable) { 2 } else { 4 };
+    let shapes = if cfg!(mirakuru_fallback) { 2 } else { 4 };
     let executor = match random.below(shapes) {
         0 => {
             Executor::new([bin!("mk-tcp-server"), "{port}", "--mark", mark]).tcp("127.0.0.1:{port}")

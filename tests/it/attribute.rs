@@ -66,7 +66,7 @@ fn a_process_without_parameter_runs() {
     static SAME: Shared = Shared::new(|| {
         Executor::shell("echo no one looks; exec sleep 60").output("looks").name("unseen")
     });
-    assert_eq!(SAME.users(), 1);
+    assert_eq!(SAME.lease_count(), 1);
 }
 
 #[with_process(cmd = "sleep 61")]
@@ -125,13 +125,13 @@ mod on_a_module {
 
     #[test]
     fn each_test_gets_it(sleeper: &Process) {
-        assert!(sleeper.running());
+        assert!(sleeper.is_running());
     }
 
     #[rstest::rstest]
     #[case(1)]
     fn also_with_rstest(sleeper: &Process, #[case] number: u8) {
-        assert!(sleeper.running() && number == 1);
+        assert!(sleeper.is_running() && number == 1);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use mirakuru_tests::{bin, eventually, processes_with_mark};
 use rstest::rstest;
 
 use mirakuru_tests::rerun;
-#[cfg(not(mirakuru_portable))]
+#[cfg(not(mirakuru_fallback))]
 use mirakuru_tests::starting::kill_supervisor;
 
 static SHARED: Shared = Shared::new(|| tree(&std::env::var("MARK").unwrap()));
@@ -20,7 +20,7 @@ static SHARED: Shared = Shared::new(|| tree(&std::env::var("MARK").unwrap()));
 fn tree(mark: &str) -> Executor {
     let options = ["--children", "2", "--child-ignores-term", "--mark", mark];
     let tree = Executor::new([bin!("mk-tree")]).args(options).output("^ready$");
-    let tree = if cfg!(mirakuru_portable) { tree } else { tree.arg("--setsid") };
+    let tree = if cfg!(mirakuru_fallback) { tree } else { tree.arg("--setsid") };
     tree.stop_timeout(STOP_TIMEOUT)
 }
 
@@ -140,7 +140,7 @@ fn nothing_is_left_soon_after_a_signal(#[values("KILL", "TERM", "INT", "HUP")] s
     eventually(LONG, || processes_with_mark(&mark).is_empty());
 }
 
-#[cfg(not(mirakuru_portable))]
+#[cfg(not(mirakuru_fallback))]
 #[test]
 fn a_killed_supervisor_takes_the_main_process_with_it() {
     let server = Executor::new("sleep 300").start().unwrap();
@@ -149,7 +149,7 @@ fn a_killed_supervisor_takes_the_main_process_with_it() {
     eventually(LONG, || !mirakuru_tests::alive(pid));
 }
 
-#[cfg(not(mirakuru_portable))]
+#[cfg(not(mirakuru_fallback))]
 #[test]
 fn a_process_whose_supervisor_was_killed_can_be_restarted() {
     let mut server = Executor::new([bin!("mk-http-server"), "{port}"])

@@ -36,7 +36,7 @@ fn a_fixture_stands_beside_cases(server: Lease, #[case] path: &str, #[case] code
 
 #[rstest]
 fn a_fixture_may_have_another_name_in_the_test(#[from(server)] renamed: Lease) {
-    assert!(renamed.running());
+    assert!(renamed.is_running());
 }
 
 #[fixture]
@@ -53,7 +53,7 @@ fn a_fixture_may_build_on_it(base_url: (Lease, String)) {
 #[rstest]
 #[tokio::test]
 async fn a_fixture_serves_async_tests(server: Lease) {
-    assert!(server.running());
+    assert!(server.is_running());
 }
 
 #[with_process(server)]
@@ -72,7 +72,7 @@ fn the_attribute_gets_it_exclusively(server: &mut Process) {
 
 #[rstest]
 fn a_fixture_can_be_imported(sleeper: Lease) {
-    assert!(sleeper.running());
+    assert!(sleeper.is_running());
 }
 
 #[with_process(elsewhere::sleeper)]
@@ -111,7 +111,7 @@ fn a_described_process_is_ready_by_any_condition(
     #[case] _ready: &str,
     #[with(_command, _ready)] process: Lease,
 ) {
-    assert!(process.running());
+    assert!(process.is_running());
 }
 
 #[test]

@@ -48,16 +48,16 @@ fn equal_definitions_are_one_process_and_different_ones_are_not() {
 #[test]
 fn users_are_counted() {
     static SERVER: Shared = Shared::new(|| server("users"));
-    assert_eq!(SERVER.users(), 0);
+    assert_eq!(SERVER.lease_count(), 0);
     let first = SERVER.lease().unwrap();
     let second = SERVER.lease().unwrap();
-    assert_eq!(SERVER.users(), 2);
+    assert_eq!(SERVER.lease_count(), 2);
     drop(first);
-    assert_eq!(SERVER.users(), 1);
+    assert_eq!(SERVER.lease_count(), 1);
     drop(second);
-    assert_eq!(SERVER.users(), 0);
+    assert_eq!(SERVER.lease_count(), 0);
     drop(SERVER.exclusive().unwrap());
-    assert_eq!(SERVER.users(), 0);
+    assert_eq!(SERVER.lease_count(), 0);
 }
 
 #[test]
@@ -154,8 +154,8 @@ fn a_process_that_died_is_started_anew_for_the_next_lease() {
     let lease = SERVER.lease().unwrap();
     let pid = lease.pid();
     let _ = mirakuru_tests::try_http_get(&format!("http://{}/crash", lease.addr()));
-    eventually(LONG, || !lease.running());
-    assert_eq!(lease.exit().unwrap().code(), Some(3));
+    eventually(LONG, || !lease.is_running());
+    assert_eq!(lease.exit_status().unwrap().code(), Some(3));
     drop(lease);
     let lease = SERVER.lease().unwrap();
     assert_ne!(lease.pid(), pid);
@@ -168,7 +168,7 @@ fn what_an_exclusive_lease_stopped_runs_for_the_next_one() {
     let mut lease = SERVER.exclusive().unwrap();
     lease.stop().unwrap();
     drop(lease);
-    assert!(SERVER.lease().unwrap().running());
+    assert!(SERVER.lease().unwrap().is_running());
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn tests_that_name_processes_in_any_order_do_not_wait_for_each_other() {
                         2 => acquire([Request::shared(&a), Request::exclusive(&b)]),
                         _ => acquire([Request::shared(&b), Request::shared(&a)]),
                     };
-                    assert!(grants.iter().all(|grant| grant.shared().running()));
+                    assert!(grants.iter().all(|grant| grant.shared().is_running()));
                 }
             });
         }

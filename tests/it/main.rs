@@ -14,4 +14,3 @@ mod ports;
 mod process;
 mod progress;
 mod taken;
-mod tidy;

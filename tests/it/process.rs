@@ -17,7 +17,7 @@ fn threads_that_wait_for_lines_do_not_keep_a_stop_from_its_end() {
         for log in &logs {
             scope.spawn(|| log.wait_for("never", LONG).unwrap_err());
         }
-        eventually(LONG, || process.running());
+        eventually(LONG, || process.is_running());
         let began = Instant::now();
         process.stop().unwrap();
         assert!(began.elapsed() < LONG / 4, "{:?}", began.elapsed());
@@ -44,7 +44,7 @@ fn signals_that_the_test_has_blocked_reach_the_process() {
     blocked.thread_block().unwrap();
     let mut process = Executor::new("sleep 300").start().unwrap();
     let exit = process.stop().unwrap();
-    assert_eq!((exit.signal(), exit.forced()), (Some(Signal::TERM), false));
+    assert_eq!((exit.signal(), exit.was_killed()), (Some(Signal::TERM), false));
     blocked.thread_unblock().unwrap();
 }
 
@@ -80,7 +80,7 @@ fn a_socket_in_a_folder_that_was_made_anew_is_found() {
     );
     let began = Instant::now();
     let process = Executor::shell(script).unix_socket("{dir}/a/s").timeout(LONG).start().unwrap();
-    assert!(process.running() && began.elapsed() < LONG / 4, "{:?}", began.elapsed());
+    assert!(process.is_running() && began.elapsed() < LONG / 4, "{:?}", began.elapsed());
 }
 
 #[test]
@@ -91,5 +91,5 @@ fn a_signal_that_is_none_is_refused() {
         assert_eq!(process.signal(signal).unwrap_err().kind(), ErrorKind::InvalidInput);
         assert_eq!(process.stop_with(signal).unwrap_err().kind(), ErrorKind::InvalidInput);
     }
-    assert!(process.running());
+    assert!(process.is_running());
 }

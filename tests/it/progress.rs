@@ -137,7 +137,7 @@ fn told_until_the_holder_lets_go(mut command: Command) -> Vec<String> {
 }
 
 /// Where the runner is not found, each process has servers of its own.
-#[cfg(not(mirakuru_portable))]
+#[cfg(not(mirakuru_fallback))]
 mod across_processes {
     use std::io::{BufRead, BufReader};
     use std::process::{Child, ChildStdin, Command, Stdio};

@@ -1,6 +1,6 @@
 //! A server that cannot have its address: the report says who has it.
 
-#[cfg(not(mirakuru_portable))]
+#[cfg(not(mirakuru_fallback))]
 use std::net::TcpListener;
 
 use mirakuru_rstest::{ErrorKind, Executor};
@@ -19,7 +19,7 @@ fn says(text: &str) -> Executor {
 }
 
 #[test]
-#[cfg(not(mirakuru_portable))]
+#[cfg(not(mirakuru_fallback))]
 fn whoever_listens_at_the_port_of_the_complaint_is_named() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -37,7 +37,7 @@ fn whoever_listens_at_the_port_of_the_complaint_is_named() {
 }
 
 #[test]
-#[cfg(not(mirakuru_portable))]
+#[cfg(not(mirakuru_fallback))]
 fn the_port_may_stand_in_the_command_or_in_a_variable() {
     let listener = TcpListener::bind("[::1]:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -52,7 +52,7 @@ fn the_port_may_stand_in_the_command_or_in_a_variable() {
 }
 
 #[test]
-#[cfg(not(mirakuru_portable))]
+#[cfg(not(mirakuru_fallback))]
 fn a_server_of_the_same_tests_is_told_from_a_stranger() {
     let first =
         Executor::new([mirakuru_tests::bin!("mk-tcp-server"), "{port}"]).tcp("127.0.0.1:{port}");
@@ -65,7 +65,7 @@ fn a_server_of_the_same_tests_is_told_from_a_stranger() {
 }
 
 #[test]
-#[cfg(not(mirakuru_portable))]
+#[cfg(not(mirakuru_fallback))]
 fn a_complaint_about_a_free_port_says_how_to_look() {
     let port = mirakuru_tests::free_port();
     let report = ended(&says(&format!("bind *:{port}: Address already in use")));
@@ -77,7 +77,7 @@ fn a_complaint_about_a_free_port_says_how_to_look() {
 
 /// Without sock_diag, nobody can tell who listens.
 #[test]
-#[cfg(mirakuru_portable)]
+#[cfg(mirakuru_fallback)]
 fn a_complaint_says_how_to_look() {
     let report = ended(&says("bind *:8080: Address already in use"));
     assert!(report.contains("`lsof -nP -iTCP -sTCP:LISTEN` shows who listens"), "{report}");

@@ -1,5 +1,5 @@
 //! A server that chooses its port and tells nobody.
-#![cfg(not(mirakuru_portable))]
+#![cfg(not(mirakuru_fallback))]
 
 use std::net::{TcpListener, TcpStream};
 

@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use mirakuru_rstest::{Attempt, ErrorKind, Executor, Shared};
-#[cfg(not(mirakuru_portable))]
+#[cfg(not(mirakuru_fallback))]
 use mirakuru_tests::starting::kill_supervisor;
 use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, reports};
 use mirakuru_tests::{bin, http_get};
@@ -127,11 +127,11 @@ fn who_waited_for_a_lease_knows_what_the_process_has_told_meanwhile() {
     }
 }
 
-#[cfg(not(mirakuru_portable))]
+#[cfg(not(mirakuru_fallback))]
 static LOST: Shared =
     Shared::new(|| chooses_its_port().name("lost")).scope(mirakuru_rstest::Scope::Session);
 
-#[cfg(not(mirakuru_portable))]
+#[cfg(not(mirakuru_fallback))]
 #[test]
 fn who_has_lost_the_supervisor_tells_the_others_nothing() {
     let mut lost = LOST.exclusive().unwrap();

@@ -22,7 +22,7 @@ fn such_a_line_ends_the_wait_whatever_is_waited_for() {
         server().pid_file("{dir}/pid"),
         server().notify(),
         server().ready_fd(3),
-        server().command("false"),
+        server().ready_command("false"),
         server().probe(|_: &mirakuru_rstest::Attempt<'_>| false),
     ] {
         let error = fails(&executor, ErrorKind::Failed);

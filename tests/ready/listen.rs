@@ -1,5 +1,5 @@
 //! Sockets that the process is handed.
-#![cfg(not(mirakuru_portable))]
+#![cfg(not(mirakuru_fallback))]
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use mirakuru_rstest::{ErrorKind, Executor, Process};
-#[cfg(not(mirakuru_portable))]
+#[cfg(not(mirakuru_fallback))]
 use mirakuru_tests::starting::kill_supervisor;
 use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, reports, soon};
 use mirakuru_tests::{bin, need};
@@ -100,7 +100,7 @@ fn socket_of(process: &Process) -> String {
     path.unwrap().to_owned()
 }
 
-#[cfg(not(mirakuru_portable))]
+#[cfg(not(mirakuru_fallback))]
 #[test]
 fn a_supervisor_that_is_killed_leaves_no_socket_that_is_in_the_way() {
     let mut process = says(&["READY=1"]).start_soon();

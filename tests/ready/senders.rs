@@ -1,5 +1,5 @@
 //! Who has sent a message by `sd_notify`, which Linux alone tells.
-#![cfg(not(mirakuru_portable))]
+#![cfg(not(mirakuru_fallback))]
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;

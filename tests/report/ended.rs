@@ -115,7 +115,7 @@ fn a_launcher_that_failed_and_left_others() {
 #[test]
 fn unexpectedly_before_its_stop() {
     let mut process = Executor::shell("echo bad disk; exit 2").name("database").start().unwrap();
-    process.wait(LONG).unwrap();
+    process.wait_timeout(LONG).unwrap();
     check(
         &process.stop().unwrap_err(),
         &expect![[r#"
@@ -133,7 +133,7 @@ fn unexpectedly_before_its_stop() {
 fn not_at_all_while_it_is_waited_for() {
     let mut process = Executor::new("sleep 60").start().unwrap();
     check(
-        &process.wait(SHORT).unwrap_err(),
+        &process.wait_timeout(SHORT).unwrap_err(),
         &expect![[r#"
         sleep has not ended within 0.300 s
           command: sleep 60
@@ -146,7 +146,7 @@ fn not_at_all_while_it_is_waited_for() {
 #[test]
 fn before_it_gets_a_signal() {
     let mut process = Executor::new("true").start().unwrap();
-    process.wait(LONG).unwrap();
+    process.wait_timeout(LONG).unwrap();
     let error = process.signal(mirakuru_rstest::Signal::HUP).unwrap_err();
     check(
         &error,
@@ -192,7 +192,7 @@ fn a_line_of_the_log_that_does_not_come() {
 #[test]
 fn a_line_of_the_log_that_cannot_come_any_more() {
     let mut process = Executor::shell("echo working").start().unwrap();
-    process.wait(LONG).unwrap();
+    process.wait_timeout(LONG).unwrap();
     let error = process.log().wait_for("ready", LONG).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Exited);
     check(

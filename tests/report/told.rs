@@ -98,7 +98,7 @@ fn the_end_of_a_descriptor() {
 fn a_command_that_fails() {
     let check = ["sh", "-c", "echo 'no response' >&2; exit 2"];
     fails(
-        &server().command(check),
+        &server().ready_command(check),
         &expect![[r#"
             database: not ready within 0.300 s: exit code 0 of `sh -c "echo 'no response' >&2; exit 2"`
               command: sleep 60
@@ -114,7 +114,7 @@ fn a_command_that_fails() {
 #[test]
 fn a_command_that_cannot_be_run() {
     fails(
-        &server().command("mk-nonsuch-check -p 1"),
+        &server().ready_command("mk-nonsuch-check -p 1"),
         &expect![[r#"
         database: no program `mk-nonsuch-check` in PATH (…)
           command: sleep 60
@@ -161,7 +161,7 @@ fn a_placeholder_that_is_told_too_late() {
     );
 }
 
-#[cfg(not(mirakuru_portable))]
+#[cfg(not(mirakuru_fallback))]
 #[test]
 fn no_port_at_all() {
     fails(
@@ -178,7 +178,7 @@ fn no_port_at_all() {
     );
 }
 
-#[cfg(not(mirakuru_portable))]
+#[cfg(not(mirakuru_fallback))]
 #[test]
 fn a_handed_socket_that_nobody_takes() {
     fails(

@@ -78,8 +78,8 @@ fn both_crates_export_the_same_names() {
         };
     }
     same! {
-        Banner CommandLine Error ErrorKind ExclusiveLease Executor Exit Http Input Lease Log Process
-        Readiness Scope Shared Signal Status Stream UnknownSignal
+        Banner CommandLine Error ErrorKind ExclusiveLease Executor Exit Http Stdin Lease Log Process
+        Readiness Scope Shared Signal Status Stream ParseSignalError
     }
     fn is_probe<P: mirakuru_core::Probe + mirakuru_rstest::Probe>(_: P) {}
     is_probe(|_: &mirakuru_rstest::Attempt<'_>| true);

@@ -24,10 +24,10 @@ fn slow(method: &str, warm_ms: &str) -> Executor {
 fn a_server_below_a_shell_is_waited_for() {
     let script = format!("sleep 0.2 && {} {{port}}; true", bin!("mk-http-server"));
     let mut process = Executor::shell(script).http(ROOT).timeout(LONG).start_soon();
-    assert!(process.running());
+    assert!(process.is_running());
     assert_eq!(http_get(&process.url()).0, 200);
     process.stop().unwrap();
-    assert!(!process.running());
+    assert!(!process.is_running());
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn answers_of_500_are_not_ready_by_any_method() {
         let began = Instant::now();
         let process = slow(method, "200").http(http).timeout(LONG).start_soon();
         assert!(began.elapsed() >= Duration::from_millis(200), "{method}");
-        assert!(process.running());
+        assert!(process.is_running());
         assert_eq!(http_get(&process.url()).0, 200);
     }
 }
@@ -73,7 +73,7 @@ fn answers_of_500_are_not_ready_by_any_method() {
 fn a_form_is_posted() {
     let form = || Http::post(ROOT).form([("key", "hole")]);
     let process = slow("KEY", "200").http(form()).timeout(LONG).start_soon();
-    assert!(process.running());
+    assert!(process.is_running());
     assert_eq!(http_get(&process.url()).0, 200);
 
     let wrong = Http::post(ROOT).form([("key", "bolt")]);
@@ -136,7 +136,7 @@ fn a_status_is_a_number_a_range_or_a_pattern() {
         Status::from("(200|404)"),
     ] {
         let http = Http::head("http://127.0.0.1:{port}/nowhere").status(status);
-        assert!(server().http(http).start_soon().running());
+        assert!(server().http(http).start_soon().is_running());
     }
 }
 

@@ -15,14 +15,14 @@ fn the_kill_signal_of_the_description_is_sent() {
     let mut process = Executor::new("sleep 300").kill_signal(Signal::QUIT).start_soon();
     let exit = soon(|| process.kill()).unwrap();
     assert_eq!(exit.signal(), Some(Signal::QUIT));
-    assert!(!process.running());
+    assert!(!process.is_running());
 }
 
 #[test]
 fn kill_sends_sigkill_by_default() {
     let mut process = Executor::new("sleep 300").start_soon();
     assert_eq!(soon(|| process.kill()).unwrap().signal(), Some(Signal::KILL));
-    assert!(!process.running());
+    assert!(!process.is_running());
 }
 
 #[test]
@@ -30,7 +30,7 @@ fn a_signal_to_a_running_process_may_end_it() {
     let mut process = Executor::new("sleep 300").start_soon();
     process.signal(Signal::QUIT).unwrap();
     assert_eq!(ended(&mut process).signal(), Some(Signal::QUIT));
-    assert!(!process.running());
+    assert!(!process.is_running());
 }
 
 #[test]
@@ -39,11 +39,11 @@ fn death_by_anothers_hand_is_told_although_children_live_on() {
     let main = process.pid();
     kill(main, SIGKILL);
     eventually(SOON, || !Path::new(&format!("/proc/{main}")).exists());
-    assert!(process.running(), "its child goes on without it");
+    assert!(process.is_running(), "its child goes on without it");
     let error = soon(|| process.stop()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::UnexpectedExit);
     assert_eq!(error.exit().unwrap().signal(), Some(Signal::KILL));
-    assert!(!process.running());
+    assert!(!process.is_running());
     process.stop().unwrap();
 }
 
@@ -55,7 +55,7 @@ fn death_by_anothers_hand_carries_its_signal() {
     let error = process.stop().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::UnexpectedExit);
     assert_eq!(error.exit().unwrap().signal(), Some(Signal::KILL));
-    assert_eq!(process.exit().unwrap().signal(), Some(Signal::KILL));
+    assert_eq!(process.exit_status().unwrap().signal(), Some(Signal::KILL));
 }
 
 #[test]
@@ -64,10 +64,10 @@ fn a_daemon_counts_as_running_and_is_killed() {
     let daemon = [bin!("mk-daemon"), "--ignore-term", "--mark", &mark];
     let mut process = Executor::new(daemon).output(r"^daemon \d+$").start_soon();
     let daemon = pids(&process, "daemon ")[0];
-    assert!(process.running() && alive(daemon));
+    assert!(process.is_running() && alive(daemon));
     assert!(marked(&mark).contains(&daemon));
     soon(|| process.kill()).unwrap();
-    assert!(!process.running() && !alive(daemon));
+    assert!(!process.is_running() && !alive(daemon));
     drop(process);
     nothing_left(&mark);
 }
@@ -93,14 +93,14 @@ fn what_outlives_its_stop_signal_is_killed_when_its_time_is_over() {
     let server = [bin!("mk-slow-http"), "{port}", "--warm-ms", "0", "--immortal"];
     let executor = Executor::new(server).http(Http::head("http://127.0.0.1:{port}/"));
     let mut process = executor.timeout(LONG).stop_timeout(SHORT).start_soon();
-    assert!(process.running());
+    assert!(process.is_running());
     let began = Instant::now();
     let exit = soon(|| process.stop()).unwrap();
     assert!(began.elapsed() >= SHORT, "{:?}", began.elapsed());
-    assert!(exit.forced());
+    assert!(exit.was_killed());
     assert_eq!(exit.signal(), Some(Signal::KILL));
     assert!(process.log().read().unwrap().contains("SIGTERM"), "it had no chance");
-    assert!(!process.running());
+    assert!(!process.is_running());
 }
 
 #[test]
@@ -114,6 +114,6 @@ fn to_end_what_has_just_ended_is_no_error() {
     for _ in 0..20 {
         let mut process = Executor::new("true").start_soon();
         process.kill().unwrap();
-        assert!(!process.running());
+        assert!(!process.is_running());
     }
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use mirakuru_core::{Executor, Input};
+use mirakuru_core::{Executor, Stdin};
 use mirakuru_tests::{bin, scratch_dir};
 
 use crate::helpers::{StartSoon, ended};
@@ -67,7 +67,7 @@ fn there_is_nothing_to_read_by_default() {
     let mut process = Executor::new([bin!("mk-cat")]).start_soon();
     assert!(ended(&mut process).success());
     assert_eq!(process.log().read().unwrap(), "");
-    assert!(process.stdin().is_none());
+    assert!(process.take_stdin().is_none());
 }
 
 #[test]
@@ -76,12 +76,12 @@ fn it_reads_text_files_and_what_is_written_to_it() {
     let file = dir.join("input");
     std::fs::write(&file, "from a file").unwrap();
     for (input, text) in [
-        (Input::from("from a text"), "from a text"),
-        (Input::from(file.as_path()), "from a file"),
-        (Input::Piped, "from a pipe"),
+        (Stdin::from("from a text"), "from a text"),
+        (Stdin::from(file.as_path()), "from a file"),
+        (Stdin::Piped, "from a pipe"),
     ] {
         let mut process = Executor::new([bin!("mk-cat")]).stdin(input).start_soon();
-        if let Some(mut stdin) = process.stdin() {
+        if let Some(mut stdin) = process.take_stdin() {
             stdin.write_all(text.as_bytes()).unwrap();
         }
         assert!(ended(&mut process).success());

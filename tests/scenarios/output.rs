@@ -13,7 +13,7 @@ fn a_line_on_stdout_is_waited_for_and_the_next_one_can_be_read() {
         .output(Banner::new("foo").on(Stream::Stdout))
         .timeout(LONG)
         .start_soon();
-    assert!(process.running());
+    assert!(process.is_running());
     assert_eq!(process.log().wait_for("^b", LONG).unwrap(), "bar");
 }
 
@@ -22,7 +22,7 @@ fn a_line_on_stderr_is_waited_for_and_the_next_one_can_be_read() {
     let script = "sleep 0.2; echo foo >&2; echo bar >&2; sleep 300";
     for banner in [Banner::new("foo"), Banner::new("foo").on(Stream::Stderr)] {
         let process = Executor::shell(script).output(banner).timeout(LONG).start_soon();
-        assert!(process.running());
+        assert!(process.is_running());
         assert_eq!(process.log().wait_for("^b", LONG).unwrap(), "bar");
     }
 }
@@ -49,7 +49,7 @@ fn a_line_after_megabytes_of_others_is_found() {
     let server = [bin!("mk-banner"), "--lines", "60000", "--text", "BANNER_READY"];
     for server in [Executor::new(server), Executor::new(server).arg("--stderr")] {
         let process = server.output("^BANNER_READY$").timeout(LONG).start().unwrap();
-        assert!(process.running());
+        assert!(process.is_running());
         assert!(process.log().read().unwrap().len() > 60_000 * 80);
     }
 }
@@ -58,7 +58,7 @@ fn a_line_after_megabytes_of_others_is_found() {
 fn a_line_written_in_two_pieces_is_found() {
     let server = [bin!("mk-banner"), "--text", "BANNER", "--split"];
     let process = Executor::new(server).output("^BANNER$").timeout(LONG).start_soon();
-    assert!(process.running());
+    assert!(process.is_running());
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::helpers::{LONG, SHORT, StartSoon, fails, mark, nothing_left};
 fn a_file_that_comes_late_is_waited_for() {
     let executor = Executor::shell("sleep 0.2; touch {dir}/pid; sleep 300");
     let process = executor.pid_file("{dir}/pid").timeout(LONG).start_soon();
-    assert!(process.running());
+    assert!(process.is_running());
     assert!(process.dir().join("pid").is_file());
 }
 
@@ -64,5 +64,5 @@ fn a_second_server_with_the_same_file_is_refused_without_a_word_about_ports() {
     assert!(text.contains("already running") && text.contains("/pid"), "{text}");
     assert!(text.contains(&format!("pid {}", first.pid())), "{text}");
     assert!(!text.contains(" port"), "{text}");
-    assert!(first.running() && path.exists());
+    assert!(first.is_running() && path.exists());
 }

@@ -11,18 +11,18 @@ use crate::helpers::{LONG, StartSoon, ended, fails, mark, marked, nothing_left, 
 fn a_command_in_one_text_runs_until_it_is_stopped() {
     let mut process = Executor::new("sleep 300").start_soon();
     let pid = process.pid();
-    assert!(process.running() && alive(pid));
+    assert!(process.is_running() && alive(pid));
     let exit = soon(|| process.stop()).unwrap();
     assert_eq!(exit.signal(), Some(Signal::TERM));
-    assert!(!process.running() && !alive(pid));
+    assert!(!process.is_running() && !alive(pid));
 }
 
 #[test]
 fn a_command_in_words_runs_until_it_is_stopped() {
     let mut process = Executor::new(["sleep", "300"]).start_soon();
-    assert!(process.running());
+    assert!(process.is_running());
     process.stop().unwrap();
-    assert!(!process.running());
+    assert!(!process.is_running());
 }
 
 #[test]
@@ -54,9 +54,9 @@ fn descriptions_and_processes_say_in_debug_what_they_are() {
 #[test]
 fn the_stop_signal_of_the_description_is_sent() {
     let mut process = Executor::new("sleep 300").stop_signal(Signal::QUIT).start_soon();
-    assert!(process.running());
+    assert!(process.is_running());
     assert_eq!(process.stop().unwrap().signal(), Some(Signal::QUIT));
-    assert!(!process.running());
+    assert!(!process.is_running());
 }
 
 #[test]
@@ -64,14 +64,14 @@ fn another_signal_stops_it_as_well() {
     let mut process = Executor::new("sleep 300").start_soon();
     let exit = process.stop_with(Signal::QUIT).unwrap();
     assert_eq!(exit.signal(), Some(Signal::QUIT));
-    assert!(!process.running());
+    assert!(!process.is_running());
 }
 
 #[test]
 fn a_failure_before_the_stop_is_told_by_it_once() {
     let mut process = Executor::shell("exit 5").start_soon();
     ended(&mut process);
-    assert!(!process.running());
+    assert!(!process.is_running());
     let error = process.stop_with(Signal::QUIT).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::UnexpectedExit);
     assert_eq!(error.exit().unwrap().code(), Some(5));
@@ -82,7 +82,7 @@ fn a_failure_before_the_stop_is_told_by_it_once() {
 fn an_expected_signal_is_no_error_of_a_stop_nor_of_the_next() {
     let mut process = Executor::new("sleep 300").expect_exit(-3).start_soon();
     process.stop_with(Signal::QUIT).unwrap();
-    assert!(!process.running());
+    assert!(!process.is_running());
     process.stop().unwrap();
 }
 
@@ -90,7 +90,7 @@ fn an_expected_signal_is_no_error_of_a_stop_nor_of_the_next() {
 fn a_process_runs_until_the_end_of_its_block() {
     let pid = {
         let process = Executor::new("sleep 300").start_soon();
-        assert!(process.running() && alive(process.pid()));
+        assert!(process.is_running() && alive(process.pid()));
         process.pid()
     };
     assert!(!alive(pid));
@@ -102,10 +102,10 @@ fn it_is_stopped_for_a_while() {
     let before = process.pid();
     let was_alive = process.stopped(|| alive(before)).unwrap();
     assert!(!was_alive);
-    assert!(process.running() && alive(process.pid()));
+    assert!(process.is_running() && alive(process.pid()));
     assert_ne!(process.pid(), before);
     process.stop().unwrap();
-    assert!(!process.running());
+    assert!(!process.is_running());
 }
 
 #[test]
@@ -166,10 +166,10 @@ fn stops_and_kills_follow_each_other_in_any_order() {
     let exit = process.stop().unwrap();
     assert_eq!(process.kill().unwrap(), exit);
     assert_eq!(process.stop().unwrap(), exit);
-    assert!(!process.running());
+    assert!(!process.is_running());
     assert_eq!(process.log().read().unwrap(), "here\n");
     assert!(process.stopped(|| true).unwrap());
-    assert!(process.running());
+    assert!(process.is_running());
     drop(process);
     nothing_left(&mark);
 }

@@ -12,7 +12,7 @@ fn a_port_that_listens_late_is_waited_for() {
     let server = [bin!("mk-tcp-server"), "{port}", "--delay", "200"];
     let executor = Executor::new(server).tcp("localhost:{port}").timeout(LONG);
     let mut process = executor.start_soon();
-    assert!(process.running());
+    assert!(process.is_running());
     TcpStream::connect(process.addr()).unwrap();
     process.stop().unwrap();
     assert!(TcpStream::connect(process.addr()).is_err());
@@ -48,5 +48,5 @@ fn a_second_server_on_a_port_is_refused() {
         reports(&error, &[&format!("pid {}", first.pid()), &port.to_string()]);
     }
     nothing_left(&mark);
-    assert!(first.running());
+    assert!(first.is_running());
 }

@@ -11,7 +11,7 @@ use crate::helpers::{LONG, SHORT, StartSoon, fails, mark, nothing_left, reports}
 fn a_bound_socket_that_does_not_listen_is_not_ready() {
     let server = [bin!("mk-unix-server"), "{dir}/socket", "--delay", "200"];
     let process = Executor::new(server).unix_socket("{dir}/socket").timeout(LONG).start_soon();
-    assert!(process.running());
+    assert!(process.is_running());
     UnixStream::connect(process.dir().join("socket")).unwrap();
 }
 

@@ -25,8 +25,8 @@ fn assert_becomes(process: &Process, file: &str) {
 fn of_a_daemon_the_master_is_the_process() -> Result<()> {
     let Some(nginx) = as_daemon() else { return Ok(()) };
     let nginx = nginx.start()?;
-    assert!(nginx.running());
-    assert_eq!(nginx.exit(), None, "only its launcher has exited");
+    assert!(nginx.is_running());
+    assert_eq!(nginx.exit_status(), None, "only its launcher has exited");
     assert_becomes(&nginx, "nginx.pid");
 
     eventually(LIMIT, || children(nginx.pid()).len() == 2);
@@ -80,7 +80,7 @@ fn an_upgrade_of_nginx_moves_the_process_to_the_new_master() -> Result<()> {
     nginx.signal(Signal::QUIT)?;
     eventually(LIMIT, || nginx.pid() == new);
     assert_gone(&old);
-    assert!(nginx.running());
+    assert!(nginx.is_running());
     assert_eq!(get(&nginx, "/").0, 200);
 
     let pids = tree(&nginx);
@@ -101,7 +101,7 @@ fn redis_in_the_background_is_the_process() -> Result<()> {
     assert_becomes(&redis, "redis.pid");
     assert_eq!(redis::ask(&mut Client::tcp(addr), "PING"), "+PONG");
     let exit = redis.stop()?;
-    assert_eq!((exit.code(), exit.forced()), (Some(0), false));
+    assert_eq!((exit.code(), exit.was_killed()), (Some(0), false));
     Ok(())
 }
 
@@ -138,7 +138,7 @@ fn postgres_started_by_its_own_launcher_is_the_process() -> Result<()> {
 
     let pids = tree(&postgres);
     let exit = postgres.stop()?;
-    assert_eq!((exit.code(), exit.forced()), (Some(0), false));
+    assert_eq!((exit.code(), exit.was_killed()), (Some(0), false));
     assert_gone(&pids);
     Ok(())
 }

@@ -67,7 +67,7 @@ fn answers_on_its_port_and_exits_with_0() -> Result<()> {
 
     let pids = tree(&memcached);
     let exit = memcached.stop()?;
-    assert_eq!((exit.code(), exit.forced()), (Some(0), false));
+    assert_eq!((exit.code(), exit.was_killed()), (Some(0), false));
     assert_eq!(client.line(), "", "the connection is closed");
     assert_gone(&pids);
     Ok(())
@@ -165,7 +165,7 @@ fn a_kill_reaches_one_whose_supervisor_was_killed_before(#[case] user: &str) -> 
     let supervisor = status.lines().find_map(|line| line.strip_prefix("PPid:\t")).unwrap();
     kill(Pid::from_raw(supervisor.parse().unwrap()), KILL).unwrap();
 
-    eventually(LIMIT, || !memcached.running());
+    eventually(LIMIT, || !memcached.is_running());
     memcached.kill()?;
     assert_gone(&old);
     Ok(())

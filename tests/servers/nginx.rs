@@ -83,7 +83,7 @@ fn answers_and_quits_with_0_and_all_its_workers(#[case] nginx: Option<Executor>)
     let pids = tree(&nginx);
     assert_eq!(pids.len(), 3, "a master and two workers");
     let exit = nginx.stop()?;
-    assert_eq!((exit.code(), exit.forced()), (Some(0), false));
+    assert_eq!((exit.code(), exit.was_killed()), (Some(0), false));
     assert!(refuses(nginx.addr()));
     assert_gone(&pids);
     Ok(())
@@ -150,7 +150,7 @@ fn a_quit_waits_for_a_connection_only_until_the_time_to_stop_is_over() -> Result
     // A request that was begun and is never finished.
     let mut client = Client::tcp(nginx.addr());
     client.send("GET / HTTP/1.1\r\nHost: ");
-    assert!(nginx.stop()?.forced());
+    assert!(nginx.stop()?.was_killed());
     assert_gone(&pids);
     Ok(())
 }

@@ -96,7 +96,7 @@ fn answers_by_port_and_by_socket_and_shuts_down_with_0() -> Result<()> {
     let pids = tree(&postgres);
     assert!(pids.len() > 4, "checkpointer, writers, launchers: {pids:?}");
     let exit = postgres.stop()?;
-    assert_eq!((exit.code(), exit.forced()), (Some(0), false));
+    assert_eq!((exit.code(), exit.was_killed()), (Some(0), false));
     assert_gone(&pids);
     let log = postgres.log().read()?;
     assert!(log.contains("received fast shutdown request"), "{log}");
@@ -168,9 +168,9 @@ fn a_stop_ends_the_sessions_there_are() -> Result<()> {
     let mut session = busy_session(&postgres)?;
     let pids = tree(&postgres);
     let exit = postgres.stop()?;
-    assert_eq!((exit.code(), exit.forced()), (Some(0), false));
+    assert_eq!((exit.code(), exit.was_killed()), (Some(0), false));
     assert_gone(&pids);
-    assert_eq!(session.wait(LIMIT)?.code(), Some(2), "its connection went bad");
+    assert_eq!(session.wait_timeout(LIMIT)?.code(), Some(2), "its connection went bad");
     let said = session.log().read()?;
     assert!(said.contains("terminating connection due to administrator command"), "{said}");
     Ok(())
@@ -183,9 +183,9 @@ fn a_shutdown_that_waits_for_a_session_is_forced_in_the_end() -> Result<()> {
     let mut session = busy_session(&postgres)?;
     let pids = tree(&postgres);
     // What PostgreSQL calls a smart shutdown.
-    assert!(postgres.stop_with(Signal::TERM)?.forced());
+    assert!(postgres.stop_with(Signal::TERM)?.was_killed());
     assert_gone(&pids);
-    assert_eq!(session.wait(LIMIT)?.code(), Some(2), "its connection went bad");
+    assert_eq!(session.wait_timeout(LIMIT)?.code(), Some(2), "its connection went bad");
     let log = postgres.log().read()?;
     assert!(log.contains("received smart shutdown request"), "{log}");
     // The next start clears away the shared memory that the killed one could not.

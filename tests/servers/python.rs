@@ -44,7 +44,7 @@ fn serves_a_file_and_is_ended_by_the_stop_signal() -> Result<()> {
 
     let pids = tree(&server);
     let exit = server.stop()?;
-    assert_eq!((exit.signal(), exit.forced()), (Some(Signal::TERM), false));
+    assert_eq!((exit.signal(), exit.was_killed()), (Some(Signal::TERM), false));
     assert!(try_http_get(&url).is_err());
     assert_gone(&pids);
     Ok(())

@@ -50,7 +50,7 @@ fn answers_on_its_port_and_exits_with_0() -> Result<()> {
 
     let pids = tree(&redis);
     let exit = redis.stop()?;
-    assert_eq!((exit.code(), exit.forced()), (Some(0), false));
+    assert_eq!((exit.code(), exit.was_killed()), (Some(0), false));
     assert_eq!(client.line(), "", "the connection is closed");
     assert_gone(&pids);
     Ok(())
@@ -158,8 +158,8 @@ fn a_shutdown_by_a_client_is_an_end_like_any_other() -> Result<()> {
     let Some(redis) = redis() else { return Ok(()) };
     let mut redis = redis.start()?;
     assert_eq!(ask_once(&redis, "SHUTDOWN NOSAVE"), "");
-    assert!(redis.wait(LIMIT)?.success());
-    assert!(!redis.running());
+    assert!(redis.wait_timeout(LIMIT)?.success());
+    assert!(!redis.is_running());
     redis.restart()?;
     assert_eq!(ask_once(&redis, "PING"), "+PONG");
     Ok(())
@@ -172,7 +172,7 @@ fn a_crash_by_itself_is_told_once_with_what_it_wrote() -> Result<()> {
     let quick = ["--enable-debug-command", "yes", "--crash-memcheck-enabled", "no"];
     let mut redis = redis.args(quick).current_dir("/tmp").start()?;
     Client::tcp(redis.addr()).send("DEBUG SEGFAULT\r\n");
-    assert_eq!(redis.wait(LIMIT)?.signal(), Some(Signal::SEGV));
+    assert_eq!(redis.wait_timeout(LIMIT)?.signal(), Some(Signal::SEGV));
 
     let error = redis.stop().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::UnexpectedExit);
@@ -218,7 +218,7 @@ fn a_paused_one_is_stopped_in_an_orderly_way() -> Result<()> {
     let mut redis = redis.start()?;
     redis.pause()?;
     let exit = redis.stop()?;
-    assert_eq!((exit.code(), exit.forced()), (Some(0), false));
+    assert_eq!((exit.code(), exit.was_killed()), (Some(0), false));
     Ok(())
 }
 

@@ -37,7 +37,7 @@ fn postgres_is_asked_by_pg_isready() -> Result<()> {
     };
     let tool = tool.to_str().expect("a path of Debian");
     let check = [tool, "--quiet", "--host=127.0.0.1", "--port={port}"];
-    let postgres = postgres.command(check).timeout(LIMIT).start()?;
+    let postgres = postgres.ready_command(check).timeout(LIMIT).start()?;
     assert_eq!(ask(By::Tcp, &postgres, "SELECT 42"), "42");
     Ok(())
 }

@@ -72,10 +72,10 @@ fn plays() {
 
 fn uses(shared: &Shared) {
     let server = shared.lease().unwrap();
-    assert!(shared.users() > 0);
+    assert!(shared.lease_count() > 0);
     let (code, pid) = http_get(&format!("http://{}/pid", server.addr()));
     assert_eq!((code, pid), (200, server.pid().to_string()));
-    assert!(server.running() && server.dir().is_dir());
+    assert!(server.is_running() && server.dir().is_dir());
     println!("pid {}", server.pid());
 }
 
@@ -105,7 +105,7 @@ fn lets_it_crash() {
     let server = SESSION.lease().unwrap();
     let _ = try_http_get(&format!("http://{}/crash", server.addr()));
     server.log().wait_for("never", Duration::from_secs(20)).unwrap_err();
-    assert_eq!(server.exit().unwrap().code(), Some(3));
+    assert_eq!(server.exit_status().unwrap().code(), Some(3));
 }
 
 /// Uses the server until it is killed.

@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::exit::Exit;
+use crate::types::Exit;
 
 pub(crate) use report::{Attempts, Output, Report, Seconds};
 

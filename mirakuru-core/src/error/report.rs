@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::exit::Exit;
+use crate::types::Exit;
 
 /// What is known about a failure. Upper modules fill in what they have.
 #[derive(Default)]

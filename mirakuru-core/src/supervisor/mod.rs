@@ -7,21 +7,14 @@
 //! The kernel closes the control socket however the test process ends. That is what the
 //! supervisor waits for: it then stops the server, reaps until no child is left, and ends.
 
-mod channels;
 mod client;
-mod desk;
-mod entry;
-mod keeper;
-mod launch;
-mod live;
-mod queue;
-mod state;
-mod tree;
-mod wire;
+mod daemon;
+mod lease_queue;
+mod protocol;
 
-pub(crate) use client::{Client, Remote};
-pub(crate) use launch::{Holds, Launch};
-pub(crate) use state::{Lease, Phase, State};
-pub(crate) use wire::{Channel, Request, Settings};
+pub(crate) use client::{
+    Client, InheritedFds, LeaseStatus, Phase, Remote, State, SupervisorCommand,
+};
 #[cfg(any(test, fuzzing))]
-pub(crate) use wire::{Event, FRAME_LEN, Frame};
+pub(crate) use protocol::{Event, FRAME_LEN, Frame};
+pub(crate) use protocol::{ReadinessFd, Request, Settings};

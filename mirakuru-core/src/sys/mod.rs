@@ -2,26 +2,21 @@
 //!
 //! What every Unix has stands in `unix.rs`. What only Linux has stands in `linux.rs` and `proc.rs`, and
 //! `portable.rs` answers for the same functions where the kernel has nothing of the kind.
-//! `--cfg mirakuru_portable` chooses the twin on Linux too, so that the suite can run on it.
+//! `--cfg mirakuru_fallback` chooses the twin on Linux too, so that the suite can run on it.
 
 use std::time::{Duration, Instant};
 
-mod numbers;
+mod fd_slots;
+mod fs;
 mod unix;
 
-#[cfg_attr(all(target_os = "linux", not(mirakuru_portable)), path = "linux.rs")]
-#[cfg_attr(not(all(target_os = "linux", not(mirakuru_portable))), path = "portable.rs")]
+#[cfg_attr(all(target_os = "linux", not(mirakuru_fallback)), path = "linux/mod.rs")]
+#[cfg_attr(not(all(target_os = "linux", not(mirakuru_fallback))), path = "fallback.rs")]
 mod platform;
 
-#[cfg(all(target_os = "linux", not(mirakuru_portable)))]
-mod proc;
-#[cfg(all(target_os = "linux", not(mirakuru_portable)))]
-mod sock_diag;
-
-pub(crate) use numbers::{NUMBERS, Numbers, Placed, ToldItsPid};
+pub(crate) use fd_slots::{ExecWithListenPid, FD_SLOTS, FdSlots, InstalledFds};
+pub(crate) use fs::{create_private_dir, short_temp_dir, write_atomically};
 pub(crate) use platform::*;
-#[cfg(all(target_os = "linux", not(mirakuru_portable)))]
-pub(crate) use proc::*;
 pub(crate) use unix::*;
 
 /// When a wait of this length is over. One that is longer than anybody waits is cut.
@@ -31,7 +26,7 @@ pub(crate) fn deadline_after(timeout: Duration) -> Instant {
 }
 
 /// What the kernel says of a TCP address.
-#[cfg_attr(mirakuru_portable, allow(dead_code, reason = "the twin never knows"))]
+#[cfg_attr(mirakuru_fallback, allow(dead_code, reason = "the twin never knows"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Listener {
     /// Nobody listens there.

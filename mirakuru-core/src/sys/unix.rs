@@ -22,7 +22,7 @@ use nix::sys::socket::{
 };
 use nix::unistd::{Pid, getppid, setsid};
 
-use super::numbers::{ToldItsPid, leave};
+use super::fd_slots::{ExecWithListenPid, leave};
 
 /// Runs `function` when this process exits in the normal way.
 pub(crate) fn at_exit(function: extern "C" fn()) {
@@ -55,11 +55,11 @@ pub(crate) fn new_session() {
 pub(crate) fn spawn_tied(
     command: &mut Command,
     numbers: Vec<RawFd>,
-    told: Option<ToldItsPid>,
+    told: Option<ExecWithListenPid>,
 ) -> io::Result<Child> {
     let parent = Pid::this();
     let prepare = move || {
-        super::platform::tie_to_parent();
+        super::platform::set_pdeathsig();
         if getppid() != parent {
             // The parent ended before the tie was made.
             exit_now(1);
@@ -85,7 +85,7 @@ fn reset_signals() {
 }
 
 /// Where the signal handler writes to.
-static SIGNAL_PIPE: AtomicI32 = AtomicI32::new(-1);
+static SELF_PIPE: AtomicI32 = AtomicI32::new(-1);
 
 /// Makes the given signals readable: one byte, the signal's number, for each that comes.
 pub(crate) fn signal_pipe(signals: &[Signal]) -> io::Result<OwnedFd> {
@@ -93,11 +93,11 @@ pub(crate) fn signal_pipe(signals: &[Signal]) -> io::Result<OwnedFd> {
     for end in [&read, &write] {
         fcntl(end, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     }
-    SIGNAL_PIPE.store(write.as_raw_fd(), Ordering::SeqCst);
+    SELF_PIPE.store(write.as_raw_fd(), Ordering::SeqCst);
     // The handler needs it until the process ends.
     std::mem::forget(write);
     let action =
-        SigAction::new(SigHandler::Handler(note_signal), SaFlags::SA_RESTART, SigSet::empty());
+        SigAction::new(SigHandler::Handler(on_signal), SaFlags::SA_RESTART, SigSet::empty());
     for signal in signals {
         // SAFETY: the handler only writes to a pipe and keeps `errno`.
         unsafe { sigaction(*signal, &action)? };
@@ -105,10 +105,10 @@ pub(crate) fn signal_pipe(signals: &[Signal]) -> io::Result<OwnedFd> {
     Ok(read)
 }
 
-extern "C" fn note_signal(number: i32) {
+extern "C" fn on_signal(number: i32) {
     let errno = Errno::last_raw();
     let byte = number as u8;
-    let pipe = SIGNAL_PIPE.load(Ordering::SeqCst);
+    let pipe = SELF_PIPE.load(Ordering::SeqCst);
     // SAFETY: `write` is async-signal-safe and reads one byte of a living variable. A full pipe
     // loses nothing: the reader is about to wake up anyway.
     unsafe { libc::write(pipe, (&raw const byte).cast(), 1) };

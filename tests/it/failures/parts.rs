@@ -255,7 +255,7 @@ fn leases_twice_and_panics(server: &Process, _again: &Process) {
 #[with_process(bin = "mk-http-server", args = ["{port}"], tcp = "127.0.0.1:{port}", name = "crashing")]
 #[test]
 fn crashes(server: &Process, crashing: &Process) -> AnyResult {
-    assert!(server.running());
+    assert!(server.is_running());
     no_number(fails(crashing, "crash"))?;
     Ok(())
 }
@@ -264,7 +264,7 @@ fn crashes(server: &Process, crashing: &Process) -> AnyResult {
 #[with_process(bin = "mk-http-server", args = ["{port}"], tcp = "127.0.0.1:{port}", name = "crashing")]
 #[test]
 fn crashes_and_panics(server: &Process, crashing: Process) {
-    assert!(server.running());
+    assert!(server.is_running());
     assert!(!fails(&crashing, "crash"), "it is to fail");
 }
 

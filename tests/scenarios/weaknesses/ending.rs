@@ -4,7 +4,7 @@ use std::io::Write;
 use std::panic::catch_unwind;
 use std::time::Duration;
 
-use mirakuru_core::{ErrorKind, Executor, Input, Process, Signal};
+use mirakuru_core::{ErrorKind, Executor, Process, Signal, Stdin};
 use mirakuru_tests::{alive, bin, eventually};
 
 use crate::helpers::{LONG, SHORT, SOON, StartSoon, ended, fails, soon};
@@ -20,12 +20,12 @@ fn signals(args: &[&str], change: impl Fn(Executor) -> Executor) -> Process {
 fn a_stop_by_force_says_so() {
     let mut process = signals(&["--ignore", "TERM"], |it| it.stop_timeout(SHORT));
     let exit = soon(|| process.stop()).unwrap();
-    assert!(exit.forced());
+    assert!(exit.was_killed());
     assert!(exit.to_string().contains("killed after its time to stop"), "{exit}");
-    assert!(process.exit().unwrap().forced());
+    assert!(process.exit_status().unwrap().was_killed());
 
     let mut obedient = signals(&[], |it| it.stop_timeout(LONG));
-    assert!(!soon(|| obedient.stop()).unwrap().forced());
+    assert!(!soon(|| obedient.stop()).unwrap().was_killed());
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn the_time_to_stop_has_a_limit_of_its_own() {
     let mut process = signals(&["--ignore", "TERM"], |it| {
         it.timeout(Duration::from_secs(3600)).stop_timeout(SHORT)
     });
-    assert!(soon(|| process.stop()).unwrap().forced());
+    assert!(soon(|| process.stop()).unwrap().was_killed());
 }
 
 #[test]
@@ -87,15 +87,15 @@ fn a_kill_ends_what_ignores_its_kill_signal() {
 
 #[test]
 fn input_that_nobody_reads_does_not_hinder_the_stop() {
-    let mut process = signals(&[], |it| it.stdin(Input::Piped));
-    let mut stdin = process.stdin().unwrap();
+    let mut process = signals(&[], |it| it.stdin(Stdin::Piped));
+    let mut stdin = process.take_stdin().unwrap();
     stdin.write_all(b"nobody reads this").unwrap();
     let exit = soon(|| process.stop()).unwrap();
-    assert!(exit.success() && !process.running());
+    assert!(exit.success() && !process.is_running());
     // A process that another test starts just now may hold the reading end for a moment.
     eventually(SOON, || stdin.write_all(b"nor this").is_err());
 
-    let mut not_taken = signals(&[], |it| it.stdin(Input::Piped));
+    let mut not_taken = signals(&[], |it| it.stdin(Stdin::Piped));
     assert!(soon(|| not_taken.stop()).unwrap().success());
 }
 
@@ -113,7 +113,7 @@ fn a_paused_process_is_stopped_without_force() {
     let mut process = signals(&[], |it| it.stop_timeout(LONG));
     process.pause().unwrap();
     let exit = soon(|| process.stop()).unwrap();
-    assert!(exit.success() && !exit.forced());
+    assert!(exit.success() && !exit.was_killed());
 }
 
 #[test]

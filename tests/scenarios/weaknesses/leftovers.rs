@@ -22,7 +22,7 @@ fn stubborn(mark: &str) -> Executor {
 fn ends_with(mut process: Process, below: &[u32]) {
     assert!(below.iter().all(alive));
     let exit = soon(|| process.stop()).unwrap();
-    assert!(exit.forced());
+    assert!(exit.was_killed());
     assert!(!below.iter().any(alive), "something of {below:?} is alive");
 }
 
@@ -69,7 +69,7 @@ fn what_forks_faster_than_one_can_look_is_ended() {
     let executor = Executor::new(hopper).output("^hopping$").timeout(LONG).stop_timeout(SHORT);
     let mut process = executor.start_soon();
     soon(|| process.stop()).unwrap();
-    assert!(!process.running());
+    assert!(!process.is_running());
     drop(process);
     nothing_left(&mark);
 }
@@ -137,7 +137,7 @@ fn the_end_of_one_test_process_leaves_the_servers_of_others_alone() {
     assert!(finished.finish().success());
     killed.signal(Signal::SIGKILL);
     nothing_left(&mark);
-    assert!(ours.running() && alive(ours.pid()));
+    assert!(ours.is_running() && alive(ours.pid()));
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn a_fork_that_drops_its_copy_leaves_the_server_alone() {
         // SAFETY: the child only drops the copy and ends; the allocator is usable after a fork.
         if let ForkResult::Parent { child } = unsafe { fork() }.unwrap() {
             waitpid(child, None).unwrap();
-            assert!(process.running() && process.dir().is_dir());
+            assert!(process.is_running() && process.dir().is_dir());
             assert_eq!(mirakuru_tests::http_get(&process.url()).0, 200);
             return say("answered 1");
         }

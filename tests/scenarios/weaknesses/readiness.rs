@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use mirakuru_core::{Attempt, Banner, ErrorKind, Executor, Http, Input};
+use mirakuru_core::{Attempt, Banner, ErrorKind, Executor, Http, Stdin};
 use mirakuru_tests::{bin, eventually};
 
 use crate::helpers::{LONG, SHORT, StartSoon, fails, mark, nothing_left, reports};
@@ -28,7 +28,7 @@ fn megabytes_of_output_after_ready_do_not_stall() {
     let process = Executor::new(server).output("^ready$").timeout(LONG).start_soon();
     let log = process.log();
     eventually(LONG, || log.path().metadata().unwrap().len() > TEN_MIB);
-    assert!(process.running());
+    assert!(process.is_running());
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn a_limit_too_short_for_anything_is_a_timeout() {
 }
 
 fn prompt(pattern: &str) -> Executor {
-    let server = Executor::new([bin!("mk-prompt")]).stdin(Input::Piped);
+    let server = Executor::new([bin!("mk-prompt")]).stdin(Stdin::Piped);
     server.output(pattern).timeout(LONG)
 }
 
@@ -196,7 +196,7 @@ fn prompt(pattern: &str) -> Executor {
 fn a_prompt_without_an_end_of_line_is_found() {
     for pattern in ["db> ", "^db> $", "db>"] {
         let process = prompt(pattern).start_soon();
-        assert!(process.running(), "{pattern}");
+        assert!(process.is_running(), "{pattern}");
     }
 }
 
@@ -204,7 +204,7 @@ fn a_prompt_without_an_end_of_line_is_found() {
 fn anchors_are_the_ends_of_every_line() {
     let script = "printf 'not ready\\nready now\\nready\\n'; sleep 300";
     let process = Executor::shell(script).output("^ready$").timeout(LONG).start_soon();
-    assert!(process.running());
+    assert!(process.is_running());
     let part = "printf 'not ready\\nready now\\n'; sleep 300";
     fails(&Executor::shell(part).output("^ready$").timeout(SHORT), ErrorKind::Timeout);
 }
@@ -213,7 +213,7 @@ fn anchors_are_the_ends_of_every_line() {
 fn a_pattern_over_two_lines_does_not_depend_on_how_they_were_written() {
     for script in ["printf 'one\\ntwo\\n'", "echo one; sleep 0.1; printf t; sleep 0.1; echo wo"] {
         let executor = Executor::shell(format!("{script}; sleep 300")).output(r"^one\ntwo$");
-        assert!(executor.timeout(LONG).start_soon().running());
+        assert!(executor.timeout(LONG).start_soon().is_running());
     }
 }
 
@@ -234,7 +234,7 @@ fn a_line_across_the_edge_of_a_buffer_is_found() {
     for split in [None, Some("--split")] {
         let server = Executor::new([bin!("mk-banner"), "--lines", "101", "--text", text]);
         let executor = server.args(split).output(format!("^{text}$"));
-        assert!(executor.timeout(LONG).start_soon().running());
+        assert!(executor.timeout(LONG).start_soon().is_running());
     }
 }
 

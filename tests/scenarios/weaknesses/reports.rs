@@ -12,7 +12,7 @@ use crate::helpers::{LONG, SHORT, StartSoon, ended, fails, mark, nothing_left, r
 fn a_script_may_hold_any_quotes() {
     let script = "# don't split this\ncat <<END\nit's here\nEND\nsleep 300";
     let process = Executor::shell(script).output("^it's here$").timeout(LONG).start_soon();
-    assert!(process.running());
+    assert!(process.is_running());
 }
 
 #[test]

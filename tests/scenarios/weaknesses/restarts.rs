@@ -16,7 +16,7 @@ fn it_is_started_again_when_the_body_panics() {
         process.stopped(|| panic!("in the body")).unwrap();
     }));
     assert_eq!(outcome.unwrap_err().downcast_ref(), Some(&"in the body"));
-    assert!(process.running() && process.pid() != before);
+    assert!(process.is_running() && process.pid() != before);
 }
 
 #[test]
@@ -24,7 +24,7 @@ fn what_was_stopped_before_is_running_afterwards() {
     let mut process = Executor::new("sleep 300").start_soon();
     process.stop().unwrap();
     assert!(process.stopped(|| true).unwrap());
-    assert!(process.running());
+    assert!(process.is_running());
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_dead_process_is_started_again() {
     process.signal(Signal::KILL).unwrap();
     ended(&mut process);
     process.restart().unwrap();
-    assert!(process.running() && process.pid() != before);
+    assert!(process.is_running() && process.pid() != before);
     assert_eq!(process.url(), url);
     assert_eq!(http_get(&url).1, "ok");
 }
@@ -73,7 +73,7 @@ fn each_start_of_one_description_is_a_process_of_its_own() {
     let second = executor.start_soon();
     assert_ne!((first.pid(), first.port()), (second.pid(), second.port()));
     drop(second);
-    assert!(first.running());
+    assert!(first.is_running());
     assert_eq!(http_get(&first.url()).0, 200);
 }
 
@@ -82,7 +82,7 @@ fn a_restart_waits_for_a_line_of_the_new_life() {
     let server = [bin!("mk-banner"), "--delay", "100"];
     let mut process = Executor::new(server).output("^ready$").timeout(LONG).start_soon();
     process.restart().unwrap();
-    assert!(process.running());
+    assert!(process.is_running());
     assert_eq!(process.log().read().unwrap(), "ready\nready\n");
 }
 
@@ -92,9 +92,9 @@ fn a_second_start_while_it_runs_does_it_no_harm() {
     let executor = Executor::new(server).output("^ready$").timeout(LONG);
     let mut first = executor.start_soon();
     let second = executor.start_soon();
-    assert!(first.running() && second.running());
+    assert!(first.is_running() && second.is_running());
     assert!(first.stop().unwrap().success());
-    assert!(second.running());
+    assert!(second.is_running());
 }
 
 /// The pid of the daemon, once it is that of the process: its launchers may outlive its first steps.
@@ -112,17 +112,17 @@ fn a_daemon_is_running_and_can_be_stopped_for_a_while() {
     let executor = Executor::new(daemon).tcp("127.0.0.1:{port}").timeout(LONG);
     let mut process = executor.start_soon();
     let before = daemon_of(&process);
-    assert!(process.running());
+    assert!(process.is_running());
 
     let address = process.addr();
     let (was_alive, answered) =
         process.stopped(|| (alive(before), TcpStream::connect(address).is_ok())).unwrap();
     assert!(!was_alive && !answered);
-    assert!(process.running());
+    assert!(process.is_running());
     TcpStream::connect(address).unwrap();
     let exit = process.stop().unwrap();
-    assert!(exit.success() && !exit.forced(), "{exit}");
-    assert!(!process.running() && TcpStream::connect(address).is_err());
+    assert!(exit.success() && !exit.was_killed(), "{exit}");
+    assert!(!process.is_running() && TcpStream::connect(address).is_err());
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn a_daemon_that_dies_is_no_longer_running() {
     assert!(alive(daemon_of(&process)));
     process.signal(Signal::KILL).unwrap();
     assert_eq!(ended(&mut process).signal(), Some(Signal::KILL));
-    assert!(!process.running());
+    assert!(!process.is_running());
 }
 
 #[test]
@@ -146,6 +146,6 @@ fn a_restart_that_fails_leaves_it_stopped_and_says_why() {
     let error = soon(|| process.restart()).unwrap_err();
     assert_eq!(error.exit().unwrap().code(), Some(6));
     reports(&error, &["no more"]);
-    assert!(!process.running());
+    assert!(!process.is_running());
     fails(&Executor::shell("exit 6").output("^up$"), mirakuru_core::ErrorKind::Exited);
 }

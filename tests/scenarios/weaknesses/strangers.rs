@@ -57,7 +57,7 @@ fn a_stranger_on_the_port_after_the_start_is_named() {
 }
 
 /// An address of this machine that is not its loopback one.
-#[cfg(not(mirakuru_portable))]
+#[cfg(not(mirakuru_fallback))]
 fn another_address() -> Option<IpAddr> {
     let mut addresses = nix::ifaddrs::getifaddrs().unwrap();
     let found = addresses.find_map(|interface| {
@@ -70,13 +70,13 @@ fn another_address() -> Option<IpAddr> {
     found
 }
 
-#[cfg(not(mirakuru_portable))]
+#[cfg(not(mirakuru_fallback))]
 #[test]
 fn a_stranger_on_another_address_of_this_machine_is_named() {
     let Some(ip) = another_address() else { return };
     let executor = Executor::new([bin!("mk-tcp-server"), "{port}", "--host", &ip.to_string()]);
     let address = format!("{ip}:{{port}}");
-    assert!(executor.tcp(&address).timeout(LONG).start_soon().running());
+    assert!(executor.tcp(&address).timeout(LONG).start_soon().is_running());
 
     let mark = mark();
     let executor = Executor::shell(format!("sleep 300 # {mark}")).env("PORT", "{port}");
@@ -88,12 +88,12 @@ fn a_stranger_on_another_address_of_this_machine_is_named() {
     }
 }
 
-#[cfg(not(mirakuru_portable))]
+#[cfg(not(mirakuru_fallback))]
 #[test]
 fn a_stranger_that_gets_a_part_of_the_connections_is_named() {
     let server = Executor::new([bin!("mk-tcp-server"), "{port}", "--share"]);
     let ours = server.clone().tcp("127.0.0.1:{port}").timeout(LONG).start_soon();
-    assert!(ours.running());
+    assert!(ours.is_running());
 
     let taken = Mutex::new(Vec::new());
     let take = move |attempt: &Attempt<'_>| {
@@ -178,7 +178,7 @@ fn a_unix_socket_without_a_listener_does_not_hinder() {
     eventually(SOON, || UnixStream::connect(&path).is_err());
     assert!(path.exists());
     let executor = Executor::new([bin!("mk-unix-server")]).arg(&path).unix_socket(&path);
-    assert!(executor.timeout(LONG).start_soon().running());
+    assert!(executor.timeout(LONG).start_soon().is_running());
 }
 
 #[test]

@@ -64,7 +64,7 @@ pub fn reports(error: &Error, parts: &[&str]) {
 /// How a process ended that is about to.
 #[track_caller]
 pub fn ended(process: &mut Process) -> Exit {
-    process.wait(LONG).unwrap_or_else(|error| panic!("{error:?}"))
+    process.wait_timeout(LONG).unwrap_or_else(|error| panic!("{error:?}"))
 }
 
 /// A word for the arguments of a process by which it and what it starts are found.
@@ -110,5 +110,5 @@ pub fn kill_supervisor(process: &Process) {
     let supervisor = supervisor.expect("a process has a parent").trim();
     let killed = Command::new("kill").args(["-KILL", supervisor]).status();
     assert!(killed.is_ok_and(|killed| killed.success()));
-    eventually(LONG, || !process.running());
+    eventually(LONG, || !process.is_running());
 }

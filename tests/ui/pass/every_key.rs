@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use mirakuru_rstest::{Executor, Input, Process, Scope, Shared, Signal, Stream, with_process};
+use mirakuru_rstest::{Executor, Stdin, Process, Scope, Shared, Signal, Stream, with_process};
 use rstest::fixture;
 
 static REDIS: Shared = Shared::new(|| Executor::new("redis-server --port {port}"));
@@ -18,7 +18,7 @@ const SERVER: &str = "server";
     tcp = "localhost:{port:admin}",
     unix_socket = "{dir}/server.sock",
     pid_file = "{dir}/server.pid",
-    command = "test -e {dir}/{answer}",
+    ready_command = "test -e {dir}/{answer}",
     notify,
     ready_fd = 5,
     fail_on = "^FATAL",
@@ -55,9 +55,9 @@ fn literals(server: &Process) -> u16 {
     status = 200,
     body = b"ping",
     output = SERVER,
-    command = [SERVER, "--check", "{perhaps}"],
+    ready_command = [SERVER, "--check", "{perhaps}"],
     on = Stream::Stdout,
-    stdin = Input::Piped,
+    stdin = Stdin::Piped,
     timeout = Duration::from_secs(1),
     stop_signal = Signal::new(3),
     scope = Scope::Binary

@@ -1,0 +1,7 @@
+//! What users see beside results: events, progress, log directories, the owners of addresses.
+
+pub(crate) mod events;
+pub(crate) mod log_dir;
+pub(crate) mod port_owner;
+pub(crate) mod progress;
+pub(crate) mod runner;

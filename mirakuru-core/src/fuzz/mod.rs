@@ -1,0 +1,212 @@
+//! What must hold for any input: the properties that the fuzz targets and the tests check.
+//!
+//! Each takes any bytes and panics where the property does not hold. The folder `fuzz` has a target
+//! for each, and inputs to begin with.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+use crate::command::{self, CommandLine};
+use crate::output::matcher::Matcher;
+use crate::output::near_miss::near_miss;
+use crate::supervisor::{Event, FRAME_LEN, Frame, Request, Settings};
+use crate::syntax::template::{Piece, Template};
+
+/// A template that is written down again is the same text, and a fault lies within the text.
+pub fn template(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    match Template::parse(text, &|name| CAPTURED.contains(&name)) {
+        Ok(template) => {
+            let written: String = template.pieces.iter().map(written).collect();
+            assert_eq!(written, text);
+        }
+        Err(fault) => assert!(text.get(fault.at).is_some_and(|at| !at.is_empty()), "{text:?}"),
+    }
+}
+
+/// What a pattern of the same process is said to have captured.
+const CAPTURED: [&str; 2] = ["addr", "key"];
+
+fn written(piece: &Piece) -> String {
+    match piece {
+        Piece::Literal(text) => text.replace('{', "{{").replace('}', "}}"),
+        Piece::Port(name) if name.is_empty() => "{port}".to_owned(),
+        Piece::Port(name) => format!("{{port:{name}}}"),
+        Piece::Udp(name) if name.is_empty() => "{udp}".to_owned(),
+        Piece::Udp(name) => format!("{{udp:{name}}}"),
+        Piece::Captured(name) => format!("{{{name}}}"),
+        Piece::Dir => "{dir}".to_owned(),
+        Piece::Bin(name) => format!("{{bin:{name}}}"),
+    }
+}
+
+/// The words of a command, in one line, are split into the same words.
+pub fn command(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(words) = CommandLine::from(text).words() {
+        splits_into_itself(&words);
+    }
+    let words: Vec<_> = text.split('\n').map(OsString::from).collect();
+    splits_into_itself(&words);
+}
+
+fn splits_into_itself(words: &[OsString]) {
+    // No command has a zero byte: a plan is not made of one.
+    if words.iter().any(|word| word.as_bytes().contains(&0)) {
+        return;
+    }
+    let line = command::in_one_line(words);
+    let again = CommandLine::from(line.as_str()).words();
+    assert!(again.is_ok_and(|again| again == words), "{words:?} in one line: {line:?}");
+}
+
+/// What can be read of a message survives the wire.
+pub fn wire(data: &[u8]) {
+    let frames = data.chunks(FRAME_LEN).filter_map(|frame| frame.first_chunk::<FRAME_LEN>());
+    for frame in frames {
+        survives::<Request>(*frame);
+        survives::<Event>(*frame);
+    }
+    if let Some(settings) = Settings::from_variable(OsStr::from_bytes(data)) {
+        let again = Settings::from_variable(&settings.to_variable());
+        assert_eq!(again, Some(settings));
+    }
+}
+
+fn survives<F: Frame + Copy + PartialEq + std::fmt::Debug>(frame: [u8; FRAME_LEN]) {
+    if let Some(message) = F::from_bytes(frame) {
+        assert_eq!(F::from_bytes(message.to_bytes()), Some(message));
+    }
+}
+
+/// How large a pattern and a text are: beyond, a run is slow and nothing new is seen.
+const PATTERN_MAX: usize = 64;
+const TEXT_MAX: usize = 256;
+
+/// In whatever pieces a text comes, a pattern is found in them when it is found in all of them
+/// together. The first line of the data is the pattern, its first two bytes say how often it has to
+/// come and how long the pieces are.
+pub fn banner(data: &[u8]) {
+    let [times, length, rest @ ..] = data else { return };
+    let end = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+    let (pattern, text) = (&rest[..end], rest.get(end + 1..).unwrap_or_default());
+    let Ok(pattern) = std::str::from_utf8(pattern) else { return };
+    if pattern.len() > PATTERN_MAX || text.len() > TEXT_MAX {
+        return;
+    }
+    let matcher = || Matcher::new(pattern, usize::from(times % 4) + 1).ok();
+    let Some(mut in_pieces) = matcher() else { return };
+    let mut end = 0;
+    for piece in text.chunks(usize::from(*length).max(1)) {
+        end += piece.len();
+        let found = in_pieces.feed(piece);
+        let at_once = matcher().and_then(|mut matcher| matcher.feed(&text[..end]));
+        assert_eq!(found, at_once, "`{pattern}` in {:?}", &text[..end]);
+        if found.is_some() {
+            break;
+        }
+    }
+    // Only that these do not panic.
+    let lines: Vec<_> = String::from_utf8_lossy(text).lines().map(str::to_owned).collect();
+    let _ = (in_pieces.seen(), near_miss(pattern, &lines));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+    use std::time::SystemTime;
+
+    use super::*;
+
+    /// How many inputs are made of those in the folder.
+    const MUTATIONS: usize = 4000;
+
+    /// Bytes that mean something to those who read the inputs.
+    const TELLING: &[u8] = b"{}:'\"\\ \n\r\x1b[m^$#\0\xff09az";
+
+    /// Repeats a run.
+    const SEED: &str = "MIRAKURU_STRESS_SEED";
+
+    /// FdSlots that a seed determines: xorshift64*.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, limit: usize) -> usize {
+            self.0 ^= self.0 >> 12;
+            self.0 ^= self.0 << 25;
+            self.0 ^= self.0 >> 27;
+            (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % limit.max(1)
+        }
+    }
+
+    fn seed() -> u64 {
+        let now = SystemTime::UNIX_EPOCH.elapsed().map_or(1, |now| now.as_nanos() as u64);
+        let seed = std::env::var(SEED).ok().and_then(|seed| seed.parse().ok()).unwrap_or(now);
+        println!("{SEED}={seed}");
+        seed
+    }
+
+    fn corpus(target: &str) -> Vec<Vec<u8>> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
+        let mut files: Vec<_> =
+            fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()).collect();
+        files.sort();
+        assert!(!files.is_empty(), "no input for {target}");
+        files.iter().map(|file| fs::read(file).unwrap()).collect()
+    }
+
+    /// Changes a few bytes, or puts a part of another input in.
+    fn mutated(inputs: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
+        let mut input = inputs[random.below(inputs.len())].clone();
+        for _ in 0..=random.below(4) {
+            let at = random.below(input.len() + 1);
+            let byte = TELLING[random.below(TELLING.len())];
+            match random.below(5) {
+                0 => input.insert(at, byte),
+                1 if at < input.len() => drop(input.remove(at)),
+                2 if at < input.len() => input[at] = byte,
+                3 if at < input.len() => input[at] = random.below(256) as u8,
+                _ => {
+                    let other = &inputs[random.below(inputs.len())];
+                    let end = random.below(other.len() + 1);
+                    let begin = random.below(end + 1);
+                    input.splice(at..at, other[begin..end].iter().copied());
+                }
+            }
+        }
+        input
+    }
+
+    /// Checks a property for the inputs in the folder, and for what becomes of them.
+    fn holds(target: &str, property: fn(&[u8])) {
+        let inputs = corpus(target);
+        inputs.iter().for_each(|input| property(input));
+        let mut random = Random(seed().wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        for _ in 0..MUTATIONS {
+            let input = mutated(&inputs, &mut random);
+            println!("{target}: {:?}", String::from_utf8_lossy(&input));
+            property(&input);
+        }
+    }
+
+    #[test]
+    fn a_template_that_is_written_down_is_the_same_text() {
+        holds("template", template);
+    }
+
+    #[test]
+    fn a_command_in_one_line_is_split_into_the_same_words() {
+        holds("command", command);
+    }
+
+    #[test]
+    fn what_is_read_of_a_message_survives_the_wire() {
+        holds("wire", wire);
+    }
+
+    #[test]
+    fn a_pattern_is_found_in_whatever_pieces_a_text_comes() {
+        holds("banner", banner);
+    }
+}

@@ -1,0 +1,129 @@
+//! The files that the output of a process goes to.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::follower::{Follower, last_lines};
+use super::lease_marks;
+use super::matcher::Matcher;
+use crate::diagnostics::log_dir;
+use crate::error::{Error, Output, Result};
+use crate::types::Stream;
+
+/// How many lines an error report shows.
+pub(super) const LINES_SHOWN: usize = 20;
+
+/// The files that one process writes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LogFiles {
+    pub(crate) stdout: PathBuf,
+    /// If it is not the same file.
+    pub(crate) stderr: Option<PathBuf>,
+}
+
+impl LogFiles {
+    /// Makes new files. With `split`, each stream has one of its own.
+    pub(crate) fn create(name: &str, split: bool) -> Result<Self> {
+        static SERIAL: AtomicU64 = AtomicU64::new(1);
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        let name: String =
+            name.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).take(40).collect();
+        let stem = format!("{name}-{}-{serial}", std::process::id());
+        let folder = log_dir::log_folder()?;
+        let stdout = folder.join(format!("{stem}.log"));
+        let stderr = split.then(|| folder.join(format!("{stem}.err.log")));
+        Ok(Self { stdout, stderr })
+    }
+
+    /// The files of a server that another process has started.
+    pub(crate) fn of_another(stdout: PathBuf, stderr: Option<PathBuf>) -> Self {
+        Self { stdout, stderr }
+    }
+
+    /// Opens the files for a supervisor to write to: standard output, standard error.
+    pub(crate) fn open(&self) -> Result<(File, File)> {
+        let open = |path: &Path| {
+            let mut options = OpenOptions::new();
+            let file = options.create(true).append(true).mode(0o600).open(path);
+            file.map_err(|e| Error::os(format!("the log `{}` cannot be opened", path.display()), e))
+        };
+        Ok((open(&self.stdout)?, open(self.stderr.as_ref().unwrap_or(&self.stdout))?))
+    }
+
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(self.stdout.as_path()).chain(self.stderr.as_deref())
+    }
+
+    /// The files that a stream, or any stream, goes to.
+    pub(crate) fn of(&self, stream: Option<Stream>) -> Vec<PathBuf> {
+        match (stream, &self.stderr) {
+            (Some(Stream::Stdout), _) | (_, None) => vec![self.stdout.clone()],
+            (Some(Stream::Stderr), Some(stderr)) => vec![stderr.clone()],
+            (None, Some(stderr)) => vec![self.stdout.clone(), stderr.clone()],
+        }
+    }
+
+    /// Readers of what is written from now on.
+    pub(crate) fn readers(
+        &self,
+        stream: Option<Stream>,
+        matcher: impl Fn() -> Result<Matcher>,
+    ) -> Result<Vec<Follower>> {
+        let reader = |path: PathBuf| {
+            let start = path.metadata().map_or(0, |meta| meta.len());
+            Ok(Follower::new(path, start, matcher()?))
+        };
+        self.of(stream).into_iter().map(reader).collect()
+    }
+
+    /// Forgets what was written so far.
+    pub(crate) fn clear(&self) {
+        for path in self.paths() {
+            // If it cannot be done, it goes on growing.
+            let _ = OpenOptions::new().write(true).truncate(true).open(path);
+        }
+    }
+
+    pub(super) fn lengths(&self) -> Vec<u64> {
+        self.paths().map(|path| path.metadata().map_or(0, |meta| meta.len())).collect()
+    }
+
+    /// Returns the last lines that were written behind `start`, and how much came before them.
+    pub(super) fn excerpt(&self, start: &[u64], shown: usize) -> Output {
+        let is_whole = start.iter().all(|start| *start == 0);
+        let label = if is_whole { "output" } else { "output since this test leased it" };
+        let (mut lines, mut omitted) = (Vec::new(), 0);
+        for ((path, start), length) in self.paths().zip(start).zip(self.lengths()) {
+            let (last, before) = last_lines(path, *start, length, shown);
+            lines.extend(last);
+            omitted += before;
+        }
+        Output { label, lines, omitted, paths: self.of(None) }
+    }
+
+    /// Returns the last lines, for a report.
+    pub(crate) fn tail(&self) -> Output {
+        self.excerpt(&self.beginning(), LINES_SHOWN)
+    }
+
+    /// Returns the last line, unless it is empty.
+    pub(crate) fn last_line(&self) -> Option<String> {
+        self.excerpt(&self.beginning(), 1).lines.pop().filter(|line| !line.is_empty())
+    }
+
+    /// Returns where all that was written begins.
+    pub(super) fn beginning(&self) -> Vec<u64> {
+        vec![0; self.paths().count()]
+    }
+
+    /// Begins a lease of the test on this thread.
+    pub(crate) fn begin_lease(&self) {
+        lease_marks::begin(&self.stdout, || self.lengths());
+    }
+
+    pub(crate) fn end_lease(&self) {
+        lease_marks::end(&self.stdout);
+    }
+}

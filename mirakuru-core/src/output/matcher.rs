@@ -1,0 +1,201 @@
+//! Looking for a pattern in a text that grows.
+
+use regex_lite::Regex;
+
+use super::terminal::without_escapes;
+use crate::error::{Error, Result};
+
+/// Looks for a pattern in a text that comes in pieces.
+pub(crate) struct Matcher {
+    pattern: Regex,
+    /// How many matches are wanted in all, and how many still.
+    times: usize,
+    wanted: usize,
+    across_lines: bool,
+    /// Whether only finished lines count: of another, a group could match a part of what is meant.
+    needs_end: bool,
+    /// The pattern, if it is a plain text: most are, and a chunk without it needs no closer look.
+    literal: Option<String>,
+    /// What has come and was not dismissed: the unfinished line, or all.
+    text: Vec<u8>,
+}
+
+impl Matcher {
+    pub(crate) fn new(pattern: &str, times: usize) -> Result<Self> {
+        if pattern.is_empty() {
+            return Err(Error::invalid("an empty output pattern matches everything"));
+        }
+        let compiled = compile(pattern)?;
+        let needs_end = compiled.capture_names().flatten().next().is_some();
+        let across_lines = pattern.contains('\n') || pattern.contains("\\n");
+        let literal = is_plain(pattern).then(|| pattern.to_owned());
+        let (pattern, text) = (compiled, Vec::new());
+        Ok(Self { pattern, times, wanted: times, across_lines, needs_end, literal, text })
+    }
+
+    /// Takes in the next piece. Returns the line of the last wanted match, once it has come.
+    pub(crate) fn feed(&mut self, piece: &[u8]) -> Option<String> {
+        self.text.extend_from_slice(piece);
+        if self.across_lines {
+            let end = if self.needs_end { self.finished() } else { self.text.len() };
+            let text = without_escapes(&self.text[..end]);
+            let last = self.pattern.find_iter(&text).nth(self.wanted - 1)?;
+            return Some(last.as_str().to_owned());
+        }
+        let rest = self.text.split_off(self.finished());
+        let finished = std::mem::replace(&mut self.text, rest);
+        if self.can_skip(&finished) {
+            return self.look_at_unfinished();
+        }
+        for line in finished.split_inclusive(|byte| *byte == b'\n') {
+            let line = without_escapes(line);
+            let line = line.trim_end_matches(['\n', '\r']);
+            let matches = self.pattern.find_iter(line).count();
+            if matches >= self.wanted {
+                return Some(line.to_owned());
+            }
+            self.wanted -= matches;
+        }
+        self.look_at_unfinished()
+    }
+
+    /// How often the pattern has come, for a report.
+    pub(crate) fn seen(&self) -> usize {
+        let end = if self.needs_end { self.finished() } else { self.text.len() };
+        self.times - self.wanted
+            + self.pattern.find_iter(&without_escapes(&self.text[..end])).count()
+    }
+
+    /// Where the unfinished line begins.
+    fn finished(&self) -> usize {
+        self.text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)
+    }
+
+    fn look_at_unfinished(&self) -> Option<String> {
+        // Where nothing has come yet, there is no line.
+        if self.needs_end || self.text.is_empty() {
+            return None;
+        }
+        let line = without_escapes(&self.text);
+        let found = self.pattern.find_iter(&line).count() >= self.wanted;
+        found.then_some(line)
+    }
+
+    fn can_skip(&self, finished: &[u8]) -> bool {
+        let Some(literal) = &self.literal else { return false };
+        let text = String::from_utf8_lossy(finished);
+        !text.contains(literal.as_str()) && !text.contains('\x1b')
+    }
+}
+
+pub(super) fn compile(pattern: &str) -> Result<Regex> {
+    Regex::new(&format!("(?m){pattern}")).map_err(|error| {
+        let what = format!("the pattern `{pattern}` is not a regular expression: {error}");
+        Error::invalid(what).with_help(match has_placeholder(pattern) {
+            true => "a pattern has no placeholders: `\\d+` matches any port",
+            false => "a backslash before a character takes it as it is: `\\(`",
+        })
+    })
+}
+
+/// Whether a pattern is a text that stands for itself.
+pub(super) fn is_plain(pattern: &str) -> bool {
+    regex_lite::escape(pattern) == pattern
+}
+
+fn has_placeholder(pattern: &str) -> bool {
+    ["{port", "{udp", "{dir}", "{bin:"].iter().any(|begin| pattern.contains(begin))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::Banner;
+
+    fn scan(banner: Banner, pieces: &[&str]) -> Option<String> {
+        let mut matcher = banner.matcher().unwrap();
+        pieces.iter().find_map(|piece| matcher.feed(piece.as_bytes()))
+    }
+
+    #[test]
+    fn a_match_anywhere_in_a_line_counts() {
+        assert_eq!(scan("b.n".into(), &["a\nx ban y\nz\n"]).unwrap(), "x ban y");
+    }
+
+    #[test]
+    fn a_banner_in_two_pieces_is_found() {
+        assert_eq!(scan("BANNER".into(), &["x\nBAN", "NER", "\n"]).unwrap(), "BANNER");
+    }
+
+    #[test]
+    fn an_unfinished_line_counts_once() {
+        assert_eq!(scan("db> $".into(), &["hello\ndb> "]).unwrap(), "db> ");
+        assert_eq!(scan(Banner::new("x").times(2), &["x", "y\n", "z\n"]), None);
+    }
+
+    #[test]
+    fn anchors_are_the_ends_of_a_line() {
+        assert_eq!(scan("^b$".into(), &["a\r\nb\r\n"]).unwrap(), "b");
+        assert_eq!(scan("^b".into(), &["ab\n"]), None);
+    }
+
+    #[test]
+    fn the_nth_occurrence_is_waited_for() {
+        let twice = || Banner::new("ready").times(2);
+        assert_eq!(scan(twice(), &["ready\n", "more\n"]), None);
+        assert_eq!(scan(twice(), &["1 ready\n", "2 ready\n"]).unwrap(), "2 ready");
+    }
+
+    #[test]
+    fn a_pattern_with_a_line_break_matches_across_pieces() {
+        assert_eq!(scan("a\\nb".into(), &["a\n", "b\n"]).unwrap(), "a\nb");
+    }
+
+    #[test]
+    fn what_groups_match_is_taken_from_a_finished_line() {
+        let banner = Banner::new(r"port (?<port>\d+)(?: of (?<host>\w+))?");
+        assert_eq!(banner.groups(), ["port", "host"]);
+        assert_eq!(scan(banner.clone(), &["port 80"]), None);
+        let line = scan(banner.clone(), &["port 80", "80\n"]).unwrap();
+        assert_eq!(banner.captured(&line), [("port".to_owned(), "8080".to_owned())]);
+        let line = "port 1 of a, port 2 of b";
+        let last = ["2", "b"].map(str::to_owned);
+        assert_eq!(banner.captured(line).into_iter().map(|it| it.1).collect::<Vec<_>>(), last);
+    }
+
+    #[test]
+    fn colours_are_left_out() {
+        assert_eq!(
+            scan("^ready now$".into(), &["\x1b[1;32mready\x1b[0m now\n"]).unwrap(),
+            "ready now"
+        );
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_do_not_hinder() {
+        let mut matcher = Matcher::new("ready", 1).unwrap();
+        assert!(matcher.feed(b"\xff\xfe ready\n").is_some());
+    }
+
+    #[test]
+    fn a_faulty_pattern_is_an_error() {
+        for banner in [Banner::new("("), Banner::new(""), Banner::new("x").times(0)] {
+            assert!(banner.matcher().is_err(), "{banner:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_has_not_begun_does_not_count() {
+        assert_eq!(scan(Banner::new("^$").times(2), &["\n", "b\n"]), None);
+        assert_eq!(scan(Banner::new("^$").times(2), &["\nb\n", "\nc"]).unwrap(), "");
+    }
+
+    #[test]
+    fn it_is_told_how_often_the_pattern_has_come() {
+        let mut matcher = Banner::new("x").times(5).matcher().unwrap();
+        for (piece, seen) in [("a\n", 0), ("x\n", 1), ("x x", 3), ("\n", 3)] {
+            assert_eq!(matcher.feed(piece.as_bytes()), None);
+            assert_eq!(matcher.seen(), seen, "{piece}");
+        }
+    }
+}

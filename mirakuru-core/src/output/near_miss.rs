@@ -1,0 +1,79 @@
+//! Lines that nearly match a pattern.
+
+use regex_lite::Regex;
+
+use super::matcher::is_plain;
+use super::terminal::without_escapes;
+
+/// From here on, a line is near to a text.
+const NEAR: f64 = 0.75;
+
+/// How much of a line is compared or shown.
+const SHOWN: usize = 160;
+
+/// What comes near to a pattern that no line has matched: how, and which line.
+pub(crate) fn near_miss(pattern: &str, lines: &[String]) -> Option<String> {
+    let lines: Vec<_> = lines.iter().map(|line| without_escapes(line.as_bytes())).collect();
+    let matching = |pattern: &str| {
+        let pattern = Regex::new(pattern).ok()?;
+        lines.iter().rev().find(|line| pattern.is_match(line))
+    };
+    let shown = |line: &str| format!("`{}`", line.chars().take(SHOWN).collect::<String>());
+    if let Some(line) = matching(&format!("(?mi){pattern}")) {
+        return Some(format!("{} differs in upper and lower case only", shown(line)));
+    }
+    let inner = pattern.strip_prefix('^').unwrap_or(pattern);
+    let inner = inner.strip_suffix('$').filter(|rest| !rest.ends_with('\\')).unwrap_or(inner);
+    if let Some(line) = matching(inner).filter(|_| inner != pattern && !inner.is_empty()) {
+        return Some(format!("{} matches without `^` and `$`", shown(line)));
+    }
+    let (similarity, line) = lines
+        .iter()
+        .filter(|_| is_plain(inner))
+        .map(|line| (similarity(inner, line), line))
+        .max_by(|one, other| one.0.total_cmp(&other.0))?;
+    (similarity >= NEAR).then(|| format!("{} is near", shown(line)))
+}
+
+/// How near a line, or a part of it with as many words, comes to a text: 1.0 is the same.
+fn similarity(text: &str, line: &str) -> f64 {
+    let line: String = line.chars().take(SHOWN).collect();
+    let words: Vec<_> = line.split_whitespace().collect();
+    let parts = words.windows(text.split_whitespace().count().max(1)).map(|part| part.join(" "));
+    let similarity = |part: &str| strsim::normalized_levenshtein(text, part);
+    parts.map(|part| similarity(&part)).fold(similarity(line.trim()), f64::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_nearly_matches_is_told() {
+        for (pattern, line, told) in [
+            (
+                "ready",
+                "Server READY now",
+                "`Server READY now` differs in upper and lower case only",
+            ),
+            ("^ready$", "12:00 ready", "`12:00 ready` matches without `^` and `$`"),
+            (
+                "ready to accept connections",
+                "[1] redy to acept connections tcp",
+                "`[1] redy to acept connections tcp` is near",
+            ),
+            ("^listning$", "\x1b[1mlistening\x1b[0m", "`listening` is near"),
+        ] {
+            assert_eq!(near_miss(pattern, &[line.to_owned()]).as_deref(), Some(told), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn another_line_is_not_near() {
+        for pattern in ["ready to accept connections", "r.ady", "^ready$", "\\$"] {
+            let lines = ["starting up".to_owned(), "loading the data base".to_owned()];
+            assert_eq!(near_miss(pattern, &lines), None, "{pattern}");
+        }
+        assert_eq!(near_miss("ready", &[]), None);
+    }
+}

@@ -1,0 +1,49 @@
+//! Whose a listening socket is.
+
+use std::net::SocketAddr;
+
+use crate::diagnostics::port_owner::{describe, is_below};
+use crate::error::{Error, ErrorKind, Result};
+use crate::supervisor::Client;
+use crate::sys;
+
+/// Whether the socket with this inode belongs to a process below our supervisor. False if nobody can
+/// tell: another user's process, or one in a container, keeps its descriptors to itself.
+///
+/// # Errors
+///
+/// It belongs to another process, which is named.
+pub(super) fn is_ours(inode: Option<u64>, address: SocketAddr, client: &Client) -> Result<bool> {
+    let Some(inode) = inode else { return Ok(false) };
+    let supervisor = client.supervisor_pid();
+    let is_ours = |pid: i32| sys::holds_socket(pid, inode) == Some(true);
+    // The main process first: it nearly always is the one.
+    if is_ours(client.state().main) || sys::descendants_of(supervisor).into_iter().any(is_ours) {
+        return Ok(true);
+    }
+    match sys::holder_of_socket(inode) {
+        Some(pid) if !is_below(pid, supervisor) => {
+            Err(stranger(pid, &format!("{address} is answered by")))
+        }
+        holder => Ok(holder.is_some()),
+    }
+}
+
+/// Fails if `pid` is alive and not below our supervisor. `what` says how it came up: "… names".
+pub(super) fn check_pid(pid: i32, what: &str, client: &Client) -> Result<()> {
+    if is_one_of_ours(pid, client) { Ok(()) } else { Err(stranger(pid, what)) }
+}
+
+/// Whether `pid` is below our supervisor, or cannot be judged because it has ended.
+pub(super) fn is_one_of_ours(pid: i32, client: &Client) -> bool {
+    !sys::ADOPTS_ORPHANS || !sys::is_alive(pid) || is_below(pid, client.supervisor_pid())
+}
+
+fn stranger(pid: i32, what: &str) -> Error {
+    let who = describe(pid);
+    let what = format!("{what} another process, {who}");
+    Error::new(ErrorKind::AlreadyRunning, what).with_help(format!(
+        "{who} was not started here; stop it, or let this process have an address of its own by \
+         {{port}} or {{dir}}"
+    ))
+}

@@ -1,0 +1,147 @@
+//! What the session's folder says of a server: all that another process needs to use it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::output::LogFiles;
+use crate::readiness::Endpoint;
+use crate::supervisor::Remote;
+
+/// What is known of a server that is ready.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ServerManifest {
+    /// What the definition says.
+    pub(crate) key: String,
+    pub(crate) remote: Remote,
+    pub(crate) ports: BTreeMap<String, u16>,
+    pub(crate) dir: Option<PathBuf>,
+    pub(crate) found: Endpoint,
+    /// What the process has told.
+    pub(crate) captured: BTreeMap<String, String>,
+    pub(crate) files: LogFiles,
+}
+
+impl ServerManifest {
+    /// One line for each fact: a word, a tabulator, the value.
+    pub(crate) fn to_text(&self) -> String {
+        let Self { key, remote, found, .. } = self;
+        let path = |path: &PathBuf| path.to_string_lossy().into_owned();
+        let mut facts = vec![
+            ("key", key.clone()),
+            ("supervisor", remote.supervisor.to_string()),
+            ("mark", remote.mark.clone()),
+            ("name", remote.name.clone()),
+            ("stop_timeout", remote.stop_timeout.as_micros().to_string()),
+            ("stdout", path(&self.files.stdout)),
+        ];
+        facts.extend(self.files.stderr.as_ref().map(|stderr| ("stderr", path(stderr))));
+        facts.extend(self.dir.as_ref().map(|dir| ("dir", path(dir))));
+        facts.extend(found.addr.map(|addr| ("addr", addr.to_string())));
+        facts.extend(found.url.clone().map(|url| ("url", url)));
+        let captured = self.captured.iter();
+        facts.extend(captured.map(|(name, value)| ("captured", format!("{name} {value}"))));
+        facts.extend(self.ports.iter().map(|(name, port)| ("port", format!("{port} {name}"))));
+        facts.iter().map(|(word, value)| format!("{word}\t{}\n", value.escape_debug())).collect()
+    }
+
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
+        let facts: Vec<(&str, String)> = text
+            .lines()
+            .map(|line| {
+                line.split_once('\t').and_then(|(word, value)| Some((word, unescape(value)?)))
+            })
+            .collect::<Option<_>>()?;
+        let fact = |wanted: &str| {
+            facts.iter().find(|(word, _)| *word == wanted).map(|(_, value)| value.clone())
+        };
+        let ports = facts.iter().filter(|(word, _)| *word == "port").map(|(_, value)| {
+            let (port, name) = value.split_once(' ')?;
+            Some((name.to_owned(), port.parse().ok()?))
+        });
+        let captured = facts.iter().filter(|(word, _)| *word == "captured").map(|(_, value)| {
+            value.split_once(' ').map(|(name, value)| (name.to_owned(), value.to_owned()))
+        });
+        let addr: Option<SocketAddr> = match fact("addr") {
+            Some(addr) => Some(addr.parse().ok()?),
+            None => None,
+        };
+        Some(Self {
+            key: fact("key")?,
+            remote: Remote {
+                supervisor: fact("supervisor")?.parse().ok()?,
+                mark: fact("mark")?,
+                name: fact("name")?,
+                stop_timeout: Duration::from_micros(fact("stop_timeout")?.parse().ok()?),
+            },
+            ports: ports.collect::<Option<_>>()?,
+            dir: fact("dir").map(PathBuf::from),
+            found: Endpoint { addr, url: fact("url") },
+            captured: captured.collect::<Option<_>>()?,
+            files: LogFiles::of_another(fact("stdout")?.into(), fact("stderr").map(PathBuf::from)),
+        })
+    }
+}
+
+/// Undoes `escape_debug`.
+fn unescape(text: &str) -> Option<String> {
+    let mut plain = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            plain.push(c);
+            continue;
+        }
+        plain.push(match chars.next()? {
+            'n' => '\n',
+            't' => '\t',
+            'r' => '\r',
+            '0' => '\0',
+            'u' => {
+                let code = chars.as_str().strip_prefix('{')?.split_once('}')?.0.to_owned();
+                chars.nth(code.len() + 1);
+                char::from_u32(u32::from_str_radix(&code, 16).ok()?)?
+            }
+            literal => literal,
+        });
+    }
+    Some(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notice_survives_the_folder() {
+        let manifest = ServerManifest {
+            key: "a \"b\"\n\tc \\ d\u{200b}é'\0".to_owned(),
+            remote: Remote {
+                supervisor: 7,
+                mark: "A=b".to_owned(),
+                name: "redis".to_owned(),
+                stop_timeout: Duration::from_micros(1_500_001),
+            },
+            ports: BTreeMap::from([(String::new(), 80), ("admin".to_owned(), 81)]),
+            dir: Some("/tmp/a b".into()),
+            found: Endpoint {
+                addr: Some("[::1]:80".parse().unwrap()),
+                url: Some("http://[::1]:80/".to_owned()),
+            },
+            captured: BTreeMap::from([("key".to_owned(), "a b\n".to_owned())]),
+            files: LogFiles::of_another("/tmp/out".into(), Some("/tmp/err".into())),
+        };
+        let read = ServerManifest::from_text(&manifest.to_text()).unwrap();
+        assert_eq!(read, ServerManifest { files: read.files.clone(), ..manifest });
+        assert_eq!(read.files.stdout, PathBuf::from("/tmp/out"));
+        assert_eq!(read.files.stderr, Some(PathBuf::from("/tmp/err")));
+    }
+
+    #[test]
+    fn half_a_notice_is_none() {
+        for text in ["", "key", "key\tx\n", "key\tx\nsupervisor\ty\n", "key\t\\"] {
+            assert!(ServerManifest::from_text(text).is_none(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What a supervisor is started with.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::command::Environment;
+use crate::supervisor::protocol::{
+    LOADER_PREFIX, LOADER_VARIABLES, MARK_VARIABLE, Settings, VARIABLE,
+};
+use crate::sys;
+
+/// What a supervisor keeps for its server, and this process for the next supervisor.
+#[derive(Default)]
+pub(crate) struct InheritedFds {
+    /// Reservation ports from others.
+    pub(crate) ports: Vec<OwnedFd>,
+    /// Are handed to the server.
+    pub(crate) listeners: Vec<OwnedFd>,
+}
+
+/// What to run.
+pub(crate) struct SupervisorCommand {
+    /// What messages call the server.
+    pub(crate) name: String,
+    pub(crate) program: PathBuf,
+    /// The name that the program is called by, and its arguments.
+    pub(crate) arguments: Vec<OsString>,
+    pub(crate) environment: Environment,
+    pub(crate) stdout: File,
+    pub(crate) stderr: File,
+    pub(crate) settings: Settings,
+}
+
+impl SupervisorCommand {
+    /// Runs this program once more, as a supervisor at the other end of the control socket. Also
+    /// returns the mark of its server.
+    pub(super) fn spawn(self, control: UnixStream) -> io::Result<(Child, String)> {
+        if std::env::var_os(VARIABLE).is_some() {
+            // This is the second run of a program whose constructors did not run. Going on would
+            // run it for ever.
+            return Err(io::Error::other("the supervisor did not start before `main`"));
+        }
+        let mut command = Command::new(sys::own_program()?);
+        command.arg0("mirakuru-supervisor").arg(&self.program).args(&self.arguments);
+        let mark = new_mark();
+        set_environment(&mut command, &self, &mark);
+        command.stdin(OwnedFd::from(control)).stdout(self.stdout).stderr(self.stderr);
+        Ok((command.spawn()?, mark))
+    }
+}
+
+/// A variable with a value that no other server has.
+fn new_mark() -> String {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let own = std::process::id();
+    let started = sys::start_time(own as i32).unwrap_or_default();
+    format!("{MARK_VARIABLE}={own}-{started}-{}", COUNTER.fetch_add(1, Ordering::Relaxed))
+}
+
+fn set_environment(command: &mut Command, launch: &SupervisorCommand, mark: &str) {
+    launch.environment.apply_to(command);
+    for name in LOADER_VARIABLES {
+        keep_for_server(command, &launch.environment, name);
+    }
+    command.env(VARIABLE, launch.settings.to_variable());
+    if let Some((name, value)) = mark.split_once('=') {
+        command.env(name, value);
+    }
+}
+
+/// The supervisor runs with this process's own value; the server's is kept under another name.
+fn keep_for_server(command: &mut Command, environment: &Environment, name: &str) {
+    let own = std::env::var_os(name);
+    let wanted = environment.get(name);
+    if wanted == own {
+        return;
+    }
+    command.env(format!("{LOADER_PREFIX}{name}"), wanted.unwrap_or_default());
+    match own {
+        Some(value) => command.env(name, value),
+        None => command.env_remove(name),
+    };
+}

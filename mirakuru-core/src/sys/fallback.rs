@@ -1,0 +1,210 @@
+//! The functions of `linux.rs` where the kernel has nothing of the kind. What is lost: orphans are
+//! not adopted, nobody is told who listens at a port, and files are looked at by a timer.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::ops::RangeInclusive;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::poll::{PollFd, PollTimeout, poll};
+use nix::sys::resource::{Resource, getrlimit};
+use nix::sys::socket::{MsgFlags, SockFlag, recv};
+
+use super::Listener;
+
+pub(crate) fn own_program() -> io::Result<PathBuf> {
+    std::env::current_exe()
+}
+
+pub(crate) fn arguments() -> Vec<OsString> {
+    std::env::args_os().collect()
+}
+
+pub(crate) const SOCKET_FLAGS: SockFlag = SockFlag::empty();
+
+pub(crate) const SEND_FLAGS: MsgFlags = MsgFlags::empty();
+
+pub(crate) const RECEIVE_FLAGS: MsgFlags = MsgFlags::empty();
+
+pub(crate) const ADOPTS_ORPHANS: bool = false;
+
+pub(crate) fn become_subreaper() {}
+
+pub(crate) fn set_name(_name: &std::ffi::CStr) {}
+
+pub(crate) fn set_pdeathsig() {}
+
+pub(crate) fn close_inherited() {
+    let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _hard)| soft);
+    for fd in 3..i32::try_from(limit).unwrap_or(65_536).min(65_536) {
+        // The caller owns no descriptor yet but 0, 1 and 2; most of these are not open.
+        let _ = nix::unistd::close(fd);
+    }
+}
+
+pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (read, write) = nix::unistd::pipe()?;
+    for end in [&read, &write] {
+        fcntl(end, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+    }
+    Ok((read, write))
+}
+
+pub(crate) fn poll_once(fds: &mut [PollFd<'_>], left: Option<Duration>) -> nix::Result<i32> {
+    // Rounded up, so that a wait of less than a millisecond does not spin.
+    let millis = left.map(|left| left.as_micros().div_ceil(1000));
+    let limit = millis.map_or(PollTimeout::NONE, |millis| {
+        PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX)
+    });
+    poll(fds, limit)
+}
+
+pub(crate) fn children_of(_pid: i32) -> Vec<i32> {
+    Vec::new()
+}
+
+pub(crate) fn descendants_of(_root: i32) -> Vec<i32> {
+    Vec::new()
+}
+
+pub(crate) fn signal_descendants(_root: i32, _signal: i32) {}
+
+pub(crate) fn marked(_mark: &str) -> Vec<i32> {
+    Vec::new()
+}
+
+pub(crate) fn kill_marked(_mark: &str, _deadline: Instant) {}
+
+pub(crate) fn is_alive(pid: i32) -> bool {
+    !matches!(super::kill(pid, 0), Err(error) if error.raw_os_error() == Some(Errno::ESRCH as i32))
+}
+
+pub(crate) fn is_paused(_pid: i32) -> bool {
+    true
+}
+
+pub(crate) fn is_ending(_pid: i32) -> Option<bool> {
+    None
+}
+
+pub(crate) fn parent_of(_pid: i32) -> Option<i32> {
+    None
+}
+
+pub(crate) fn start_time(_pid: i32) -> Option<u64> {
+    None
+}
+
+pub(crate) fn parent_process() -> Option<Process> {
+    None
+}
+
+pub(crate) struct Process {
+    pid: i32,
+}
+
+impl Process {
+    pub(crate) fn open(pid: i32, _started: u64) -> Option<Self> {
+        Some(Self { pid }).filter(Self::is_alive)
+    }
+
+    pub(crate) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    pub(crate) fn poll_interval(&self) -> Option<Duration> {
+        Some(Duration::from_millis(200))
+    }
+
+    pub(crate) fn is_alive(&self) -> bool {
+        is_alive(self.pid)
+    }
+}
+
+pub(crate) fn program_name(_pid: i32) -> Option<String> {
+    None
+}
+
+pub(crate) fn command_line(_pid: i32) -> Option<String> {
+    None
+}
+
+pub(crate) fn variable_of(_pid: i32, _name: &str) -> Option<String> {
+    None
+}
+
+pub(crate) fn holds_socket(_pid: i32, _inode: u64) -> Option<bool> {
+    None
+}
+
+pub(crate) fn holder_of_socket(_inode: u64) -> Option<i32> {
+    None
+}
+
+pub(crate) fn tell_senders(_socket: &impl AsFd) {}
+
+pub(crate) fn receive_datagram(
+    socket: BorrowedFd<'_>,
+    bytes: &mut [u8],
+) -> io::Result<(usize, Option<i32>)> {
+    Ok((recv(socket.as_raw_fd(), bytes, MsgFlags::empty())?, None))
+}
+
+pub(crate) fn peer_pid(_stream: &UnixStream) -> Option<i32> {
+    None
+}
+
+pub(crate) fn peer_user(_stream: &UnixStream) -> Option<u32> {
+    None
+}
+
+pub(crate) fn ephemeral_ports() -> Option<RangeInclusive<u16>> {
+    None
+}
+
+pub(crate) fn listener(_address: SocketAddr) -> Listener {
+    Listener::Unknown
+}
+
+pub(crate) fn listeners() -> Option<Vec<(SocketAddr, u64)>> {
+    None
+}
+
+pub(crate) fn is_accepted(_stream: &TcpStream) -> io::Result<bool> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(crate) fn sockets_of(_pid: i32) -> Vec<u64> {
+    Vec::new()
+}
+
+pub(crate) struct Watcher;
+
+impl Watcher {
+    pub(crate) fn new() -> Self {
+        Self
+    }
+
+    pub(crate) fn watch(&mut self, _path: &Path) -> bool {
+        false
+    }
+
+    pub(crate) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    pub(crate) fn clear(&mut self) {}
+}
+
+pub(crate) fn file_identity(path: &Path) -> Option<(u64, i64, i64)> {
+    let meta = fs::metadata(path).ok()?;
+    Some((meta.ino(), meta.mtime(), meta.mtime_nsec()))
+}

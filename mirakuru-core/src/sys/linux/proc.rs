@@ -1,0 +1,216 @@
+//! Other processes, as `/proc` shows them. Linux only; `portable.rs` has the same functions.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::libc;
+
+/// The children of a process, also those of its threads.
+pub(crate) fn children_of(pid: i32) -> Vec<i32> {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    let lists = tasks.flatten().map(|task| fs::read_to_string(task.path().join("children")));
+    let text: String = lists.flatten().collect();
+    text.split_whitespace().filter_map(|word| word.parse().ok()).collect()
+}
+
+/// All that descends from `root`, parents before their children, without `root`.
+pub(crate) fn descendants_of(root: i32) -> Vec<i32> {
+    let mut found = children_of(root);
+    let mut next = 0;
+    while let Some(&pid) = found.get(next) {
+        found.extend(children_of(pid));
+        next += 1;
+    }
+    found
+}
+
+/// Sends a signal to all that descends from `root`, parents before their children.
+pub(crate) fn signal_descendants(root: i32, signal: i32) {
+    for pid in children_of(root) {
+        // The descriptor means one process for good. If that is still a child of its parent, it
+        // is the one that was listed, and no later one with its number.
+        let Ok(process) = open_process(pid) else { continue };
+        if parent_of(pid) == Some(root) {
+            send_signal(&process, signal);
+            signal_descendants(pid, signal);
+        }
+    }
+}
+
+/// Kills every process that has `mark` in its environment, and waits until they have ended.
+pub(crate) fn kill_marked(mark: &str, deadline: Instant) {
+    loop {
+        // The descriptor comes before the look, so that it means the process that was looked at.
+        let open = |pid| open_process(pid).ok().filter(|_| is_marked(pid, mark));
+        let marked: Vec<_> = all_processes().filter_map(open).collect();
+        marked.iter().for_each(|process| send_signal(process, libc::SIGKILL));
+        for process in &marked {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let _ = crate::sys::wait_readable(&[process.as_fd()], Some(left)); // It becomes readable at its end.
+        }
+        // One of them may have made another meanwhile.
+        if marked.is_empty() || Instant::now() >= deadline {
+            return;
+        }
+    }
+}
+
+/// All processes that have `mark` in their environment.
+pub(crate) fn marked(mark: &str) -> Vec<i32> {
+    all_processes().filter(|pid| is_marked(*pid, mark)).collect()
+}
+
+fn is_marked(pid: i32, mark: &str) -> bool {
+    let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    environ.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
+}
+
+fn all_processes() -> impl Iterator<Item = i32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+fn send_signal(process: &OwnedFd, signal: i32) {
+    let no_info: *const libc::siginfo_t = std::ptr::null();
+    // SAFETY: a null pointer stands for "no information", and no other memory is read. That the
+    // process has ended meanwhile is no fault.
+    unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), signal, no_info, 0) };
+}
+
+fn open_process(pid: i32) -> io::Result<OwnedFd> {
+    // SAFETY: the call reads no memory of ours.
+    let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
+    // SAFETY: the kernel just made this descriptor for us, and nobody else knows of it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
+/// Whether a process exists and has not ended.
+pub(crate) fn is_alive(pid: i32) -> bool {
+    stat_fields(pid).is_some_and(|fields| !matches!(fields[0].as_str(), "Z" | "X"))
+}
+
+/// Whether a process stands still: stopped, or at its end.
+pub(crate) fn is_paused(pid: i32) -> bool {
+    stat_fields(pid).is_none_or(|fields| matches!(fields[0].as_str(), "T" | "t" | "Z" | "X"))
+}
+
+/// Whether a process is at its end, or past it. None where this cannot be told.
+pub(crate) fn is_ending(pid: i32) -> Option<bool> {
+    const PF_EXITING: u32 = 0x4; // Set before the kernel closes what the process has open.
+    let Some(fields) = stat_fields(pid) else { return Some(true) };
+    let flags: u32 = fields[6].parse().ok()?;
+    Some(flags & PF_EXITING != 0)
+}
+
+/// The process that made the given one.
+pub(crate) fn parent_of(pid: i32) -> Option<i32> {
+    stat_fields(pid)?[1].parse().ok()
+}
+
+/// When a process started, in a unit that tells it from a later one with the same number.
+pub(crate) fn start_time(pid: i32) -> Option<u64> {
+    stat_fields(pid)?[19].parse().ok()
+}
+
+/// The fields of `/proc/PID/stat` from the state on, at least twenty.
+fn stat_fields(pid: i32) -> Option<Vec<String>> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name before it stands in parentheses and may hold anything.
+    let fields = stat.rsplit_once(") ")?.1.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    (fields.len() >= 20).then_some(fields)
+}
+
+/// The process that has made this one.
+pub(crate) fn parent_process() -> Option<Process> {
+    let parent = nix::unistd::getppid().as_raw();
+    Process::open(parent, start_time(parent)?)
+}
+
+/// A process of somebody else's, which is told from a later one with the same number.
+pub(crate) struct Process {
+    pid: i32,
+    started: u64,
+    /// None where the kernel does not give it out.
+    process: Option<OwnedFd>,
+}
+
+impl Process {
+    /// The process with this number, if it is the one that started at this time.
+    pub(crate) fn open(pid: i32, started: u64) -> Option<Self> {
+        let process = Self { pid, started, process: open_process(pid).ok() };
+        // After the descriptor was opened, so that it means the process that is looked at.
+        process.is_listed().then_some(process)
+    }
+
+    /// What becomes readable when the process ends.
+    pub(crate) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.process.as_ref().map(AsFd::as_fd)
+    }
+
+    /// How often to look at it, if nothing wakes up who waits for its end.
+    pub(crate) fn poll_interval(&self) -> Option<Duration> {
+        self.process.is_none().then_some(Duration::from_millis(200))
+    }
+
+    pub(crate) fn is_alive(&self) -> bool {
+        let Some(process) = &self.process else { return self.is_listed() };
+        let ended = crate::sys::wait_readable(&[process.as_fd()], Some(Duration::ZERO));
+        ended.is_ok_and(|ended| ended == [false])
+    }
+
+    fn is_listed(&self) -> bool {
+        is_alive(self.pid) && start_time(self.pid) == Some(self.started)
+    }
+}
+
+/// The name of the program that a process runs.
+pub(crate) fn program_name(pid: i32) -> Option<String> {
+    Some(fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim_end().to_owned())
+}
+
+/// The command line of a process, in one line.
+pub(crate) fn command_line(pid: i32) -> Option<String> {
+    let bytes = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let text = String::from_utf8_lossy(&bytes).replace('\0', " ");
+    Some(text.trim_end().to_owned())
+}
+
+/// The value of a variable in the environment of a process.
+pub(crate) fn variable_of(pid: i32, name: &str) -> Option<String> {
+    let environ = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let environ = String::from_utf8_lossy(&environ).into_owned();
+    environ
+        .split('\0')
+        .find_map(|variable| Some(variable.strip_prefix(name)?.strip_prefix('=')?.to_owned()))
+}
+
+/// The inodes of the sockets that a process has open, as far as that may be looked at.
+pub(crate) fn sockets_of(pid: i32) -> Vec<u64> {
+    let fds = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    let links =
+        fds.filter_map(|fd| fs::read_link(fd.path()).ok()?.into_os_string().into_string().ok());
+    let inode = |link: String| link.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok();
+    links.filter_map(inode).collect()
+}
+
+/// Whether a process has the socket with this inode open; `None` if that may not be looked at.
+pub(crate) fn holds_socket(pid: i32, inode: u64) -> Option<bool> {
+    let wanted = PathBuf::from(format!("socket:[{inode}]"));
+    let fds = match fs::read_dir(format!("/proc/{pid}/fd")) {
+        Ok(fds) => fds,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return None,
+        // It ended meanwhile.
+        Err(_) => return Some(false),
+    };
+    let mut links = fds.flatten().filter_map(|fd| fs::read_link(fd.path()).ok());
+    Some(links.any(|link| link == wanted))
+}
+
+/// A process that has the socket with this inode open, if it may be looked at.
+pub(crate) fn holder_of_socket(inode: u64) -> Option<i32> {
+    all_processes().find(|pid| holds_socket(*pid, inode) == Some(true))
+}

@@ -1,0 +1,11 @@
+//! Plain public values.
+
+mod exit;
+mod scope;
+mod signal;
+mod stream;
+
+pub use exit::Exit;
+pub use scope::Scope;
+pub use signal::{ParseSignalError, Signal};
+pub use stream::Stream;

@@ -1,1 +1,0 @@
-../../mirakuru-core/src/near.rs

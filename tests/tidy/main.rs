@@ -1,0 +1,128 @@
+//! The house rules that a program can check.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test panics as the test would")]
+
+mod imports;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// No file is longer than this, its tests left out.
+const LINES_MAX: usize = 400;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() && !path.ends_with("target") {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+/// The code of a file, without its unit tests.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    text.split("#[cfg(test)]").next().unwrap().to_owned()
+}
+
+fn is_comment(line: &str) -> bool {
+    line.trim_start().starts_with("//")
+}
+
+fn core() -> PathBuf {
+    root().join("mirakuru-core/src")
+}
+
+#[test]
+fn unsafe_code_stands_in_sys_alone() {
+    let is_unsafe = |line: &&str| {
+        let words = ["unsafe {", "unsafe fn", "unsafe impl"];
+        !is_comment(line) && words.iter().any(|word| line.contains(word))
+    };
+    for path in
+        ["mirakuru-core", "mirakuru-macros", "mirakuru-rstest"].map(|name| root().join(name))
+    {
+        for file in rust_files(&path.join("src")) {
+            let count = code(&file).lines().filter(is_unsafe).count();
+            let allowed = file.starts_with(core().join("sys"));
+            assert!(allowed || count == 0, "{} has unsafe code", file.display());
+        }
+    }
+}
+
+#[test]
+fn only_one_file_runs_before_main() {
+    let files = rust_files(&root()).into_iter().filter(|path| !path.ends_with("tidy/main.rs"));
+    let found: Vec<_> = files.filter(|path| code(path).contains("#[ctor::ctor")).collect();
+    assert_eq!(found, [core().join("supervisor/daemon/entry.rs")]);
+}
+
+#[test]
+fn conditions_never_kill() {
+    // What a condition runs itself is its own to end.
+    let own = core().join("readiness/command/contained.rs");
+    for file in rust_files(&core().join("readiness")).iter().filter(|file| **file != own) {
+        let code = code(file);
+        let kills =
+            ["Request::Stop", "Request::Kill", "sys::kill"].iter().any(|word| code.contains(word));
+        assert!(!kills, "{} acts on a process", file.display());
+    }
+}
+
+#[test]
+fn files_are_short() {
+    for file in rust_files(&root()) {
+        let lines = code(&file).lines().count();
+        assert!(lines <= LINES_MAX, "{} has {lines} lines", file.display());
+    }
+}
+
+#[test]
+fn nothing_sleeps_and_nothing_unwraps_outside_tests() {
+    for name in ["mirakuru-core", "mirakuru-macros", "mirakuru-rstest"] {
+        for file in rust_files(&root().join(name).join("src")) {
+            for line in code(&file).lines().filter(|line| !is_comment(line)) {
+                let wrong = line.contains("thread::sleep") || line.contains(".unwrap()");
+                assert!(!wrong, "{}: {line}", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn no_wait_looks_at_a_clock_that_can_be_set() {
+    // These name files and tell old ones from new ones.
+    let allowed = ["diagnostics/log_dir.rs", "resources/temp_path.rs", "sharing/session/mod.rs"]
+        .map(|name| core().join(name));
+    for file in rust_files(&core()).iter().filter(|file| !allowed.contains(file)) {
+        assert!(!code(file).contains("SystemTime"), "{} reads the wall clock", file.display());
+    }
+    for file in &allowed {
+        assert!(!code(file).contains("deadline"), "{} waits, by the wall clock?", file.display());
+    }
+}
+
+#[test]
+fn both_twins_have_the_same_functions() {
+    let names = |file: &str| -> BTreeSet<String> {
+        let code = code(&core().join("sys").join(file));
+        let items = ["pub(crate) fn ", "pub(crate) const ", "pub(crate) struct "];
+        let named = |line: &str| {
+            let rest = items.iter().find_map(|item| line.trim().strip_prefix(item))?;
+            rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().map(str::to_owned)
+        };
+        code.lines().filter_map(named).collect()
+    };
+    let mut linux = names("linux/mod.rs");
+    linux.extend(names("linux/proc.rs"));
+    assert_eq!(linux, names("fallback.rs"));
+}
