@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::command::{CommandLine, Environment, Stdin};
 use crate::error::Result;
 use crate::launch::plan::LaunchPlan;
-use crate::launch::spec::Definition;
+use crate::launch::spec::ProcessSpec;
 use crate::output::Banner;
 use crate::process::Process;
 use crate::readiness::{ConditionSpec, Http, Probe};
@@ -42,14 +42,14 @@ use crate::types::Signal;
 #[derive(Clone, Debug)]
 #[must_use = "an executor starts nothing until `start` is called"]
 pub struct Executor {
-    definition: Definition,
+    spec: ProcessSpec,
 }
 
 impl Executor {
     /// Describes a process by its command: a text that is split as a shell would split it (but not
     /// run by one), or an array of words that is taken as it is.
     pub fn new(command: impl Into<CommandLine>) -> Self {
-        Self { definition: Definition::new(command.into()) }
+        Self { spec: ProcessSpec::new(command.into()) }
     }
 
     /// Describes a process by a script for `/bin/sh -c`. Braces of the script's own are doubled:
@@ -60,26 +60,26 @@ impl Executor {
 
     /// What messages call the process. Default: the name of its program.
     pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.definition.name = Some(name.into());
+        self.spec.name = Some(name.into());
         self
     }
 
     /// Adds an argument, which is not split.
     pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
-        self.definition.more_args.push(arg.into());
+        self.spec.more_args.push(arg.into());
         self
     }
 
     /// Adds arguments, which are not split.
     pub fn args<S: Into<OsString>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
-        self.definition.more_args.extend(args.into_iter().map(Into::into));
+        self.spec.more_args.extend(args.into_iter().map(Into::into));
         self
     }
 
     /// Sets an environment variable. Default: the environment of the tests.
     #[doc(alias = "envvars")]
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
-        self.definition.environment.changes.push((name.into(), Some(value.into())));
+        self.spec.environment.changes.push((name.into(), Some(value.into())));
         self
     }
 
@@ -90,20 +90,20 @@ impl Executor {
         V: Into<OsString>,
     {
         let changes = variables.into_iter().map(|(name, value)| (name.into(), Some(value.into())));
-        self.definition.environment.changes.extend(changes);
+        self.spec.environment.changes.extend(changes);
         self
     }
 
     /// Unsets an environment variable.
     pub fn env_remove(mut self, name: impl Into<OsString>) -> Self {
-        self.definition.environment.changes.push((name.into(), None));
+        self.spec.environment.changes.push((name.into(), None));
         self
     }
 
     /// Starts from an empty environment. Variables set before are forgotten. One variable is still
     /// there: `MIRAKURU_PROCESS`, by which everything that the process spawns can be found.
     pub fn env_clear(mut self) -> Self {
-        self.definition.environment = Environment { clear: true, changes: Vec::new() };
+        self.spec.environment = Environment { clear: true, changes: Vec::new() };
         self
     }
 
@@ -113,13 +113,13 @@ impl Executor {
     /// Relative paths of a program, a pid file and a socket are relative to it.
     #[doc(alias = "cwd")]
     pub fn current_dir(mut self, dir: impl Into<PathBuf>) -> Self {
-        self.definition.current_dir = Some(dir.into());
+        self.spec.current_dir = Some(dir.into());
         self
     }
 
     /// Where the process reads its standard input from. Default: nothing is to be read.
     pub fn stdin(mut self, input: impl Into<Stdin>) -> Self {
-        self.definition.stdin = input.into();
+        self.spec.stdin = input.into();
         self
     }
 
@@ -216,7 +216,7 @@ impl Executor {
     /// assert_eq!(error.kind(), ErrorKind::Failed);
     /// ```
     pub fn fail_on(mut self, pattern: impl Into<String>) -> Self {
-        self.definition.fatal.push(pattern.into());
+        self.spec.fatal.push(pattern.into());
         self
     }
 
@@ -232,7 +232,7 @@ impl Executor {
     /// of them was accepted.
     #[doc(alias = "socket activation")]
     pub fn listen(mut self, address: impl Into<String>) -> Self {
-        self.definition.listens.push(address.into());
+        self.spec.listens.push(address.into());
         self
     }
 
@@ -243,32 +243,32 @@ impl Executor {
     }
 
     fn wants(mut self, wanted: ConditionSpec) -> Self {
-        self.definition.wanted.push(wanted);
+        self.spec.wanted.push(wanted);
         self
     }
 
     /// How long the process may take until it is ready. Default: 30 seconds.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.definition.timeout = timeout;
+        self.spec.timeout = timeout;
         self
     }
 
     /// How long the process may take to stop before it is killed. Default: 10 seconds.
     pub fn stop_timeout(mut self, timeout: Duration) -> Self {
-        self.definition.stop_timeout = timeout;
+        self.spec.stop_timeout = timeout;
         self
     }
 
     /// What asks the process to stop. Default: [`Signal::TERM`].
     pub fn stop_signal(mut self, signal: Signal) -> Self {
-        self.definition.stop_signal = signal;
+        self.spec.stop_signal = signal;
         self
     }
 
     /// What kills the process, when it is told to or when its time to stop is over. Default:
     /// [`Signal::KILL`], which is also sent a second after any other.
     pub fn kill_signal(mut self, signal: Signal) -> Self {
-        self.definition.kill_signal = signal;
+        self.spec.kill_signal = signal;
         self
     }
 
@@ -278,7 +278,7 @@ impl Executor {
     /// Default: code 0, the stop signal, and the code that a shell makes of it (`143`).
     #[doc(alias = "expected_returncode")]
     pub fn expect_exit(mut self, code: i32) -> Self {
-        self.definition.expect_exit = Some(code);
+        self.spec.expect_exit = Some(code);
         self
     }
 
@@ -296,14 +296,14 @@ impl Executor {
     /// ([`Timeout`](crate::ErrorKind::Timeout)).
     pub fn start(&self) -> Result<Process> {
         let start = |keep| {
-            let (plan, ports) = LaunchPlan::new(&self.definition, keep)?;
+            let (plan, ports) = LaunchPlan::new(&self.spec, keep)?;
             Server::start(plan, ports).map(Process::new)
         };
-        match start(self.definition.keep()) {
+        match start(self.spec.keep()) {
             // A server that does not reuse addresses cannot listen on a port that is held.
-            Err(error) if error.blames_address() && self.definition.has_port() => {
+            Err(error) if error.blames_address() && self.spec.has_port() => {
                 let started = start(Reservation::LockFile);
-                started.inspect(|_| self.definition.remember_to_lock())
+                started.inspect(|_| self.spec.remember_to_lock())
             }
             started => started,
         }
@@ -316,24 +316,24 @@ impl Executor {
         manifest: ServerManifest,
         path: PathBuf,
     ) -> Result<Process> {
-        Server::attach(&self.definition, stream, manifest, path).map(Process::new)
+        Server::attach(&self.spec, stream, manifest, path).map(Process::new)
     }
 
     /// Tells where the compiler put a binary of the package under test, for `{bin:name}`.
     #[doc(hidden)]
     pub fn known_bin(mut self, name: &str, path: Option<&str>) -> Self {
         if let Some(path) = path {
-            self.definition.known_bins.insert(name.to_owned(), PathBuf::from(path));
+            self.spec.known_bins.insert(name.to_owned(), PathBuf::from(path));
         }
         self
     }
 
     pub(crate) fn with_scope(mut self, scope: Scope) -> Self {
-        self.definition.scope = Some(scope);
+        self.spec.scope = Some(scope);
         self
     }
 
-    pub(crate) fn definition(&self) -> &Definition {
-        &self.definition
+    pub(crate) fn spec(&self) -> &ProcessSpec {
+        &self.spec
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::command::{self, Environment, Stdin};
 use crate::diagnostics::port_owner;
 use crate::error::{Error, ErrorKind, Result};
-use crate::launch::spec::Definition;
+use crate::launch::spec::ProcessSpec;
 use crate::output::LogFiles;
 use crate::readiness::{ConditionSpec, Conditions, StartContext};
 use crate::resources::placeholders::{Placeholders, Texts};
@@ -56,72 +56,70 @@ pub(crate) struct LaunchPlan {
 
 impl LaunchPlan {
     /// The plan, and what keeps its ports until a supervisor does.
-    pub(crate) fn new(definition: &Definition, keep: Reservation) -> Result<(Self, Vec<OwnedFd>)> {
-        Self::checked(definition, keep).map_err(|error| match definition.display_name() {
+    pub(crate) fn new(spec: &ProcessSpec, keep: Reservation) -> Result<(Self, Vec<OwnedFd>)> {
+        Self::checked(spec, keep).map_err(|error| match spec.display_name() {
             // A command without words has no name.
             name if name.is_empty() => error,
             name => error.about(&name),
         })
     }
 
-    fn checked(definition: &Definition, keep: Reservation) -> Result<(Self, Vec<OwnedFd>)> {
-        check_limits(definition)?;
-        definition.environment.check()?;
-        check_channels(definition)?;
-        let words = words(definition)?;
-        let (values, ports) =
-            Placeholders::for_texts(texts(definition, &words), &definition.known_bins, keep)?;
-        let files = |name: &str| LogFiles::create(name, splits_output(&definition.wanted));
-        let plan = Self::with_values(definition, words, values, files)?;
+    fn checked(spec: &ProcessSpec, keep: Reservation) -> Result<(Self, Vec<OwnedFd>)> {
+        check_limits(spec)?;
+        spec.environment.check()?;
+        check_channels(spec)?;
+        let words = words(spec)?;
+        let (values, ports) = Placeholders::for_texts(texts(spec, &words), &spec.known_bins, keep)?;
+        let files = |name: &str| LogFiles::create(name, splits_output(&spec.wanted));
+        let plan = Self::with_values(spec, words, values, files)?;
         Ok((plan, ports))
     }
 
     /// The plan by which another process has started the server.
     pub(crate) fn of_another(
-        definition: &Definition,
+        spec: &ProcessSpec,
         values: Placeholders,
         files: LogFiles,
     ) -> Result<Self> {
-        Self::with_values(definition, words(definition)?, values, |_| Ok(files))
+        Self::with_values(spec, words(spec)?, values, |_| Ok(files))
     }
 
     fn with_values(
-        definition: &Definition,
+        spec: &ProcessSpec,
         words: Vec<OsString>,
         values: Placeholders,
         files: impl FnOnce(&str) -> Result<LogFiles>,
     ) -> Result<Self> {
         let words = words.iter().map(|word| values.render_os(word)).collect::<Result<Vec<_>>>()?;
-        let environment = rendered(&definition.environment, &values)?;
+        let environment = rendered(&spec.environment, &values)?;
         let current_dir =
-            definition.current_dir.as_ref().map(|dir| values.render_path(dir)).transpose()?;
+            spec.current_dir.as_ref().map(|dir| values.render_path(dir)).transpose()?;
         let dir = working_folder(current_dir.as_deref(), &values)?;
         let program = program::find(&words[0], &environment, &dir)?;
-        let listens = definition.listens.iter().map(|address| listening_address(address, &values));
+        let listens = spec.listens.iter().map(|address| listening_address(address, &values));
         let listens = listens.collect::<Result<_>>()?;
-        let notifies =
-            definition.wanted.iter().any(|wanted| matches!(wanted, ConditionSpec::Notify));
-        let name = definition.display_name();
+        let notifies = spec.wanted.iter().any(|wanted| matches!(wanted, ConditionSpec::Notify));
+        let name = spec.display_name();
         Ok(Self {
             files: files(&name)?,
             name,
             values,
-            timeout: definition.timeout.min(LONGEST),
-            stop_timeout: definition.stop_timeout.min(LONGEST),
-            stop_signal: definition.stop_signal,
-            kill_signal: definition.kill_signal,
-            expect_exit: definition.expect_exit,
+            timeout: spec.timeout.min(LONGEST),
+            stop_timeout: spec.stop_timeout.min(LONGEST),
+            stop_signal: spec.stop_signal,
+            kill_signal: spec.kill_signal,
+            expect_exit: spec.expect_exit,
             words,
             program,
             environment,
             dir,
             current_dir,
-            stdin: definition.stdin.clone(),
-            wanted: definition.wanted.clone(),
-            fatal: definition.fatal.clone(),
+            stdin: spec.stdin.clone(),
+            wanted: spec.wanted.clone(),
+            fatal: spec.fatal.clone(),
             listens,
             notify_socket: notifies.then(TempPath::named),
-            ready_fd: ready_fds(definition).next(),
+            ready_fd: ready_fds(spec).next(),
         })
     }
 
@@ -265,23 +263,23 @@ impl LaunchPlan {
     }
 }
 
-fn words(definition: &Definition) -> Result<Vec<OsString>> {
-    let mut words = definition.command.words()?;
-    words.extend(definition.more_args.iter().cloned());
+fn words(spec: &ProcessSpec) -> Result<Vec<OsString>> {
+    let mut words = spec.command.words()?;
+    words.extend(spec.more_args.iter().cloned());
     command::check_words(&words)?;
     Ok(words)
 }
 
 /// All texts in which placeholders may stand.
-fn texts<'a>(definition: &'a Definition, words: &'a [OsString]) -> Texts<'a> {
-    let values = definition.environment.changes.iter().filter_map(|(_, value)| value.as_ref());
+fn texts<'a>(spec: &'a ProcessSpec, words: &'a [OsString]) -> Texts<'a> {
+    let values = spec.environment.changes.iter().filter_map(|(_, value)| value.as_ref());
     let texts = words.iter().chain(values).filter_map(|text| text.to_str());
-    let dir = definition.current_dir.iter().filter_map(|dir| dir.to_str());
-    let listens = definition.listens.iter().map(String::as_str);
+    let dir = spec.current_dir.iter().filter_map(|dir| dir.to_str());
+    let listens = spec.listens.iter().map(String::as_str);
     Texts {
         early: texts.chain(dir).chain(listens).collect(),
-        late: definition.wanted.iter().flat_map(ConditionSpec::texts).collect(),
-        captured: definition.captured(),
+        late: spec.wanted.iter().flat_map(ConditionSpec::texts).collect(),
+        captured: spec.captured(),
     }
 }
 
@@ -295,8 +293,8 @@ fn listening_address(text: &str, values: &Placeholders) -> Result<SocketAddr> {
     Ok(found[0])
 }
 
-fn ready_fds(definition: &Definition) -> impl Iterator<Item = i32> {
-    definition.wanted.iter().filter_map(|wanted| match wanted {
+fn ready_fds(spec: &ProcessSpec) -> impl Iterator<Item = i32> {
+    spec.wanted.iter().filter_map(|wanted| match wanted {
         ConditionSpec::ReadyFd(number) => Some(*number),
         _ => None,
     })
@@ -304,13 +302,13 @@ fn ready_fds(definition: &Definition) -> impl Iterator<Item = i32> {
 
 /// What a process is handed has to have a place, and lines are looked for while something is waited
 /// for.
-fn check_channels(definition: &Definition) -> Result<()> {
-    let handed = definition.listens.len();
+fn check_channels(spec: &ProcessSpec) -> Result<()> {
+    let handed = spec.listens.len();
     let first_free = FD_SLOTS.start + handed as i32;
     if handed > FD_SLOTS.len() - 1 {
         return Err(Error::invalid(format!("{handed} sockets to listen on are too many")));
     }
-    let mut ready_fds = ready_fds(definition);
+    let mut ready_fds = ready_fds(spec);
     match (ready_fds.next(), ready_fds.next()) {
         (Some(number), _) if !(first_free..FD_SLOTS.end).contains(&number) => {
             let last = FD_SLOTS.end - 1;
@@ -321,7 +319,7 @@ fn check_channels(definition: &Definition) -> Result<()> {
         (_, Some(_)) => return Err(Error::invalid("a process has one readiness descriptor")),
         _ => {}
     }
-    if definition.wanted.is_empty() && !definition.fatal.is_empty() {
+    if spec.wanted.is_empty() && !spec.fatal.is_empty() {
         let what =
             "`fail_on` needs a condition to wait for: without one, a process is ready at once";
         return Err(Error::invalid(what));
@@ -363,18 +361,17 @@ fn splits_output(wanted: &[ConditionSpec]) -> bool {
     wanted.iter().filter_map(stream).any(|stream| matches!(stream, Stream::Stdout | Stream::Stderr))
 }
 
-fn check_limits(definition: &Definition) -> Result<()> {
-    let limits = [("timeout", definition.timeout), ("stop_timeout", definition.stop_timeout)];
+fn check_limits(spec: &ProcessSpec) -> Result<()> {
+    let limits = [("timeout", spec.timeout), ("stop_timeout", spec.stop_timeout)];
     if let Some((name, _)) = limits.iter().find(|(_, limit)| limit.is_zero()) {
         return Err(Error::invalid(format!("the time limit `{name}` is zero")));
     }
-    let signals =
-        [("stop_signal", definition.stop_signal), ("kill_signal", definition.kill_signal)];
+    let signals = [("stop_signal", spec.stop_signal), ("kill_signal", spec.kill_signal)];
     if let Some((name, signal)) = signals.iter().find(|(_, signal)| !signal.is_valid()) {
         let number = signal.number();
         return Err(Error::invalid(format!("`{name}`: {number} is not the number of a signal")));
     }
-    match definition.expect_exit {
+    match spec.expect_exit {
         Some(code) if !(-64..=255).contains(&code) => {
             Err(Error::invalid(format!("no process exits with code {code}")))
         }

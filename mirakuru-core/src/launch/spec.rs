@@ -8,6 +8,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::command::{CommandLine, Environment, Stdin};
+use crate::error::Result;
 use crate::readiness::ConditionSpec;
 use crate::resources::ports::Reservation;
 use crate::types::Scope;
@@ -18,7 +19,7 @@ static TO_LOCK: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// What an executor says.
 #[derive(Clone, Debug)]
-pub(crate) struct Definition {
+pub(crate) struct ProcessSpec {
     pub(crate) command: CommandLine,
     pub(crate) more_args: Vec<OsString>,
     pub(crate) name: Option<String>,
@@ -39,7 +40,7 @@ pub(crate) struct Definition {
     pub(crate) scope: Option<Scope>,
 }
 
-impl Definition {
+impl ProcessSpec {
     pub(crate) fn new(command: CommandLine) -> Self {
         Self {
             command,
@@ -87,21 +88,23 @@ impl Definition {
     /// Which way a port is kept for the process at first.
     pub(crate) fn keep(&self) -> Reservation {
         let to_lock = TO_LOCK.lock();
-        let locks = !to_lock.is_empty() && to_lock.contains(&self.key());
+        let locks = !to_lock.is_empty() && self.key().is_ok_and(|key| to_lock.contains(&key));
         if locks { Reservation::LockFile } else { Reservation::Bound }
     }
 
     /// The process cannot have a port that is held: the next start does not try that again.
     pub(crate) fn remember_to_lock(&self) {
-        TO_LOCK.lock().insert(self.key());
+        if let Ok(key) = self.key() {
+            TO_LOCK.lock().insert(key);
+        }
     }
 
     /// What tells this definition from others. Two that say the same are the same.
-    pub(crate) fn key(&self) -> String {
+    pub(crate) fn key(&self) -> Result<String> {
         let mut said = self.clone();
         // Where a binary was found, and who shares the process, is not what the definition says.
         said.known_bins.clear();
         said.scope = None;
-        format!("{said:?}")
+        Ok(format!("{said:?}"))
     }
 }

@@ -20,7 +20,7 @@ use crate::diagnostics::port_owner;
 use crate::diagnostics::progress::Progress;
 use crate::error::{Error, ErrorKind, Result, Seconds};
 use crate::launch::plan::LaunchPlan;
-use crate::launch::spec::Definition;
+use crate::launch::spec::ProcessSpec;
 use crate::output::Log;
 use crate::readiness::{Conditions, Endpoint};
 use crate::resources::placeholders::Placeholders;
@@ -74,16 +74,16 @@ impl Server {
 
     /// Joins those who use a server that another process has started.
     pub(crate) fn attach(
-        definition: &Definition,
+        spec: &ProcessSpec,
         stream: UnixStream,
         manifest: ServerManifest,
         path: PathBuf,
     ) -> Result<Self> {
         let published = Some(Published { path, key: manifest.key });
         let ServerManifest { remote, ports, dir, found, captured, files, .. } = manifest;
-        let values = Placeholders::of_another(ports, dir, definition.captured())?;
+        let values = Placeholders::of_another(ports, dir, spec.captured())?;
         values.capture(captured);
-        let plan = LaunchPlan::of_another(definition, values, files)?;
+        let plan = LaunchPlan::of_another(spec, values, files)?;
         let client = Client::attach(stream, remote);
         Ok(Self { client, plan, found, stdin: None, published, holds: InheritedFds::default() })
     }

@@ -52,9 +52,9 @@ struct User {
 }
 
 /// The entry of a definition; the same for all that say the same.
-pub(super) fn entry(executor: Executor, scope: Option<Scope>) -> Arc<Entry> {
-    let scope = scope.or(executor.definition().scope).unwrap_or_default();
-    let key = key(&executor, scope);
+pub(super) fn entry(executor: Executor, scope: Option<Scope>) -> Result<Arc<Entry>> {
+    let scope = scope.or(executor.spec().scope).unwrap_or_default();
+    let key = key(&executor, scope)?;
     let mut entries = ENTRIES.lock();
     let entry = entries.entry(key.clone()).or_insert_with(|| {
         Arc::new(Entry {
@@ -65,12 +65,12 @@ pub(super) fn entry(executor: Executor, scope: Option<Scope>) -> Arc<Entry> {
             teller: Mutex::default(),
         })
     });
-    Arc::clone(entry)
+    Ok(Arc::clone(entry))
 }
 
 /// What tells one shared process from others.
-pub(super) fn key(executor: &Executor, scope: Scope) -> String {
-    format!("{scope:?} {}", executor.definition().key())
+pub(super) fn key(executor: &Executor, scope: Scope) -> Result<String> {
+    executor.spec().key().map(|key| format!("{scope:?} {key}"))
 }
 
 impl Slot {
@@ -217,7 +217,7 @@ impl Entry {
     }
 
     fn name(&self) -> String {
-        self.executor.definition().display_name()
+        self.executor.spec().display_name()
     }
 }
 

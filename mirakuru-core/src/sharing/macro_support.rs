@@ -78,16 +78,16 @@ impl Request {
         self
     }
 
-    fn key(&self) -> String {
-        let scope = self.scope.or(self.executor.definition().scope).unwrap_or_default();
+    fn key(&self) -> Result<String> {
+        let scope = self.scope.or(self.executor.spec().scope).unwrap_or_default();
         in_process::key(&self.executor, scope)
     }
 
     fn grant(self) -> Result<Grant> {
         let entry = || in_process::entry(self.executor.clone(), self.scope);
         Ok(match self.way {
-            Way::Shared => Grant::Shared(entry().lease()?),
-            Way::Exclusive => Grant::Exclusive(entry().exclusive()?),
+            Way::Shared => Grant::Shared(entry()?.lease()?),
+            Way::Exclusive => Grant::Exclusive(entry()?.exclusive()?),
             Way::Own => Grant::Own(Box::new(self.executor.start()?)),
         })
     }
@@ -207,7 +207,7 @@ impl<T> Deref for Outcome<'_, T> {
 pub fn acquire<const N: usize>(requests: [Request; N]) -> [Grant; N] {
     let mut grants: [Option<Grant>; N] = std::array::from_fn(|_| None);
     let mut ordered: Vec<_> = requests.into_iter().enumerate().collect();
-    ordered.sort_by_cached_key(|(_, request)| request.key());
+    ordered.sort_by_cached_key(|(_, request)| request.key().ok());
     for (at, request) in ordered {
         match request.grant() {
             Ok(grant) => grants[at] = Some(grant),
@@ -256,5 +256,5 @@ pub fn scoped(executor: Executor, scope: Scope) -> Executor {
 ///
 /// Those of [`Shared::lease`].
 pub fn lease_of(executor: Executor) -> Result<Lease> {
-    in_process::entry(executor, None).lease()
+    in_process::entry(executor, None)?.lease()
 }

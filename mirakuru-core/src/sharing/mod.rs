@@ -66,7 +66,7 @@ impl Shared {
     /// leases the process exclusively, or if another test has not given it back within a minute
     /// (the environment variable `MIRAKURU_LEASE_TIMEOUT` says otherwise, in seconds).
     pub fn lease(&self) -> Result<Lease> {
-        self.entry().lease()
+        self.entry()?.lease()
     }
 
     /// Leases the process for the calling test alone. Waits for all other leases to end, and lets
@@ -77,17 +77,17 @@ impl Shared {
     /// Those of [`Executor::start`], and [`Lease`](crate::ErrorKind::Lease) if the calling test
     /// leases the process already, or if another test has not given it back within a minute.
     pub fn exclusive(&self) -> Result<ExclusiveLease> {
-        self.entry().exclusive()
+        self.entry()?.exclusive()
     }
 
     /// Returns how many leases there are now.
     #[must_use]
     pub fn lease_count(&self) -> usize {
-        self.entry().lease_count()
+        self.entry().map_or(0, |entry| entry.lease_count())
     }
 
-    fn entry(&self) -> &Arc<Entry> {
-        self.entry.get_or_init(|| in_process::entry((self.make)(), self.scope))
+    fn entry(&self) -> Result<&Arc<Entry>> {
+        self.entry.get_or_try_init(|| in_process::entry((self.make)(), self.scope))
     }
 }
 

@@ -48,10 +48,10 @@ impl Directory {
         let path = self.file(name, "lock");
         let file = File::create(&path).map_err(|error| failed(&path, error))?;
         let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).or_else(|(file, _)| {
-            let definition = executor.definition();
-            let starts = format!("another test process to start {}", definition.display_name());
+            let spec = executor.spec();
+            let starts = format!("another test process to start {}", spec.display_name());
             let wait = || Flock::lock(file, FlockArg::LockExclusive);
-            progress::during(definition.timeout, || Some(starts.clone()), wait)
+            progress::during(spec.timeout, || Some(starts.clone()), wait)
         });
         lock.map_err(|(_, errno)| Error::os("the lock of a session fails", errno.into()))
     }

@@ -92,7 +92,7 @@ impl Session {
                 }
             }
         }
-        let name = executor.definition().display_name();
+        let name = executor.spec().display_name();
         let what = format!("{name} ended {TRIES} times before it could be leased");
         Err(Error::new(ErrorKind::Exited, what))
     }
