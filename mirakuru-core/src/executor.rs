@@ -301,7 +301,7 @@ impl Executor {
         };
         match start(self.spec.keep()) {
             // A server that does not reuse addresses cannot listen on a port that is held.
-            Err(error) if error.blames_address() && self.spec.has_port() => {
+            Err(error) if error.is_address_in_use() && self.spec.has_port() => {
                 let started = start(Reservation::LockFile);
                 started.inspect(|_| self.spec.remember_to_lock())
             }

@@ -7,29 +7,27 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind, Result, Seconds};
+use crate::error::{Error, ErrorKind, Result, Seconds, or_panic};
 use crate::output::Log;
-use crate::resources::ports;
 use crate::server::Server;
 use crate::supervisor::{Request, State};
 use crate::sys;
-use crate::types::Exit;
-use crate::types::Signal;
+use crate::types::{Exit, Signal};
 
 /// A started [`Executor`](crate::Executor), with everything that it has spawned.
 ///
-/// It runs as long as anything of it does: a launcher that exits and leaves a daemon behind is
+/// It runs as long as any of its processes does: a launcher that exits and leaves a daemon behind is
 /// running as long as the daemon is.
 ///
 /// # Drop behavior
 ///
-/// Dropping a process stops it as [`stop`](Process::stop) does, and does not report how it ended.
-/// A dropping thread that panics prints the last lines of the output.
+/// Dropping a process stops it as [`stop`](Process::stop) does, and ignores how it ended. If the
+/// thread panics, the state and the last lines of output are printed.
 pub struct Process {
     server: Server,
-    /// Whether the caller was told how the process ended.
+    /// Set when the caller has been told how the process ended.
     is_settled: bool,
-    /// Whether somebody else shows the output of a test that fails.
+    /// Set if a lease or the attribute prints the report of a failing test.
     is_leased: bool,
 }
 
@@ -38,13 +36,13 @@ impl Process {
         Self { server, is_settled: false, is_leased: false }
     }
 
-    /// Returns what messages call the process.
+    /// Returns the name of the process in messages.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.server.plan.name
     }
 
-    /// Returns the id of the main process; after a launcher has left a daemon, that of the daemon.
+    /// Returns the id of the main process: the one that was started, or the daemon that it has left.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.server.state().main as u32
@@ -54,94 +52,143 @@ impl Process {
     ///
     /// # Panics
     ///
-    /// Nothing in the executor mentions `{port}`, or what the process has told is not the number of one.
+    /// Panics where [`try_port`](Self::try_port) returns an error.
     #[must_use]
     #[track_caller]
     pub fn port(&self) -> u16 {
-        match self.server.plan.values.port("") {
-            Some(port) => port,
-            None => panic!(
-                "{} has no {{port}}: nothing in its executor mentions it, and it has told no number",
-                self.name()
-            ),
-        }
+        or_panic(self.try_port())
+    }
+
+    /// Returns the port that `{port}` stands for: a reserved one, or the one that the process has
+    /// chosen.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if nothing in the executor mentions `{port}`, or if
+    /// the text that it stands for is not the number of a port.
+    pub fn try_port(&self) -> Result<u16> {
+        self.try_port_named("")
     }
 
     /// Returns the port that `{port:name}` stands for.
     ///
     /// # Panics
     ///
-    /// Nothing in the executor mentions `{port:name}`, or what the process has told is not the number of
-    /// one.
+    /// Panics where [`try_port_named`](Self::try_port_named) returns an error.
     #[must_use]
     #[track_caller]
     pub fn port_named(&self, name: &str) -> u16 {
-        match self.server.plan.values.port(name) {
-            Some(port) => port,
-            None => panic!(
-                "{} has no {{port:{name}}}: nothing in its executor mentions it, and it has told no number",
-                self.name()
-            ),
-        }
+        or_panic(self.try_port_named(name))
     }
 
-    /// Returns the address that answered, or else `127.0.0.1` with the port that `{port}` stands
-    /// for.
-    ///
-    /// # Panics
-    ///
-    /// The executor waits for no address, and nothing in it mentions `{port}`.
-    #[must_use]
-    #[track_caller]
-    pub fn addr(&self) -> SocketAddr {
-        self.server.found.addr.unwrap_or_else(|| ports::loopback(self.port()))
-    }
-
-    /// Returns the URL that answered, with the address that answered in the place of the host. One
-    /// on a Unix socket is as it was written, with values in the place of placeholders.
-    ///
-    /// # Panics
-    ///
-    /// The executor waits for no URL.
-    #[must_use]
-    #[track_caller]
-    pub fn url(&self) -> String {
-        match &self.server.found.url {
-            Some(url) => url.clone(),
-            None => panic!("{} has no URL: its executor waits for none", self.name()),
-        }
-    }
-
-    /// Returns the folder that `{dir}` stands for.
-    ///
-    /// # Panics
-    ///
-    /// Nothing in the executor mentions `{dir}`.
-    #[must_use]
-    #[track_caller]
-    pub fn dir(&self) -> &Path {
-        match self.server.plan.values.dir() {
-            Some(dir) => dir,
-            None => panic!("{} has no {{dir}}: nothing in its executor mentions it", self.name()),
-        }
-    }
-
-    /// Puts the values of this process in the place of placeholders.
+    /// Returns the port that `{port:name}` stands for, or that the group `name` of an output pattern
+    /// has captured.
     ///
     /// # Errors
     ///
-    /// The text has a placeholder that is unknown or that this process has no value for.
+    /// The same as those of [`try_port`](Self::try_port).
+    pub fn try_port_named(&self, name: &str) -> Result<u16> {
+        self.server.plan.values.port(name).ok_or_else(|| {
+            let name = if name.is_empty() { String::new() } else { format!(":{name}") };
+            let placeholder = format!("{{port{name}}}");
+            let what = "nothing in its executor mentions it, and the process has printed none";
+            self.missing(&placeholder, what, &format!("write `{placeholder}` in the command"))
+        })
+    }
+
+    /// Returns the address that answered.
+    ///
+    /// # Panics
+    ///
+    /// Panics where [`try_addr`](Self::try_addr) returns an error.
+    #[must_use]
+    #[track_caller]
+    pub fn addr(&self) -> SocketAddr {
+        or_panic(self.try_addr())
+    }
+
+    /// Returns the address that answered: that of the first condition by
+    /// [`tcp`](crate::Executor::tcp) or [`http`](crate::Executor::http).
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if the executor waits for no address. Where the
+    /// process listens is then not known, only which [`port`](Self::port) it was given.
+    pub fn try_addr(&self) -> Result<SocketAddr> {
+        self.server.endpoint.addr.ok_or_else(|| {
+            let help = "wait for one by `tcp` or `http`, or use `port()`";
+            self.missing("address", "its executor waits for none", help)
+        })
+    }
+
+    /// Returns the URL that answered.
+    ///
+    /// # Panics
+    ///
+    /// Panics where [`try_url`](Self::try_url) returns an error.
+    #[must_use]
+    #[track_caller]
+    pub fn url(&self) -> String {
+        or_panic(self.try_url())
+    }
+
+    /// Returns the URL that answered, with the address that answered as its host. A URL on a Unix
+    /// socket is returned as it was written, with its placeholders filled in.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if the executor waits for no URL.
+    pub fn try_url(&self) -> Result<String> {
+        self.server.endpoint.url.clone().ok_or_else(|| {
+            let help = "wait for one by `http`, or use `render`";
+            self.missing("URL", "its executor waits for none", help)
+        })
+    }
+
+    /// Returns the directory that `{dir}` stands for.
+    ///
+    /// # Panics
+    ///
+    /// Panics where [`try_dir`](Self::try_dir) returns an error.
+    #[must_use]
+    #[track_caller]
+    pub fn dir(&self) -> &Path {
+        or_panic(self.try_dir())
+    }
+
+    /// Returns the directory that `{dir}` stands for. It is removed when the process has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if nothing in the executor mentions `{dir}`.
+    pub fn try_dir(&self) -> Result<&Path> {
+        self.server.plan.values.dir().ok_or_else(|| {
+            let what = "nothing in its executor mentions it";
+            self.missing("{dir}", what, "write `{dir}` in the command")
+        })
+    }
+
+    fn missing(&self, what: &str, why: &str, help: &str) -> Error {
+        Error::invalid(format!("{} has no {what}: {why}", self.name())).with_help(help)
+    }
+
+    /// Fills in placeholders with the values of this process.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if a placeholder is unknown, or has no value in this
+    /// process.
     pub fn render(&self, text: &str) -> Result<String> {
         self.server.plan.values.render(text)
     }
 
-    /// Whether anything of the process is running.
+    /// Returns true if any process that belongs to this one is running.
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.server.state().is_running()
     }
 
-    /// Returns how the process ended, if it has.
+    /// Returns how the process ended, or `None` if it is running.
     #[must_use]
     pub fn exit_status(&self) -> Option<Exit> {
         self.server.state().ended()
@@ -153,15 +200,16 @@ impl Process {
         self.server.log()
     }
 
-    /// Stops the process with its stop signal: the main process first, then what it leaves. When
-    /// the time to stop is over, everything that is left is killed.
+    /// Stops the process with its stop signal, and everything that it has spawned.
     ///
-    /// Stopping a process that has been stopped does nothing and gives the same answer.
+    /// The signal goes to the main process first. After the
+    /// [stop timeout](crate::Executor::stop_timeout), everything that is left is killed. Stopping a
+    /// process that has ended does nothing, and returns how it ended.
     ///
     /// # Errors
     ///
     /// [`UnexpectedExit`](ErrorKind::UnexpectedExit) if it ended, now or before, in a way that was
-    /// not [expected](crate::Executor::expect_exit). It is reported once.
+    /// not [expected](crate::Executor::expect_exit). This is reported once.
     pub fn stop(&mut self) -> Result<Exit> {
         self.stop_with(self.server.plan.stop_signal)
     }
@@ -172,26 +220,21 @@ impl Process {
     ///
     /// The same as those of [`stop`](Process::stop).
     pub fn stop_with(&mut self, signal: Signal) -> Result<Exit> {
-        check(signal)?;
+        self.server.check_signal(signal)?;
         let exit = self.end(Request::Stop(signal.number()))?;
-        // Its children may have outlived a main process that crashed.
-        let exit = self.server.crash().unwrap_or(exit);
         let was_settled = std::mem::replace(&mut self.is_settled, true);
-        if was_settled || exit.is_expected(self.server.plan.expect_exit, signal) {
-            return Ok(exit);
+        if was_settled {
+            Ok(self.server.crash().unwrap_or(exit))
+        } else {
+            self.server.check_exit(exit, signal)
         }
-        let what = format!("{exit}, which was not expected");
-        let error = self.server.failed(ErrorKind::UnexpectedExit, &what);
-        let code = exit.code().or_else(|| Some(-exit.signal()?.number())).unwrap_or_default();
-        let help = format!("if that is how it is to end, say `expect_exit({code})`");
-        Err(error.or_help(help).with_report(|report| report.exit = Some(exit)))
     }
 
-    /// Kills the process and everything that it has spawned. However it ends is no error.
+    /// Kills the process and everything that it has spawned. How it ends is not checked.
     ///
     /// # Errors
     ///
-    /// The system does not let it end.
+    /// [`Os`](ErrorKind::Os) if the kernel does not end it.
     pub fn kill(&mut self) -> Result<Exit> {
         let exit = self.end(Request::Kill(self.server.plan.kill_signal.number()))?;
         self.is_settled = true;
@@ -199,24 +242,19 @@ impl Process {
     }
 
     fn end(&mut self, request: Request) -> Result<Exit> {
-        // That nobody writes to it any more is what some programs wait for.
+        // Some programs wait for the end of file on their standard input.
         self.server.stdin = None;
         self.server.end(request)
     }
 
-    /// Checks that nothing of the process is running: neither below its supervisor, nor elsewhere
-    /// with the mark that it and all that it has spawned were given in their environment.
-    ///
-    /// A process that was stopped has been reaped to the last of its children, so this is an
-    /// independent look at the same thing.
+    /// Fails if anything of the process is running: below its supervisor, or elsewhere with the mark
+    /// that all its processes have in their environment. It checks independently what
+    /// [`stop`](Self::stop) promises. On other systems than Linux it only checks
+    /// [`is_running`](Self::is_running).
     ///
     /// # Errors
     ///
     /// [`Leak`](ErrorKind::Leak), with the ids and commands of what is running.
-    ///
-    /// # Platform notes
-    ///
-    /// Elsewhere than on Linux this only looks whether the process is [`is_running`](Self::is_running).
     ///
     /// # Examples
     ///
@@ -231,33 +269,34 @@ impl Process {
         self.server.leak_check()
     }
 
-    /// Stops the process, if it runs, and starts it again with the same ports and folder.
+    /// Stops the process if it is running, and starts it again with the same ports and directory.
+    /// How it ended is not checked.
     ///
     /// # Errors
     ///
     /// The same as those of [`Executor::start`](crate::Executor::start). The process is then not
     /// running.
     pub fn restart(&mut self) -> Result<()> {
-        let _ = self.stop(); // Whoever restarts a process does not ask how it ended.
+        let _ = self.stop(); // How it ended is not checked.
         self.server.start_again()?;
         self.is_settled = false;
         Ok(())
     }
 
-    /// Stops the process, runs `body`, and starts the process again with the same ports, also
-    /// when `body` panics.
+    /// Stops the process, runs `body`, and starts the process again with the same ports, also if
+    /// `body` panics.
     ///
     /// # Errors
     ///
-    /// The process ended in a way that was not expected (`body` is not run then), or does not
-    /// start again.
+    /// [`UnexpectedExit`](ErrorKind::UnexpectedExit) if the process ended in a way that was not
+    /// expected; `body` is then not run. Otherwise the errors of [`restart`](Self::restart).
     ///
     /// # Examples
     ///
     /// ```
     /// # use mirakuru_core::Executor;
     /// let mut server = Executor::new("sleep 60").start()?;
-    /// let answer = server.stopped(|| "nobody is there")?;
+    /// let answer = server.stopped(|| "the server is down")?;
     /// assert!(server.is_running());
     /// # Ok::<(), mirakuru_core::Error>(())
     /// ```
@@ -276,31 +315,29 @@ impl Process {
     ///
     /// # Errors
     ///
-    /// The process has ended, or there is no such signal.
+    /// [`Exited`](ErrorKind::Exited) if the process has ended,
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if there is no such signal.
     pub fn signal(&mut self, signal: Signal) -> Result<()> {
-        check(signal)?;
+        self.server.check_signal(signal)?;
         self.server.request(Request::Signal(signal.number()))
     }
 
-    /// Pauses the process and everything that it has spawned, and returns when all of it stands
-    /// still.
+    /// Pauses the process and everything that it has spawned, and returns when all of it is paused.
+    /// On other systems than Linux some of it may run for a moment longer.
     ///
     /// # Errors
     ///
-    /// The process has ended, or keeps spawning others for longer than its time to stop.
-    ///
-    /// # Platform notes
-    ///
-    /// Elsewhere than on Linux it may run on for a moment.
+    /// [`Exited`](ErrorKind::Exited) if the process has ended, [`Timeout`](ErrorKind::Timeout) if it
+    /// keeps spawning others for longer than its stop timeout.
     pub fn pause(&mut self) -> Result<()> {
         self.server.pause()
     }
 
-    /// Lets a paused process go on.
+    /// Resumes a paused process.
     ///
     /// # Errors
     ///
-    /// The process has ended.
+    /// [`Exited`](ErrorKind::Exited) if the process has ended.
     pub fn resume(&mut self) -> Result<()> {
         self.server.request(Request::Resume)
     }
@@ -309,19 +346,17 @@ impl Process {
     ///
     /// # Errors
     ///
-    /// [`Timeout`](ErrorKind::Timeout) if it is still running after this time. It goes on running.
+    /// [`Timeout`](ErrorKind::Timeout) if it is still running after this time. It is not stopped.
     pub fn wait_timeout(&mut self, timeout: Duration) -> Result<Exit> {
-        let deadline = sys::deadline_after(timeout);
-        let state = self.server.wait(deadline);
+        let state = self.server.wait(sys::deadline_after(timeout));
         state.as_ref().and_then(State::ended).ok_or_else(|| {
             let what = format!("has not ended within {}", Seconds(timeout));
             self.server.failed(ErrorKind::Timeout, &what)
         })
     }
 
-    /// Takes what writes to the standard input of the process, which reads its end of file when
-    /// this is dropped. There is none unless the executor asks for [`Stdin::Piped`](crate::Stdin),
-    /// or after it was taken.
+    /// Takes the writing end of the standard input of the process, which reads end of file when this
+    /// is dropped. There is one if the executor asks for [`Stdin::Piped`](crate::Stdin::Piped).
     pub fn take_stdin(&mut self) -> Option<File> {
         self.server.stdin.take()
     }
@@ -334,32 +369,25 @@ impl Process {
         &mut self.server
     }
 
-    /// The process belongs to a lease, or to a test whose processes are shown together.
+    /// Leaves it to a lease or the attribute to print the report of a failing test.
     pub(crate) fn leased(mut self) -> Self {
         self.is_leased = true;
         self
     }
 }
 
-fn check(signal: Signal) -> Result<()> {
-    if signal.is_valid() {
-        return Ok(());
-    }
-    Err(Error::invalid(format!("{} is not the number of a signal", signal.number())))
-}
-
 impl Drop for Process {
     fn drop(&mut self) {
         if std::thread::panicking() && !self.is_leased {
-            self.server.show_output();
+            self.server.print_report();
         }
     }
 }
 
 impl fmt::Debug for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.server.state().to_string();
-        f.debug_struct("Process").field("name", &self.name()).field("state", &state).finish()
+        let (name, state) = (self.name(), self.server.state().to_string());
+        f.debug_struct("Process").field("name", &name).field("state", &state).finish()
     }
 }
 

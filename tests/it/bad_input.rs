@@ -69,7 +69,7 @@ fn table() -> Vec<(Executor, &'static str, ErrorKind)> {
         (good().pid_file(""), "not the path", InvalidInput),
         (good().pid_file("/"), "not the path", InvalidInput),
         (good().arg("{udp:}"), "unknown placeholder", InvalidInput),
-        (good().arg("{key}").output("(?<key>x)"), "when it has started", InvalidInput),
+        (good().arg("{key}").output("(?<key>x)"), "gets its value from the output", InvalidInput),
         (good().tcp("{key}:1"), "unknown placeholder `{key}`", InvalidInput),
         (good().output("(?<dir>x)"), "cannot be called `dir`", InvalidInput),
         (good().arg("{port:a}").output("(?<a>x)"), "name of a group", InvalidInput),
@@ -97,10 +97,10 @@ fn table() -> Vec<(Executor, &'static str, ErrorKind)> {
         (with("nonsuch-program"), "no program `nonsuch-program`", NotFound),
         (with("/nonsuch/program"), "/nonsuch/program", NotFound),
         (good().env("PATH", "/nonsuch"), "no program `sleep`", NotFound),
-        (good().current_dir("/nonsuch"), "no folder `/nonsuch`", NotFound),
-        (good().current_dir("/etc/passwd"), "not a folder", NotFound),
+        (good().current_dir("/nonsuch"), "no directory `/nonsuch`", NotFound),
+        (good().current_dir("/etc/passwd"), "not a directory", NotFound),
         (with("/etc/passwd"), "chmod +x", PermissionDenied),
-        (with("/etc"), "is a folder", PermissionDenied),
+        (with("/etc"), "is a directory", PermissionDenied),
     ]
 }
 

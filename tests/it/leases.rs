@@ -209,7 +209,7 @@ fn whoever_waits_too_long_is_told_who_has_the_process() {
     let mut part = rerun::playing(test, "deadlock");
     let output = part.env("MIRAKURU_LEASE_TIMEOUT", "0.3").output().unwrap();
     let printed = rerun::printed(&output);
-    assert!(printed.contains("was not given back within 300ms by"), "{printed}");
+    assert!(printed.contains("was not returned within 300ms by"), "{printed}");
     assert!(
         printed.contains("holds b, wants a") || printed.contains("holds a, wants b"),
         "{printed}"

@@ -54,7 +54,7 @@ fn only_what_can_be_executed_is_named() {
 fn a_program_in_a_folder_outside_of_the_path_is_named() {
     let executor = Executor::new("sleep 60").env("PATH", "/nonsuch");
     let report = not_found(&executor);
-    assert!(report.contains("/sleep` is there, but that folder is not in PATH"), "{report}");
+    assert!(report.contains("/sleep` is there, but that directory is not in PATH"), "{report}");
 }
 
 #[test]

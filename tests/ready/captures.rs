@@ -63,7 +63,7 @@ fn what_is_known_late_cannot_stand_in_what_is_needed_early() {
         banner().listen("{host}:80"),
     ] {
         let error = fails(&executor, ErrorKind::InvalidInput);
-        reports(&error, &["tells when it has started"]);
+        reports(&error, &["gets its value from the output"]);
     }
     let unknown = fails(&banner().tcp("{hots}:{port}"), ErrorKind::InvalidInput);
     reports(&unknown, &["unknown placeholder `{hots}`"]);

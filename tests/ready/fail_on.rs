@@ -57,7 +57,7 @@ fn output_that_is_looked_at_lets_nothing_else_be_looked_at_more_often() {
         let never = |_: &Attempt<'_>| false;
         let executor = executor.probe(never).timeout(SHORT * 2);
         let report = format!("{:?}", fails(&executor, ErrorKind::Timeout));
-        let count = report.split("(asked ").nth(1).unwrap().split(' ').next().unwrap();
+        let count = report.split("(checked ").nth(1).unwrap().split(' ').next().unwrap();
         count.parse::<u32>().unwrap()
     };
     let server =

@@ -89,14 +89,15 @@ fn a_stranger_answers() {
 fn an_address_in_use() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
-    let executor = Executor::new([bin!("mk-tcp-server"), &port]).output("^listening");
+    let server = Executor::new([bin!("mk-tcp-server"), &port]);
+    let executor = server.ready_command(["false".to_owned(), format!("127.0.0.1:{port}")]);
     fails(
         &executor,
         &expect![[r#"
             mk-tcp-server: exited with code 1 before it was ready
               command: BIN/mk-tcp-server PORT
-              waited for: a line of output that matches `^listening`
-              last answer: no such line (asked N times in TIME of 30.0 s)
+              waited for: exit code 0 of `false 127.0.0.1:PORT`
+              last observation: did not end within 1.5ms (checked N times in TIME of 30.0 s)
               process: exited with code 1
               output (LOG):
                 Error: Os { code: 98, kind: AddrInUse, message: "Address already in use" }
@@ -110,13 +111,14 @@ fn an_address_in_use_by_another_server() {
     let first = Executor::new([bin!("mk-tcp-server"), "{port}"]).tcp("127.0.0.1:{port}");
     let first = first.start().unwrap();
     let second = Executor::new([bin!("mk-tcp-server"), &first.port().to_string()]);
+    let address = format!("127.0.0.1:{}", first.port());
     fails(
-        &second.output("^listening"),
+        &second.ready_command(["false".to_owned(), address]),
         &expect![[r#"
             mk-tcp-server: exited with code 1 before it was ready
               command: BIN/mk-tcp-server PORT
-              waited for: a line of output that matches `^listening`
-              last answer: no such line (asked N times in TIME of 30.0 s)
+              waited for: exit code 0 of `false 127.0.0.1:PORT`
+              last observation: exited with code 1 (checked N times in TIME of 30.0 s)
               process: exited with code 1
               output (LOG):
                 Error: Os { code: 98, kind: AddrInUse, message: "Address already in use" }

@@ -18,14 +18,14 @@ fn no_output_at_all() {
         ":",
         "ready",
         &expect![[r#"
-        database: not ready within 0.300 s: a line of output that matches `ready`
-          command: /bin/sh -c ':; sleep 60'
-          waited for: a line of output that matches `ready`
-          last answer: nothing was written (asked N times in TIME of 0.300 s)
-          process: running as pid PID
-          output: none (LOG)
-          help: some programs keep their lines back unless a terminal reads them: see `stdbuf -oL`, `python3 -u`, or wait for something else than output
-    "#]],
+            database: not ready within 0.300 s: a line of output that matches `ready`
+              command: /bin/sh -c ':; sleep 60'
+              waited for: a line of output that matches `ready`
+              last observation: nothing was written (checked N times in TIME of 0.300 s)
+              process: running as pid PID
+              output: none (LOG)
+              help: some programs keep their lines back unless a terminal reads them: see `stdbuf -oL`, `python3 -u`, or wait for something else than output
+        "#]],
     );
 }
 
@@ -35,16 +35,16 @@ fn other_output() {
         "echo starting; echo loading",
         "^ready$",
         &expect![[r#"
-        database: not ready within 0.300 s: a line of output that matches `^ready$`
-          command: /bin/sh -c 'echo starting; echo loading; sleep 60'
-          waited for: a line of output that matches `^ready$`
-          last answer: no such line (asked N times in TIME of 0.300 s)
-          process: running as pid PID
-          output (LOG):
-            starting
-            loading
-          help: if it only needs longer, give it a longer `timeout`
-    "#]],
+            database: not ready within 0.300 s: a line of output that matches `^ready$`
+              command: /bin/sh -c 'echo starting; echo loading; sleep 60'
+              waited for: a line of output that matches `^ready$`
+              last observation: no such line (checked N times in TIME of 0.300 s)
+              process: running as pid PID
+              output (LOG):
+                starting
+                loading
+              help: if it only needs longer, give it a longer `timeout`
+        "#]],
     );
 }
 
@@ -57,7 +57,7 @@ fn fewer_times_than_wanted() {
             database: not ready within 0.300 s: a line of output that matches `ready`, 2 times
               command: /bin/sh -c 'echo ready; sleep 60'
               waited for: a line of output that matches `ready`, 2 times
-              last answer: it came 1 time (asked N times in TIME of 0.300 s)
+              last observation: it came 1 time (checked N times in TIME of 0.300 s)
               process: running as pid PID
               output (LOG):
                 ready
@@ -76,7 +76,7 @@ fn on_the_other_stream() {
             database: not ready within 0.300 s: a line of standard error that matches `^ready$`
               command: /bin/sh -c 'echo ready; sleep 60'
               waited for: a line of standard error that matches `^ready$`
-              last answer: no such line, but it came on standard output (asked N times in TIME of 0.300 s)
+              last observation: no such line, but it came on standard output (checked N times in TIME of 0.300 s)
               process: running as pid PID
               output (LOG):
                 ready
@@ -94,7 +94,7 @@ fn in_another_case() {
             database: not ready within 0.300 s: a line of output that matches `ready`
               command: /bin/sh -c 'echo Server Ready; sleep 60'
               waited for: a line of output that matches `ready`
-              last answer: no such line, but `Server Ready` differs in upper and lower case only (asked N times in TIME of 0.300 s)
+              last observation: no such line, but `Server Ready` differs in upper and lower case only (checked N times in TIME of 0.300 s)
               process: running as pid PID
               output (LOG):
                 Server Ready
@@ -112,7 +112,7 @@ fn with_something_before_it() {
             database: not ready within 0.300 s: a line of output that matches `^ready$`
               command: /bin/sh -c "echo '12:00 ready'; sleep 60"
               waited for: a line of output that matches `^ready$`
-              last answer: no such line, but `12:00 ready` matches without `^` and `$` (asked N times in TIME of 0.300 s)
+              last observation: no such line, but `12:00 ready` matches without `^` and `$` (checked N times in TIME of 0.300 s)
               process: running as pid PID
               output (LOG):
                 12:00 ready
@@ -131,7 +131,7 @@ fn with_a_typing_error() {
             database: not ready within 0.300 s: a line of output that matches `ready to accept conections`
               command: /bin/sh -c "echo '[7] ready to accept connections tcp'; sleep 60"
               waited for: a line of output that matches `ready to accept conections`
-              last answer: no such line, but `[7] ready to accept connections tcp` is near (asked N times in TIME of 0.300 s)
+              last observation: no such line, but `[7] ready to accept connections tcp` is near (checked N times in TIME of 0.300 s)
               process: running as pid PID
               output (LOG):
                 [7] ready to accept connections tcp

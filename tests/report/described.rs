@@ -174,9 +174,9 @@ fn a_binary_that_the_package_does_not_have() {
     fails(
         &Executor::new("{bin:nonsuch-program}"),
         &expect![[r#"
-        nonsuch-program: the package has no binary `nonsuch-program` that was built for this test
-          help: cargo builds the binaries of a package for its integration tests (the `tests` folder) only
-    "#]],
+            nonsuch-program: the package has no binary `nonsuch-program` that was built for this test
+              help: cargo builds the binaries of a package for its integration tests (the `tests` directory) only
+        "#]],
     );
 }
 
@@ -186,7 +186,7 @@ fn a_placeholder_that_the_process_has_no_value_for() {
     crate::normal::check(
         &process.render("{port}").unwrap_err(),
         &expect![[r#"
-        this process has no {port}: neither its command nor its environment, probes or folder mention it
-    "#]],
+            this process has no {port}: neither its command nor its environment, conditions or directory mention it
+        "#]],
     );
 }

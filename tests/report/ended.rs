@@ -20,7 +20,7 @@ fn by_a_status_with_last_lines() {
             database: exited with code 3 before it was ready
               command: /bin/sh -c 'seq 30; echo FATAL: no such database >&2; exit 3'
               waited for: a TCP connection to 127.0.0.1:PORT
-              last answer: 127.0.0.1:PORT: connection refused (asked N times in TIME of 30.0 s)
+              last observation: 127.0.0.1:PORT: connection refused (checked N times in TIME of 30.0 s)
               process: exited with code 3
               output (LOG):
                 <24 bytes omitted before this>
@@ -53,13 +53,13 @@ fn by_a_status_without_a_word() {
     fails(
         &Executor::new("false").output("ready"),
         &expect![[r#"
-        false: exited with code 1 before it was ready
-          command: false
-          waited for: a line of output that matches `ready`
-          last answer: nothing was written (asked N times in TIME of 30.0 s)
-          process: exited with code 1
-          output: none (LOG)
-    "#]],
+            false: exited with code 1 before it was ready
+              command: false
+              waited for: a line of output that matches `ready`
+              last observation: nothing was written (checked N times in TIME of 30.0 s)
+              process: exited with code 1
+              output: none (LOG)
+        "#]],
     );
 }
 
@@ -71,7 +71,7 @@ fn well_but_before_it_was_ready() {
             true: exited with code 0 before it was ready
               command: true
               waited for: a line of output that matches `ready`
-              last answer: nothing was written (asked N times in TIME of 30.0 s)
+              last observation: nothing was written (checked N times in TIME of 30.0 s)
               process: exited with code 0
               output: none (LOG)
               help: it ended without an error. Does it need an option to stay, or a standard input? That is empty unless `stdin` gives one
@@ -84,14 +84,14 @@ fn by_a_signal() {
     fails(
         &Executor::shell("echo working; kill -SEGV $$").output("ready"),
         &expect![[r#"
-        sh: was ended by SIGSEGV before it was ready
-          command: /bin/sh -c 'echo working; kill -SEGV $$'
-          waited for: a line of output that matches `ready`
-          last answer: no such line (asked N times in TIME of 30.0 s)
-          process: was ended by SIGSEGV
-          output (LOG):
-            working
-    "#]],
+            sh: was ended by SIGSEGV before it was ready
+              command: /bin/sh -c 'echo working; kill -SEGV $$'
+              waited for: a line of output that matches `ready`
+              last observation: no such line (checked N times in TIME of 30.0 s)
+              process: was ended by SIGSEGV
+              output (LOG):
+                working
+        "#]],
     );
 }
 
@@ -105,7 +105,7 @@ fn a_launcher_that_failed_and_left_others() {
             launcher: exited with code 4 before it was ready
               command: /bin/sh -c 'sleep 60 & sleep 0.05; exit 4'
               waited for: a line of output that matches `ready`
-              last answer: nothing was written (asked N times in TIME of 30.0 s)
+              last observation: nothing was written (checked N times in TIME of 30.0 s)
               process: exited with code 4, but left others running
               output: none (LOG)
         "#]],

@@ -29,8 +29,8 @@ fn because_it_is_not_given_back() {
     let printed = rerun::printed(&output);
     let report = printed.split("REPORT ").nth(1).and_then(|rest| rest.split("END").next()).unwrap();
     expect![[r#"
-        kept was not given back within 300ms by test of another
-          help: if the tests wait for each other, name all their processes by one attribute each on the same function, which takes them in one order; if they are slow, set MIRAKURU_LEASE_TIMEOUT to more seconds
+        kept was not returned within 300ms by test of another
+          help: if the tests wait for each other, give each of them all its processes by attributes, which lease them in one order; if they are slow, raise MIRAKURU_LEASE_TIMEOUT
     "#]].assert_eq(&normal(report));
 }
 
@@ -62,12 +62,12 @@ fn because_it_does_not_start() {
     check(
         &BROKEN.lease().unwrap_err(),
         &expect![[r#"
-        broken: exited with code 1 before it was ready
-          command: false
-          waited for: a line of output that matches `ready`
-          last answer: nothing was written (asked N times in TIME of 30.0 s)
-          process: exited with code 1
-          output: none (LOG)
-    "#]],
+            broken: exited with code 1 before it was ready
+              command: false
+              waited for: a line of output that matches `ready`
+              last observation: nothing was written (checked N times in TIME of 30.0 s)
+              process: exited with code 1
+              output: none (LOG)
+        "#]],
     );
 }

@@ -36,7 +36,7 @@ const CHANGES: &[(&str, &str)] = &[
     (r"(mk-[a-z-]+) [0-9]{4,5}\b", "$1 PORT"),
     (r"\b(pid|echo) [0-9]+", "$1 PID"),
     (r"in /[^ ]*-check-[0-9-]+\.log", "in LOG"),
-    (r"asked (once|[0-9]+ times) in [0-9.]+ s", "asked N times in TIME"),
+    (r"checked (once|[0-9]+ times) in [0-9.]+ s", "checked N times in TIME"),
     (r"PATH \(/[^()]*\)", "PATH (…)"),
 ];
 

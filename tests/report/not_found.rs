@@ -71,9 +71,9 @@ fn a_file_that_is_not_executable() {
     fails(
         &Executor::new([path]),
         &expect![[r#"
-        script: `SCRATCH/script` must not be executed by this user
-          help: `chmod +x SCRATCH/script` makes it a program, if it is one
-    "#]],
+            script: `SCRATCH/script` cannot be executed by this user
+              help: `chmod +x SCRATCH/script` makes it a program, if it is one
+        "#]],
     );
 }
 
@@ -85,7 +85,7 @@ fn a_folder_for_a_program() {
     fails(
         &Executor::new([bin]),
         &expect![[r#"
-            bin: `SCRATCH/bin` is a folder, not a program
+            bin: `SCRATCH/bin` is a directory, not a program
         "#]],
     );
 }
@@ -96,9 +96,9 @@ fn a_working_folder_that_is_missing() {
     fails(
         &Executor::new("sleep 60").current_dir(folder.join("a/b")),
         &expect![[r#"
-        sleep: there is no folder `SCRATCH/a/b`
-          help: `SCRATCH` is there, and has no `a` in it
-    "#]],
+            sleep: there is no directory `SCRATCH/a/b`
+              help: `SCRATCH` is there, and has no `a` in it
+        "#]],
     );
 }
 

@@ -19,14 +19,14 @@ fn nothing_by_sd_notify() {
     fails(
         &server().notify(),
         &expect![[r#"
-        database: not ready within 0.300 s: READY=1 by sd_notify
-          command: sleep 60
-          waited for: READY=1 by sd_notify
-          last answer: it has not said anything (asked N times in TIME of 0.300 s)
-          process: running as pid PID
-          output: none (LOG)
-          help: does it speak sd_notify, and is it told to (`redis-server --supervised systemd`)? A shell in front of it has to `exec` it or hand on `NOTIFY_SOCKET`
-    "#]],
+            database: not ready within 0.300 s: READY=1 by sd_notify
+              command: sleep 60
+              waited for: READY=1 by sd_notify
+              last observation: it has not said anything (checked N times in TIME of 0.300 s)
+              process: running as pid PID
+              output: none (LOG)
+              help: does it speak sd_notify, and is it told to (`redis-server --supervised systemd`)? A shell in front of it has to `exec` it or hand on `NOTIFY_SOCKET`
+        "#]],
     );
 }
 
@@ -35,15 +35,15 @@ fn a_status_by_sd_notify() {
     fails(
         &says("STATUS=loading 7 of 9"),
         &expect![[r#"
-        database: not ready within 0.300 s: READY=1 by sd_notify
-          command: BIN/mk-notify 'STATUS=loading 7 of 9'
-          waited for: READY=1 by sd_notify
-          last answer: its status is `loading 7 of 9` (asked N times in TIME of 0.300 s)
-          process: running as pid PID
-          output (LOG):
-            sent all
-          help: if it only needs longer, give it a longer `timeout`
-    "#]],
+            database: not ready within 0.300 s: READY=1 by sd_notify
+              command: BIN/mk-notify 'STATUS=loading 7 of 9'
+              waited for: READY=1 by sd_notify
+              last observation: its status is `loading 7 of 9` (checked N times in TIME of 0.300 s)
+              process: running as pid PID
+              output (LOG):
+                sent all
+              help: if it only needs longer, give it a longer `timeout`
+        "#]],
     );
 }
 
@@ -71,7 +71,7 @@ fn nothing_on_a_descriptor() {
             database: not ready within 0.300 s: a line on descriptor 3
               command: sleep 60
               waited for: a line on descriptor 3
-              last answer: no line was written on it (asked N times in TIME of 0.300 s)
+              last observation: no line was written on it (checked N times in TIME of 0.300 s)
               process: running as pid PID
               output: none (LOG)
               help: is it told to write an end of line to descriptor 3? In a shell that is `echo >&3`
@@ -103,7 +103,7 @@ fn a_command_that_fails() {
             database: not ready within 0.300 s: exit code 0 of `sh -c "echo 'no response' >&2; exit 2"`
               command: sleep 60
               waited for: exit code 0 of `sh -c "echo 'no response' >&2; exit 2"`
-              last answer: exited with code 2: no response (asked N times in TIME of 0.300 s)
+              last observation: exited with code 2: no response (checked N times in TIME of 0.300 s)
               process: running as pid PID
               output: none (LOG)
               help: if the process is up, look at why `sh -c "echo 'no response' >&2; exit 2"` does not exit with code 0; the output of its last run is in LOG
@@ -155,8 +155,8 @@ fn a_placeholder_that_is_told_too_late() {
     fails(
         &server().arg("{port}").output(r"port (?<port>\d+)"),
         &expect![[r#"
-            database: `{port}` in `{port}` is what the process tells when it has started, so its command, environment and folder cannot have it
-              help: give the group another name, or let the process choose (as by port 0)
+            database: `{port}` in `{port}` gets its value from the output of the process, so its command, environment and directory cannot have it
+              help: give the group another name, or let the process choose the value (as by port 0)
         "#]],
     );
 }
@@ -167,14 +167,14 @@ fn no_port_at_all() {
     fails(
         &server().tcp("127.0.0.1:0"),
         &expect![[r#"
-        database: not ready within 0.300 s: a TCP connection to any port of 127.0.0.1
-          command: sleep 60
-          waited for: a TCP connection to any port of 127.0.0.1
-          last answer: it does not listen on any port (asked N times in TIME of 0.300 s)
-          process: running as pid PID
-          output: none (LOG)
-          help: does it listen, and on 127.0.0.1? A process that hands its sockets to another one, which it did not start, cannot be followed
-    "#]],
+            database: not ready within 0.300 s: a TCP connection to any port of 127.0.0.1
+              command: sleep 60
+              waited for: a TCP connection to any port of 127.0.0.1
+              last observation: it does not listen on any port (checked N times in TIME of 0.300 s)
+              process: running as pid PID
+              output: none (LOG)
+              help: does it listen, and on 127.0.0.1? A process that hands its sockets to another one, which it did not start, cannot be followed
+        "#]],
     );
 }
 
@@ -187,7 +187,7 @@ fn a_handed_socket_that_nobody_takes() {
             database: not ready within 0.300 s: a TCP connection to 127.0.0.1:PORT
               command: sleep 60
               waited for: a TCP connection to 127.0.0.1:PORT
-              last answer: 127.0.0.1:PORT: a connection waits to be accepted (asked N times in TIME of 0.300 s)
+              last observation: 127.0.0.1:PORT: a connection waits to be accepted (checked N times in TIME of 0.300 s)
               process: running as pid PID
               output: none (LOG)
               help: the process is handed the socket, but does not accept: does it look at `LISTEN_FDS`, and is it what was started? A shell in front of it has to `exec` it

@@ -28,13 +28,16 @@ fn methods(http: Http, limit: Duration) -> (Vec<String>, bool) {
 #[test]
 fn the_first_line_of_a_body_is_quoted() {
     let error = fails(&server().http(Http::get(BUSY)), ErrorKind::Timeout);
-    reports(&error, &["last answer: HTTP status 503: warming up (asked"]);
+    reports(&error, &["last observation: HTTP status 503: warming up (checked"]);
 }
 
 #[test]
 fn the_body_that_a_head_has_not_is_asked_for_once_in_the_end() {
     let error = fails(&server().http(BUSY), ErrorKind::Timeout);
-    reports(&error, &["waited for: HEAD", "last answer: HTTP status 503: warming up (asked"]);
+    reports(
+        &error,
+        &["waited for: HEAD", "last observation: HTTP status 503: warming up (checked"],
+    );
 
     let (methods, started) = methods(Http::head(BUSY), Duration::from_secs(1));
     let gets: Vec<_> = (0..methods.len()).filter(|at| methods[*at] == "GET").collect();
@@ -68,7 +71,7 @@ fn a_connection_that_is_closed_without_an_answer_is_told_in_these_words() {
     for http in [Http::get, Http::head] {
         let error =
             fails(&server().http(http("http://127.0.0.1:{port}/close")), ErrorKind::Timeout);
-        reports(&error, &["last answer: closed the connection without an answer (asked"]);
+        reports(&error, &["last observation: closed the connection without an answer (checked"]);
     }
 }
 
@@ -76,5 +79,5 @@ fn a_connection_that_is_closed_without_an_answer_is_told_in_these_words() {
 fn what_is_no_http_is_called_so() {
     let echo = Executor::new([bin!("mk-tcp-server"), "{port}"]).timeout(SHORT);
     let error = fails(&echo.http("http://127.0.0.1:{port}/"), ErrorKind::Timeout);
-    reports(&error, &["last answer: the answer is not HTTP ("]);
+    reports(&error, &["last observation: the answer is not HTTP ("]);
 }

@@ -35,7 +35,7 @@ pub(crate) fn ask(client: &mut Client<impl Read + Write>, command: &str) -> Stri
 
 #[track_caller]
 fn ask_once(redis: &Process, command: &str) -> String {
-    ask(&mut Client::tcp(redis.addr()), command)
+    ask(&mut Client::tcp(([127, 0, 0, 1], redis.port()).into()), command)
 }
 
 #[test]

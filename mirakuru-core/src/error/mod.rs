@@ -1,9 +1,12 @@
 //! The one error of the crate, and the report that it prints.
 
 mod report;
+mod transfer;
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,12 +14,15 @@ use crate::types::Exit;
 
 pub(crate) use report::{Attempts, Output, Report, Seconds};
 
-/// What went wrong with a process.
+/// An error about a process, with a report.
 ///
 /// [`Display`](fmt::Display) is one line. [`Debug`](fmt::Debug), which `unwrap()` and tests that
 /// return a `Result` print, is the whole report: what failed, the command, the condition that was
-/// not met with the last answer it got, the state of the process, the last lines of its output,
-/// and a way out where one is known.
+/// not met with the last observation, the state of the process, the last lines of its output, and
+/// what to do about it where that is known.
+///
+/// It converts into [`std::io::Error`], so that `?` works in functions that return
+/// [`std::io::Result`].
 ///
 /// # Examples
 ///
@@ -26,6 +32,7 @@ pub(crate) use report::{Attempts, Output, Report, Seconds};
 /// let error = Executor::new("sh -c 'exit 7'").tcp("127.0.0.1:{port}").start().unwrap_err();
 /// assert_eq!(error.kind(), ErrorKind::Exited);
 /// assert_eq!(error.exit().and_then(|exit| exit.code()), Some(7));
+/// assert_eq!(error.command(), Some("sh -c 'exit 7'"));
 /// ```
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
@@ -33,59 +40,62 @@ pub struct Error(Arc<Inner>);
 /// A result whose error is [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     /// One line, a fragment without a full stop.
     what: String,
     report: Report,
-    source: Option<std::io::Error>,
+    source: Option<Arc<io::Error>>,
 }
 
-/// What kind of thing went wrong: what a caller might want to tell apart.
+/// The kind of an [`Error`]: what a caller may want to distinguish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The description of the process is faulty. Nothing was started.
+    /// The executor is faulty. Nothing was started.
     InvalidInput,
-    /// The program or its folder does not exist. Nothing was started.
+    /// The program or its directory does not exist. Nothing was started.
     NotFound,
-    /// The program or its folder must not be used by this user. Nothing was started.
+    /// This user cannot execute the program or enter its directory. Nothing was started.
     PermissionDenied,
-    /// What would count as ready was there before. Nothing was started.
+    /// A readiness condition held before the start. Nothing was started.
     #[doc(alias = "ProcessAlreadyRunning")]
     AlreadyRunning,
-    /// The process ended before it was ready, or while something was awaited from it.
+    /// The process ended before it was ready, or while something was expected from it.
     #[doc(alias = "ProcessExitedWithError")]
     Exited,
-    /// The process told that it will never be ready.
+    /// The process reported that it will never be ready.
     Failed,
-    /// Something did not come in its time.
+    /// A time limit expired.
     #[doc(alias = "TimeoutExpired")]
     Timeout,
     /// The process did not end as expected.
     #[doc(alias = "ProcessFinishedWithError")]
     UnexpectedExit,
-    /// Something of a process that has ended is still running.
+    /// The process has ended, but something that it has spawned is still running.
     Leak,
     /// A shared process could not be leased.
     Lease,
-    /// The operating system refused something.
+    /// A system call failed; see the [source](std::error::Error::source).
     Os,
 }
 
-const KINDS: [ErrorKind; 11] = [
-    ErrorKind::InvalidInput,
-    ErrorKind::NotFound,
-    ErrorKind::PermissionDenied,
-    ErrorKind::AlreadyRunning,
-    ErrorKind::Exited,
-    ErrorKind::Failed,
-    ErrorKind::Timeout,
-    ErrorKind::UnexpectedExit,
-    ErrorKind::Leak,
-    ErrorKind::Lease,
-    ErrorKind::Os,
-];
+impl ErrorKind {
+    const ALL: [Self; 11] = [
+        Self::InvalidInput,
+        Self::NotFound,
+        Self::PermissionDenied,
+        Self::AlreadyRunning,
+        Self::Exited,
+        Self::Failed,
+        Self::Timeout,
+        Self::UnexpectedExit,
+        Self::Leak,
+        Self::Lease,
+        Self::Os,
+    ];
+}
 
 impl Error {
     #[cold]
@@ -100,96 +110,66 @@ impl Error {
     }
 
     #[cold]
-    pub(crate) fn os(what: impl Into<String>, source: std::io::Error) -> Self {
-        let report = Report::default();
-        Self(Arc::new(Inner {
-            kind: ErrorKind::Os,
-            what: what.into(),
-            report,
-            source: Some(source),
-        }))
+    pub(crate) fn os(what: impl Into<String>, source: io::Error) -> Self {
+        let mut error = Self::new(ErrorKind::Os, what);
+        error.inner().source = Some(Arc::new(source));
+        error
     }
 
-    /// The same error with more evidence.
+    /// Returns the parts of the error for a change, which other copies of it do not see.
+    fn inner(&mut self) -> &mut Inner {
+        Arc::make_mut(&mut self.0)
+    }
+
+    /// Adds evidence.
     pub(crate) fn with_report(mut self, change: impl FnOnce(&mut Report)) -> Self {
-        // An error that somebody else has too stays in its present form.
-        if let Some(inner) = Arc::get_mut(&mut self.0) {
-            change(&mut inner.report);
-        }
+        change(&mut self.inner().report);
         self
     }
 
-    /// The same error with what the reader can do about it.
-    pub(crate) fn with_help(self, way_out: impl Into<String>) -> Self {
-        self.with_report(|report| report.way_out = Some(way_out.into()))
+    /// Adds what the reader can do about it.
+    pub(crate) fn with_help(self, help: impl Into<String>) -> Self {
+        self.with_report(|report| report.help = Some(help.into()))
     }
 
-    /// The same error with what the reader can do about it, if nothing better is known.
-    pub(crate) fn or_help(self, way_out: impl Into<String>) -> Self {
+    /// Adds what the reader can do about it, unless something better is known.
+    pub(crate) fn or_help(self, help: impl Into<String>) -> Self {
         self.with_report(|report| {
-            report.way_out.get_or_insert_with(|| way_out.into());
+            report.help.get_or_insert_with(|| help.into());
         })
     }
 
-    /// The same error, with the name of the process that it is about.
+    /// Puts the name of the process before the message.
     pub(crate) fn about(mut self, name: &str) -> Self {
-        if let Some(inner) = Arc::get_mut(&mut self.0) {
-            inner.what = format!("{name}: {}", inner.what);
-        }
+        let inner = self.inner();
+        inner.what = format!("{name}: {}", inner.what);
         self
     }
 
-    /// A test asks for a process that it leases in a way that makes it wait for itself.
+    /// Returns the error for a test that asks for a lease and would wait for its own one.
     #[cold]
-    pub(crate) fn leased_by_itself(name: &str) -> Self {
+    pub(crate) fn lease_deadlock(name: &str) -> Self {
         let what = format!("{name}: this test leases it already, so it would wait for itself");
         Self::new(ErrorKind::Lease, what).with_help("use the lease that the test has")
     }
 
-    /// Other tests kept a process for too long.
+    /// Returns the error for a lease that another test did not return in time.
     #[cold]
-    pub(crate) fn not_given_back(name: &str, patience: Duration, by: &str) -> Self {
-        let what = format!("{name} was not given back within {patience:?} by {by}");
+    pub(crate) fn lease_timeout(name: &str, timeout: Duration, holder: &str) -> Self {
+        let what = format!("{name} was not returned within {timeout:?} by {holder}");
         Self::new(ErrorKind::Lease, what).with_help(
-            "if the tests wait for each other, name all their processes by one attribute each on \
-             the same function, which takes them in one order; if they are slow, set \
-             MIRAKURU_LEASE_TIMEOUT to more seconds",
+            "if the tests wait for each other, give each of them all its processes by attributes, \
+             which lease them in one order; if they are slow, raise MIRAKURU_LEASE_TIMEOUT",
         )
     }
 
-    /// The error as another process can read it.
-    pub(crate) fn to_text(&self) -> String {
-        let report = format!("{self:?}");
-        let report = report.strip_prefix(&self.0.what).unwrap_or(&report);
-        format!("{:?}\n{}\n{report}", self.0.kind, self.0.what)
+    /// Returns true if the process ended because an address was in use, as far as its own output
+    /// tells.
+    pub(crate) fn is_address_in_use(&self) -> bool {
+        self.kind() == ErrorKind::Exited && self.0.report.is_address_in_use
     }
 
-    /// What another process wrote by `to_text`.
-    pub(crate) fn from_text(text: &str) -> Self {
-        let (kind, rest) = text.split_once('\n').unwrap_or_default();
-        let (what, told) = rest.split_once('\n').unwrap_or((rest, ""));
-        let kind = KINDS.into_iter().find(|known| format!("{known:?}") == kind);
-        let error = Self::new(kind.unwrap_or(ErrorKind::Os), what);
-        error.with_report(|report| report.told = Some(told.to_owned()))
-    }
-
-    /// Whether a process ended because it could not have its address, as far as its last lines say.
-    pub(crate) fn blames_address(&self) -> bool {
-        self.kind() == ErrorKind::Exited && !self.lines_about_address().is_empty()
-    }
-
-    /// The last lines of output that say that an address is taken.
-    pub(crate) fn lines_about_address(&self) -> Vec<String> {
-        let blames = |line: &&String| {
-            let line = line.to_ascii_lowercase();
-            ["address already in use", "eaddrinuse"].iter().any(|words| line.contains(words))
-                || line.contains("in use") && line.split(' ').any(|word| word == "port")
-        };
-        let output = self.0.report.output.iter().flat_map(|output| &output.lines);
-        output.filter(blames).cloned().collect()
-    }
-
-    /// Returns what kind of thing went wrong.
+    /// Returns the kind of the error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -199,6 +179,29 @@ impl Error {
     #[must_use]
     pub fn exit(&self) -> Option<Exit> {
         self.0.report.exit
+    }
+
+    /// Returns the command of the process in one line, quoted as for a shell, if the error is about
+    /// a process whose command is known.
+    #[must_use]
+    pub fn command(&self) -> Option<&str> {
+        self.0.report.command()
+    }
+
+    /// Returns the path of the file with the output of the process, if it has written to one. With
+    /// separate files, it is that of standard output.
+    #[must_use]
+    pub fn log_path(&self) -> Option<&Path> {
+        self.0.report.log_path()
+    }
+}
+
+/// Returns the value, or panics with the whole report.
+#[track_caller]
+pub(crate) fn or_panic<T>(result: Result<T>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(error) => panic!("{error:?}"),
     }
 }
 
@@ -220,7 +223,28 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_ref().map(|source| source as _)
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// Keeps the whole report: [`get_ref`](io::Error::get_ref) returns the [`Error`], and `Debug` prints
+/// it.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match error.kind() {
+            ErrorKind::InvalidInput => io::ErrorKind::InvalidInput,
+            ErrorKind::NotFound => io::ErrorKind::NotFound,
+            ErrorKind::PermissionDenied => io::ErrorKind::PermissionDenied,
+            ErrorKind::AlreadyRunning => io::ErrorKind::AlreadyExists,
+            ErrorKind::Exited if error.is_address_in_use() => io::ErrorKind::AddrInUse,
+            ErrorKind::Timeout => io::ErrorKind::TimedOut,
+            ErrorKind::Lease => io::ErrorKind::ResourceBusy,
+            ErrorKind::Os => error.0.source.as_ref().map_or(io::ErrorKind::Other, |e| e.kind()),
+            ErrorKind::Exited | ErrorKind::Failed | ErrorKind::UnexpectedExit | ErrorKind::Leak => {
+                io::ErrorKind::Other
+            }
+        };
+        Self::new(kind, error)
     }
 }
 
@@ -234,15 +258,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_survives_the_folder() {
-        for kind in KINDS {
-            let error = Error::new(kind, "redis: it failed").with_report(|report| {
-                report.command = Some("redis-server".to_owned());
-                report.way_out = Some("none".to_owned());
-            });
-            let read = Error::from_text(&error.to_text());
-            assert_eq!(read.kind(), kind);
-            assert_eq!(format!("{read} {read:?}"), format!("{error} {error:?}"));
+    fn a_copy_of_an_error_can_be_changed_without_the_original() {
+        let original = Error::new(ErrorKind::Failed, "it failed");
+        let changed = original.clone().with_help("try again").about("redis");
+        assert_eq!(format!("{changed:?}"), "redis: it failed\n  help: try again");
+        assert_eq!(format!("{original:?}"), "it failed");
+    }
+
+    #[test]
+    fn an_io_error_keeps_the_kind_and_the_report() {
+        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+        for (error, kind) in [
+            (Error::invalid("it failed"), io::ErrorKind::InvalidInput),
+            (Error::new(ErrorKind::Timeout, "it failed"), io::ErrorKind::TimedOut),
+            (Error::new(ErrorKind::Exited, "it failed"), io::ErrorKind::Other),
+            (Error::os("it failed", refused), io::ErrorKind::ConnectionRefused),
+        ] {
+            let error = io::Error::from(error.with_help("try again"));
+            assert_eq!((error.kind(), error.to_string()), (kind, "it failed".to_owned()));
+            let kept = error.get_ref().and_then(|kept| kept.downcast_ref::<Error>()).unwrap();
+            assert!(format!("{kept:?}").ends_with("help: try again"));
+            assert!(format!("{error:?}").contains("help: try again"));
         }
     }
 }

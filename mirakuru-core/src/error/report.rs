@@ -1,57 +1,80 @@
 //! The evidence below an error's first line.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::types::Exit;
 
-/// What is known about a failure. Upper modules fill in what they have.
-#[derive(Default)]
+/// What is known about a failure. The modules that know more fill in their fields.
+#[derive(Clone, Default)]
 pub(crate) struct Report {
-    /// What another process made of its own report.
-    pub(crate) told: Option<String>,
+    /// The report of another process, if the failure happened there.
+    pub(crate) received: Option<Received>,
     pub(crate) command: Option<String>,
     pub(crate) attempts: Option<Attempts>,
     /// The state of the process, in a few words.
     pub(crate) state: Option<String>,
     pub(crate) exit: Option<Exit>,
     pub(crate) output: Option<Output>,
+    /// Set if the output says that an address was in use. It is not printed.
+    pub(crate) is_address_in_use: bool,
     /// What the reader can do about it.
-    pub(crate) way_out: Option<String>,
+    pub(crate) help: Option<String>,
 }
 
-/// How a condition was waited for.
+/// A report that another process has rendered, and the facts of it that a program can ask for.
+#[derive(Clone, Default)]
+pub(crate) struct Received {
+    pub(crate) text: String,
+    pub(crate) command: Option<String>,
+    pub(crate) log_path: Option<PathBuf>,
+}
+
+impl Report {
+    pub(super) fn command(&self) -> Option<&str> {
+        let received = || self.received.as_ref()?.command.as_deref();
+        self.command.as_deref().or_else(received)
+    }
+
+    pub(super) fn log_path(&self) -> Option<&Path> {
+        let received = || self.received.as_ref()?.log_path.as_deref();
+        let own = self.output.as_ref().and_then(|output| output.paths.first());
+        own.map(PathBuf::as_path).or_else(received)
+    }
+}
+
+/// How a readiness condition was waited for.
 #[derive(Clone)]
 pub(crate) struct Attempts {
     /// The condition, "HTTP 2xx at `http://…`".
     pub(crate) what: String,
-    /// The last answer it got.
+    /// The last observation.
     pub(crate) last: String,
     pub(crate) count: u64,
     pub(crate) elapsed: Duration,
     pub(crate) limit: Duration,
 }
 
-/// How many characters of a line are shown.
+/// How many characters of a line are printed.
 const LINE_MAX: usize = 500;
 
 /// The last lines of a process's output.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Output {
-    /// Which lines these are: "output", "output since …".
+    /// What the lines are called: "output", "output since …".
     pub(crate) label: &'static str,
     pub(crate) lines: Vec<String>,
-    /// How many bytes came before them.
+    /// How many bytes were written before them.
     pub(crate) omitted: u64,
-    /// The files that have all of it.
+    /// The files with the whole output.
     pub(crate) paths: Vec<PathBuf>,
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(told) = &self.told {
-            f.write_str(told)?;
+        if let Some(received) = &self.received {
+            f.write_str(&received.text)?;
         }
         if let Some(command) = &self.command {
             write!(f, "\n  command: {command}")?;
@@ -65,8 +88,8 @@ impl fmt::Display for Report {
         if let Some(output) = &self.output {
             write!(f, "\n  {output}")?;
         }
-        if let Some(way_out) = &self.way_out {
-            write!(f, "\n  help: {way_out}")?;
+        if let Some(help) = &self.help {
+            write!(f, "\n  help: {help}")?;
         }
         Ok(())
     }
@@ -77,7 +100,7 @@ impl fmt::Display for Attempts {
         let Self { what, last, count, .. } = self;
         let (elapsed, limit) = (Seconds(self.elapsed), Seconds(self.limit));
         let times = if *count == 1 { "once".to_owned() } else { format!("{count} times") };
-        write!(f, "{what}\n  last answer: {last} (asked {times} in {elapsed} of {limit})")
+        write!(f, "{what}\n  last observation: {last} (checked {times} in {elapsed} of {limit})")
     }
 }
 
@@ -96,7 +119,7 @@ impl fmt::Display for Output {
     }
 }
 
-/// A line, of which only the beginning is shown if it is very long.
+/// A line, cut off if it is very long.
 struct Line<'a>(&'a str);
 
 impl fmt::Display for Line<'_> {
@@ -121,7 +144,7 @@ impl fmt::Display for Grouped {
     }
 }
 
-/// A duration in seconds, as exact as a reader wants it.
+/// A duration in seconds, with as many digits as a reader needs.
 pub(crate) struct Seconds(pub(crate) Duration);
 
 impl fmt::Display for Seconds {
@@ -142,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn an_output_says_how_much_came_before_and_where_all_of_it_is() {
+    fn an_output_says_how_much_was_written_before_and_where_all_of_it_is() {
         assert_eq!(
             output("é"),
             "output (a and b):\n    <1,020,300 bytes omitted before this>\n    é"
@@ -150,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_beginning_of_a_very_long_line_is_shown() {
+    fn a_very_long_line_is_cut_off() {
         let longest = "é".repeat(LINE_MAX);
         assert!(output(&longest).ends_with(&format!("    {longest}")));
         let longer = longest.clone() + &"x".repeat(1_234);

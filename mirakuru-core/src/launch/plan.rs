@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::resources::ports::{self, Reservation};
 use crate::resources::program;
 use crate::resources::temp_path::TempPath;
 use crate::supervisor::{Client, InheritedFds, Settings, SupervisorCommand};
-use crate::syntax::address::{Address, Port};
+use crate::syntax::address::{Address, Place, Port, Url};
 use crate::sys::{self, FD_SLOTS};
 use crate::types::Signal;
 use crate::types::Stream;
@@ -118,7 +118,7 @@ impl LaunchPlan {
             wanted: spec.wanted.clone(),
             fatal: spec.fatal.clone(),
             listens,
-            notify_socket: notifies.then(TempPath::named),
+            notify_socket: notifies.then(TempPath::reserve),
             ready_fd: ready_fds(spec).next(),
         })
     }
@@ -152,7 +152,7 @@ impl LaunchPlan {
             Err(error) => {
                 let in_use = error.kind() == io::ErrorKind::AddrInUse;
                 let error = Error::os(format!("{address} cannot be listened on"), error);
-                let help = || port_owner::help(&[address.to_string()], None);
+                let help = || port_owner::help(&[*address], None);
                 let error = error.about(&self.name);
                 Err(if in_use { error.with_help(help()) } else { error })
             }
@@ -224,30 +224,15 @@ impl LaunchPlan {
         command::in_one_line(&self.words)
     }
 
-    /// Adds who has the address, if the process could not have it.
-    pub(crate) fn with_holder(&self, error: Error, supervisor: i32) -> Error {
-        let may_be_why = matches!(
-            error.kind(),
-            ErrorKind::Exited | ErrorKind::Timeout | ErrorKind::UnexpectedExit
-        );
-        let mut texts = error.lines_about_address();
-        if !may_be_why || texts.is_empty() {
-            return error;
-        }
-        texts.extend(self.texts_with_ports());
-        error.with_help(port_owner::help(&texts, Some(supervisor)))
-    }
-
-    /// All texts that may say at which port the process listens.
-    fn texts_with_ports(&self) -> Vec<String> {
-        let wanted = self.wanted.iter().flat_map(ConditionSpec::texts);
-        let wanted = wanted.filter_map(|text| self.values.render(text).ok());
-        let words = self.words.iter().map(|word| word.to_string_lossy().into_owned());
-        let variables = self.environment.changes.iter().filter_map(|(name, value)| {
-            let (name, value) = (name.to_str()?, value.as_ref()?.to_str()?);
-            name.contains("PORT").then(|| value.to_owned())
-        });
-        wanted.chain(words).chain(variables).collect()
+    /// Returns the TCP addresses that the executor names: in its conditions, as sockets that the
+    /// process is handed, and by `{port}`.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        let texts = self.wanted.iter().flat_map(ConditionSpec::texts);
+        let texts = texts.filter_map(|text| self.values.render(text).ok());
+        let named =
+            texts.filter_map(|text| tcp_address(&text)).filter_map(|it| ports::resolve(&it).ok());
+        let reserved = self.values.ports().values().map(|port| (Ipv4Addr::LOCALHOST, *port).into());
+        named.flatten().chain(self.listens.iter().copied()).chain(reserved).collect()
     }
 
     /// Says why the process could not be given its folder.
@@ -261,6 +246,15 @@ impl LaunchPlan {
     pub(crate) fn cannot_run(&self, errno: i32) -> Error {
         program::cannot_run(&self.program, errno)
     }
+}
+
+/// Returns the address in a text that is one, or a URL at one.
+fn tcp_address(text: &str) -> Option<Address> {
+    let address = match Url::parse(text) {
+        Ok(Url { place: Place::Tcp { address, .. }, .. }) => Some(address),
+        _ => Address::parse(text).ok(),
+    };
+    address.filter(|address| address.port != Port::Any)
 }
 
 fn words(spec: &ProcessSpec) -> Result<Vec<OsString>> {
@@ -347,7 +341,7 @@ fn working_folder(current_dir: Option<&Path>, values: &Placeholders) -> Result<P
             let help = "the folder that {dir} stands for is made empty: run in {dir} itself";
             return Err(Error::new(ErrorKind::NotFound, what).with_help(help));
         }
-        _ => program::check_folder(&dir)?,
+        _ => program::check_directory(&dir)?,
     }
     Ok(dir)
 }

@@ -37,8 +37,8 @@ impl LogFiles {
         Ok(Self { stdout, stderr })
     }
 
-    /// The files of a server that another process has started.
-    pub(crate) fn of_another(stdout: PathBuf, stderr: Option<PathBuf>) -> Self {
+    /// Returns the files of a server that another process has started.
+    pub(crate) fn existing(stdout: PathBuf, stderr: Option<PathBuf>) -> Self {
         Self { stdout, stderr }
     }
 

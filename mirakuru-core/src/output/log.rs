@@ -131,7 +131,7 @@ impl Log {
         let lines: Vec<_> = files.flat_map(|(path, start)| lines_behind(path, *start)).collect();
         error.with_report(|report| {
             report.output = Some(self.excerpt(LINES_SHOWN));
-            report.way_out = near_miss(pattern, &lines);
+            report.help = near_miss(pattern, &lines);
         })
     }
 

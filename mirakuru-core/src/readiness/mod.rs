@@ -160,9 +160,11 @@ impl ConditionSpec {
     /// Whether this can only be looked at when the process has told something.
     fn comes_late(&self, values: &Placeholders) -> Result<bool> {
         if let Self::Own(_) = self {
-            return Ok(values.is_told()); // It may ask for what the process tells.
+            return Ok(values.has_captures()); // It may ask for what the process tells.
         }
-        self.texts().into_iter().try_fold(false, |late, text| Ok(late || values.comes_late(text)?))
+        self.texts()
+            .into_iter()
+            .try_fold(false, |late, text| Ok(late || values.needs_captures(text)?))
     }
 
     fn condition(&self, around: &StartContext<'_>) -> Result<Box<dyn Condition>> {
@@ -275,13 +277,13 @@ impl Conditions {
         let fatal = std::mem::take(&mut self.fatal);
         let mut wait = Wait::new(around.values, client, fatal, began, limit);
         wait.for_all(&mut self.all)?;
-        around.values.capture(self.captured());
+        around.values.set_captured(self.captured());
         if !self.late.is_empty() {
             let late = self.late.iter().map(|wanted| wanted.condition(around));
             self.all.extend(late.collect::<Result<Vec<_>>>()?);
             wait.for_all(&mut self.all)?;
             // One of them may have found a port, at a host that was told.
-            around.values.capture(self.captured());
+            around.values.set_captured(self.captured());
         }
         if self.all.iter().any(|condition| condition.requires_running()) {
             check_alive(&client.state(), || "it had answered before".to_owned())?;

@@ -214,7 +214,7 @@ pub(super) fn check_alive(state: &State, last: impl Fn() -> String) -> Result<()
         let error = Error::new(ErrorKind::Exited, format!("{exit} before it was ready"));
         return Err(error.with_report(|report| {
             report.exit = Some(exit);
-            report.way_out = exit.hint().map(str::to_owned);
+            report.help = exit.hint().map(str::to_owned);
         }));
     }
     if state.phase == Phase::SupervisorKilled {

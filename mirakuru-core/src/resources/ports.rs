@@ -1,11 +1,12 @@
-//! Ports that nobody else gets.
+//! Ports that are reserved for one process.
 //!
-//! A port is bound, with `SO_REUSEADDR`, and not listened on. The kernel then gives it to nobody
-//! who asks for any port, refuses connections to it, and still lets a server bind it that sets
-//! `SO_REUSEADDR`, as servers do. The supervisor keeps the sockets as long as the process lives.
+//! A port is bound with `SO_REUSEADDR`, and not listened on. The kernel then assigns it to no other
+//! socket, refuses connections to it, and still lets a server bind it that sets `SO_REUSEADDR`, as
+//! servers do. The supervisor keeps the sockets open as long as the process lives.
 //!
-//! A server that does not set it gets a port that the kernel gives to nobody by itself, and that is
-//! kept from other processes of ours by a locked file.
+//! A server that does not set `SO_REUSEADDR` gets a port from outside the range that the kernel
+//! assigns from. A locked file reserves that port among the processes of this user that use
+//! mirakuru.
 
 use std::collections::hash_map::RandomState;
 use std::fs::File;
@@ -15,7 +16,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, ToSoc
 use std::ops::RangeInclusive;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::libc;
@@ -31,60 +32,69 @@ use crate::sys;
 /// How many ports are tried until one is free in both families.
 const TRIES: usize = 64;
 
-/// A port and the sockets that keep it.
+/// The ports below this one are left to well-known services.
+const FIRST_LOCKED: u16 = 10_000;
+
+/// The ports that the kernel assigns by itself, where it does not tell.
+const USUAL_EPHEMERAL: RangeInclusive<u16> = 32_768..=60_999;
+
+/// With fewer ports than this outside the ephemeral range, lower ones are used too.
+const FEW: usize = 256;
+
+/// How a port is reserved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reservation {
+    /// A socket is bound to it.
+    Bound,
+    /// A file with its number is locked.
+    LockFile,
+}
+
+/// A port, and the descriptors that keep it reserved.
 pub(crate) struct ReservedPort {
     pub(crate) port: u16,
     pub(crate) sockets: Vec<OwnedFd>,
 }
 
 impl ReservedPort {
-    /// InheritedFds a free port on both loopback addresses.
-    pub(crate) fn any() -> io::Result<Self> {
+    /// Reserves a free port.
+    pub(crate) fn new(reservation: Reservation) -> Result<Self> {
+        let reserved = match reservation {
+            Reservation::Bound => Self::bound(),
+            Reservation::LockFile => locks_dir().and_then(|dir| Self::locked(&dir)),
+        };
+        reserved.map_err(|e| Error::os("no free port", e))
+    }
+
+    /// Binds a free port on both loopback addresses.
+    fn bound() -> io::Result<Self> {
         let mut last = Errno::EADDRINUSE;
         for _ in 0..TRIES {
-            let v4 = hold_v4(0)?;
+            let v4 = bind_v4(0)?;
             let address: SockaddrIn = getsockname(v4.as_raw_fd())?;
             match with_v6(v4, address.port()) {
-                Ok(hold) => return Ok(hold),
+                Ok(reserved) => return Ok(reserved),
                 Err(errno) => last = errno,
             }
         }
         Err(last.into())
     }
-}
 
-/// Which way a port is kept from others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reservation {
-    Bound,
-    LockFile,
-}
-
-/// Below these, services have their ports.
-const FIRST_LOCKED: u16 = 10_000;
-
-/// What the kernel gives to whoever asks for any port, where it does not say.
-const USUAL_EPHEMERAL: RangeInclusive<u16> = 32_768..=60_999;
-
-/// How many ports to choose from are few.
-const FEW: usize = 256;
-
-impl ReservedPort {
-    /// Locks a free port in a folder that this user's other processes look into too.
-    pub(crate) fn locked(folder: &Path) -> io::Result<Self> {
-        let ports = beside(&sys::ephemeral_ports().unwrap_or(USUAL_EPHEMERAL));
-        // Nobody begins where another one has begun, so that nearly everybody finds one at once.
+    /// Locks a free port in a directory that is common to all processes of this user.
+    fn locked(dir: &Path) -> io::Result<Self> {
+        let ports = outside(&sys::ephemeral_ports().unwrap_or(USUAL_EPHEMERAL));
+        // Each process begins at a random port, so that most find a free one at once.
         let first = RandomState::new().build_hasher().finish() as usize % ports.len();
         let (before, after) = ports.split_at(first);
-        Self::first_unlocked(folder, after.iter().chain(before))
+        Self::first_unlocked(dir, after.iter().chain(before))
     }
 
-    fn first_unlocked<'a>(folder: &Path, ports: impl Iterator<Item = &'a u16>) -> io::Result<Self> {
+    fn first_unlocked<'a>(dir: &Path, ports: impl Iterator<Item = &'a u16>) -> io::Result<Self> {
         for &port in ports {
             let mut options = File::options();
             let options = options.create(true).append(true).custom_flags(libc::O_NOFOLLOW);
-            let file = options.open(folder.join(port.to_string()))?;
-            // The lock lives as long as a copy of the descriptor, also in another process.
+            let file = options.open(dir.join(port.to_string()))?;
+            // The lock lives as long as any copy of the descriptor, also in another process.
             if sys::try_lock(&file) && is_free(port) {
                 return Ok(Self { port, sockets: vec![file.into()] });
             }
@@ -93,22 +103,28 @@ impl ReservedPort {
     }
 }
 
-/// The ports that the kernel gives to nobody by itself, as far as there are any.
-fn beside(ephemeral: &RangeInclusive<u16>) -> Vec<u16> {
-    let outside = |ports: RangeInclusive<u16>| ports.filter(|port| !ephemeral.contains(port));
-    let mut ports: Vec<_> = outside(FIRST_LOCKED..=u16::MAX).collect();
+/// Returns the directory of the files that reserve ports.
+fn locks_dir() -> io::Result<PathBuf> {
+    let dir = sys::short_temp_dir().join(format!("mirakuru-ports-{}", sys::effective_user()));
+    sys::create_private_dir(&dir).map(|()| dir)
+}
+
+/// Returns the ports that the kernel does not assign by itself, or all if there are none.
+fn outside(ephemeral: &RangeInclusive<u16>) -> Vec<u16> {
+    let free = |ports: RangeInclusive<u16>| ports.filter(|port| !ephemeral.contains(port));
+    let mut ports: Vec<_> = free(FIRST_LOCKED..=u16::MAX).collect();
     if ports.len() < FEW {
-        ports.extend(outside(1024..=FIRST_LOCKED - 1));
+        ports.extend(free(1024..=FIRST_LOCKED - 1));
     }
     if ports.is_empty() { (FIRST_LOCKED..=u16::MAX).collect() } else { ports }
 }
 
-/// Whether a server could have this port at all addresses, for TCP and for UDP.
+/// Returns true if a server can bind this port on all addresses, for TCP and for UDP.
 fn is_free(port: u16) -> bool {
     let free = |family, kind, address: &dyn SockaddrLike| {
         let socket = socket(family, kind, sys::SOCKET_FLAGS, None);
         match socket.and_then(|socket| bind(socket.as_raw_fd(), address)) {
-            // A machine without IPv6 has nobody on its IPv6 ports.
+            // On a machine without IPv6, nothing can be bound there.
             Ok(()) | Err(Errno::EAFNOSUPPORT | Errno::EADDRNOTAVAIL) => true,
             Err(_) => false,
         }
@@ -122,26 +138,30 @@ fn is_free(port: u16) -> bool {
 
 fn with_v6(v4: OwnedFd, port: u16) -> nix::Result<ReservedPort> {
     let v6 = SockaddrIn6::from(SocketAddrV6::new(Ipv6Addr::LOCALHOST, port, 0, 0));
-    match held(AddressFamily::Inet6, &v6) {
+    match bind_reusable(AddressFamily::Inet6, &v6) {
         Ok(v6) => Ok(ReservedPort { port, sockets: vec![v4, v6] }),
         Err(Errno::EADDRINUSE) => Err(Errno::EADDRINUSE),
-        // A machine without IPv6 has nobody to keep it from.
+        // On a machine without IPv6, there is nothing to reserve.
         Err(_) => Ok(ReservedPort { port, sockets: vec![v4] }),
     }
 }
 
-fn hold_v4(port: u16) -> nix::Result<OwnedFd> {
-    held(AddressFamily::Inet, &SockaddrIn::from(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)))
+fn bind_v4(port: u16) -> nix::Result<OwnedFd> {
+    bind_reusable(
+        AddressFamily::Inet,
+        &SockaddrIn::from(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)),
+    )
 }
 
-fn held(family: AddressFamily, address: &dyn SockaddrLike) -> nix::Result<OwnedFd> {
+fn bind_reusable(family: AddressFamily, address: &dyn SockaddrLike) -> nix::Result<OwnedFd> {
     let socket = socket(family, SockType::Stream, sys::SOCKET_FLAGS, None)?;
     setsockopt(&socket, sockopt::ReuseAddr, &true)?;
     bind(socket.as_raw_fd(), address)?;
     Ok(socket)
 }
 
-/// `localhost` is both families, whatever the resolver says.
+/// Returns the addresses of a host and port. `localhost` is both loopback addresses, whatever the
+/// resolver says.
 pub(crate) fn resolve(address: &Address) -> Result<Vec<SocketAddr>> {
     let Address { host, .. } = address;
     let port = address.number();
@@ -156,11 +176,6 @@ pub(crate) fn resolve(address: &Address) -> Result<Vec<SocketAddr>> {
     Ok(resolved)
 }
 
-/// The loopback address with this port that a server is expected at.
-pub(crate) fn loopback(port: u16) -> SocketAddr {
-    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
@@ -169,34 +184,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_held_port_can_be_listened_on_and_refuses_until_then() {
+    fn a_bound_port_refuses_connections_until_a_server_listens_on_it() {
         for host in ["127.0.0.1", "0.0.0.0", "::1", "::"] {
-            let hold = ReservedPort::any().unwrap();
-            assert!(TcpStream::connect(("127.0.0.1", hold.port)).is_err());
-            let server = TcpListener::bind((host, hold.port));
+            let reserved = ReservedPort::bound().unwrap();
+            assert!(TcpStream::connect(("127.0.0.1", reserved.port)).is_err());
+            let server = TcpListener::bind((host, reserved.port));
             assert!(server.is_ok(), "{host}: {server:?}");
         }
     }
 
     #[test]
     fn a_locked_port_is_locked_until_its_descriptor_is_closed() {
-        let folder =
-            std::env::temp_dir().join(format!("mirakuru-port-test-{}", std::process::id()));
-        std::fs::create_dir(&folder).unwrap();
-        let ports = beside(&sys::ephemeral_ports().unwrap_or(USUAL_EPHEMERAL));
-        let lock = || ReservedPort::first_unlocked(&folder, ports.iter()).unwrap();
+        let dir = std::env::temp_dir().join(format!("mirakuru-port-test-{}", std::process::id()));
+        std::fs::create_dir(&dir).unwrap();
+        let ports = outside(&sys::ephemeral_ports().unwrap_or(USUAL_EPHEMERAL));
+        let lock = || ReservedPort::first_unlocked(&dir, ports.iter()).unwrap();
         let (first, second) = (lock(), lock());
         assert_ne!(first.port, second.port);
         let port = first.port;
         drop(first);
         assert_eq!(lock().port, port);
-        std::fs::remove_dir_all(folder).unwrap();
+        std::fs::remove_dir_all(dir).unwrap();
     }
 
     #[test]
-    fn locked_ports_are_those_that_the_kernel_gives_to_nobody() {
+    fn locked_ports_are_those_that_the_kernel_does_not_assign() {
         let ends = |ephemeral| {
-            let ports = beside(&ephemeral);
+            let ports = outside(&ephemeral);
             (ports[0], ports[ports.len() - 1], ports.len())
         };
         assert_eq!(ends(32_768..=60_999), (10_000, 65_535, 22_768 + 4536));
@@ -209,9 +223,9 @@ mod tests {
 
     #[test]
     fn a_port_is_free_only_if_it_is_for_tcp_and_udp_in_both_families() {
-        let folder = std::env::temp_dir().join(format!("mirakuru-free-{}", std::process::id()));
-        std::fs::create_dir(&folder).unwrap();
-        let free = ReservedPort::locked(&folder).unwrap();
+        let dir = std::env::temp_dir().join(format!("mirakuru-free-{}", std::process::id()));
+        std::fs::create_dir(&dir).unwrap();
+        let free = ReservedPort::locked(&dir).unwrap();
         let port = free.port;
         assert!(is_free(port));
         for host in ["127.0.0.1", "0.0.0.0", "::1", "::"] {
@@ -223,14 +237,14 @@ mod tests {
             drop(udp);
         }
         assert!(is_free(port));
-        std::fs::remove_dir_all(folder).unwrap();
+        std::fs::remove_dir_all(dir).unwrap();
     }
 
     #[test]
-    fn a_held_port_is_given_to_nobody_else() {
-        let holds: Vec<_> = (0..64).map(|_| ReservedPort::any().unwrap()).collect();
-        let held: HashSet<_> = holds.iter().map(|hold| hold.port).collect();
-        assert_eq!(held.len(), holds.len());
+    fn the_kernel_assigns_a_bound_port_to_no_other_socket() {
+        let reserved: Vec<_> = (0..64).map(|_| ReservedPort::bound().unwrap()).collect();
+        let held: HashSet<_> = reserved.iter().map(|reserved| reserved.port).collect();
+        assert_eq!(held.len(), reserved.len());
         let others: Vec<_> = (0..256).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
         for other in &others {
             assert!(!held.contains(&other.local_addr().unwrap().port()));

@@ -7,31 +7,30 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::sys;
 
-/// A folder or a socket that is removed when the process is dropped, should no supervisor have done
-/// it.
+/// A directory or socket that is removed on drop, unless the supervisor has removed it before.
 #[derive(Debug)]
 pub(crate) struct TempPath {
     path: PathBuf,
-    /// A fork of this process has a copy of the guard that is not its to act on.
+    /// The process that removes the path. A fork has a copy of the guard, and must leave the path.
     owner: u32,
 }
 
 impl TempPath {
-    /// Names something for the supervisor to make: at a path at which nothing is, and which is short
-    /// enough for a socket's.
-    pub(crate) fn named() -> Self {
+    /// Reserves a path at which nothing exists, for the supervisor to create a directory or socket.
+    /// It is short enough for a socket.
+    pub(crate) fn reserve() -> Self {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let owner = std::process::id();
         let count = COUNTER.fetch_add(1, Ordering::Relaxed);
-        // A killed process with the same number may have left a folder behind.
+        // A killed process with the same id may have left a directory behind.
         let nanos =
             SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.subsec_nanos());
         let path = sys::short_temp_dir().join(format!("mirakuru-{owner}-{count}-{nanos:x}"));
         Self { path, owner }
     }
 
-    /// A path that another process is to remove.
-    pub(crate) fn of_another(path: PathBuf) -> Self {
+    /// Returns a path that another process removes.
+    pub(crate) fn unowned(path: PathBuf) -> Self {
         Self { path, owner: 0 }
     }
 
@@ -39,14 +38,14 @@ impl TempPath {
         &self.path
     }
 
-    /// Leaves it to the supervisor, whatever becomes of this process.
+    /// Leaves the path to the supervisor, whatever becomes of this process.
     pub(crate) fn disarm(&mut self) {
         self.owner = 0;
     }
 
-    /// Removes what a killed supervisor has left, so that the next one can make it.
+    /// Removes what a killed supervisor has left, so that the next one can create it.
     pub(crate) fn remove(&self) {
-        // The supervisor usually was first.
+        // Usually the supervisor has removed it already.
         let _ = fs::remove_dir_all(&self.path).or_else(|_| fs::remove_file(&self.path));
     }
 }

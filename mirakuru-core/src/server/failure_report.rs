@@ -1,94 +1,111 @@
-//! What a test that fails shows of a server.
+//! What a failing test prints about its servers.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::error::Output;
 use crate::output::Log;
 use crate::supervisor::{Client, Phase, State};
 use crate::sys;
 
-/// How many lines of a server's output a failing test shows.
+/// How many lines of a server's output a failing test prints.
 const LINES_SHOWN: usize = 50;
 
-/// How long the news that a server has ended may be on its way from the supervisor.
-const NEWS: Duration = Duration::from_millis(500);
+/// How long the supervisor may take to report an end that the kernel has announced.
+///
+/// A test sees the end of its server (a connection that is reset) before the supervisor does.
+const REPORT_LAG: Duration = Duration::from_millis(500);
 
-/// The same where the kernel does not tell whether there is any to wait for.
-const RUMOUR: Duration = Duration::from_millis(100);
+/// The same where the kernel does not say whether the process is exiting.
+const UNANNOUNCED_LAG: Duration = Duration::from_millis(100);
 
-/// Knows a server, also when nobody has it any more.
-pub(crate) struct ServerSnapshot {
+/// What a failing test prints: a snapshot of each of its servers.
+pub(crate) struct FailureReport {
+    servers: Vec<ServerView>,
+}
+
+impl FailureReport {
+    pub(crate) fn new(servers: Vec<ServerView>) -> Self {
+        Self { servers }
+    }
+
+    /// Prints the state of each server and its last lines since the test leased it to where the
+    /// test prints. Servers that died come first, because that may be why the test fails.
+    pub(crate) fn print(&self) {
+        let unprinted = self.servers.iter().filter(|server| server.log.claim_report());
+        let mut snapshots: Vec<_> = unprinted.map(ServerView::snapshot).collect();
+        snapshots.sort_by_key(|snapshot| snapshot.fate != Fate::Died);
+        for snapshot in snapshots {
+            eprintln!("{snapshot}");
+        }
+    }
+}
+
+/// Observes a server, also after its owner was dropped.
+pub(crate) struct ServerView {
     name: String,
     client: Arc<Client>,
     log: Log,
 }
 
-impl ServerSnapshot {
-    pub(crate) fn new(name: &str, client: &Arc<Client>, log: Log) -> Self {
+impl ServerView {
+    pub(super) fn new(name: &str, client: &Arc<Client>, log: Log) -> Self {
         Self { name: name.to_owned(), client: Arc::clone(client), log }
     }
 
-    fn look(&self) -> Sight<'_> {
-        let state = self.settled();
-        let is_over = matches!(state.phase, Phase::Ended | Phase::SupervisorKilled);
-        let fate = match is_over {
+    fn snapshot(&self) -> ServerSnapshot<'_> {
+        let state = self.settled_state();
+        let has_ended = matches!(state.phase, Phase::Ended | Phase::SupervisorKilled);
+        let fate = match has_ended {
             true if self.client.was_asked_to_end() => Fate::Stopped,
             true => Fate::Died,
             false => Fate::Other,
         };
-        Sight { witness: self, state, fate }
+        ServerSnapshot { name: &self.name, state, fate, output: self.log.excerpt(LINES_SHOWN) }
     }
 
-    /// The state, with the end of a server that a test has seen before its supervisor.
-    fn settled(&self) -> State {
+    /// Returns the state, after the supervisor has reported an end that is on its way.
+    fn settled_state(&self) -> State {
         let state = self.client.state();
         if !state.is_running() {
             return state;
         }
-        let patience = match sys::is_ending(state.main) {
-            Some(true) => NEWS,
+        let lag = match sys::is_ending(state.main) {
+            Some(true) => REPORT_LAG,
             Some(false) => Duration::ZERO,
-            None => RUMOUR,
+            None => UNANNOUNCED_LAG,
         };
-        let ended = self.client.wait(Instant::now() + patience, |state| !state.is_running());
+        let ended = self.client.wait(Instant::now() + lag, |state| !state.is_running());
         ended.unwrap_or_else(|| self.client.state())
     }
 }
 
-/// Prints the state of each server and the last lines since the test leased it to where the test
-/// prints: first of those that died, which may be why it fails.
-pub(crate) fn show(witnesses: &[ServerSnapshot]) {
-    let called = witnesses.iter().filter(|witness| witness.log.claim_report());
-    let mut sights: Vec<_> = called.map(|witness| witness.look()).collect();
-    sights.sort_by_key(|sight| sight.fate != Fate::Died);
-    for sight in sights {
-        eprintln!("{sight}");
-    }
-}
-
-/// What a witness sees of its server.
-struct Sight<'a> {
-    witness: &'a ServerSnapshot,
+/// A server at one moment.
+struct ServerSnapshot<'a> {
+    name: &'a str,
     state: State,
     fate: Fate,
+    output: Output,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
+    /// It ended by itself.
     Died,
+    /// It ended because the test asked for it.
     Stopped,
     Other,
 }
 
-impl fmt::Display for Sight<'_> {
+impl fmt::Display for ServerSnapshot<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { witness: ServerSnapshot { name, log, .. }, state, fate } = self;
+        let Self { name, state, fate, output } = self;
         match (fate, state.ended()) {
             (Fate::Died, Some(exit)) => write!(f, "--- {name} died: it {exit}")?,
             (Fate::Stopped, Some(exit)) => write!(f, "--- {name} was stopped: it {exit}")?,
             _ => write!(f, "--- {name}: {state}")?,
         }
-        write!(f, ", {}", log.excerpt(LINES_SHOWN))
+        write!(f, ", {output}")
     }
 }

@@ -1,32 +1,46 @@
-//! What the session's folder says of a server: all that another process needs to use it.
+//! The file by which a process attaches to a server that another one started.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::error::{Error, Result};
 use crate::output::LogFiles;
 use crate::readiness::Endpoint;
 use crate::supervisor::Remote;
+use crate::sys;
 
-/// What is known of a server that is ready.
+/// What another process needs to use a server that is ready.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ServerManifest {
-    /// What the definition says.
+    /// The identity of the executor.
     pub(crate) key: String,
     pub(crate) remote: Remote,
     pub(crate) ports: BTreeMap<String, u16>,
     pub(crate) dir: Option<PathBuf>,
-    pub(crate) found: Endpoint,
-    /// What the process has told.
+    pub(crate) endpoint: Endpoint,
+    /// The values of placeholders that the process itself has chosen.
     pub(crate) captured: BTreeMap<String, String>,
     pub(crate) files: LogFiles,
 }
 
 impl ServerManifest {
-    /// One line for each fact: a word, a tabulator, the value.
-    pub(crate) fn to_text(&self) -> String {
-        let Self { key, remote, found, .. } = self;
+    /// Writes the manifest to a file that other processes see whole or not at all.
+    pub(super) fn publish(&self, path: &Path) -> Result<()> {
+        let written = sys::write_atomically(path, &self.to_text());
+        written.map_err(|e| Error::os(format!("`{}` cannot be written", path.display()), e))
+    }
+
+    /// Reads a manifest again, unless it is gone or damaged.
+    pub(crate) fn reload(path: &Path) -> Option<Self> {
+        Self::from_text(&fs::read_to_string(path).ok()?)
+    }
+
+    /// Returns one line for each fact: a word, a tab, the value.
+    fn to_text(&self) -> String {
+        let Self { key, remote, endpoint, .. } = self;
         let path = |path: &PathBuf| path.to_string_lossy().into_owned();
         let mut facts = vec![
             ("key", key.clone()),
@@ -38,15 +52,15 @@ impl ServerManifest {
         ];
         facts.extend(self.files.stderr.as_ref().map(|stderr| ("stderr", path(stderr))));
         facts.extend(self.dir.as_ref().map(|dir| ("dir", path(dir))));
-        facts.extend(found.addr.map(|addr| ("addr", addr.to_string())));
-        facts.extend(found.url.clone().map(|url| ("url", url)));
+        facts.extend(endpoint.addr.map(|addr| ("addr", addr.to_string())));
+        facts.extend(endpoint.url.clone().map(|url| ("url", url)));
         let captured = self.captured.iter();
         facts.extend(captured.map(|(name, value)| ("captured", format!("{name} {value}"))));
         facts.extend(self.ports.iter().map(|(name, port)| ("port", format!("{port} {name}"))));
         facts.iter().map(|(word, value)| format!("{word}\t{}\n", value.escape_debug())).collect()
     }
 
-    pub(crate) fn from_text(text: &str) -> Option<Self> {
+    fn from_text(text: &str) -> Option<Self> {
         let facts: Vec<(&str, String)> = text
             .lines()
             .map(|line| {
@@ -77,14 +91,14 @@ impl ServerManifest {
             },
             ports: ports.collect::<Option<_>>()?,
             dir: fact("dir").map(PathBuf::from),
-            found: Endpoint { addr, url: fact("url") },
+            endpoint: Endpoint { addr, url: fact("url") },
             captured: captured.collect::<Option<_>>()?,
-            files: LogFiles::of_another(fact("stdout")?.into(), fact("stderr").map(PathBuf::from)),
+            files: LogFiles::existing(fact("stdout")?.into(), fact("stderr").map(PathBuf::from)),
         })
     }
 }
 
-/// Undoes `escape_debug`.
+/// Reverses `escape_debug`.
 fn unescape(text: &str) -> Option<String> {
     let mut plain = String::with_capacity(text.len());
     let mut chars = text.chars();
@@ -114,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_notice_survives_the_folder() {
+    fn a_manifest_survives_its_file() {
         let manifest = ServerManifest {
             key: "a \"b\"\n\tc \\ d\u{200b}é'\0".to_owned(),
             remote: Remote {
@@ -125,12 +139,12 @@ mod tests {
             },
             ports: BTreeMap::from([(String::new(), 80), ("admin".to_owned(), 81)]),
             dir: Some("/tmp/a b".into()),
-            found: Endpoint {
+            endpoint: Endpoint {
                 addr: Some("[::1]:80".parse().unwrap()),
                 url: Some("http://[::1]:80/".to_owned()),
             },
             captured: BTreeMap::from([("key".to_owned(), "a b\n".to_owned())]),
-            files: LogFiles::of_another("/tmp/out".into(), Some("/tmp/err".into())),
+            files: LogFiles::existing("/tmp/out".into(), Some("/tmp/err".into())),
         };
         let read = ServerManifest::from_text(&manifest.to_text()).unwrap();
         assert_eq!(read, ServerManifest { files: read.files.clone(), ..manifest });
@@ -139,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_notice_is_none() {
+    fn a_damaged_manifest_is_not_read() {
         for text in ["", "key", "key\tx\n", "key\tx\nsupervisor\ty\n", "key\t\\"] {
             assert!(ServerManifest::from_text(text).is_none(), "{text}");
         }

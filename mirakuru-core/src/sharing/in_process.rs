@@ -109,7 +109,7 @@ impl Entry {
         }
         let own = self.own_lease();
         if own.as_ref().is_some_and(|own| own.exclusive) {
-            return Err(Error::leased_by_itself(&self.name()));
+            return Err(Error::lease_deadlock(&self.name()));
         }
         // A test that has a lease gets another even while somebody waits for an exclusive one:
         // to wait for him would be to wait for itself.
@@ -136,7 +136,7 @@ impl Entry {
                 .map(|process| ExclusiveLease(Held::remote(process)));
         }
         if self.own_lease().is_some() {
-            return Err(Error::leased_by_itself(&self.name()));
+            return Err(Error::lease_deadlock(&self.name()));
         }
         let guard = self.started()?;
         Ok(ExclusiveLease(Held::local(guard, self.stay(true))))
@@ -191,11 +191,7 @@ impl Entry {
             let stayed: Vec<_> =
                 after.iter().filter(stayed).map(|user| user.test.as_str()).collect();
             if !stayed.is_empty() {
-                return Err(Error::not_given_back(
-                    &self.name(),
-                    *LEASE_TIMEOUT,
-                    &stayed.join(", "),
-                ));
+                return Err(Error::lease_timeout(&self.name(), *LEASE_TIMEOUT, &stayed.join(", ")));
             }
         }
     }

@@ -8,7 +8,7 @@ use super::{ExclusiveLease, Lease, Shared};
 use crate::error::Result;
 use crate::executor::Executor;
 use crate::process::Process;
-use crate::server::failure_report::{self, ServerSnapshot};
+use crate::server::failure_report;
 use crate::types::Scope;
 
 /// Whatever describes a process.
@@ -134,13 +134,13 @@ impl Grant {
 }
 
 /// Tells of the processes of a test when it fails, also of those that it has dropped.
-pub struct FailureReport(Vec<ServerSnapshot>);
+pub struct FailureReport(failure_report::FailureReport);
 
 impl FailureReport {
     /// The test has not panicked, and this is what it gives back.
     pub fn hear(self, failed: bool) {
         if failed {
-            failure_report::show(&self.0);
+            self.0.print();
         }
     }
 }
@@ -148,7 +148,7 @@ impl FailureReport {
 impl Drop for FailureReport {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            failure_report::show(&self.0);
+            self.0.print();
         }
     }
 }
@@ -222,14 +222,14 @@ pub fn acquire<const N: usize>(requests: [Request; N]) -> [Grant; N] {
 #[must_use]
 pub fn attend<const N: usize>(grants: [Grant; N], is_test: bool) -> ([Grant; N], FailureReport) {
     if !is_test {
-        return (grants, FailureReport(Vec::new()));
+        return (grants, FailureReport(failure_report::FailureReport::new(Vec::new())));
     }
     let grants = grants.map(|grant| match grant {
         Grant::Own(process) => Grant::Own(Box::new(process.leased())),
         lease => lease,
     });
-    let witnesses = grants.iter().map(|grant| grant.shared().server().witness()).collect();
-    (grants, FailureReport(witnesses))
+    let witnesses = grants.iter().map(|grant| grant.shared().server().view()).collect();
+    (grants, FailureReport(failure_report::FailureReport::new(witnesses)))
 }
 
 /// A lease for a fixture.

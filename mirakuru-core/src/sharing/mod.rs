@@ -145,7 +145,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         if !self.is_running() && !std::thread::panicking() {
             // A test that passes in spite of it prints this for those that do not.
-            self.server().tell_died();
+            self.server().report_death();
         }
         self.server().end_lease();
     }

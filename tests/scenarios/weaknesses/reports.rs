@@ -35,7 +35,7 @@ fn a_missing_program_or_folder_is_told_before_anything_is_started() {
     let missing = dir.join("missing");
     reports(&fails(&Executor::new([&*missing]), ErrorKind::NotFound), &["missing"]);
     let executor = Executor::new("sleep 300").current_dir(&missing);
-    reports(&fails(&executor, ErrorKind::NotFound), &["no folder", "missing"]);
+    reports(&fails(&executor, ErrorKind::NotFound), &["no directory", "missing"]);
 
     let text = dir.join("text");
     std::fs::write(&text, "not a program").unwrap();
@@ -101,7 +101,7 @@ fn a_timeout_carries_the_last_words_of_the_process() {
     let script = format!("echo FATAL: bad config >&2; sleep 300 # {mark}");
     let executor = Executor::shell(script).tcp("127.0.0.1:{port}").timeout(SHORT);
     let error = fails(&executor, ErrorKind::Timeout);
-    reports(&error, &["FATAL: bad config", "command:", "asked", "running as pid"]);
+    reports(&error, &["FATAL: bad config", "command:", "checked", "running as pid"]);
     nothing_left(&mark);
 }
 

@@ -20,7 +20,7 @@ use crate::diagnostics::runner::{self, Runner};
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::Executor;
 use crate::process::Process;
-use crate::server::Published;
+use crate::server::Publication;
 use crate::server::manifest::ServerManifest;
 use crate::sys;
 use crate::types::Scope;
@@ -121,8 +121,7 @@ impl Session {
             return Err(Error::new(ErrorKind::PermissionDenied, what));
         }
         let path = self.directory.file(&self.name, "info");
-        let text = fs::read_to_string(&path).unwrap_or_default();
-        let manifest = ServerManifest::from_text(&text).filter(|manifest| manifest.key == self.key);
+        let manifest = ServerManifest::reload(&path).filter(|manifest| manifest.key == self.key);
         let Some(manifest) = manifest else {
             // It has just ended. That it hangs up is the sign for another one to begin.
             let _ = sys::wait_readable(&[stream.as_fd()], Some(SHUTDOWN_LAG));
@@ -147,7 +146,7 @@ impl Session {
         let socket = self.directory.file(&self.name, "sock");
         let _ = fs::remove_file(&socket); // A supervisor that was killed has left it.
         let path = self.directory.file(&self.name, "info");
-        process.server_mut().post(Published { path, key: self.key.clone() })?;
+        process.server_mut().publish(Publication { path, key: self.key.clone() })?;
         let failed = |e| Error::os(format!("`{}` cannot be listened on", socket.display()), e);
         let listener = UnixListener::bind(&socket).map_err(failed)?;
         process.server_mut().share(&listener, self.runner.pid, self.runner.started)
@@ -159,7 +158,7 @@ fn lease(process: &mut Process, exclusive: bool) -> Result<bool> {
     let is_granted = process.server().lease(this_test(), exclusive, *LEASE_TIMEOUT)?;
     // Whoever had it before may have restarted it. That may also be somebody who has come between the
     // start and the first lease.
-    process.server_mut().reload_manifest();
+    process.server_mut().reload();
     Ok(is_granted)
 }
 

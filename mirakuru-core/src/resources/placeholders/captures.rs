@@ -1,0 +1,67 @@
+//! Placeholders whose values come from the process itself: a named group of an output pattern, or
+//! the port that it has chosen.
+
+use std::collections::BTreeMap;
+
+use parking_lot::Mutex;
+
+use crate::error::{Error, Result};
+use crate::syntax::template::{Piece, Template};
+
+/// The captured placeholders of one process. Their values differ from start to start.
+#[derive(Debug, Default)]
+pub(super) struct Captures {
+    names: Vec<String>,
+    values: Mutex<BTreeMap<String, String>>,
+}
+
+impl Captures {
+    pub(super) fn new(names: Vec<String>) -> Result<Self> {
+        let is_taken = |name: &&String| ["dir", "udp"].contains(&name.as_str());
+        match names.iter().find(is_taken) {
+            Some(name) => Err(Error::invalid(format!(
+                "a group of an output pattern cannot be called `{name}`, which is another \
+                 placeholder"
+            ))),
+            None => Ok(Self { names, values: Mutex::default() }),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<String> {
+        self.values.lock().get(name).cloned()
+    }
+
+    pub(super) fn values(&self) -> BTreeMap<String, String> {
+        self.values.lock().clone()
+    }
+
+    /// Replaces all values by those of the current start.
+    pub(super) fn set(&self, values: BTreeMap<String, String>) {
+        *self.values.lock() = values;
+    }
+
+    /// Parses a text in which the captured names are placeholders too.
+    pub(super) fn parse(&self, text: &str) -> Result<Template> {
+        let is_captured = |name: &str| self.names.iter().any(|known| known == name);
+        Template::parse(text, &is_captured)
+            .map_err(|fault| Error::invalid(format!("in `{text}`: {}", fault.message)))
+    }
+
+    /// Fails if a reserved port has the name of a group: `port_named` could mean either.
+    pub(super) fn check_port_names(&self, pieces: &[Piece]) -> Result<()> {
+        let clash = pieces.iter().find_map(|piece| match piece {
+            Piece::Port(name) | Piece::Udp(name) if self.names.contains(name) => Some(name),
+            _ => None,
+        });
+        match clash {
+            Some(name) => Err(Error::invalid(format!(
+                "`{{port:{name}}}` has the name of a group of an output pattern; rename one of them"
+            ))),
+            None => Ok(()),
+        }
+    }
+}

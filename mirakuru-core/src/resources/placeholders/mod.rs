@@ -1,0 +1,9 @@
+//! Placeholders such as `{port}` and `{dir}`, and what they stand for in one process.
+
+mod binaries;
+mod captures;
+mod texts;
+mod values;
+
+pub(crate) use texts::Texts;
+pub(crate) use values::Placeholders;

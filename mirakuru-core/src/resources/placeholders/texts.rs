@@ -1,0 +1,46 @@
+//! Which placeholders the texts of an executor need.
+
+use super::captures::Captures;
+use crate::error::{Error, Result};
+use crate::syntax::template::Piece;
+
+/// The texts of an executor in which placeholders may stand.
+pub(crate) struct Texts<'a> {
+    /// Rendered before the process starts.
+    pub(crate) early: Vec<&'a str>,
+    /// Rendered after it has started.
+    pub(crate) late: Vec<&'a str>,
+    /// The names of placeholders that get their values from the process.
+    pub(crate) captured: Vec<String>,
+}
+
+impl Texts<'_> {
+    /// Returns every placeholder and literal of the texts.
+    ///
+    /// Fails if a text that is rendered before the start needs a value that only the started
+    /// process has.
+    pub(super) fn pieces(&self, captures: &Captures) -> Result<Vec<Piece>> {
+        let mut pieces = Vec::new();
+        for text in &self.early {
+            for piece in captures.parse(text)?.pieces {
+                if let Piece::Captured(name) = &piece {
+                    return Err(not_known_yet(name, text));
+                }
+                pieces.push(piece);
+            }
+        }
+        for text in &self.late {
+            pieces.extend(captures.parse(text)?.pieces);
+        }
+        Ok(pieces)
+    }
+}
+
+fn not_known_yet(name: &str, text: &str) -> Error {
+    let what = format!(
+        "`{{{name}}}` in `{text}` gets its value from the output of the process, so its command, \
+         environment and directory cannot have it"
+    );
+    let help = "give the group another name, or let the process choose the value (as by port 0)";
+    Error::invalid(what).with_help(help)
+}

@@ -1,0 +1,176 @@
+//! What the placeholders of one process stand for.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use super::binaries;
+use super::captures::Captures;
+use super::texts::Texts;
+use crate::error::{Error, Result};
+use crate::resources::ports::{Reservation, ReservedPort};
+use crate::resources::temp_path::TempPath;
+use crate::syntax::template::Piece;
+
+/// The values of one process's placeholders: ports, directory, binaries, captured texts.
+#[derive(Debug, Default)]
+pub(crate) struct Placeholders {
+    ports: BTreeMap<String, u16>,
+    dir: Option<TempPath>,
+    bins: BTreeMap<String, PathBuf>,
+    captures: Captures,
+}
+
+impl Placeholders {
+    /// Finds a value for every placeholder in `texts`. Also returns the descriptors that keep the
+    /// ports reserved.
+    pub(crate) fn for_texts(
+        texts: Texts<'_>,
+        known_bins: &BTreeMap<String, PathBuf>,
+        reservation: Reservation,
+    ) -> Result<(Self, Vec<OwnedFd>)> {
+        let captures = Captures::new(texts.captured.clone())?;
+        let pieces = texts.pieces(&captures)?;
+        let mut values = Self { captures, ..Self::default() };
+        // Binaries come first: if one is missing, nothing has been created yet.
+        for piece in &pieces {
+            if let Piece::Bin(name) = piece {
+                values.bins.insert(name.clone(), binaries::find(name, known_bins)?);
+            }
+        }
+        values.captures.check_port_names(&pieces)?;
+        if pieces.contains(&Piece::Dir) {
+            values.dir = Some(TempPath::reserve());
+        }
+        let sockets = values.reserve_ports(&pieces, reservation)?;
+        Ok((values, sockets))
+    }
+
+    fn reserve_ports(
+        &mut self,
+        pieces: &[Piece],
+        reservation: Reservation,
+    ) -> Result<Vec<OwnedFd>> {
+        let mut sockets = Vec::new();
+        for piece in pieces {
+            let (Piece::Port(name) | Piece::Udp(name)) = piece else { continue };
+            if self.ports.contains_key(name) {
+                continue;
+            }
+            // A bound TCP socket reserves nothing for UDP.
+            let is_for_udp = pieces.contains(&Piece::Udp(name.clone()));
+            let reservation = if is_for_udp { Reservation::LockFile } else { reservation };
+            let reserved = ReservedPort::new(reservation)?;
+            self.ports.insert(name.clone(), reserved.port);
+            sockets.extend(reserved.sockets);
+        }
+        Ok(sockets)
+    }
+
+    /// Returns the values of a server that another process has started.
+    pub(crate) fn of_running_server(
+        ports: BTreeMap<String, u16>,
+        dir: Option<PathBuf>,
+        captured: Vec<String>,
+    ) -> Result<Self> {
+        let dir = dir.map(TempPath::unowned);
+        Ok(Self { ports, dir, bins: BTreeMap::new(), captures: Captures::new(captured)? })
+    }
+
+    /// Returns true if a placeholder gets its value from the process, at each start a new one.
+    pub(crate) fn has_captures(&self) -> bool {
+        !self.captures.is_empty()
+    }
+
+    /// Returns the values that the process has chosen at this start.
+    pub(crate) fn captured(&self) -> BTreeMap<String, String> {
+        self.captures.values()
+    }
+
+    /// Replaces the captured values by those of the current start.
+    pub(crate) fn set_captured(&self, values: BTreeMap<String, String>) {
+        self.captures.set(values);
+    }
+
+    /// Returns true if the text cannot be rendered before the process has started.
+    pub(crate) fn needs_captures(&self, text: &str) -> Result<bool> {
+        let pieces = self.captures.parse(text)?.pieces;
+        Ok(pieces.iter().any(|piece| matches!(piece, Piece::Captured(_))))
+    }
+
+    /// Leaves the directory to the supervisor, whatever becomes of this process.
+    pub(crate) fn disarm(&mut self) {
+        self.dir.iter_mut().for_each(TempPath::disarm);
+    }
+
+    /// Returns the reserved ports by name; that of `{port}` is the empty one.
+    pub(crate) fn ports(&self) -> &BTreeMap<String, u16> {
+        &self.ports
+    }
+
+    /// Returns a captured or a reserved port.
+    pub(crate) fn port(&self, name: &str) -> Option<u16> {
+        let captured = self.captures.get(if name.is_empty() { "port" } else { name });
+        let captured = captured.and_then(|port| port.parse().ok());
+        captured.or_else(|| self.ports.get(name).copied())
+    }
+
+    pub(crate) fn dir(&self) -> Option<&Path> {
+        self.dir.as_ref().map(TempPath::path)
+    }
+
+    /// Removes the directory that a killed supervisor has left, so that the next one can create it.
+    pub(crate) fn remove_dir(&self) {
+        self.dir.iter().for_each(TempPath::remove);
+    }
+
+    pub(crate) fn render(&self, text: &str) -> Result<String> {
+        self.captures.parse(text)?.render(|piece| self.value(piece))
+    }
+
+    /// Renders what may be text. Bytes that are not UTF-8 are taken as they are.
+    pub(crate) fn render_os(&self, text: &OsStr) -> Result<OsString> {
+        match text.to_str() {
+            Some(text) => self.render(text).map(OsString::from),
+            None => Ok(text.to_owned()),
+        }
+    }
+
+    pub(crate) fn render_path(&self, path: &Path) -> Result<PathBuf> {
+        self.render_os(path.as_os_str()).map(PathBuf::from)
+    }
+
+    fn value(&self, piece: &Piece) -> Result<String> {
+        let path = |path: &Path| path.to_string_lossy().into_owned();
+        match piece {
+            Piece::Literal(text) => Ok(text.clone()),
+            Piece::Port(name) => self.port_text("port", name),
+            Piece::Udp(name) => self.port_text("udp", name),
+            Piece::Captured(name) => self.captures.get(name).ok_or_else(|| {
+                Error::invalid(format!(
+                    "`{{{name}}}` has no value yet: the process has not printed it"
+                ))
+            }),
+            Piece::Dir => self.dir().map(path).ok_or_else(|| missing("{dir}")),
+            Piece::Bin(name) => match self.bins.get(name) {
+                Some(found) => Ok(path(found)),
+                None => binaries::find(name, &self.bins).map(|found| path(&found)),
+            },
+        }
+    }
+
+    fn port_text(&self, kind: &str, name: &str) -> Result<String> {
+        self.port(name).map(|port| port.to_string()).ok_or_else(|| {
+            let name = if name.is_empty() { String::new() } else { format!(":{name}") };
+            missing(&format!("{{{kind}{name}}}"))
+        })
+    }
+}
+
+fn missing(placeholder: &str) -> Error {
+    Error::invalid(format!(
+        "this process has no {placeholder}: neither its command nor its environment, conditions or \
+         directory mention it"
+    ))
+}

@@ -1,0 +1,12 @@
+//! Programs and directories: finding them, and explaining why one cannot be used.
+//!
+//! Only a failed look-up searches for what may have been meant, and only among a limited number of
+//! names.
+
+mod explain;
+mod find;
+mod locations;
+
+pub(crate) use explain::{cannot_run, no_such_binary};
+pub(crate) use find::{check_directory, find};
+pub(crate) use locations::binaries_dir;

@@ -1,0 +1,97 @@
+//! What is known of a server when something fails.
+
+use std::time::{Duration, Instant};
+
+use super::Server;
+use super::failure_report::{FailureReport, ServerView};
+use crate::diagnostics::{events, port_owner};
+use crate::error::{Error, ErrorKind};
+
+/// How long the supervisor may take to report that the rest of the tree has ended too, once the
+/// main process has.
+const SETTLE: Duration = Duration::from_millis(50);
+
+impl Server {
+    /// Returns an error about the server, with all that is known of it.
+    pub(crate) fn failed(&self, kind: ErrorKind, what: &str) -> Error {
+        self.explain(Error::new(kind, format!("{} {what}", self.plan.name)))
+    }
+
+    /// Adds the command, the state and the last lines of output to an error.
+    pub(super) fn explain(&self, error: Error) -> Error {
+        let mut state = self.state();
+        if state.is_running() && state.exit.is_some() {
+            let settled = self.client.wait(Instant::now() + SETTLE, |state| !state.is_running());
+            state = settled.unwrap_or(state);
+        }
+        let output = self.plan.files.tail();
+        let is_address_in_use = blames_address(&output.lines);
+        let error = error.with_report(|report| {
+            report.command = Some(self.plan.command_line());
+            report.state = Some(state.to_string());
+            report.output = Some(output);
+            report.exit = report.exit.or(state.exit);
+            report.is_address_in_use = is_address_in_use;
+        });
+        let may_be_why = matches!(
+            error.kind(),
+            ErrorKind::Exited | ErrorKind::Timeout | ErrorKind::UnexpectedExit
+        );
+        match is_address_in_use && may_be_why {
+            true => error.with_help(self.help_with_address()),
+            false => error,
+        }
+    }
+
+    /// Says which process has one of the addresses that the executor names.
+    fn help_with_address(&self) -> String {
+        port_owner::help(&self.plan.addresses(), Some(self.client.supervisor_pid()))
+    }
+
+    /// Returns a view of the server that a failing test can print after the server was dropped.
+    pub(crate) fn view(&self) -> ServerView {
+        ServerView::new(&self.plan.name, &self.client, self.log())
+    }
+
+    /// Reports that the server ended while a test held a lease of it.
+    pub(crate) fn report_death(&self) {
+        events::died(&self.plan.name, self.state().exit);
+        self.print_report();
+    }
+
+    /// Prints the state and the last lines for the calling test, unless they were printed already.
+    pub(crate) fn print_report(&self) {
+        FailureReport::new(vec![self.view()]).print();
+    }
+}
+
+/// Returns true if a line says that an address is in use.
+///
+/// A server's exit code does not tell why it could not bind, so this is the one place that reads
+/// its prose.
+fn blames_address(lines: &[String]) -> bool {
+    lines.iter().any(|line| {
+        let line = line.to_ascii_lowercase();
+        ["address already in use", "eaddrinuse"].iter().any(|words| line.contains(words))
+            || line.contains("in use") && line.split(' ').any(|word| word == "port")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn complaints_about_an_address_are_recognised() {
+        for (line, expected) in [
+            ("# Could not create listening socket *:6379: bind: Address already in use", true),
+            ("listen EADDRINUSE: address already in use :::3000", true),
+            ("Port 8080 is in use by another program", true),
+            ("support: the lock is in use", false),
+            ("FATAL: no such database on port 5432", false),
+        ] {
+            assert_eq!(blames_address(&["started".into(), line.into()]), expected, "{line}");
+        }
+        assert!(!blames_address(&[]));
+    }
+}

@@ -1,0 +1,67 @@
+//! The data of a server, and what can be asked of it at any time.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::launch::plan::LaunchPlan;
+use crate::output::Log;
+use crate::readiness::Endpoint;
+use crate::supervisor::{Client, InheritedFds, Request, State};
+
+/// How much longer than its time limit a stop may take before the supervisor counts as stuck.
+pub(super) const STOP_GRACE: Duration = Duration::from_secs(10);
+
+/// A server, running or not.
+pub(crate) struct Server {
+    // Dropped before the plan, because the supervisor removes the plan's directory.
+    pub(super) client: Arc<Client>,
+    pub(crate) plan: LaunchPlan,
+    /// Where the server answered when it became ready.
+    pub(crate) endpoint: Endpoint,
+    pub(crate) stdin: Option<File>,
+    /// Set once other processes may attach to the server.
+    pub(super) publication: Option<Publication>,
+    /// Kept for the next supervisor, in case this one is killed.
+    pub(super) inherited_fds: InheritedFds,
+}
+
+/// Where a server's manifest is published, and for which executor.
+pub(crate) struct Publication {
+    pub(crate) path: PathBuf,
+    pub(crate) key: String,
+}
+
+impl Server {
+    pub(crate) fn state(&self) -> State {
+        self.client.state()
+    }
+
+    /// Waits until no process of the server is left.
+    pub(crate) fn wait(&self, deadline: Instant) -> Option<State> {
+        self.client.wait(deadline, |state| !state.is_running())
+    }
+
+    /// Sends the supervisor a request that only a running server can serve.
+    pub(crate) fn request(&self, request: Request) -> Result<()> {
+        if !self.state().is_running() {
+            return Err(self.failed(ErrorKind::Exited, "has ended"));
+        }
+        self.client.request(request).map_err(|e| Error::os("the supervisor is gone", e))
+    }
+
+    pub(crate) fn log(&self) -> Log {
+        Log::new(&self.plan.files, Arc::downgrade(&self.client))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Some programs wait for the end of file on their standard input.
+        self.stdin = None;
+        // Explicit, because a thread that reads the log may keep the client alive.
+        self.client.close();
+    }
+}

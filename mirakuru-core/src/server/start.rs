@@ -1,0 +1,125 @@
+//! Starting a server, starting it again, and attaching to one that another process started.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use super::manifest::ServerManifest;
+use super::{Publication, Server};
+use crate::diagnostics::events;
+use crate::error::{Error, ErrorKind, Result, Seconds};
+use crate::launch::plan::LaunchPlan;
+use crate::launch::spec::ProcessSpec;
+use crate::readiness::{Conditions, Endpoint};
+use crate::resources::placeholders::Placeholders;
+use crate::supervisor::{Client, InheritedFds, Phase, Request};
+
+impl Server {
+    /// Starts a server, and returns when it is ready.
+    pub(crate) fn start(plan: LaunchPlan, ports: Vec<OwnedFd>) -> Result<Self> {
+        let conditions = plan.conditions()?;
+        let inherited_fds = InheritedFds { ports, listeners: plan.listen()? };
+        let client = plan.launch(&inherited_fds)?;
+        let endpoint = Endpoint::default();
+        let mut server =
+            Self { client, plan, endpoint, stdin: None, publication: None, inherited_fds };
+        server.bring_up(conditions)?;
+        Ok(server)
+    }
+
+    /// Attaches to a server that another process has started.
+    pub(crate) fn attach(
+        spec: &ProcessSpec,
+        stream: UnixStream,
+        manifest: ServerManifest,
+        path: PathBuf,
+    ) -> Result<Self> {
+        let publication = Some(Publication { path, key: manifest.key });
+        let ServerManifest { remote, ports, dir, endpoint, captured, files, .. } = manifest;
+        let values = Placeholders::of_running_server(ports, dir, spec.captured())?;
+        values.set_captured(captured);
+        let plan = LaunchPlan::of_another(spec, values, files)?;
+        let client = Client::attach(stream, remote);
+        let inherited_fds = InheritedFds::default();
+        Ok(Self { client, plan, endpoint, stdin: None, publication, inherited_fds })
+    }
+
+    /// Starts the server again after it has ended, with the same ports and directory.
+    pub(crate) fn start_again(&mut self) -> Result<()> {
+        if self.state().is_disconnected {
+            self.replace_supervisor()?;
+        }
+        let conditions = self.plan.conditions()?;
+        self.bring_up(conditions)
+    }
+
+    /// Launches a new supervisor where the previous one was killed.
+    fn replace_supervisor(&mut self) -> Result<()> {
+        self.client.sweep_if_lost();
+        self.plan.remove_files();
+        if self.inherited_fds.listeners.is_empty() {
+            self.inherited_fds.listeners = self.plan.listen()?;
+        }
+        self.client = self.plan.launch(&self.inherited_fds)?;
+        // The new server belongs to this process alone. Others may have started and published a
+        // shared one by now.
+        self.publication = None;
+        Ok(())
+    }
+
+    /// Runs the program below the supervisor, and waits until it is ready.
+    fn bring_up(&mut self, mut conditions: Conditions) -> Result<()> {
+        let began = Instant::now();
+        self.run_program(began)?;
+        let start_context = self.plan.start_context();
+        let endpoint = conditions.wait(&start_context, &self.client, began, self.plan.timeout);
+        self.endpoint = endpoint.map_err(|error| {
+            let error = self.explain(error.about(&self.plan.name));
+            self.abandon();
+            error
+        })?;
+        if self.plan.values.has_captures() {
+            // Captured values differ from start to start, so attached processes need the new ones.
+            self.publish_manifest().inspect_err(|_| self.abandon())?;
+        }
+        let _ = self.client.request(Request::Ready); // It fails only if the server has just ended.
+        let main = self.state().main;
+        events::started(&self.plan.name, main, began.elapsed(), &conditions.what());
+        Ok(())
+    }
+
+    /// Returns when the program runs.
+    fn run_program(&mut self, began: Instant) -> Result<()> {
+        let (read, write) = self.plan.stdin().map_err(|error| error.about(&self.plan.name))?;
+        self.stdin = write;
+        let state = self.client.start(read, began + self.plan.timeout);
+        let state = state.map_err(|error| match error.kind() {
+            io::ErrorKind::TimedOut => {
+                let limit = Seconds(self.plan.timeout);
+                let what = format!("not ready within {limit}: its program does not run yet");
+                self.explain(Error::new(ErrorKind::Timeout, what).about(&self.plan.name))
+            }
+            _ => Error::os("the supervisor does not answer", error),
+        })?;
+        match state.phase {
+            Phase::Failed(errno) => {
+                Err(self.explain(self.plan.cannot_run(errno).about(&self.plan.name)))
+            }
+            Phase::NoFolder(errno) => {
+                Err(self.explain(self.plan.no_folder(errno).about(&self.plan.name)))
+            }
+            Phase::Starting | Phase::SupervisorKilled => {
+                Err(self.failed(ErrorKind::Exited, "was killed with its supervisor"))
+            }
+            Phase::Running | Phase::Ended => Ok(()),
+        }
+    }
+
+    /// Kills a server that did not start properly.
+    fn abandon(&self) {
+        let kill = Request::Kill(self.plan.kill_signal.number());
+        let _ = self.end(kill); // The error that led here says more than one about the kill.
+    }
+}
