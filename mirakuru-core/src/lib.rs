@@ -130,10 +130,10 @@ mod syntax;
 mod sys;
 mod types;
 
-pub use command::{CommandLine, Stdin};
+pub use command::{CommandLine, OpenFile, Stdin};
 pub use error::{Error, ErrorKind, Result};
 pub use executor::Executor;
-pub use output::{Banner, Log};
+pub use output::{Banner, Log, LogFollower};
 pub use process::Process;
 pub use readiness::{Attempt, Http, Probe, Readiness, Status};
 #[doc(hidden)]

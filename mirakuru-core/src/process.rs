@@ -90,9 +90,9 @@ impl Process {
     pub fn try_port_named(&self, name: &str) -> Result<u16> {
         self.server.plan.values.port(name).ok_or_else(|| {
             let name = if name.is_empty() { String::new() } else { format!(":{name}") };
-            let placeholder = format!("{{port{name}}}");
+            let placeholder = format!("`{{port{name}}}`");
             let what = "nothing in its executor mentions it, and the process has printed none";
-            self.missing(&placeholder, what, &format!("write `{placeholder}` in the command"))
+            self.missing(&placeholder, what, &format!("write {placeholder} in the command"))
         })
     }
 
@@ -164,7 +164,7 @@ impl Process {
     pub fn try_dir(&self) -> Result<&Path> {
         self.server.plan.values.dir().ok_or_else(|| {
             let what = "nothing in its executor mentions it";
-            self.missing("{dir}", what, "write `{dir}` in the command")
+            self.missing("`{dir}`", what, "write `{dir}` in the command")
         })
     }
 

@@ -109,7 +109,7 @@ fn those_who_watch_are_told_how_each_process_ended() {
     }
     assert!(
         printed.contains(
-            "stopped mk-tree: exited with code 0 (killed after its time to stop), after 1 lease"
+            "stopped mk-tree: exited with code 0 (killed after its stop timeout), after 1 lease"
         ),
         "{printed}"
     );

@@ -90,14 +90,15 @@ fn an_address_in_use() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
     let server = Executor::new([bin!("mk-tcp-server"), &port]);
-    let executor = server.ready_command(["false".to_owned(), format!("127.0.0.1:{port}")]);
+    let address = format!("127.0.0.1:{port}");
+    let executor = server.output("^listening").ready_command(["false".to_owned(), address]);
     fails(
         &executor,
         &expect![[r#"
             mk-tcp-server: exited with code 1 before it was ready
               command: BIN/mk-tcp-server PORT
-              waited for: exit code 0 of `false 127.0.0.1:PORT`
-              last observation: did not end within 1.5ms (checked N times in TIME of 30.0 s)
+              waited for: a line of output that matches `^listening`
+              last observation: no such line (checked N times in TIME of 30.0 s)
               process: exited with code 1
               output (LOG):
                 Error: Os { code: 98, kind: AddrInUse, message: "Address already in use" }
@@ -113,12 +114,12 @@ fn an_address_in_use_by_another_server() {
     let second = Executor::new([bin!("mk-tcp-server"), &first.port().to_string()]);
     let address = format!("127.0.0.1:{}", first.port());
     fails(
-        &second.ready_command(["false".to_owned(), address]),
+        &second.output("^listening").ready_command(["false".to_owned(), address]),
         &expect![[r#"
             mk-tcp-server: exited with code 1 before it was ready
               command: BIN/mk-tcp-server PORT
-              waited for: exit code 0 of `false 127.0.0.1:PORT`
-              last observation: exited with code 1 (checked N times in TIME of 30.0 s)
+              waited for: a line of output that matches `^listening`
+              last observation: no such line (checked N times in TIME of 30.0 s)
               process: exited with code 1
               output (LOG):
                 Error: Os { code: 98, kind: AddrInUse, message: "Address already in use" }

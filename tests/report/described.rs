@@ -69,9 +69,9 @@ fn a_pattern_that_is_to_come_never() {
     fails(
         &server().output(Banner::new("ready").times(0)),
         &expect![[r#"
-        database: an output pattern that has to come 0 times waits for nothing
-          command: sleep 60
-    "#]],
+            database: an output pattern that has to match 0 times waits for nothing
+              command: sleep 60
+        "#]],
     );
 }
 
@@ -186,7 +186,7 @@ fn a_placeholder_that_the_process_has_no_value_for() {
     crate::normal::check(
         &process.render("{port}").unwrap_err(),
         &expect![[r#"
-            this process has no {port}: neither its command nor its environment, conditions or directory mention it
+            this process has no `{port}`: neither its command nor its environment, conditions or directory mention it
         "#]],
     );
 }

@@ -74,7 +74,7 @@ fn well_but_before_it_was_ready() {
               last observation: nothing was written (checked N times in TIME of 30.0 s)
               process: exited with code 0
               output: none (LOG)
-              help: it ended without an error. Does it need an option to stay, or a standard input? That is empty unless `stdin` gives one
+              help: it ended without an error: it may need an option to stay in the foreground, or a standard input, which is empty unless `stdin` gives one
         "#]],
     );
 }

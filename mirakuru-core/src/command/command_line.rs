@@ -1,31 +1,44 @@
 //! The words of a command.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// A command: a text that is split as a shell would split it, or words that are not.
+/// A command: a text that is split into words as a shell would split it, or words that are taken as
+/// they are.
+///
+/// | from | meaning |
+/// |---|---|
+/// | `&str`, `String` | a text, which is split |
+/// | an array, `Vec` or slice | words: the program and its arguments |
+/// | `&Path`, `PathBuf`, `&OsStr`, `OsString` | one word: the program, without arguments |
+///
+/// No shell runs the command: `$HOME`, `*` and `|` have no meaning in it. For those there is
+/// [`Executor::shell`](crate::Executor::shell).
 ///
 /// # Examples
 ///
 /// ```
+/// use std::path::Path;
 /// use mirakuru_core::CommandLine;
 ///
 /// let split = CommandLine::from("redis-server --save ''");
 /// let words = CommandLine::from(["redis-server", "--save", ""]);
-/// # let _ = (split, words);
+/// let program = CommandLine::from(Path::new("/opt/my servers/redis-server"));
+/// # let _ = (split, words, program);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CommandLine(Line);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Line {
     Text(String),
     Words(Vec<OsString>),
 }
 
 impl CommandLine {
-    /// The words, with placeholders.
+    /// Returns the words, with their placeholders.
     pub(crate) fn words(&self) -> Result<Vec<OsString>> {
         match &self.0 {
             Line::Text(text) => match shlex::split(text) {
@@ -41,16 +54,20 @@ impl CommandLine {
         }
     }
 
-    /// The texts in which placeholders may stand.
+    /// Returns the texts in which placeholders may stand.
     pub(crate) fn texts(&self) -> Vec<&str> {
         match &self.0 {
             Line::Text(text) => vec![text],
             Line::Words(words) => words.iter().filter_map(|word| word.to_str()).collect(),
         }
     }
+
+    fn of_words<S: Into<OsString>>(words: impl IntoIterator<Item = S>) -> Self {
+        Self(Line::Words(words.into_iter().map(Into::into).collect()))
+    }
 }
 
-/// A program has to be named, and the kernel takes no zero bytes.
+/// Fails if no program is named, or if a word has a zero byte, which the kernel does not take.
 pub(crate) fn check_words(words: &[OsString]) -> Result<()> {
     match words.first() {
         None => Err(Error::invalid("the command is empty")),
@@ -76,29 +93,80 @@ impl From<String> for CommandLine {
     }
 }
 
+impl From<&Path> for CommandLine {
+    fn from(program: &Path) -> Self {
+        Self::of_words([program])
+    }
+}
+
+impl From<PathBuf> for CommandLine {
+    fn from(program: PathBuf) -> Self {
+        Self::of_words([program])
+    }
+}
+
+impl From<&PathBuf> for CommandLine {
+    fn from(program: &PathBuf) -> Self {
+        Self::of_words([program])
+    }
+}
+
+impl From<OsString> for CommandLine {
+    fn from(program: OsString) -> Self {
+        Self::of_words([program])
+    }
+}
+
+impl From<&OsStr> for CommandLine {
+    fn from(program: &OsStr) -> Self {
+        Self::of_words([program])
+    }
+}
+
 impl<S: Into<OsString>> From<Vec<S>> for CommandLine {
     fn from(words: Vec<S>) -> Self {
-        Self(Line::Words(words.into_iter().map(Into::into).collect()))
+        Self::of_words(words)
     }
 }
 
 impl<S: Into<OsString>, const N: usize> From<[S; N]> for CommandLine {
     fn from(words: [S; N]) -> Self {
-        Self(Line::Words(words.into_iter().map(Into::into).collect()))
+        Self::of_words(words)
     }
 }
 
 impl<S: Into<OsString> + Clone> From<&[S]> for CommandLine {
     fn from(words: &[S]) -> Self {
-        Self(Line::Words(words.iter().cloned().map(Into::into).collect()))
+        Self::of_words(words.iter().cloned())
     }
 }
 
-/// One line that a shell would take apart into the same words.
+/// Returns one line that a shell would split into the same words.
 pub(crate) fn in_one_line(words: &[OsString]) -> String {
     let quote = |word: &OsString| {
         let word = word.to_string_lossy();
         shlex::try_quote(&word).map_or_else(|_| word.to_string(), |quoted| quoted.to_string())
     };
     words.iter().map(quote).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_one_word_and_is_never_split() {
+        let path = "/opt/my 'servers/redis $1";
+        let words = vec![OsString::from(path)];
+        for command in [
+            CommandLine::from(Path::new(path)),
+            CommandLine::from(PathBuf::from(path)),
+            CommandLine::from(&PathBuf::from(path)),
+            CommandLine::from(OsString::from(path)),
+            CommandLine::from(OsStr::new(path)),
+        ] {
+            assert_eq!(command.words().unwrap(), words);
+            assert_eq!(command.texts(), [path]);
+        }
+    }
 }

@@ -6,10 +6,10 @@ use std::process::Command;
 use crate::error::{Error, Result};
 
 /// How a process's environment differs from that of the tests.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Environment {
     pub(crate) clear: bool,
-    /// Variables that are set, or unset. The last one of a name counts.
+    /// Variables to set, or to unset (`None`). The last entry for a name wins.
     pub(crate) changes: Vec<(OsString, Option<OsString>)>,
 }
 
@@ -27,7 +27,7 @@ impl Environment {
         if self.clear {
             command.env_clear();
         }
-        for name in OF_THE_SERVICE {
+        for name in OF_THE_SERVICE_MANAGER {
             command.env_remove(name);
         }
         for (name, value) in &self.changes {
@@ -38,7 +38,7 @@ impl Environment {
         }
     }
 
-    /// A name that cannot be one, if there is any.
+    /// Fails if a name cannot be that of a variable.
     pub(crate) fn check(&self) -> Result<()> {
         let is_bad = |name: &OsStr| {
             let bytes = name.as_encoded_bytes();
@@ -54,9 +54,9 @@ impl Environment {
     }
 }
 
-/// What a service manager has told the tests, if one runs them. It is not meant for their servers,
-/// which would take it for theirs.
-const OF_THE_SERVICE: [&str; 6] = [
+/// Variables by which a service manager addresses the tests, if one runs them. A server would take
+/// them as addressed to itself.
+const OF_THE_SERVICE_MANAGER: [&str; 6] = [
     "NOTIFY_SOCKET",
     "WATCHDOG_PID",
     "WATCHDOG_USEC",

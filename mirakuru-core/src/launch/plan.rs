@@ -209,6 +209,7 @@ impl LaunchPlan {
                 let what = |e| Error::os(format!("`{}` cannot be read", path.display()), e);
                 Ok((Some(File::open(path).map_err(what)?.into()), None))
             }
+            Stdin::Open(file) => Ok((Some(file.reopen().map_err(failed)?.into()), None)),
             Stdin::Bytes(bytes) => {
                 let path = self.files.of(None)[0].with_extension("stdin");
                 fs::write(&path, bytes).map_err(failed)?;

@@ -1,4 +1,4 @@
-//! The files that the output of a process goes to.
+//! The files that hold the output of a process.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
@@ -12,28 +12,28 @@ use crate::diagnostics::log_dir;
 use crate::error::{Error, Output, Result};
 use crate::types::Stream;
 
-/// How many lines an error report shows.
+/// How many lines of output an error report shows.
 pub(super) const LINES_SHOWN: usize = 20;
 
-/// The files that one process writes to.
+/// The files with the output of one process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LogFiles {
     pub(crate) stdout: PathBuf,
-    /// If it is not the same file.
+    /// Set if standard error has a file of its own.
     pub(crate) stderr: Option<PathBuf>,
 }
 
 impl LogFiles {
-    /// Makes new files. With `split`, each stream has one of its own.
+    /// Chooses paths for new files. With `split`, each stream has a file of its own.
     pub(crate) fn create(name: &str, split: bool) -> Result<Self> {
         static SERIAL: AtomicU64 = AtomicU64::new(1);
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let name: String =
             name.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).take(40).collect();
         let stem = format!("{name}-{}-{serial}", std::process::id());
-        let folder = log_dir::log_folder()?;
-        let stdout = folder.join(format!("{stem}.log"));
-        let stderr = split.then(|| folder.join(format!("{stem}.err.log")));
+        let dir = log_dir::log_folder()?;
+        let stdout = dir.join(format!("{stem}.log"));
+        let stderr = split.then(|| dir.join(format!("{stem}.err.log")));
         Ok(Self { stdout, stderr })
     }
 
@@ -42,7 +42,7 @@ impl LogFiles {
         Self { stdout, stderr }
     }
 
-    /// Opens the files for a supervisor to write to: standard output, standard error.
+    /// Opens the files for the supervisor: that of standard output and that of standard error.
     pub(crate) fn open(&self) -> Result<(File, File)> {
         let open = |path: &Path| {
             let mut options = OpenOptions::new();
@@ -56,7 +56,7 @@ impl LogFiles {
         std::iter::once(self.stdout.as_path()).chain(self.stderr.as_deref())
     }
 
-    /// The files that a stream, or any stream, goes to.
+    /// Returns the files of one stream, or of both.
     pub(crate) fn of(&self, stream: Option<Stream>) -> Vec<PathBuf> {
         match (stream, &self.stderr) {
             (Some(Stream::Stdout), _) | (_, None) => vec![self.stdout.clone()],
@@ -65,24 +65,23 @@ impl LogFiles {
         }
     }
 
-    /// Readers of what is written from now on.
-    pub(crate) fn readers(
+    /// Returns followers of what is written from now on.
+    pub(crate) fn followers(
         &self,
         stream: Option<Stream>,
         matcher: impl Fn() -> Result<Matcher>,
     ) -> Result<Vec<Follower>> {
-        let reader = |path: PathBuf| {
+        let follower = |path: PathBuf| {
             let start = path.metadata().map_or(0, |meta| meta.len());
             Ok(Follower::new(path, start, matcher()?))
         };
-        self.of(stream).into_iter().map(reader).collect()
+        self.of(stream).into_iter().map(follower).collect()
     }
 
-    /// Forgets what was written so far.
+    /// Empties the files.
     pub(crate) fn clear(&self) {
         for path in self.paths() {
-            // If it cannot be done, it goes on growing.
-            let _ = OpenOptions::new().write(true).truncate(true).open(path);
+            let _ = OpenOptions::new().write(true).truncate(true).open(path); // It may grow on.
         }
     }
 
@@ -90,13 +89,13 @@ impl LogFiles {
         self.paths().map(|path| path.metadata().map_or(0, |meta| meta.len())).collect()
     }
 
-    /// Returns the last lines that were written behind `start`, and how much came before them.
-    pub(super) fn excerpt(&self, start: &[u64], shown: usize) -> Output {
+    /// Returns the last lines that were written after `start`.
+    pub(super) fn excerpt(&self, start: &[u64], lines_shown: usize) -> Output {
         let is_whole = start.iter().all(|start| *start == 0);
         let label = if is_whole { "output" } else { "output since this test leased it" };
         let (mut lines, mut omitted) = (Vec::new(), 0);
         for ((path, start), length) in self.paths().zip(start).zip(self.lengths()) {
-            let (last, before) = last_lines(path, *start, length, shown);
+            let (last, before) = last_lines(path, *start, length, lines_shown);
             lines.extend(last);
             omitted += before;
         }
@@ -113,12 +112,12 @@ impl LogFiles {
         self.excerpt(&self.beginning(), 1).lines.pop().filter(|line| !line.is_empty())
     }
 
-    /// Returns where all that was written begins.
+    /// Returns where the whole output begins.
     pub(super) fn beginning(&self) -> Vec<u64> {
         vec![0; self.paths().count()]
     }
 
-    /// Begins a lease of the test on this thread.
+    /// Marks where the lease of the test on this thread begins.
     pub(crate) fn begin_lease(&self) {
         lease_marks::begin(&self.stdout, || self.lengths());
     }

@@ -14,7 +14,7 @@ const LINES_COMPARED: usize = 200;
 /// How much of a file is read at once.
 const CHUNK: u64 = 256 * 1024; // 256 KiB
 
-/// Looks for a pattern in a file that grows.
+/// Searches a file that grows for a pattern.
 pub(crate) struct Follower {
     path: PathBuf,
     start: u64,
@@ -23,8 +23,8 @@ pub(crate) struct Follower {
 }
 
 impl Follower {
-    /// How often to look though nothing has woken up who waits: a watch may be lost, and another
-    /// thread may read what this one waits for.
+    /// The longest time between two looks, even if no event wakes the waiting thread: a watch may
+    /// be lost, and another thread may read the event.
     pub(crate) const STEP: Duration = Duration::from_millis(20);
 
     pub(crate) fn new(path: PathBuf, start: u64, matcher: Matcher) -> Self {
@@ -35,18 +35,18 @@ impl Follower {
         &self.path
     }
 
-    /// The last lines of what it looks through, for a report.
+    /// Returns the last lines of the searched text, for a report.
     pub(crate) fn lines(&self) -> Vec<String> {
-        lines_behind(&self.path, self.start)
+        lines_after(&self.path, self.start)
     }
 
-    /// How often the pattern has come, for a report.
+    /// Returns how often the pattern has matched, for a report.
     pub(crate) fn seen(&self) -> usize {
         self.matcher.seen()
     }
 
-    /// Reads on, to the end or until the deadline. Returns the line that was looked for, once it is
-    /// there.
+    /// Reads on to the end of the file or until the deadline. Returns the line of the last wanted
+    /// match, once it is there.
     pub(crate) fn look(&mut self, deadline: Instant) -> Result<Option<String>> {
         loop {
             let bytes = read_part(&self.path, self.read, CHUNK)?;
@@ -60,28 +60,34 @@ impl Follower {
             }
         }
     }
+
+    /// Returns where in the file the line ends that `look` has returned.
+    pub(super) fn match_end(&self) -> u64 {
+        self.start + self.matcher.match_end()
+    }
 }
 
-/// The last lines of what is between `start` and `end`, and how many bytes come before them. Not
-/// more than a chunk is read, however long the file is.
-pub(super) fn last_lines(path: &Path, start: u64, end: u64, shown: usize) -> (Vec<String>, u64) {
+/// Returns the last lines between `start` and `end`, and how many bytes are before them.
+///
+/// Reads one chunk at most, however long the file is.
+pub(super) fn last_lines(path: &Path, start: u64, end: u64, count: usize) -> (Vec<String>, u64) {
     let begin = start.max(end.saturating_sub(CHUNK));
     let bytes = read_part(path, begin, CHUNK).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<_> = text.split_inclusive('\n').collect();
-    let (before, last) = lines.split_at(lines.len().saturating_sub(shown));
+    let (before, last) = lines.split_at(lines.len().saturating_sub(count));
     let before: usize = before.iter().map(|line| line.len()).sum();
     let last = last.iter().map(|line| line.trim_end_matches(['\n', '\r']).to_owned()).collect();
     (last, begin - start.min(begin) + before as u64)
 }
 
-/// The last lines that were written behind `start`, for a closer look at them.
-pub(super) fn lines_behind(path: &Path, start: u64) -> Vec<String> {
+/// Returns the last lines after `start`, for a comparison with a pattern.
+pub(super) fn lines_after(path: &Path, start: u64) -> Vec<String> {
     let length = path.metadata().map_or(0, |meta| meta.len());
     last_lines(path, start, length, LINES_COMPARED).0
 }
 
-/// Reads a part of a file, which ends earlier where the file does.
+/// Reads up to `length` bytes of a file.
 pub(super) fn read_part(path: &Path, start: u64, length: u64) -> Result<Vec<u8>> {
     let read = || {
         let mut file = File::open(path)?;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 thread_local! {
-    /// The leases of the test on this thread, by the log file of their process.
+    /// The leases of the test on this thread, by the log file of the process.
     static LEASES: RefCell<HashMap<PathBuf, Leased>> = RefCell::default();
 }
 
@@ -14,17 +14,17 @@ struct Leased {
     /// The lengths of the log files when the first lease began.
     start: Vec<u64>,
     lease_count: usize,
-    /// Whether the failing test has printed what was written since.
-    is_shown: bool,
+    /// Set when the failing test has printed the output since then.
+    is_printed: bool,
 }
 
-/// Begins a lease. `lengths` counts if the test has no other lease of this process.
+/// Begins a lease. `lengths` is used if it is the first one of this test.
 pub(super) fn begin(log: &Path, lengths: impl FnOnce() -> Vec<u64>) {
     LEASES.with_borrow_mut(|leases| {
         let leased = leases.entry(log.to_owned()).or_insert_with(|| Leased {
             start: lengths(),
             lease_count: 0,
-            is_shown: false,
+            is_printed: false,
         });
         leased.lease_count += 1;
     });
@@ -32,7 +32,7 @@ pub(super) fn begin(log: &Path, lengths: impl FnOnce() -> Vec<u64>) {
 
 /// Ends a lease.
 pub(super) fn end(log: &Path) {
-    // Thread locals may be gone already when a lease is dropped late.
+    // A lease that is dropped at thread exit may come after the thread local is gone.
     let _ = LEASES.try_with(|leases| {
         let mut leases = leases.borrow_mut();
         let Some(leased) = leases.get_mut(log) else { return };
@@ -48,11 +48,11 @@ pub(super) fn start(log: &Path) -> Option<Vec<u64>> {
     LEASES.with_borrow(|leases| leases.get(log).map(|leased| leased.start.clone()))
 }
 
-/// Returns true once for each lease: several leases of a test would print the same lines.
+/// Returns true once for each test: its further leases of the process would print the same lines.
 pub(super) fn claim_report(log: &Path) -> bool {
-    let was_shown = LEASES.try_with(|leases| {
+    let was_printed = LEASES.try_with(|leases| {
         let mut leases = leases.borrow_mut();
-        leases.get_mut(log).is_some_and(|leased| std::mem::replace(&mut leased.is_shown, true))
+        leases.get_mut(log).is_some_and(|leased| std::mem::replace(&mut leased.is_printed, true))
     });
-    !was_shown.unwrap_or(false)
+    !was_printed.unwrap_or(false)
 }

@@ -2,24 +2,23 @@
 
 use std::path::Path;
 use std::sync::Weak;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::files::{LINES_SHOWN, LogFiles};
-use super::follower::{Follower, lines_behind, read_part};
+use super::files::LogFiles;
+use super::follower::read_part;
 use super::lease_marks;
-use super::matcher::Matcher;
-use super::near_miss::near_miss;
-use crate::error::{Error, ErrorKind, Output, Result, Seconds};
-use crate::supervisor::{Client, Phase};
-use crate::sys::{self, Watcher};
+use super::log_follower::LogFollower;
+use crate::error::{Output, Result};
+use crate::supervisor::Client;
 
-/// What a process has written to its standard output and standard error.
+/// The output of a process: what it has written to its standard output and standard error.
 ///
-/// Both go to one file, in the order in which they were written, unless a
-/// [`Banner`](crate::Banner) is looked for on one stream only: then each has a file of its own, and
-/// the text here is that of standard output followed by that of standard error. The file stays
-/// when the process ends; those of the last few runs of the tests are kept in the target folder,
-/// below `mirakuru`.
+/// Both streams go to one file, in the order in which they were written, unless a
+/// [`Banner`](crate::Banner) is searched for on one stream only. Then each stream has a file of its
+/// own, and the text here is that of standard output followed by that of standard error.
+///
+/// The files stay when the process has ended. Those of the last few runs are kept in the target
+/// directory, below `mirakuru`.
 ///
 /// # Examples
 ///
@@ -35,39 +34,45 @@ use crate::sys::{self, Watcher};
 #[derive(Clone, Debug)]
 pub struct Log {
     files: LogFiles,
-    /// Where the lease of the calling test began, for each file.
+    /// The length of each file when the lease of the calling test began.
     start: Vec<u64>,
     client: Weak<Client>,
 }
 
 impl Log {
-    /// What the test on this thread sees of the files.
+    /// Returns the log as the test on this thread sees it.
     pub(crate) fn new(files: &LogFiles, client: Weak<Client>) -> Self {
         let start = lease_marks::start(&files.stdout).unwrap_or_else(|| files.beginning());
         Self { files: files.clone(), start, client }
     }
 
-    /// Returns the path of the file.
+    /// Returns the path of the file: that of both streams, or of standard output alone.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.files.stdout
     }
 
-    /// Returns all that was written. Bytes that are no UTF-8 are replaced.
+    /// Returns the path of the file of standard error, if that has one of its own.
+    #[must_use]
+    pub fn stderr_path(&self) -> Option<&Path> {
+        self.files.stderr.as_deref()
+    }
+
+    /// Returns the whole output. Bytes that are not UTF-8 are replaced.
     ///
     /// # Errors
     ///
-    /// The file cannot be read.
+    /// [`Os`](crate::ErrorKind::Os) if the file cannot be read.
     pub fn read(&self) -> Result<String> {
         self.read_from(&self.files.beginning())
     }
 
-    /// Returns what was written since the lease of the calling test began; for a process of its
-    /// own, all.
+    /// Returns what was written since the lease of the calling test began. For a process that is not
+    /// shared, that is the whole output.
     ///
     /// # Errors
     ///
-    /// The file cannot be read.
+    /// [`Os`](crate::ErrorKind::Os) if the file cannot be read.
     pub fn since_lease(&self) -> Result<String> {
         self.read_from(&self.start)
     }
@@ -76,76 +81,55 @@ impl Log {
     ///
     /// # Errors
     ///
-    /// The file cannot be read.
+    /// [`Os`](crate::ErrorKind::Os) if the file cannot be read.
     pub fn tail(&self, n: usize) -> Result<String> {
         let text = self.read()?;
         let lines: Vec<_> = text.lines().collect();
         Ok(lines[lines.len().saturating_sub(n)..].join("\n"))
     }
 
-    /// Waits until a line matches the regular expression `pattern`, and returns the line. Lines
-    /// that were written before the lease of the calling test began do not count.
+    /// Waits for a line that matches the regular expression `pattern`, and returns it.
+    ///
+    /// The first such line since the lease of the calling test began is returned, also if it was
+    /// written before the call. [`follow`](Self::follow) is for one line after another.
     ///
     /// # Errors
     ///
-    /// [`Timeout`](ErrorKind::Timeout) if no such line comes in time, [`Exited`](ErrorKind::Exited)
-    /// if the process has ended without it, [`InvalidInput`](ErrorKind::InvalidInput) if the
-    /// pattern is faulty.
+    /// [`Timeout`](crate::ErrorKind::Timeout) if no such line is written in time,
+    /// [`Exited`](crate::ErrorKind::Exited) if the process has ended without it,
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the pattern is faulty.
     pub fn wait_for(&self, pattern: &str, timeout: Duration) -> Result<String> {
-        let deadline = sys::deadline_after(timeout);
-        let mut watcher = Watcher::new();
-        let mut readers = Vec::new();
-        for (path, start) in self.files.paths().zip(&self.start) {
-            watcher.watch(path);
-            readers.push(Follower::new(path.to_owned(), *start, Matcher::new(pattern, 1)?));
-        }
-        loop {
-            watcher.clear();
-            // Before the look at the log, so that the last lines of an ended process are seen.
-            let client = self.client.upgrade();
-            let ended = client.as_ref().is_none_or(|client| client.state().phase != Phase::Running);
-            for reader in &mut readers {
-                if let Some(line) = reader.look(deadline)? {
-                    return Ok(line);
-                }
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if ended || left.is_zero() {
-                return Err(self.not_found(pattern, timeout, ended));
-            }
-            let fds = client.iter().map(|client| client.as_fd()).chain(watcher.as_fd());
-            let step = left.min(Follower::STEP);
-            let _ = sys::wait_readable(&fds.collect::<Vec<_>>(), Some(step)); // Looked at anyway.
-        }
+        self.follow().next_match(pattern, timeout)
     }
 
-    fn not_found(&self, pattern: &str, timeout: Duration, ended: bool) -> Error {
-        let since = if self.is_whole() { "" } else { " since the test's lease began" };
-        let what = format!("no line of output{since} matched `{pattern}`");
-        let error = if ended {
-            Error::new(ErrorKind::Exited, format!("{what}, and the process has ended"))
-        } else {
-            Error::new(ErrorKind::Timeout, format!("{what} within {}", Seconds(timeout)))
-        };
-        let files = self.files.paths().zip(&self.start);
-        let lines: Vec<_> = files.flat_map(|(path, start)| lines_behind(path, *start)).collect();
-        error.with_report(|report| {
-            report.output = Some(self.excerpt(LINES_SHOWN));
-            report.help = near_miss(pattern, &lines);
-        })
+    /// Returns a reader that goes on from where it was: each match is searched for after the one
+    /// before. It begins where the lease of the calling test began.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::Executor;
+    /// use std::time::Duration;
+    ///
+    /// let process = Executor::shell("for i in 1 2 3; do echo job $i done; done; sleep 60").start()?;
+    /// let mut log = process.log().follow();
+    /// let limit = Duration::from_secs(10);
+    /// assert_eq!(log.next_match("done$", limit)?, "job 1 done");
+    /// assert_eq!(log.next_match("done$", limit)?, "job 2 done");
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn follow(&self) -> LogFollower {
+        LogFollower::new(self.files.clone(), self.start.clone(), Weak::clone(&self.client))
     }
 
-    /// Whether nothing was written before the lease began.
-    fn is_whole(&self) -> bool {
-        self.start.iter().all(|start| *start == 0)
+    /// Returns the last lines since the lease began.
+    pub(crate) fn excerpt(&self, lines_shown: usize) -> Output {
+        self.files.excerpt(&self.start, lines_shown)
     }
 
-    /// Returns the last lines since the lease began, and how much came before them.
-    pub(crate) fn excerpt(&self, shown: usize) -> Output {
-        self.files.excerpt(&self.start, shown)
-    }
-
-    /// Returns true if the test on this thread has yet to show this output, which it then has.
+    /// Returns true if the test on this thread has not printed this output yet, and marks it as
+    /// printed.
     pub(crate) fn claim_report(&self) -> bool {
         lease_marks::claim_report(&self.files.stdout)
     }

@@ -1,23 +1,29 @@
-//! Looking for a pattern in a text that grows.
+//! The search for a pattern in a text that grows.
 
 use regex_lite::Regex;
 
 use super::terminal::without_escapes;
 use crate::error::{Error, Result};
 
-/// Looks for a pattern in a text that comes in pieces.
+/// Searches a text that comes in pieces for a pattern.
 pub(crate) struct Matcher {
     pattern: Regex,
-    /// How many matches are wanted in all, and how many still.
+    /// How many matches are wanted.
     times: usize,
+    /// How many of them have not come yet.
     wanted: usize,
     across_lines: bool,
-    /// Whether only finished lines count: of another, a group could match a part of what is meant.
+    /// Set if only finished lines count, because a group could match a part of an unfinished one.
     needs_end: bool,
-    /// The pattern, if it is a plain text: most are, and a chunk without it needs no closer look.
+    /// The pattern, if it is plain text. Most are, and a piece without it can be skipped at once.
     literal: Option<String>,
-    /// What has come and was not dismissed: the unfinished line, or all.
+    /// The text that may still match: the unfinished line, or everything for a pattern that spans
+    /// lines.
     text: Vec<u8>,
+    /// How many bytes came before `text`.
+    dropped: u64,
+    /// Where the line of the last wanted match ends.
+    match_end: u64,
 }
 
 impl Matcher {
@@ -29,56 +35,85 @@ impl Matcher {
         let needs_end = compiled.capture_names().flatten().next().is_some();
         let across_lines = pattern.contains('\n') || pattern.contains("\\n");
         let literal = is_plain(pattern).then(|| pattern.to_owned());
-        let (pattern, text) = (compiled, Vec::new());
-        Ok(Self { pattern, times, wanted: times, across_lines, needs_end, literal, text })
+        Ok(Self {
+            pattern: compiled,
+            times,
+            wanted: times,
+            across_lines,
+            needs_end,
+            literal,
+            text: Vec::new(),
+            dropped: 0,
+            match_end: 0,
+        })
     }
 
-    /// Takes in the next piece. Returns the line of the last wanted match, once it has come.
+    /// Adds the next piece. Returns the line of the last wanted match, once it has come.
     pub(crate) fn feed(&mut self, piece: &[u8]) -> Option<String> {
         self.text.extend_from_slice(piece);
-        if self.across_lines {
-            let end = if self.needs_end { self.finished() } else { self.text.len() };
-            let text = without_escapes(&self.text[..end]);
-            let last = self.pattern.find_iter(&text).nth(self.wanted - 1)?;
-            return Some(last.as_str().to_owned());
-        }
-        let rest = self.text.split_off(self.finished());
-        let finished = std::mem::replace(&mut self.text, rest);
-        if self.can_skip(&finished) {
-            return self.look_at_unfinished();
-        }
-        for line in finished.split_inclusive(|byte| *byte == b'\n') {
-            let line = without_escapes(line);
-            let line = line.trim_end_matches(['\n', '\r']);
-            let matches = self.pattern.find_iter(line).count();
-            if matches >= self.wanted {
-                return Some(line.to_owned());
-            }
-            self.wanted -= matches;
-        }
-        self.look_at_unfinished()
+        if self.across_lines { self.search_all() } else { self.search_lines() }
     }
 
-    /// How often the pattern has come, for a report.
+    /// Returns how many bytes after the beginning of the text the returned line ends.
+    pub(super) fn match_end(&self) -> u64 {
+        self.match_end
+    }
+
+    fn search_all(&mut self) -> Option<String> {
+        let end = if self.needs_end { self.finished() } else { self.text.len() };
+        let text = without_escapes(&self.text[..end]);
+        let last = self.pattern.find_iter(&text).nth(self.wanted - 1)?;
+        // Escape sequences hold no line breaks, so lines can be counted in either text.
+        let breaks = text[..last.end()].matches('\n').count();
+        let is_at_end = last.end() > 0 && text[..last.end()].ends_with('\n');
+        let line = if is_at_end { breaks } else { breaks + 1 };
+        let mut ends = self.text[..end].split_inclusive(|byte| *byte == b'\n').map(<[u8]>::len);
+        self.match_end = ends.by_ref().take(line).sum::<usize>() as u64;
+        Some(last.as_str().to_owned())
+    }
+
+    fn search_lines(&mut self) -> Option<String> {
+        let rest = self.text.split_off(self.finished());
+        let finished = std::mem::replace(&mut self.text, rest);
+        if !self.can_skip(&finished) {
+            for raw in finished.split_inclusive(|byte| *byte == b'\n') {
+                self.dropped += raw.len() as u64;
+                let line = without_escapes(raw);
+                let line = line.trim_end_matches(['\n', '\r']);
+                let matches = self.pattern.find_iter(line).count();
+                if matches >= self.wanted {
+                    self.match_end = self.dropped;
+                    return Some(line.to_owned());
+                }
+                self.wanted -= matches;
+            }
+        } else {
+            self.dropped += finished.len() as u64;
+        }
+        self.search_unfinished()
+    }
+
+    /// Returns how often the pattern has matched, for a report.
     pub(crate) fn seen(&self) -> usize {
         let end = if self.needs_end { self.finished() } else { self.text.len() };
         self.times - self.wanted
             + self.pattern.find_iter(&without_escapes(&self.text[..end])).count()
     }
 
-    /// Where the unfinished line begins.
+    /// Returns where the unfinished line begins.
     fn finished(&self) -> usize {
         self.text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)
     }
 
-    fn look_at_unfinished(&self) -> Option<String> {
-        // Where nothing has come yet, there is no line.
+    fn search_unfinished(&mut self) -> Option<String> {
+        // If nothing was written after the last line break, there is no line.
         if self.needs_end || self.text.is_empty() {
             return None;
         }
         let line = without_escapes(&self.text);
-        let found = self.pattern.find_iter(&line).count() >= self.wanted;
-        found.then_some(line)
+        let is_found = self.pattern.find_iter(&line).count() >= self.wanted;
+        self.match_end = self.dropped + self.text.len() as u64;
+        is_found.then_some(line)
     }
 
     fn can_skip(&self, finished: &[u8]) -> bool {
@@ -98,7 +133,7 @@ pub(super) fn compile(pattern: &str) -> Result<Regex> {
     })
 }
 
-/// Whether a pattern is a text that stands for itself.
+/// Returns true if a pattern has no special characters, so that it matches itself only.
 pub(super) fn is_plain(pattern: &str) -> bool {
     regex_lite::escape(pattern) == pattern
 }
@@ -152,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_groups_match_is_taken_from_a_finished_line() {
+    fn groups_are_captured_from_a_finished_line() {
         let banner = Banner::new(r"port (?<port>\d+)(?: of (?<host>\w+))?");
         assert_eq!(banner.groups(), ["port", "host"]);
         assert_eq!(scan(banner.clone(), &["port 80"]), None);
@@ -164,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_are_left_out() {
+    fn colours_are_ignored() {
         assert_eq!(
             scan("^ready now$".into(), &["\x1b[1;32mready\x1b[0m now\n"]).unwrap(),
             "ready now"
@@ -172,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_do_not_hinder() {
+    fn bytes_that_are_not_utf8_are_skipped() {
         let mut matcher = Matcher::new("ready", 1).unwrap();
         assert!(matcher.feed(b"\xff\xfe ready\n").is_some());
     }
@@ -191,11 +226,27 @@ mod tests {
     }
 
     #[test]
-    fn it_is_told_how_often_the_pattern_has_come() {
+    fn it_counts_how_often_the_pattern_has_matched() {
         let mut matcher = Banner::new("x").times(5).matcher().unwrap();
         for (piece, seen) in [("a\n", 0), ("x\n", 1), ("x x", 3), ("\n", 3)] {
             assert_eq!(matcher.feed(piece.as_bytes()), None);
             assert_eq!(matcher.seen(), seen, "{piece}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_the_matching_line_is_known() {
+        for (pattern, pieces, end) in [
+            ("b", &["a\nb\nc\n"][..], 4),
+            ("b", &["a\n", "x\x1b[1mb\x1b[0mx\n", "c"], 14),
+            ("b", &["a\nb\r\nc"], 5),
+            ("db> $", &["x\ndb> "], 6),
+            ("a\\nb", &["a\n", "bc\nd\n"], 5),
+            ("a\\nb\\n", &["a\nb\nd\n"], 4),
+        ] {
+            let mut matcher = Matcher::new(pattern, 1).unwrap();
+            assert!(pieces.iter().any(|piece| matcher.feed(piece.as_bytes()).is_some()));
+            assert_eq!(matcher.match_end(), end, "{pattern}");
         }
     }
 }

@@ -1,9 +1,10 @@
-//! The output of a process: its files, and patterns that are looked for in them.
+//! The output of a process: its files, and the search for patterns in them.
 
 mod files;
 mod follower;
 mod lease_marks;
 mod log;
+mod log_follower;
 pub(crate) mod matcher;
 pub(crate) mod near_miss;
 mod pattern;
@@ -12,4 +13,5 @@ mod terminal;
 pub(crate) use files::LogFiles;
 pub(crate) use follower::Follower;
 pub use log::Log;
+pub use log_follower::LogFollower;
 pub use pattern::Banner;

@@ -1,17 +1,17 @@
-//! Lines that nearly match a pattern.
+//! Lines that nearly match a pattern, for the help in a report.
 
 use regex_lite::Regex;
 
 use super::matcher::is_plain;
 use super::terminal::without_escapes;
 
-/// From here on, a line is near to a text.
+/// The similarity from which on a line is reported.
 const NEAR: f64 = 0.75;
 
-/// How much of a line is compared or shown.
+/// How many characters of a line are compared and shown.
 const SHOWN: usize = 160;
 
-/// What comes near to a pattern that no line has matched: how, and which line.
+/// Returns the line that nearly matches a pattern, and how it differs.
 pub(crate) fn near_miss(pattern: &str, lines: &[String]) -> Option<String> {
     let lines: Vec<_> = lines.iter().map(|line| without_escapes(line.as_bytes())).collect();
     let matching = |pattern: &str| {
@@ -35,7 +35,7 @@ pub(crate) fn near_miss(pattern: &str, lines: &[String]) -> Option<String> {
     (similarity >= NEAR).then(|| format!("{} is near", shown(line)))
 }
 
-/// How near a line, or a part of it with as many words, comes to a text: 1.0 is the same.
+/// Returns how similar a line, or a part of it with as many words, is to a text. 1.0 is equal.
 fn similarity(text: &str, line: &str) -> f64 {
     let line: String = line.chars().take(SHOWN).collect();
     let words: Vec<_> = line.split_whitespace().collect();
@@ -49,8 +49,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_that_nearly_matches_is_told() {
-        for (pattern, line, told) in [
+    fn a_line_that_nearly_matches_is_found() {
+        for (pattern, line, expected) in [
             (
                 "ready",
                 "Server READY now",
@@ -64,12 +64,16 @@ mod tests {
             ),
             ("^listning$", "\x1b[1mlistening\x1b[0m", "`listening` is near"),
         ] {
-            assert_eq!(near_miss(pattern, &[line.to_owned()]).as_deref(), Some(told), "{pattern}");
+            assert_eq!(
+                near_miss(pattern, &[line.to_owned()]).as_deref(),
+                Some(expected),
+                "{pattern}"
+            );
         }
     }
 
     #[test]
-    fn another_line_is_not_near() {
+    fn a_different_line_is_not_reported() {
         for pattern in ["ready to accept connections", "r.ady", "^ready$", "\\$"] {
             let lines = ["starting up".to_owned(), "loading the data base".to_owned()];
             assert_eq!(near_miss(pattern, &lines), None, "{pattern}");

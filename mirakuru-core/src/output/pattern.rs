@@ -1,4 +1,4 @@
-//! Patterns that are looked for in output.
+//! Patterns that are searched for in output.
 
 use regex_lite::Regex;
 
@@ -6,12 +6,14 @@ use super::matcher::{Matcher, compile};
 use crate::error::{Error, Result};
 use crate::types::Stream;
 
-/// A line of output that says that a process is ready.
+/// A line of output that shows that a process is ready.
 ///
-/// The pattern is a regular expression. It may match anywhere in a line; `^` and `$` are the ends
-/// of the line. A pattern that holds `\n` is matched against all lines together. The last line
-/// counts also while it is unfinished, as prompts are, unless the pattern has named groups: they could
-/// match a part of what is meant. Colours are left out before matching.
+/// The pattern is a regular expression. It may match anywhere in a line; `^` and `$` match at the
+/// ends of a line. A pattern that contains `\n` is matched against all lines together. Escape
+/// sequences for colours are removed before matching.
+///
+/// The last line counts also while it is unfinished, as prompts are. It does not if the pattern has
+/// named groups: a group could match a part of the final line.
 ///
 /// # Examples
 ///
@@ -22,7 +24,7 @@ use crate::types::Stream;
 /// let on_stderr = Banner::new(r"^listening on .*:\d+$").on(Stream::Stderr);
 /// # let _ = (twice, on_stderr);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Banner {
     pub(crate) pattern: String,
     pub(crate) stream: Option<Stream>,
@@ -30,34 +32,36 @@ pub struct Banner {
 }
 
 impl Banner {
-    /// A pattern that has to come once, on either stream.
+    /// Returns a pattern that has to match once, on either stream.
     #[must_use]
     pub fn new(pattern: impl Into<String>) -> Self {
         Self { pattern: pattern.into(), stream: None, times: 1 }
     }
 
-    /// Looks at this stream only. Default: both.
+    /// Searches this stream only. Default: both.
+    ///
+    /// The streams then have a file each, so that their order in the [`Log`](crate::Log) is lost.
     #[must_use]
     pub fn on(mut self, stream: Stream) -> Self {
         self.stream = Some(stream);
         self
     }
 
-    /// Asks for this many occurrences, counted anew at each start. Default: 1.
+    /// Waits for this many matches, counted from each start. Default: 1. Zero is an error at the start.
     #[must_use]
     pub fn times(mut self, times: usize) -> Self {
         self.times = times;
         self
     }
 
-    /// The names of the groups, which become placeholders.
+    /// Returns the names of the groups, which become placeholders.
     pub(crate) fn groups(&self) -> Vec<String> {
         let pattern = Regex::new(&self.pattern).ok();
         let names = pattern.iter().flat_map(|pattern| pattern.capture_names().flatten());
         names.map(str::to_owned).collect()
     }
 
-    /// What the groups have matched in the line of the last wanted match.
+    /// Returns what the groups have matched in the line of the last wanted match.
     pub(crate) fn captured(&self, line: &str) -> Vec<(String, String)> {
         let Ok(pattern) = compile(&self.pattern) else { return Vec::new() };
         let Some(captures) = pattern.captures_iter(line).last() else { return Vec::new() };
@@ -68,15 +72,27 @@ impl Banner {
     pub(crate) fn matcher(&self) -> Result<Matcher> {
         if self.times == 0 {
             return Err(Error::invalid(
-                "an output pattern that has to come 0 times waits for nothing",
+                "an output pattern that has to match 0 times waits for nothing",
             ));
         }
         Matcher::new(&self.pattern, self.times)
     }
 }
 
-impl<S: Into<String>> From<S> for Banner {
-    fn from(pattern: S) -> Self {
+impl From<&str> for Banner {
+    fn from(pattern: &str) -> Self {
+        Self::new(pattern)
+    }
+}
+
+impl From<String> for Banner {
+    fn from(pattern: String) -> Self {
+        Self::new(pattern)
+    }
+}
+
+impl From<&String> for Banner {
+    fn from(pattern: &String) -> Self {
         Self::new(pattern)
     }
 }

@@ -1,6 +1,6 @@
-//! Escape sequences that programs write for terminals.
+//! Escape sequences for terminals.
 
-/// The text without what a terminal would take for colours and the like.
+/// Returns the text without control sequences such as those for colours.
 pub(super) fn without_escapes(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let mut plain = String::with_capacity(text.len());

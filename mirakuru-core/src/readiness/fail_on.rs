@@ -14,7 +14,7 @@ pub(super) struct Fatal {
 
 impl Fatal {
     pub(super) fn new(pattern: &str, files: &LogFiles) -> Result<Self> {
-        let readers = files.readers(None, || Matcher::new(pattern, 1))?;
+        let readers = files.followers(None, || Matcher::new(pattern, 1))?;
         Ok(Self { pattern: pattern.to_owned(), readers })
     }
 

@@ -22,7 +22,7 @@ pub(super) struct Output {
 impl Output {
     pub(super) fn new(banner: &Banner, files: &LogFiles) -> Result<Self> {
         // At a restart, what was written before does not count.
-        let readers = |stream| files.readers(stream, || banner.matcher());
+        let readers = |stream| files.followers(stream, || banner.matcher());
         let elsewhere = banner.stream.map(|stream| readers(Some(other(stream))));
         Ok(Self {
             banner: banner.clone(),

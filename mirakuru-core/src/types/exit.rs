@@ -6,7 +6,21 @@ use std::process::ExitStatus;
 
 use crate::types::Signal;
 
-/// How a process ended.
+/// How a process ended: by an exit code or by a signal.
+///
+/// It is about the main process. [`was_killed`](Exit::was_killed) is about all processes that belong
+/// to it.
+///
+/// # Examples
+///
+/// ```
+/// # use mirakuru_core::{Executor, Signal};
+/// let mut process = Executor::new("sleep 60").start()?;
+/// let exit = process.stop()?;
+/// assert_eq!(exit.signal(), Some(Signal::TERM));
+/// assert_eq!(exit.to_string(), "was ended by SIGTERM");
+/// # Ok::<(), mirakuru_core::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exit {
     status: ExitStatus,
@@ -22,35 +36,34 @@ impl Exit {
         Self { was_killed, ..self }
     }
 
-    /// Returns the code that the main process exited with, unless a signal ended it.
+    /// Returns the code that the main process exited with, or `None` if a signal ended it.
     #[must_use]
     pub fn code(self) -> Option<i32> {
         self.status.code()
     }
 
-    /// Returns the signal that ended the main process, if one did.
+    /// Returns the signal that ended the main process, or `None` if it exited.
     #[must_use]
     pub fn signal(self) -> Option<Signal> {
         self.status.signal().map(Signal::new)
     }
 
-    /// Whether the main process exited with code 0.
+    /// Returns true if the main process exited with code 0.
     #[must_use]
     pub fn success(self) -> bool {
         self.status.success()
     }
 
-    /// Whether something of the process was still there when its time to stop was over, so that it
-    /// had to be killed.
+    /// Returns true if the stop timeout expired and the rest of the process was killed.
     #[must_use]
     pub fn was_killed(self) -> bool {
         self.was_killed
     }
 
-    /// Whether this is how a process ends that was asked to stop by `signal`.
+    /// Returns true if a process that was asked to stop by `signal` may end like this.
     pub(crate) fn is_expected(self, expected: Option<i32>, signal: Signal) -> bool {
         if self.was_killed {
-            // We ended it. That it did not end by itself is for the caller to judge.
+            // Its end says nothing about it, because the supervisor killed it.
             return true;
         }
         let by_shell = self.as_shell_code();
@@ -60,18 +73,18 @@ impl Exit {
         }
     }
 
-    /// What is not plain about the end of a process that was to live.
+    /// Returns a help line for a process that ended although it was expected to run.
     pub(crate) fn hint(self) -> Option<&'static str> {
         if self.signal() == Some(Signal::KILL) {
-            return Some("who sent it? The kernel does when memory is short: see `dmesg`");
+            return Some("the kernel sends SIGKILL when memory is short: see `dmesg`");
         }
         self.success().then_some(
-            "it ended without an error. Does it need an option to stay, or a standard input? That \
-             is empty unless `stdin` gives one",
+            "it ended without an error: it may need an option to stay in the foreground, or a \
+             standard input, which is empty unless `stdin` gives one",
         )
     }
 
-    /// Death by signal N counts as code 128 + N: a shell or a JVM turns the one into the other.
+    /// Returns the exit code, or 128 + N for signal N: a shell or a JVM turns one into the other.
     fn as_shell_code(self) -> i32 {
         let by_signal = self.status.signal().map_or(0, |number| 128 + number);
         self.status.code().unwrap_or(by_signal)
@@ -85,7 +98,7 @@ impl fmt::Display for Exit {
             (None, Some(signal)) => write!(f, "was ended by {signal}")?,
             (None, None) => f.write_str("ended")?,
         }
-        if self.was_killed { f.write_str(" (killed after its time to stop)") } else { Ok(()) }
+        if self.was_killed { f.write_str(" (killed after its stop timeout)") } else { Ok(()) }
     }
 }
 
@@ -119,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_and_the_code_that_a_shell_makes_of_it_are_the_same() {
+    fn a_signal_and_the_code_that_a_shell_turns_it_into_are_the_same() {
         for expected in [143, -15] {
             for exit in [code(143), signal(Signal::TERM)] {
                 assert!(exit.is_expected(Some(expected), Signal::INT), "{exit} for {expected}");

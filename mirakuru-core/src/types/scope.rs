@@ -1,18 +1,18 @@
-//! Who shares a process.
+//! Which tests share a process.
 
-/// Who shares one process.
+/// Which tests share one process.
 ///
-/// A run of the tests is the life of the nearest ancestor that runs test binaries: `cargo` or
-/// `cargo-nextest`, or the process whose id the environment variable `MIRAKURU_SESSION` holds.
-/// Where there is none, a process is shared within the test process.
+/// A session is the life of the runner: the nearest ancestor of the test process that is `cargo` or
+/// `cargo-nextest`, or the process whose id is in the environment variable `MIRAKURU_SESSION`.
+/// Without a runner, a process is shared within its test process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Scope {
-    /// The tests of one test binary, whether they run in one process (`cargo test`) or in one each
-    /// (`cargo nextest`). In the first case the process is stopped before the binary ends, in the
-    /// second when the run ends.
+    /// The tests of one test binary, whether they run in one process (`cargo test`) or in one process
+    /// each (`cargo nextest`). With one, the shared process is stopped before the binary ends; with
+    /// many, when the session ends.
     #[default]
     Binary,
-    /// All test binaries of one run of the tests. The process is stopped when the run ends.
+    /// The tests of all test binaries of one session. The process is stopped when the session ends.
     Session,
 }

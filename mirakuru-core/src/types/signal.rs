@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A signal that a process can be sent, or that ended it.
+/// A signal: one that a process can be sent, or that ended it.
 ///
 /// # Examples
 ///
@@ -13,6 +13,8 @@ use std::str::FromStr;
 /// assert_eq!("INT".parse(), Ok(Signal::INT));
 /// assert_eq!("SIGINT".parse(), Ok(Signal::INT));
 /// assert_eq!(Signal::INT.to_string(), "SIGINT");
+/// assert_eq!(Signal::try_from(2), Ok(Signal::INT));
+/// assert!(Signal::try_from(0).is_err());
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Signal(i32);
@@ -51,7 +53,9 @@ signals! {
 }
 
 impl Signal {
-    /// A signal by its number, also one without a name here.
+    /// Returns the signal with this number, also one without a name here.
+    ///
+    /// The number is not checked; [`TryFrom<i32>`](Signal#impl-TryFrom<i32>-for-Signal) checks it.
     #[must_use]
     pub const fn new(number: i32) -> Self {
         Self(number)
@@ -63,7 +67,7 @@ impl Signal {
         self.0
     }
 
-    /// Whether this is the number of a signal at all.
+    /// Returns true if there may be a signal with this number.
     pub(crate) fn is_valid(self) -> bool {
         (1..=64).contains(&self.0)
     }
@@ -84,18 +88,29 @@ impl fmt::Debug for Signal {
     }
 }
 
-/// The text is not the name of a signal.
+/// The error for a text that is not the name of a signal, or a number that is not that of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseSignalError(String);
 
 impl fmt::Display for ParseSignalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is not the name of a signal", self.0)
+        write!(f, "`{}` is not a signal", self.0)
     }
 }
 
 impl std::error::Error for ParseSignalError {}
 
+/// Checks that the number is one from 1 to 64.
+impl TryFrom<i32> for Signal {
+    type Error = ParseSignalError;
+
+    fn try_from(number: i32) -> Result<Self, ParseSignalError> {
+        let signal = Self::new(number);
+        signal.is_valid().then_some(signal).ok_or_else(|| ParseSignalError(number.to_string()))
+    }
+}
+
+/// Parses a name, with or without `SIG`.
 impl FromStr for Signal {
     type Err = ParseSignalError;
 

@@ -1,7 +1,7 @@
-//! The streams that a process writes to.
+//! The output streams of a process.
 
 /// One of the two streams that a process writes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stream {
     /// Standard output.
     Stdout,

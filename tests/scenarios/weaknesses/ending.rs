@@ -21,7 +21,7 @@ fn a_stop_by_force_says_so() {
     let mut process = signals(&["--ignore", "TERM"], |it| it.stop_timeout(SHORT));
     let exit = soon(|| process.stop()).unwrap();
     assert!(exit.was_killed());
-    assert!(exit.to_string().contains("killed after its time to stop"), "{exit}");
+    assert!(exit.to_string().contains("killed after its stop timeout"), "{exit}");
     assert!(process.exit_status().unwrap().was_killed());
 
     let mut obedient = signals(&[], |it| it.stop_timeout(LONG));

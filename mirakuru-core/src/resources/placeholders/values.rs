@@ -170,7 +170,7 @@ impl Placeholders {
 
 fn missing(placeholder: &str) -> Error {
     Error::invalid(format!(
-        "this process has no {placeholder}: neither its command nor its environment, conditions or \
+        "this process has no `{placeholder}`: neither its command nor its environment, conditions or \
          directory mention it"
     ))
 }
