@@ -1,7 +1,7 @@
-//! What must hold for any input: the properties that the fuzz targets and the tests check.
+//! Properties that hold for any input, checked by the fuzz targets and by the tests below.
 //!
-//! Each takes any bytes and panics where the property does not hold. The folder `fuzz` has a target
-//! for each, and inputs to begin with.
+//! Each function takes any bytes and panics if its property does not hold. The package `fuzz` has a
+//! target and a corpus of inputs for each.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -12,7 +12,7 @@ use crate::output::near_miss::near_miss;
 use crate::supervisor::{Event, FRAME_LEN, Frame, Request, Settings};
 use crate::syntax::template::{Piece, Template};
 
-/// A template that is written down again is the same text, and a fault lies within the text.
+/// Checks that the pieces of a template make the same text again, and that a fault lies in the text.
 pub fn template(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     match Template::parse(text, &|name| CAPTURED.contains(&name)) {
@@ -24,7 +24,7 @@ pub fn template(data: &[u8]) {
     }
 }
 
-/// What a pattern of the same process is said to have captured.
+/// Names that count as captured by an output pattern.
 const CAPTURED: [&str; 2] = ["addr", "key"];
 
 fn written(piece: &Piece) -> String {
@@ -40,7 +40,7 @@ fn written(piece: &Piece) -> String {
     }
 }
 
-/// The words of a command, in one line, are split into the same words.
+/// Checks that the words of a command, written in one line, are split into the same words.
 pub fn command(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Ok(words) = CommandLine::from(text).words() {
@@ -51,7 +51,7 @@ pub fn command(data: &[u8]) {
 }
 
 fn splits_into_itself(words: &[OsString]) {
-    // No command has a zero byte: a plan is not made of one.
+    // A command with a zero byte is refused before it is written in one line.
     if words.iter().any(|word| word.as_bytes().contains(&0)) {
         return;
     }
@@ -60,8 +60,8 @@ fn splits_into_itself(words: &[OsString]) {
     assert!(again.is_ok_and(|again| again == words), "{words:?} in one line: {line:?}");
 }
 
-/// What can be read of a message survives the wire.
-pub fn wire(data: &[u8]) {
+/// Checks that a message that can be read is written as it was.
+pub fn protocol(data: &[u8]) {
     let frames = data.chunks(FRAME_LEN).filter_map(|frame| frame.first_chunk::<FRAME_LEN>());
     for frame in frames {
         survives::<Request>(*frame);
@@ -79,14 +79,14 @@ fn survives<F: Frame + Copy + PartialEq + std::fmt::Debug>(frame: [u8; FRAME_LEN
     }
 }
 
-/// How large a pattern and a text are: beyond, a run is slow and nothing new is seen.
+/// Longer patterns and texts make a run slow and show nothing new.
 const PATTERN_MAX: usize = 64;
 const TEXT_MAX: usize = 256;
 
-/// In whatever pieces a text comes, a pattern is found in them when it is found in all of them
-/// together. The first line of the data is the pattern, its first two bytes say how often it has to
-/// come and how long the pieces are.
-pub fn banner(data: &[u8]) {
+/// Checks that a pattern is found in a text that comes in pieces exactly when it is found in all of
+/// them together, and at the same place. The first two bytes say how often it has to match and how
+/// long the pieces are; the rest of the first line is the pattern.
+pub fn pattern(data: &[u8]) {
     let [times, length, rest @ ..] = data else { return };
     let end = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
     let (pattern, text) = (&rest[..end], rest.get(end + 1..).unwrap_or_default());
@@ -100,13 +100,17 @@ pub fn banner(data: &[u8]) {
     for piece in text.chunks(usize::from(*length).max(1)) {
         end += piece.len();
         let found = in_pieces.feed(piece);
-        let at_once = matcher().and_then(|mut matcher| matcher.feed(&text[..end]));
-        assert_eq!(found, at_once, "`{pattern}` in {:?}", &text[..end]);
+        let Some(mut at_once) = matcher() else { return };
+        let place = (at_once.feed(&text[..end]), at_once.match_end());
+        let shown = String::from_utf8_lossy(&text[..end]);
+        assert_eq!(found, place.0, "`{pattern}` in {shown:?}");
         if found.is_some() {
+            assert_eq!(in_pieces.match_end(), place.1, "`{pattern}` in {shown:?}");
+            assert!(place.1 <= end as u64, "`{pattern}` in {shown:?}");
             break;
         }
     }
-    // Only that these do not panic.
+    // Checked only for panics.
     let lines: Vec<_> = String::from_utf8_lossy(text).lines().map(str::to_owned).collect();
     let _ = (in_pieces.seen(), near_miss(pattern, &lines));
 }
@@ -114,29 +118,33 @@ pub fn banner(data: &[u8]) {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::hash::{DefaultHasher, Hash, Hasher};
     use std::path::Path;
     use std::time::SystemTime;
 
     use super::*;
 
-    /// How many inputs are made of those in the folder.
+    /// How many inputs are made from each corpus.
     const MUTATIONS: usize = 4000;
 
-    /// Bytes that mean something to those who read the inputs.
-    const TELLING: &[u8] = b"{}:'\"\\ \n\r\x1b[m^$#\0\xff09az";
+    /// Bytes with a meaning in one of the texts.
+    const SPECIAL: &[u8] = b"{}:'\"\\ \n\r\x1b[m^$#\0\xff09az";
 
-    /// Repeats a run.
+    /// The variable that repeats a run.
     const SEED: &str = "MIRAKURU_STRESS_SEED";
 
-    /// FdSlots that a seed determines: xorshift64*.
-    struct Random(u64);
+    /// Numbers that a seed determines: the hashes of the seed and a counter.
+    struct Random {
+        seed: u64,
+        counter: u64,
+    }
 
     impl Random {
         fn below(&mut self, limit: usize) -> usize {
-            self.0 ^= self.0 >> 12;
-            self.0 ^= self.0 << 25;
-            self.0 ^= self.0 >> 27;
-            (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % limit.max(1)
+            self.counter += 1;
+            let mut hasher = DefaultHasher::new();
+            (self.seed, self.counter).hash(&mut hasher);
+            hasher.finish() as usize % limit.max(1)
         }
     }
 
@@ -148,20 +156,19 @@ mod tests {
     }
 
     fn corpus(target: &str) -> Vec<Vec<u8>> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
-        let mut files: Vec<_> =
-            fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()).collect();
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
+        let mut files: Vec<_> = fs::read_dir(dir).unwrap().map(|it| it.unwrap().path()).collect();
         files.sort();
         assert!(!files.is_empty(), "no input for {target}");
         files.iter().map(|file| fs::read(file).unwrap()).collect()
     }
 
-    /// Changes a few bytes, or puts a part of another input in.
+    /// Changes a few bytes, or inserts a part of another input.
     fn mutated(inputs: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
         let mut input = inputs[random.below(inputs.len())].clone();
         for _ in 0..=random.below(4) {
             let at = random.below(input.len() + 1);
-            let byte = TELLING[random.below(TELLING.len())];
+            let byte = SPECIAL[random.below(SPECIAL.len())];
             match random.below(5) {
                 0 => input.insert(at, byte),
                 1 if at < input.len() => drop(input.remove(at)),
@@ -178,11 +185,11 @@ mod tests {
         input
     }
 
-    /// Checks a property for the inputs in the folder, and for what becomes of them.
+    /// Checks a property for the inputs of the corpus and for mutations of them.
     fn holds(target: &str, property: fn(&[u8])) {
         let inputs = corpus(target);
         inputs.iter().for_each(|input| property(input));
-        let mut random = Random(seed().wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let mut random = Random { seed: seed(), counter: 0 };
         for _ in 0..MUTATIONS {
             let input = mutated(&inputs, &mut random);
             println!("{target}: {:?}", String::from_utf8_lossy(&input));
@@ -191,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_that_is_written_down_is_the_same_text() {
+    fn a_template_makes_the_same_text_again() {
         holds("template", template);
     }
 
@@ -201,12 +208,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_of_a_message_survives_the_wire() {
-        holds("wire", wire);
+    fn a_message_that_was_read_is_written_as_it_was() {
+        holds("protocol", protocol);
     }
 
     #[test]
-    fn a_pattern_is_found_in_whatever_pieces_a_text_comes() {
-        holds("banner", banner);
+    fn a_pattern_is_found_in_whichever_pieces_a_text_comes() {
+        holds("pattern", pattern);
     }
 }

@@ -55,7 +55,7 @@ impl Matcher {
     }
 
     /// Returns how many bytes after the beginning of the text the returned line ends.
-    pub(super) fn match_end(&self) -> u64 {
+    pub(crate) fn match_end(&self) -> u64 {
         self.match_end
     }
 
