@@ -8,18 +8,18 @@
 //!     .http("http://127.0.0.1:{port}/")
 //!     .start()?;
 //! assert!(TcpStream::connect(server.addr()).is_ok());
-//! drop(server); // Nothing of it is running now.
+//! drop(server); // Stops it, and everything that it has spawned.
 //! # Ok::<(), mirakuru_core::Error>(())
 //! ```
 //!
-//! # Which one to use
+//! # Which type to use
 //!
 //! - Use [`Executor`] to start a process yourself, in a test or in a script. [`Executor::start`]
 //!   returns a [`Process`] when it is ready; dropping that stops it.
-//! - Use [`Shared`] where several tests use one process: [`Lease`] for those that only use it,
-//!   [`ExclusiveLease`] for those that stop, restart or pause it.
-//! - Use [`#[with_process]`](with_process) to have a test function get its processes as
-//!   parameters. The type of the parameter says how the test uses the process:
+//! - Use [`Shared`] if several tests use one process: [`Lease`] for tests that only use it,
+//!   [`ExclusiveLease`] for tests that stop, restart or pause it.
+//! - Use [`#[with_process]`](with_process) if a test function is to get its processes as parameters.
+//!   The type of the parameter says how the test uses the process:
 //!
 //!   | parameter | meaning |
 //!   |---|---|
@@ -33,79 +33,80 @@
 //!
 //! | condition | method |
 //! |---|---|
-//! | none: it is ready when its program runs | |
-//! | a line of its output matches | [`Executor::output`] |
-//! | a TCP port accepts | [`Executor::tcp`] |
-//! | a URL answers, at a port or on a Unix socket | [`Executor::http`] |
-//! | a Unix socket accepts | [`Executor::unix_socket`] |
-//! | a pid file is there | [`Executor::pid_file`] |
-//! | the process says so, by `sd_notify` | [`Executor::notify`] |
-//! | the process says so, by a line on a descriptor | [`Executor::ready_fd`] |
+//! | none: the process is ready when its program runs | |
+//! | a line of its output matches a pattern | [`Executor::output`] |
+//! | a TCP port accepts connections | [`Executor::tcp`] |
+//! | a URL answers, on a port or on a Unix socket | [`Executor::http`] |
+//! | a Unix socket accepts connections | [`Executor::unix_socket`] |
+//! | a pid file exists | [`Executor::pid_file`] |
+//! | the process reports it by `sd_notify` | [`Executor::notify`] |
+//! | the process writes a line to a file descriptor | [`Executor::ready_fd`] |
 //! | a command exits with code 0 | [`Executor::ready_command`] |
-//! | what you say | [`Executor::probe`] |
+//! | a condition of your own | [`Executor::probe`] |
 //!
-//! [`Executor::fail_on`] is a line that ends the wait, [`Executor::listen`] a socket that the process
-//! is handed.
+//! If several conditions are given, all of them must hold. [`Executor::fail_on`] names a line of
+//! output that ends the wait, and [`Executor::listen`] a socket that the process inherits.
 //!
-//! All that are given must hold. On Linux, a port or socket that another process answers does not
-//! count: it is an error that names that process, as far as this user may look at it.
+//! On Linux, a port or socket on which another process answers does not count: it is an error that
+//! names that process, unless this user cannot inspect it.
 //!
-//! `https` URLs are asked if the feature `https` is turned on, here or of `mirakuru-rstest`. It is off
-//! by default, for the time that TLS takes to build.
+//! `https` URLs need the feature `https`, of this crate or of `mirakuru-rstest`. It is off by default
+//! because TLS takes long to build.
 //!
-//! A wait of more than a second is told of on standard error, with what was seen so far: by a line
-//! after 1, 2, 5, 10, 20, 30 and 60 seconds and each minute from then on, or on a terminal by a bar.
+//! A wait of more than a second is reported on standard error, with the last observation: by lines
+//! after 1, 2, 5, 10, 20, 30 and 60 seconds and then once a minute, or by a bar if standard error is
+//! a terminal.
 //!
 //! # Placeholders
 //!
 //! | placeholder | value |
 //! |---|---|
-//! | `{port}`, `{port:name}` | a free port, which the kernel gives to nobody else while the process lives |
-//! | `{udp}`, `{udp:name}` | the same for UDP: free for TCP too, and from outside of what the kernel gives out |
-//! | `{dir}` | a folder of the process's own, which is removed when it has ended |
+//! | `{port}`, `{port:name}` | a free TCP port, reserved while the process lives |
+//! | `{udp}`, `{udp:name}` | a port that is free for UDP and TCP |
+//! | `{dir}` | a directory of this process, removed when it has ended |
 //! | `{bin:name}` | the path of a binary of the package under test |
-//! | `{{`, `}}` | braces |
+//! | `{{`, `}}` | literal braces |
 //!
-//! They may stand in the command, the values of the environment, the folder to run in, the
-//! conditions, and in [`Process::render`]. Anything else in braces is an error.
+//! They may stand in the command, in the values of environment variables, in the working directory,
+//! in conditions, and in [`Process::render`]. Any other text in braces is an error.
 //!
-//! A process may give values to placeholders itself: a named group of an output pattern,
-//! `"listening on .*:(?<port>\\d+)"`, is one from then on, and so is `{port}` where port 0 is waited
-//! for. These may stand in the other conditions and in `render`.
+//! The process can give values to placeholders itself: a named group of an output pattern, as in
+//! `"listening on .*:(?<port>\\d+)"`, becomes a placeholder, and `{port}` gets the port that was found
+//! if a condition waits for port 0. These can stand in other conditions and in `render` only.
 //!
 //! # What is promised, and what is not
 //!
-//! Between the tests and each process stands a supervisor: the test binary itself, run once more,
-//! which becomes a supervisor before `main`. It is the parent of the process. When the test process
-//! ends, in whatever way, the supervisor stops the process, and then everything that it has spawned.
+//! Each process has a supervisor as its parent: the test binary, executed again, which becomes the
+//! supervisor before `main`. When the test process ends, for whichever reason, the supervisor stops
+//! the process and everything that it has spawned.
 //!
 //! | | Linux | other Unix |
 //! |---|---|---|
 //! | stopped when the tests exit, panic, abort or are killed | yes | yes |
-//! | also daemons that left their group and session | yes | no: nobody adopts them |
+//! | daemons that have left their process group and session are stopped too | yes | no |
 //! | stopped when the supervisor is killed | the main process | no |
-//! | a port answered by a stranger is told from ours | yes | no |
-//! | nobody else gets `{port}` | yes | not tested |
+//! | a port on which another process answers is an error | yes | no |
+//! | no other process is assigned `{port}` | yes | not tested |
 //!
-//! A supervisor that is killed takes the main process with it only if that has not changed its
-//! user. What else is left is found by a mark in its environment, if the test process still lives.
+//! If the supervisor is killed, the kernel kills the main process, unless that has changed its user.
+//! The test process, if it lives, then kills the processes that have the server's mark in their
+//! environment.
 //!
-//! What a process asks *other* programs to start (a container by the Docker daemon, a unit by
-//! systemd) is not below it and is not stopped.
+//! Processes that *other* programs start on request (a container by the Docker daemon, a unit by
+//! systemd) are not descendants of the process, and are not stopped.
 //!
 //! # Environment variables
 //!
 //! | variable | meaning |
 //! |---|---|
 //! | `MIRAKURU_LOG=info` | prints a line for each start, lease and stop |
-//! | `MIRAKURU_LOG=off` | prints nothing, not even of waits that take long |
-//! | `TERM=dumb`, `CI` | prints lines on a terminal too, where else a wait that takes long is a bar |
-//! | `MIRAKURU_SESSION=PID` | the process whose life is one run of the tests; see [`Scope`] |
-//! | `MIRAKURU_LEASE_TIMEOUT=SECONDS` | how long one test may keep a shared process from another; 60 |
+//! | `MIRAKURU_LOG=off` | prints nothing, not even about slow waits |
+//! | `TERM=dumb`, `CI` | report slow waits by lines, also on a terminal |
+//! | `MIRAKURU_SESSION=PID` | the process whose life is one session; see [`Scope`] |
+//! | `MIRAKURU_LEASE_TIMEOUT=SECONDS` | how long a test waits for one other test to return a lease; 60 |
 //!
-//! A program that uses this crate runs its other constructors (code before `main`) in each
-//! supervisor too. A program in which an environment variable named `MIRAKURU_SUPERVISOR` is set
-//! is a supervisor.
+//! The supervisor also runs all other constructors (code before `main`) of a program that uses this
+//! crate. A program whose environment has the variable `MIRAKURU_SUPERVISOR` becomes a supervisor.
 
 #![deny(unsafe_code)]
 
@@ -141,34 +142,35 @@ pub use sharing::macro_support as __private;
 pub use sharing::{ExclusiveLease, Lease, Shared};
 pub use types::{Exit, ParseSignalError, Scope, Signal, Stream};
 
-/// Gives a test its processes.
+/// Starts or leases the processes that a test names, before its body runs.
 ///
-/// The attribute stands above `#[test]`, `#[rstest]`, `#[tokio::test]` and the like, or alone, and
-/// then makes the function a test. Above a `mod` it counts for each test in it; above a `#[fixture]`
-/// for the fixture's body. Given several times, each one names one process.
+/// The attribute stands above `#[test]`, `#[rstest]`, `#[tokio::test]` and similar attributes, or
+/// alone, and then makes the function a test. Above a `mod` it applies to each test in it; above a
+/// `#[fixture]`, to the fixture's body. It can be given several times; each one names one process.
 ///
 /// ```
 /// use mirakuru_core::{Process, with_process};
 ///
 /// #[with_process(cmd = "python3 -m http.server {port}", http = "http://127.0.0.1:{port}/")]
 /// #[test]
-/// fn serves_its_folder(server: &Process) {
+/// fn serves_its_directory(server: &Process) {
 ///     assert!(server.url().starts_with("http://127.0.0.1:"));
 /// }
 /// ```
 ///
-/// It has to stand above `#[test]`, not below: what is above has already made a test of the function
-/// when the attribute sees it.
+/// It cannot stand below `#[test]`: an attribute above it has made the function a test before this
+/// one sees it.
 ///
-/// What the test does with a process is said by the type of its parameter: `&Process` shares it
-/// with other tests, `&mut Process` has it alone for a while, `Process` starts one for this test.
-/// A process that no parameter names is shared. Parameters belong to the attributes in their
-/// order, or by `name`.
+/// The type of a parameter says how the test uses the process: `&Process` shares it with other tests,
+/// `&mut Process` has it exclusively for the length of the test, `Process` starts one for this test. A
+/// process without a parameter is shared. Parameters belong to the attributes in their order, or by
+/// `name`.
 ///
 /// # Keys
 ///
-/// Either the path of a definition, `#[with_process(REDIS)]`: a static [`Shared`], a function that
-/// returns an [`Executor`], or a [`process_fixture`]. Or the keys of one:
+/// The argument is either the path of a definition, as in `#[with_process(REDIS)]`: a static
+/// [`Shared`], a function that returns an [`Executor`], or a [`process_fixture`]. Or it is a list of
+/// keys:
 ///
 /// | key | meaning |
 /// |---|---|
@@ -186,28 +188,27 @@ pub use types::{Exit, ParseSignalError, Scope, Signal, Stream};
 /// | `cwd`, `stdin` | [`Executor::current_dir`], [`Executor::stdin`] |
 /// | `timeout = "5s"`, `stop_timeout` | time limits: `"500ms"`, `"1m30s"`, or any `Duration` |
 /// | `stop_signal = "INT"`, `kill_signal`, `expect_exit = 3` | how it ends |
-/// | `name`, `scope = "session"` | what messages call it, who shares it |
+/// | `name`, `scope = "session"` | its name in messages, and which tests share it |
 ///
-/// A value may be any expression. Literals are checked when the test is compiled.
+/// A value may be any expression. Literals are checked at compile time.
 ///
 /// # When the test fails
 ///
-/// A test that panics or gives back an `Err` shows each of its processes in its own output: whether
-/// it is alive, how it ended if not, and its last lines since the test leased it. A process that
-/// died comes first. An `Err` is seen if the declared type is called `Result`, or something that
-/// ends so.
+/// A test that panics or returns an `Err` prints a report of each of its processes: whether it is
+/// running or how it ended, and its last lines since the test leased it. Processes that died come
+/// first. An `Err` is recognised if the name of the declared return type ends with `Result`.
 ///
-/// A [`Lease`] from a fixture of rstest sees that the test panics, but cannot know what it gives
-/// back. Add the attribute, `#[with_process(redis)]`, where that counts.
+/// A [`Lease`] from a fixture of rstest prints its report if the test panics, but cannot see what the
+/// test returns. Add the attribute, as in `#[with_process(redis)]`, to tests that return a `Result`.
 ///
 /// # Panics
 ///
-/// The test panics with the whole report if one of its processes does not start. That is why a
+/// The test panics with the whole report if one of its processes does not start. For that reason a
 /// bare `#[should_panic]` is refused.
 pub use mirakuru_macros::with_process;
 
-/// Makes a function that returns an [`Executor`] the definition of a shared process, which is an
-/// rstest fixture of the type [`Lease`] too.
+/// Makes a function that returns an [`Executor`] the definition of a shared process, and an rstest
+/// fixture of type [`Lease`].
 ///
 /// ```
 /// # mod tests {
@@ -220,14 +221,14 @@ pub use mirakuru_macros::with_process;
 ///
 /// #[with_process(sleeper)]
 /// #[test]
-/// fn is_there(sleeper: &Process) {
+/// fn is_running(sleeper: &Process) {
 ///     assert!(sleeper.is_running());
 /// }
 /// # }
 /// ```
 ///
-/// Like every fixture of rstest, one that is called `redis` hides a crate of that name in its module;
-/// the crate is then `::redis`.
+/// Like every rstest fixture, one named `redis` hides a crate of that name in its module; write
+/// `::redis` for the crate.
 ///
-/// `#[process_fixture(scope = "session")]` says who shares the process; see [`Scope`].
+/// `#[process_fixture(scope = "session")]` sets which tests share the process; see [`Scope`].
 pub use mirakuru_macros::process_fixture;
