@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::error::{Error, Result};
 
-/// How a process's environment differs from that of the tests.
+/// The difference between the environment of a process and that of the tests.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Environment {
     pub(crate) clear: bool,

@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Where a process reads its standard input from.
+/// The source of the standard input of a process.
 ///
 /// The default is [`Null`](Self::Null).
 ///
@@ -34,7 +34,7 @@ pub enum Stdin {
     /// End of file at once.
     #[default]
     Null,
-    /// What is written to [`Process::take_stdin`](crate::Process::take_stdin).
+    /// The text that is written to [`Process::take_stdin`](crate::Process::take_stdin).
     Piped,
     /// The file at this path, which is opened at each start.
     File(PathBuf),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::types::Exit;
 
-/// What is known about a failure. The modules that know more fill in their fields.
+/// The evidence of a failure. The modules that have it fill in their fields.
 #[derive(Clone, Default)]
 pub(crate) struct Report {
     /// The report of another process, if the failure happened there.
@@ -19,7 +19,7 @@ pub(crate) struct Report {
     pub(crate) output: Option<Output>,
     /// Set if the output says that an address was in use. It is not printed.
     pub(crate) is_address_in_use: bool,
-    /// What the reader can do about it.
+    /// The advice to the reader.
     pub(crate) help: Option<String>,
 }
 
@@ -44,7 +44,7 @@ impl Report {
     }
 }
 
-/// How a readiness condition was waited for.
+/// The wait for a readiness condition.
 #[derive(Clone)]
 pub(crate) struct Attempts {
     /// The condition, "HTTP 2xx at `http://…`".
@@ -56,16 +56,16 @@ pub(crate) struct Attempts {
     pub(crate) limit: Duration,
 }
 
-/// How many characters of a line are printed.
+/// The number of characters of a line that are printed.
 const LINE_MAX: usize = 500;
 
 /// The last lines of a process's output.
 #[derive(Clone, Default)]
 pub(crate) struct Output {
-    /// What the lines are called: "output", "output since …".
+    /// The name of the lines: "output", "output since …".
     pub(crate) label: &'static str,
     pub(crate) lines: Vec<String>,
-    /// How many bytes were written before them.
+    /// The number of bytes that were written before them.
     pub(crate) omitted: u64,
     /// The files with the whole output.
     pub(crate) paths: Vec<PathBuf>,

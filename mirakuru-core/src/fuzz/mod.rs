@@ -124,7 +124,7 @@ mod tests {
 
     use super::*;
 
-    /// How many inputs are made from each corpus.
+    /// The number of inputs that are made from each corpus.
     const MUTATIONS: usize = 4000;
 
     /// Bytes with a meaning in one of the texts.

@@ -12,7 +12,7 @@ use crate::diagnostics::log_dir;
 use crate::error::{Error, Output, Result};
 use crate::types::Stream;
 
-/// How many lines of output an error report shows.
+/// The number of output lines in an error report.
 pub(super) const LINES_SHOWN: usize = 20;
 
 /// The files with the output of one process.

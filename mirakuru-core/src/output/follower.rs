@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use super::matcher::Matcher;
 use crate::error::{Error, Result};
 
-/// How many lines are compared with a pattern that none of them matches.
+/// The number of lines that are compared with a pattern that none of them matches.
 const LINES_COMPARED: usize = 200;
 
-/// How much of a file is read at once.
+/// The number of bytes that are read at once.
 const CHUNK: u64 = 256 * 1024; // 256 KiB
 
 /// Searches a file that grows for a pattern.

@@ -13,7 +13,7 @@ use crate::sys::{self, Watcher};
 
 /// A reader of a [`Log`](crate::Log) that goes on from where it was.
 ///
-/// Where the streams have a file each, it has a place in both. A line of standard output is then
+/// If the streams have a file each, it has a place in both. A line of standard output is then
 /// returned before one of standard error, in whichever order they were written.
 #[derive(Clone, Debug)]
 pub struct LogFollower {

@@ -8,9 +8,9 @@ use crate::error::{Error, Result};
 /// Searches a text that comes in pieces for a pattern.
 pub(crate) struct Matcher {
     pattern: Regex,
-    /// How many matches are wanted.
+    /// The number of matches that are wanted.
     times: usize,
-    /// How many of them have not come yet.
+    /// The number of matches that are still missing.
     wanted: usize,
     across_lines: bool,
     /// Set if only finished lines count, because a group could match a part of an unfinished one.
@@ -20,9 +20,9 @@ pub(crate) struct Matcher {
     /// The text that may still match: the unfinished line, or everything for a pattern that spans
     /// lines.
     text: Vec<u8>,
-    /// How many bytes came before `text`.
+    /// The number of bytes before `text`.
     dropped: u64,
-    /// Where the line of the last wanted match ends.
+    /// The end of the line of the last wanted match.
     match_end: u64,
 }
 
@@ -63,7 +63,7 @@ impl Matcher {
         let end = if self.needs_end { self.finished() } else { self.text.len() };
         let text = without_escapes(&self.text[..end]);
         let last = self.pattern.find_iter(&text).nth(self.wanted - 1)?;
-        // Escape sequences hold no line breaks, so lines can be counted in either text.
+        // Escape sequences contain no line breaks, so lines can be counted in either text.
         let breaks = text[..last.end()].matches('\n').count();
         let is_at_end = last.end() > 0 && text[..last.end()].ends_with('\n');
         let line = if is_at_end { breaks } else { breaks + 1 };

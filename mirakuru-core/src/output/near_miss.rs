@@ -8,7 +8,7 @@ use super::terminal::without_escapes;
 /// The similarity from which on a line is reported.
 const NEAR: f64 = 0.75;
 
-/// How many characters of a line are compared and shown.
+/// The number of characters of a line that are compared and shown.
 const SHOWN: usize = 160;
 
 /// Returns the line that nearly matches a pattern, and how it differs.

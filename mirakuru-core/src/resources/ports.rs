@@ -29,7 +29,7 @@ use crate::error::{Error, Result};
 use crate::syntax::address::Address;
 use crate::sys;
 
-/// How many ports are tried until one is free in both families.
+/// The number of ports that are tried until one is free in both families.
 const TRIES: usize = 64;
 
 /// The ports below this one are left to well-known services.
@@ -41,7 +41,7 @@ const USUAL_EPHEMERAL: RangeInclusive<u16> = 32_768..=60_999;
 /// With fewer ports than this outside the ephemeral range, lower ones are used too.
 const FEW: usize = 256;
 
-/// How a port is reserved.
+/// The way in which a port is reserved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reservation {
     /// A socket is bound to it.

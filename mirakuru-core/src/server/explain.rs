@@ -7,7 +7,7 @@ use super::failure_report::{FailureReport, ServerView};
 use crate::diagnostics::{events, port_owner};
 use crate::error::{Error, ErrorKind};
 
-/// How long the supervisor may take to report that the rest of the tree has ended too, once the
+/// The time that the supervisor gets to report that the rest of the tree has ended too, once the
 /// main process has.
 const SETTLE: Duration = Duration::from_millis(50);
 

@@ -1,4 +1,4 @@
-//! What a failing test prints about its servers.
+//! The report that a failing test prints about its servers.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use crate::output::Log;
 use crate::supervisor::{Client, Phase, State};
 use crate::sys;
 
-/// How many lines of a server's output a failing test prints.
+/// The number of output lines that a failing test prints for each server.
 const LINES_SHOWN: usize = 50;
 
-/// How long the supervisor may take to report an end that the kernel has announced.
+/// The time that the supervisor gets to report an end that the kernel has announced.
 ///
 /// A test sees the end of its server (a connection that is reset) before the supervisor does.
 const REPORT_LAG: Duration = Duration::from_millis(500);
@@ -20,7 +20,7 @@ const REPORT_LAG: Duration = Duration::from_millis(500);
 /// The same where the kernel does not say whether the process is exiting.
 const UNANNOUNCED_LAG: Duration = Duration::from_millis(100);
 
-/// What a failing test prints: a snapshot of each of its servers.
+/// The report of a failing test: a snapshot of each of its servers.
 pub(crate) struct FailureReport {
     servers: Vec<ServerView>,
 }

@@ -14,7 +14,7 @@ use crate::launch::plan::LaunchPlan;
 use crate::supervisor::{LeaseStatus, Request, State};
 use crate::sys;
 
-/// How often progress is reported while a lease is waited for.
+/// The interval at which progress is reported while a lease is waited for.
 const PROGRESS_STEP: Duration = Duration::from_millis(100);
 
 impl Server {

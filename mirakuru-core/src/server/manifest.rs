@@ -12,7 +12,7 @@ use crate::readiness::Endpoint;
 use crate::supervisor::Remote;
 use crate::sys;
 
-/// What another process needs to use a server that is ready.
+/// Everything that another process needs to use a server that is ready.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ServerManifest {
     /// The identity of the executor.

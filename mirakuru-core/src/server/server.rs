@@ -11,7 +11,7 @@ use crate::output::Log;
 use crate::readiness::Endpoint;
 use crate::supervisor::{Client, InheritedFds, Request, State};
 
-/// How much longer than its time limit a stop may take before the supervisor counts as stuck.
+/// The time that a stop may take beyond its limit before the supervisor counts as stuck.
 pub(super) const STOP_GRACE: Duration = Duration::from_secs(10);
 
 /// A server, running or not.
@@ -19,7 +19,7 @@ pub(crate) struct Server {
     // Dropped before the plan, because the supervisor removes the plan's directory.
     pub(super) client: Arc<Client>,
     pub(crate) plan: LaunchPlan,
-    /// Where the server answered when it became ready.
+    /// The address and URL that answered when the server became ready.
     pub(crate) endpoint: Endpoint,
     pub(crate) stdin: Option<File>,
     /// Set once other processes may attach to the server.
@@ -28,7 +28,7 @@ pub(crate) struct Server {
     pub(super) inherited_fds: InheritedFds,
 }
 
-/// Where a server's manifest is published, and for which executor.
+/// The path of a server's manifest, and the identity of the executor that it is for.
 pub(crate) struct Publication {
     pub(crate) path: PathBuf,
     pub(crate) key: String,

@@ -14,7 +14,7 @@ use crate::supervisor::Request;
 use crate::sys;
 use crate::types::{Exit, Signal};
 
-/// How long to wait for signals to arrive before the tree is looked at again.
+/// The time that signals get to arrive before the tree is checked again.
 const PAUSE_STEP: Duration = Duration::from_micros(500);
 
 impl Server {

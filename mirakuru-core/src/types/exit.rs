@@ -1,4 +1,4 @@
-//! How a process ended.
+//! The end of a process.
 
 use std::fmt;
 use std::os::unix::process::ExitStatusExt;
@@ -6,7 +6,7 @@ use std::process::ExitStatus;
 
 use crate::types::Signal;
 
-/// How a process ended: by an exit code or by a signal.
+/// The end of a process: an exit code or a signal.
 ///
 /// It is about the main process. [`was_killed`](Exit::was_killed) is about all processes that belong
 /// to it.

@@ -1,6 +1,6 @@
-//! Which tests share a process.
+//! The tests that share a process.
 
-/// Which tests share one process.
+/// The tests that share one process.
 ///
 /// A session is the life of the runner: the nearest ancestor of the test process that is `cargo` or
 /// `cargo-nextest`, or the process whose id is in the environment variable `MIRAKURU_SESSION`.

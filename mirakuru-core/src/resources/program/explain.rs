@@ -12,7 +12,7 @@ use crate::syntax::suggest;
 /// Words of the shell that look like programs.
 const SHELL_WORDS: [&str; 7] = [".", "cd", "exec", "export", "source", "ulimit", "umask"];
 
-/// How many names are compared with a misspelt one, in all directories together.
+/// The number of names that are compared with a misspelt one, in all directories together.
 const NAMES_MAX: usize = 20_000;
 
 /// In names shorter than this, one wrong letter makes another name, not a typing error.

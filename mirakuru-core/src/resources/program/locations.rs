@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{AccessFlags, access};
 
-/// Where programs are searched for if there is no `PATH`.
+/// The search path if there is no `PATH`.
 pub(super) const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// Where distributions keep servers that are not for users to call.
+/// The directories where distributions keep servers that are not for users to call.
 const SERVER_DIRS: [&str; 3] = ["/usr/sbin", "/usr/local/sbin", "/sbin"];
 
 /// The parent of PostgreSQL's directories, of which there is one for each version.
