@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -61,40 +60,54 @@ impl ServerManifest {
     }
 
     fn from_text(text: &str) -> Option<Self> {
-        let facts: Vec<(&str, String)> = text
-            .lines()
-            .map(|line| {
-                line.split_once('\t').and_then(|(word, value)| Some((word, unescape(value)?)))
-            })
-            .collect::<Option<_>>()?;
-        let fact = |wanted: &str| {
-            facts.iter().find(|(word, _)| *word == wanted).map(|(_, value)| value.clone())
-        };
-        let ports = facts.iter().filter(|(word, _)| *word == "port").map(|(_, value)| {
-            let (port, name) = value.split_once(' ')?;
-            Some((name.to_owned(), port.parse().ok()?))
-        });
-        let captured = facts.iter().filter(|(word, _)| *word == "captured").map(|(_, value)| {
-            value.split_once(' ').map(|(name, value)| (name.to_owned(), value.to_owned()))
-        });
-        let addr: Option<SocketAddr> = match fact("addr") {
+        let facts = Facts::from_text(text)?;
+        let ports = facts.pairs("port").map(|(port, name)| Some((name, port.parse().ok()?)));
+        let addr = match facts.get("addr") {
             Some(addr) => Some(addr.parse().ok()?),
             None => None,
         };
+        let stderr = facts.get("stderr").map(PathBuf::from);
         Some(Self {
-            key: fact("key")?,
+            key: facts.get("key")?,
             remote: Remote {
-                supervisor: fact("supervisor")?.parse().ok()?,
-                mark: fact("mark")?,
-                name: fact("name")?,
-                stop_timeout: Duration::from_micros(fact("stop_timeout")?.parse().ok()?),
+                supervisor: facts.get("supervisor")?.parse().ok()?,
+                mark: facts.get("mark")?,
+                name: facts.get("name")?,
+                stop_timeout: Duration::from_micros(facts.get("stop_timeout")?.parse().ok()?),
             },
             ports: ports.collect::<Option<_>>()?,
-            dir: fact("dir").map(PathBuf::from),
-            endpoint: Endpoint { addr, url: fact("url") },
-            captured: captured.collect::<Option<_>>()?,
-            files: LogFiles::existing(fact("stdout")?.into(), fact("stderr").map(PathBuf::from)),
+            dir: facts.get("dir").map(PathBuf::from),
+            endpoint: Endpoint { addr, url: facts.get("url") },
+            captured: facts.pairs("captured").collect(),
+            files: LogFiles::existing(facts.get("stdout")?.into(), stderr),
         })
+    }
+}
+
+/// The words and values of a manifest's lines.
+struct Facts(Vec<(String, String)>);
+
+impl Facts {
+    fn from_text(text: &str) -> Option<Self> {
+        let fact = |line: &str| {
+            let (word, value) = line.split_once('\t')?;
+            Some((word.to_owned(), unescape(value)?))
+        };
+        text.lines().map(fact).collect::<Option<_>>().map(Self)
+    }
+
+    fn all(&self, word: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(known, _)| known == word).map(|(_, value)| value.as_str())
+    }
+
+    fn get(&self, word: &str) -> Option<String> {
+        self.all(word).next().map(str::to_owned)
+    }
+
+    /// Returns the values with this word, split at their first space.
+    fn pairs(&self, word: &str) -> impl Iterator<Item = (String, String)> {
+        let pairs = self.all(word).filter_map(|value| value.split_once(' '));
+        pairs.map(|(one, other)| (one.to_owned(), other.to_owned()))
     }
 }
 
