@@ -131,7 +131,7 @@ fn with_a_typing_error() {
             database: not ready within 0.300 s: a line of output that matches `ready to accept conections`
               command: /bin/sh -c "echo '[7] ready to accept connections tcp'; sleep 60"
               waited for: a line of output that matches `ready to accept conections`
-              last observation: no such line, but `[7] ready to accept connections tcp` is near (checked N times in TIME of 0.300 s)
+              last observation: no such line, but `[7] ready to accept connections tcp` is similar (checked N times in TIME of 0.300 s)
               process: running as pid PID
               output (LOG):
                 [7] ready to accept connections tcp

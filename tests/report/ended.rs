@@ -124,7 +124,7 @@ fn unexpectedly_before_its_stop() {
               process: exited with code 2
               output (LOG):
                 bad disk
-              help: if that is how it is to end, say `expect_exit(2)`
+              help: if this end is expected, add `expect_exit(2)`
         "#]],
     );
 }

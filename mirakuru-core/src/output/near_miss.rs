@@ -32,7 +32,7 @@ pub(crate) fn near_miss(pattern: &str, lines: &[String]) -> Option<String> {
         .filter(|_| is_plain(inner))
         .map(|line| (similarity(inner, line), line))
         .max_by(|one, other| one.0.total_cmp(&other.0))?;
-    (similarity >= NEAR).then(|| format!("{} is near", shown(line)))
+    (similarity >= NEAR).then(|| format!("{} is similar", shown(line)))
 }
 
 /// Returns how similar a line, or a part of it with as many words, is to a text. 1.0 is equal.
@@ -60,9 +60,9 @@ mod tests {
             (
                 "ready to accept connections",
                 "[1] redy to acept connections tcp",
-                "`[1] redy to acept connections tcp` is near",
+                "`[1] redy to acept connections tcp` is similar",
             ),
-            ("^listning$", "\x1b[1mlistening\x1b[0m", "`listening` is near"),
+            ("^listning$", "\x1b[1mlistening\x1b[0m", "`listening` is similar"),
         ] {
             assert_eq!(
                 near_miss(pattern, &[line.to_owned()]).as_deref(),

@@ -45,7 +45,7 @@ impl Server {
         let what = format!("{exit}, which was not expected");
         let error = self.failed(ErrorKind::UnexpectedExit, &what);
         let code = exit.code().or_else(|| Some(-exit.signal()?.number())).unwrap_or_default();
-        let help = format!("if that is how it is to end, say `expect_exit({code})`");
+        let help = format!("if this end is expected, add `expect_exit({code})`");
         Err(error.or_help(help).with_report(|report| report.exit = Some(exit)))
     }
 
