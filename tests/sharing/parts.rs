@@ -82,6 +82,10 @@ fn uses(shared: &Shared) {
 fn fails_at_once() {
     let error = FAILS.lease().unwrap_err();
     println!("{error:?}");
+    // Whichever test process it was that started it.
+    assert!(error.command().is_some_and(|command| command.contains("exit 9")), "{error:?}");
+    assert_eq!(std::fs::read_to_string(error.log_path().unwrap()).unwrap(), "because\n");
+    assert_eq!(error.exit().and_then(|exit| exit.code()), Some(9));
 }
 
 /// A reader is there while it holds the lease, and so is a writer: their notes tell.

@@ -4,42 +4,59 @@
 //! each as a line with a word and a length in bytes, then the value. What comes after the empty
 //! line is the rendered report.
 
+use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
+use std::process::ExitStatus;
 
-use super::report::{Received, Report};
+use super::report::Received;
 use super::{Error, ErrorKind};
+use crate::types::Exit;
 
 impl Error {
     /// Returns the error in the form that `from_text` reads.
     pub(crate) fn to_text(&self) -> String {
         let report = format!("{self:?}");
         let report = report.strip_prefix(&self.0.what).unwrap_or(&report);
-        let log_path = self.log_path().map(|path| path.to_string_lossy());
-        let facts = [("command", self.command()), ("log", log_path.as_deref())];
-        let facts = facts.into_iter().filter_map(|(word, value)| Some((word, value?)));
-        let facts: String =
-            facts.map(|(word, value)| format!("{word} {}\n{value}\n", value.len())).collect();
+        let fact = |(word, value): (&str, String)| format!("{word} {}\n{value}\n", value.len());
+        let facts: String = self.facts().into_iter().map(fact).collect();
         format!("{:?}\n{}\n{facts}\n{report}", self.0.kind, self.0.what)
+    }
+
+    /// Returns what a program can ask of the error, apart from its kind and message.
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        let mut facts = Vec::new();
+        facts.extend(self.command().map(|command| ("command", command.to_owned())));
+        facts.extend(self.log_path().map(|path| ("log", path.to_string_lossy().into_owned())));
+        facts.extend(self.exit().map(|exit| ("status", exit.raw().to_string())));
+        facts.extend(self.exit().map(|exit| ("was_killed", exit.was_killed().to_string())));
+        facts.push(("address_in_use", self.0.report.is_address_in_use.to_string()));
+        facts
     }
 
     /// Reads what another process wrote by `to_text`.
     pub(crate) fn from_text(text: &str) -> Self {
         let (kind, rest) = text.split_once('\n').unwrap_or_default();
-        let (what, rest) = rest.split_once('\n').unwrap_or((rest, ""));
+        let (what, mut rest) = rest.split_once('\n').unwrap_or((rest, ""));
         let kind = ErrorKind::ALL.into_iter().find(|known| format!("{known:?}") == kind);
-        let mut received = Received::default();
-        let mut rest = rest;
+        let mut facts = BTreeMap::new();
         while let Some((word, value, after)) = next_fact(rest) {
-            match word {
-                "command" => received.command = Some(value.to_owned()),
-                "log" => received.log_path = Some(PathBuf::from(value)),
-                _ => {}
-            }
+            facts.insert(word, value);
             rest = after;
         }
-        received.text = rest.strip_prefix('\n').unwrap_or(rest).to_owned();
-        let report = Report { received: Some(received), ..Report::default() };
-        Self::new(kind.unwrap_or(ErrorKind::Os), what).with_report(|empty| *empty = report)
+        let received = Received {
+            text: rest.strip_prefix('\n').unwrap_or(rest).to_owned(),
+            command: facts.get("command").map(|&command| command.to_owned()),
+            log_path: facts.get("log").map(PathBuf::from),
+        };
+        let is_true = |word| facts.get(word) == Some(&"true");
+        let status = facts.get("status").and_then(|status| status.parse().ok());
+        let exit = status.map(|raw| Exit::new(ExitStatus::from_raw(raw)));
+        Self::new(kind.unwrap_or(ErrorKind::Os), what).with_report(|report| {
+            report.exit = exit.map(|exit| exit.with_killed(is_true("was_killed")));
+            report.is_address_in_use = is_true("address_in_use");
+            report.received = Some(received);
+        })
     }
 }
 
@@ -66,12 +83,16 @@ mod tests {
                 report.help = Some("none".to_owned());
                 let output = Output { paths: vec!["/tmp/é.log".into()], ..Output::default() };
                 report.output = Some(output);
+                report.exit = Some(Exit::new(ExitStatus::from_raw(9)).with_killed(true));
+                report.is_address_in_use = true;
             });
             let read = Error::from_text(&error.to_text());
             assert_eq!(read.kind(), kind);
             assert_eq!(format!("{read} {read:?}"), format!("{error} {error:?}"));
             assert_eq!(read.command(), Some("redis-server\n'log 3'"));
             assert_eq!(read.log_path(), Some(Path::new("/tmp/é.log")));
+            assert_eq!(read.exit(), error.exit());
+            assert_eq!(read.is_address_in_use(), error.is_address_in_use());
             assert_eq!(Error::from_text(&read.to_text()).command(), read.command());
         }
     }

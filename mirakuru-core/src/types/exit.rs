@@ -32,6 +32,11 @@ impl Exit {
         Self { status, was_killed: false }
     }
 
+    /// Returns the status as the kernel reports it.
+    pub(crate) fn raw(self) -> i32 {
+        self.status.into_raw()
+    }
+
     pub(crate) fn with_killed(self, was_killed: bool) -> Self {
         Self { was_killed, ..self }
     }
