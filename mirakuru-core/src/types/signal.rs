@@ -55,7 +55,7 @@ signals! {
 impl Signal {
     /// Returns the signal with this number, also one without a name here.
     ///
-    /// The number is not checked; [`TryFrom<i32>`](Signal#impl-TryFrom<i32>-for-Signal) checks it.
+    /// The number is not checked. `Signal::try_from` fails unless it is one from 1 to 64.
     #[must_use]
     pub const fn new(number: i32) -> Self {
         Self(number)
