@@ -12,7 +12,10 @@ use crate::launch::plan::LaunchPlan;
 use crate::launch::spec::ProcessSpec;
 use crate::output::Banner;
 use crate::process::Process;
-use crate::readiness::{ConditionSpec, Http, Probe};
+use crate::readiness::{
+    CommandSpec, ConditionSpec, Http, NotifySpec, PidFileSpec, Probe, ProbeSpec, ReadyFdSpec,
+    TcpSpec, UnixSocketSpec,
+};
 use crate::resources::ports::Reservation;
 use crate::server::Server;
 use crate::server::manifest::ServerManifest;
@@ -139,7 +142,7 @@ impl Executor {
     #[doc(alias = "OutputExecutor")]
     #[doc(alias = "banner")]
     pub fn output(self, banner: impl Into<Banner>) -> Self {
-        self.wants(ConditionSpec::Output(banner.into()))
+        self.waits_for(banner.into())
     }
 
     /// Waits until this TCP port, `host:port`, accepts connections of this process.
@@ -149,26 +152,26 @@ impl Executor {
     /// Linux, and is then what `{port}` stands for.
     #[doc(alias = "TCPExecutor")]
     pub fn tcp(self, address: impl Into<String>) -> Self {
-        self.wants(ConditionSpec::Tcp(address.into()))
+        self.waits_for(TcpSpec(address.into()))
     }
 
     /// Waits until this URL answers a HEAD request with a status of 200 to 299, or what else an
     /// [`Http`] says. One on a Unix socket is `http://unix:{dir}/server.sock:/health`.
     #[doc(alias = "HTTPExecutor")]
     pub fn http(self, http: impl Into<Http>) -> Self {
-        self.wants(ConditionSpec::Http(http.into()))
+        self.waits_for(http.into())
     }
 
     /// Waits until this Unix socket accepts connections.
     #[doc(alias = "UnixSocketExecutor")]
     pub fn unix_socket(self, path: impl Into<PathBuf>) -> Self {
-        self.wants(ConditionSpec::UnixSocket(path.into()))
+        self.waits_for(UnixSocketSpec(path.into()))
     }
 
     /// Waits for this file with the id of a living process. A file that stays empty counts too.
     #[doc(alias = "PidExecutor")]
     pub fn pid_file(self, path: impl Into<PathBuf>) -> Self {
-        self.wants(ConditionSpec::PidFile(path.into()))
+        self.waits_for(PidFileSpec(path.into()))
     }
 
     /// Waits until this command exits with code 0: `"pg_isready -p {port}"`.
@@ -177,7 +180,7 @@ impl Executor {
     /// second at first and then twice as long each time. The last line that it prints stands in the error
     /// report. It is contained as the process itself is: what it leaves running is killed.
     pub fn ready_command(self, command: impl Into<CommandLine>) -> Self {
-        self.wants(ConditionSpec::Command(command.into()))
+        self.waits_for(CommandSpec(command.into()))
     }
 
     /// Waits until the process says `READY=1` as `sd_notify` does: by a datagram to the socket that the
@@ -188,7 +191,7 @@ impl Executor {
     /// `MAINPID` names the main process among those that a launcher leaves.
     #[doc(alias = "sd_notify")]
     pub fn notify(self) -> Self {
-        self.wants(ConditionSpec::Notify)
+        self.waits_for(NotifySpec)
     }
 
     /// Waits for an end of line on this descriptor of the process, from 3 to 19, as the s6 supervision
@@ -198,7 +201,7 @@ impl Executor {
     /// means nothing. It is given once.
     #[doc(alias = "notification-fd")]
     pub fn ready_fd(self, number: i32) -> Self {
-        self.wants(ConditionSpec::ReadyFd(number))
+        self.waits_for(ReadyFdSpec(number))
     }
 
     /// Does not wait any longer when a line of output matches this regular expression: the process will
@@ -216,7 +219,7 @@ impl Executor {
     /// assert_eq!(error.kind(), ErrorKind::Failed);
     /// ```
     pub fn fail_on(mut self, pattern: impl Into<String>) -> Self {
-        self.spec.fatal.push(pattern.into());
+        self.spec.fail_on.push(pattern.into());
         self
     }
 
@@ -239,11 +242,11 @@ impl Executor {
     /// Waits for a condition of your own. Where there are several conditions, all are looked at once
     /// more when each has held.
     pub fn probe(self, probe: impl Probe + 'static) -> Self {
-        self.wants(ConditionSpec::Own(Arc::new(probe)))
+        self.waits_for(ProbeSpec::new(probe))
     }
 
-    fn wants(mut self, wanted: ConditionSpec) -> Self {
-        self.spec.wanted.push(wanted);
+    fn waits_for(mut self, condition: impl ConditionSpec + 'static) -> Self {
+        self.spec.conditions.push(Arc::new(condition));
         self
     }
 
@@ -295,12 +298,12 @@ impl Executor {
     /// will never be ([`Failed`](crate::ErrorKind::Failed)) or is not ready in time
     /// ([`Timeout`](crate::ErrorKind::Timeout)).
     pub fn start(&self) -> Result<Process> {
-        let start = |keep| {
-            let (plan, ports) = LaunchPlan::new(&self.spec, keep)?;
+        let start = |reservation| {
+            let (plan, ports) = LaunchPlan::new(&self.spec, reservation)?;
             Server::start(plan, ports).map(Process::new)
         };
-        match start(self.spec.keep()) {
-            // A server that does not reuse addresses cannot listen on a port that is held.
+        match start(self.spec.reservation()) {
+            // A server that does not set SO_REUSEADDR cannot bind a port that a bound socket reserves.
             Err(error) if error.is_address_in_use() && self.spec.has_port() => {
                 let started = start(Reservation::LockFile);
                 started.inspect(|_| self.spec.remember_to_lock())
@@ -335,5 +338,132 @@ impl Executor {
 
     pub(crate) fn spec(&self) -> &ProcessSpec {
         &self.spec
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::output::Banner;
+    use crate::readiness::{Attempt, Readiness};
+    use crate::types::Stream;
+
+    fn plain() -> Executor {
+        Executor::new("server")
+    }
+
+    /// One executor for each method, all different from each other.
+    fn table() -> Vec<Executor> {
+        vec![
+            plain(),
+            Executor::new(["server"]),
+            Executor::shell("server"),
+            plain().name("other"),
+            plain().arg("a b"),
+            plain().args(["a", "b"]),
+            plain().env("A", "b"),
+            plain().envs([("A", "b"), ("B", "c")]),
+            plain().env_remove("A"),
+            plain().env_clear(),
+            plain().current_dir("a"),
+            plain().stdin("text"),
+            plain().stdin(Path::new("text")),
+            plain().stdin(Stdin::Piped),
+            plain().output("ready"),
+            plain().output(Banner::new("ready").times(2)),
+            plain().output(Banner::new("ready").on(Stream::Stdout)),
+            plain().output(Banner::new("ready").on(Stream::Stderr)),
+            plain().tcp("ready"),
+            plain().tcp("localhost:{port}"),
+            plain().http("ready"),
+            plain().http(Http::get("ready")),
+            plain().http(Http::head("ready").status(200)),
+            plain().http(Http::head("ready").status("200")),
+            plain().http(Http::head("ready").header("A", "b")),
+            plain().http(Http::head("ready").body("b")),
+            plain().http(Http::head("ready").request_timeout(Duration::from_secs(1))),
+            plain().unix_socket("ready"),
+            plain().pid_file("ready"),
+            plain().ready_command("ready"),
+            plain().notify(),
+            plain().ready_fd(3),
+            plain().ready_fd(4),
+            plain().notify().ready_fd(3),
+            plain().ready_fd(3).notify(),
+            plain().fail_on("ready"),
+            plain().listen("ready"),
+            plain().probe(|_: &Attempt<'_>| true),
+            plain().probe(|_: &Attempt<'_>| true),
+            plain().probe(Named("a")),
+            plain().probe(Named("b")),
+            plain().timeout(Duration::from_secs(1)),
+            plain().stop_timeout(Duration::from_secs(1)),
+            plain().stop_signal(Signal::INT),
+            plain().kill_signal(Signal::INT),
+            plain().expect_exit(3),
+        ]
+    }
+
+    struct Named(&'static str);
+
+    impl Probe for Named {
+        fn check(&self, _: &Attempt<'_>) -> Readiness {
+            Readiness::Ready
+        }
+
+        fn identity(&self) -> Option<String> {
+            Some(self.0.to_owned())
+        }
+    }
+
+    #[test]
+    fn executors_that_differ_in_one_method_have_different_keys() {
+        let keys: Vec<_> = table().iter().map(|it| it.spec().key().unwrap()).collect();
+        for (at, key) in keys.iter().enumerate() {
+            let same: Vec<_> = (0..keys.len()).filter(|other| keys[*other] == *key).collect();
+            assert_eq!(same, [at], "{:?}", table()[at]);
+        }
+    }
+
+    #[test]
+    fn a_clone_and_a_description_that_says_the_same_have_the_same_key() {
+        for executor in table() {
+            assert_eq!(executor.spec().key().unwrap(), executor.clone().spec().key().unwrap());
+        }
+        let is_up = |_: &Attempt<'_>| true;
+        let described = || plain().arg("a").tcp("localhost:{port}").probe(is_up).probe(Named("a"));
+        assert_eq!(described().spec().key().unwrap(), described().spec().key().unwrap());
+    }
+
+    #[test]
+    fn neither_the_scope_nor_the_path_of_a_binary_counts_for_the_key() {
+        let key = plain().spec().key().unwrap();
+        assert_eq!(plain().with_scope(Scope::Session).spec().key().unwrap(), key);
+        assert_eq!(plain().known_bin("a", Some("/a")).spec().key().unwrap(), key);
+    }
+
+    #[test]
+    fn a_probe_that_holds_values_has_no_key() {
+        let wanted = 3;
+        let error = plain().probe(move |_: &Attempt<'_>| wanted == 3).spec().key().unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::InvalidInput);
+        assert!(format!("{error:?}").contains("`identity`"), "{error:?}");
+    }
+
+    #[test]
+    fn a_port_is_reserved_only_for_placeholders() {
+        for (executor, has_port) in [
+            (plain(), false),
+            (plain().arg("{{port}}"), false),
+            (plain().output(r"(?<port>\d+)").tcp("localhost:{port}"), false),
+            (plain().output(r"(?<port>\d+)").tcp("localhost:{port:own}"), true),
+            (plain().arg("{port}"), true),
+            (plain().env("A", "{udp}"), true),
+            (plain().listen("localhost:{port:web}"), true),
+        ] {
+            assert_eq!(executor.spec().has_port(), has_port, "{executor:?}");
+        }
     }
 }

@@ -62,7 +62,11 @@ fn table() -> Vec<(Executor, &'static str, ErrorKind)> {
         (good().http(Http::get(url).header("a", "b\nc")), "request", InvalidInput),
         (good().http(Http::get(url).status("(")), "status", InvalidInput),
         (good().http(Http::get(url).status(20)), "status", InvalidInput),
-        (good().http(Http::get(url).request_timeout(Duration::ZERO)), "no time", InvalidInput),
+        (
+            good().http(Http::get(url).request_timeout(Duration::ZERO)),
+            "request timeout is zero",
+            InvalidInput,
+        ),
         (good().unix_socket(PathBuf::from("x".repeat(200))), "limit", InvalidInput),
         (good().unix_socket(""), "not the path", InvalidInput),
         (good().unix_socket("{dri}/s"), "unknown placeholder", InvalidInput),
@@ -119,7 +123,7 @@ fn a_faulty_description_is_an_error_that_says_what_is_wrong() {
 fn a_url_of_https_asks_for_the_feature_of_that_name() {
     let error = with("sleep 60").http("https://127.0.0.1:{port}/").start().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
-    assert!(error.to_string().contains("turn on the feature `https`"), "{error}");
+    assert!(format!("{error:?}").contains("turn on the feature `https`"), "{error:?}");
 }
 
 #[test]

@@ -110,7 +110,10 @@ fn a_missing_path_is_told_as_far_as_it_is_there() {
     let own = std::env::current_dir().unwrap();
     let report = not_found(&executor);
     assert!(report.contains(&format!("`{}/nonsuch-folder`", own.display())), "{report}");
-    says(&Executor::new("sleep 60").current_dir("{dir}/data"), "the folder that {dir} stands for");
+    says(
+        &Executor::new("sleep 60").current_dir("{dir}/data"),
+        "the directory that {dir} stands for",
+    );
 }
 
 #[test]

@@ -8,5 +8,6 @@ mod command;
 mod fail_on;
 mod listen;
 mod notify;
+mod probes;
 mod ready_fd;
 mod senders;

@@ -34,7 +34,7 @@ fn other_messages_are_not_ready_and_the_status_is_told() {
 #[test]
 fn a_server_that_says_nothing_is_not_ready() {
     let error = fails(&Executor::new("sleep 300").notify().timeout(SHORT), ErrorKind::Timeout);
-    reports(&error, &["has not said anything"]);
+    reports(&error, &["has not sent any message"]);
 }
 
 #[test]

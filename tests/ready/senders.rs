@@ -44,5 +44,5 @@ fn what_a_stranger_says_does_not_count() {
         });
         fails(&executor, ErrorKind::Timeout)
     });
-    reports(&error, &["is not one of its own", &format!("pid {}", std::process::id())]);
+    reports(&error, &["is not one of its processes", &format!("pid {}", std::process::id())]);
 }

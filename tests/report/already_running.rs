@@ -20,7 +20,7 @@ fn on_a_port() {
         &expect![[r#"
             database: already running: 127.0.0.1:PORT is listened on by pid PID (`BIN/mk-tcp-server PORT`)
               command: sleep 60
-              help: what is there would pass for this process: stop or remove it, or let each process have an address of its own by {port} or {dir}
+              help: it would be mistaken for this process: stop or remove it, or give each process an address of its own by {port} or {dir}
         "#]],
     );
 }
@@ -35,7 +35,7 @@ fn on_a_unix_socket() {
         &expect![[r#"
             sleep: already running: SCRATCH/socket is listened on by pid PID (`TESTS`)
               command: sleep 60
-              help: what is there would pass for this process: stop or remove it, or let each process have an address of its own by {port} or {dir}
+              help: it would be mistaken for this process: stop or remove it, or give each process an address of its own by {port} or {dir}
         "#]],
     );
 }
@@ -50,16 +50,16 @@ fn by_a_pid_file() {
         &expect![[r#"
             sleep: already running: the pid file SCRATCH/pid names pid PID (`TESTS`)
               command: sleep 60
-              help: what is there would pass for this process: stop or remove it, or let each process have an address of its own by {port} or {dir}
+              help: it would be mistaken for this process: stop or remove it, or give each process an address of its own by {port} or {dir}
         "#]],
     );
     std::fs::write(&path, "").unwrap();
     fails(
         &Executor::new("sleep 60").pid_file(&path),
         &expect![[r#"
-            sleep: already running: the pid file SCRATCH/pid exists and names nobody; remove it
+            sleep: already running: the pid file SCRATCH/pid exists and has no pid in it; remove it
               command: sleep 60
-              help: what is there would pass for this process: stop or remove it, or let each process have an address of its own by {port} or {dir}
+              help: it would be mistaken for this process: stop or remove it, or give each process an address of its own by {port} or {dir}
         "#]],
     );
 }
@@ -76,12 +76,12 @@ fn a_stranger_answers() {
     fails(
         &executor.tcp("127.0.0.1:{port}"),
         &expect![[r#"
-        sleep: 127.0.0.1:PORT is answered by another process, pid PID (`TESTS`)
-          command: sleep 60
-          process: running as pid PID
-          output: none (LOG)
-          help: pid PID (`TESTS`) was not started here; stop it, or let this process have an address of its own by {port} or {dir}
-    "#]],
+            sleep: 127.0.0.1:PORT is answered by another process, pid PID (`TESTS`)
+              command: sleep 60
+              process: running as pid PID
+              output: none (LOG)
+              help: pid PID (`TESTS`) was not started here; stop it, or give this process an address of its own by {port} or {dir}
+        "#]],
     );
 }
 

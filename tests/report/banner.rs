@@ -24,7 +24,7 @@ fn no_output_at_all() {
               last observation: nothing was written (checked N times in TIME of 0.300 s)
               process: running as pid PID
               output: none (LOG)
-              help: some programs keep their lines back unless a terminal reads them: see `stdbuf -oL`, `python3 -u`, or wait for something else than output
+              help: some programs buffer their output unless a terminal reads it: see `stdbuf -oL`, `python3 -u`, or wait for something else than output
         "#]],
     );
 }
@@ -80,7 +80,7 @@ fn on_the_other_stream() {
               process: running as pid PID
               output (LOG):
                 ready
-              help: look at that stream, or at both: `Banner::on`
+              help: wait for that stream, or for both: `Banner::on`
         "#]],
     );
 }

@@ -23,7 +23,7 @@ fn a_port_where_nobody_listens() {
               last observation: 127.0.0.1:PORT: connection refused (checked N times in TIME of 0.300 s)
               process: running as pid PID
               output: none (LOG)
-              help: nobody listens at 127.0.0.1:PORT: is that what the command, its variables or its configuration say? If it only needs longer, give it a longer `timeout`
+              help: no process listens at 127.0.0.1:PORT: is that the address in the command, its variables or its configuration? If it only needs longer, give it a longer `timeout`
         "#]],
     );
     fails(
@@ -35,7 +35,7 @@ fn a_port_where_nobody_listens() {
               last observation: [::1]:PORT: connection refused (checked N times in TIME of 0.300 s)
               process: running as pid PID
               output: none (LOG)
-              help: nobody listens at localhost:PORT: is that what the command, its variables or its configuration say? If it only needs longer, give it a longer `timeout`
+              help: no process listens at localhost:PORT: is that the address in the command, its variables or its configuration? If it only needs longer, give it a longer `timeout`
         "#]],
     );
 }
@@ -90,7 +90,7 @@ fn an_http_port_where_nobody_listens() {
               last observation: 127.0.0.1:PORT: connection refused (checked N times in TIME of 0.300 s)
               process: running as pid PID
               output: none (LOG)
-              help: nobody listens at 127.0.0.1:PORT: is that what the command, its variables or its configuration say? If it only needs longer, give it a longer `timeout`
+              help: no process listens at 127.0.0.1:PORT: is that the address in the command, its variables or its configuration? If it only needs longer, give it a longer `timeout`
         "#]],
     );
 }
@@ -125,7 +125,7 @@ fn a_unix_socket_where_nobody_listens() {
             database: not ready within 0.300 s: a connection to the Unix socket SCRATCH/socket
               command: sleep 60
               waited for: a connection to the Unix socket SCRATCH/socket
-              last observation: nobody listens on it (checked N times in TIME of 0.300 s)
+              last observation: no process listens on it (checked N times in TIME of 0.300 s)
               process: running as pid PID
               output: none (LOG)
               help: if it only needs longer, give it a longer `timeout`

@@ -22,10 +22,10 @@ fn nothing_by_sd_notify() {
             database: not ready within 0.300 s: READY=1 by sd_notify
               command: sleep 60
               waited for: READY=1 by sd_notify
-              last observation: it has not said anything (checked N times in TIME of 0.300 s)
+              last observation: it has not sent any message (checked N times in TIME of 0.300 s)
               process: running as pid PID
               output: none (LOG)
-              help: does it speak sd_notify, and is it told to (`redis-server --supervised systemd`)? A shell in front of it has to `exec` it or hand on `NOTIFY_SOCKET`
+              help: does it support sd_notify, and is that turned on (`redis-server --supervised systemd`)? A shell in front of it has to `exec` it or pass on `NOTIFY_SOCKET`
         "#]],
     );
 }
@@ -55,7 +55,7 @@ fn an_errno_by_sd_notify() {
     fails(
         &executor,
         &expect![[r#"
-            database: will not be ready: it told by sd_notify that it failed: No space left on device (os error 28); its status is `cannot write`
+            database: will not be ready: it reported a failure by sd_notify: No space left on device (os error 28); its status is `cannot write`
               command: /bin/sh -c "exec BIN/mk-notify 'STATUS=cannot write' ERRNO=28 > /dev/null"
               process: running as pid PID
               output: none (LOG)
@@ -74,7 +74,7 @@ fn nothing_on_a_descriptor() {
               last observation: no line was written on it (checked N times in TIME of 0.300 s)
               process: running as pid PID
               output: none (LOG)
-              help: is it told to write an end of line to descriptor 3? In a shell that is `echo >&3`
+              help: does it know that it has to write an end of line to descriptor 3? In a shell that is `echo >&3`
         "#]],
     );
 }
@@ -106,7 +106,7 @@ fn a_command_that_fails() {
               last observation: exited with code 2: no response (checked N times in TIME of 0.300 s)
               process: running as pid PID
               output: none (LOG)
-              help: if the process is up, look at why `sh -c "echo 'no response' >&2; exit 2"` does not exit with code 0; the output of its last run is in LOG
+              help: if the process is up, find out why `sh -c "echo 'no response' >&2; exit 2"` does not exit with code 0; the output of its last run is in LOG
         "#]],
     );
 }
@@ -173,7 +173,7 @@ fn no_port_at_all() {
               last observation: it does not listen on any port (checked N times in TIME of 0.300 s)
               process: running as pid PID
               output: none (LOG)
-              help: does it listen, and on 127.0.0.1? A process that hands its sockets to another one, which it did not start, cannot be followed
+              help: does it listen, and on 127.0.0.1? A process that passes its sockets to another one, which it did not start, cannot be followed
         "#]],
     );
 }
@@ -190,7 +190,7 @@ fn a_handed_socket_that_nobody_takes() {
               last observation: 127.0.0.1:PORT: a connection waits to be accepted (checked N times in TIME of 0.300 s)
               process: running as pid PID
               output: none (LOG)
-              help: the process is handed the socket, but does not accept: does it look at `LISTEN_FDS`, and is it what was started? A shell in front of it has to `exec` it
+              help: the process inherits the socket, but does not accept: does it read `LISTEN_FDS`, and is it what was started? A shell in front of it has to `exec` it
         "#]],
     );
 }

@@ -22,7 +22,7 @@ fn a_missing_socket_and_one_that_does_not_listen_are_told_apart() {
     reports(&error, &["waited for: HEAD http://unix:/", "/other:/health", "no such file"]);
 
     let deaf = echo("60000").http("http://unix:{dir}/socket:/health");
-    reports(&fails(&deaf, ErrorKind::Timeout), &["/socket:/health", "nobody listens on it"]);
+    reports(&fails(&deaf, ErrorKind::Timeout), &["/socket:/health", "no process listens on it"]);
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn a_socket_that_never_listens_is_a_timeout() {
         &Executor::new(server).unix_socket("{dir}/socket").timeout(SHORT),
         ErrorKind::Timeout,
     );
-    reports(&error, &["/socket", "nobody listens on it"]);
+    reports(&error, &["/socket", "no process listens on it"]);
     nothing_left(&mark);
 }
 

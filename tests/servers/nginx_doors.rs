@@ -66,10 +66,11 @@ fn the_path_of_a_socket_is_relative_to_the_folder_of_the_process() -> Result<()>
 #[rstest]
 #[case("busy", "HTTP status 503: warming up")]
 #[case("moved", "HTTP status 302, to http://localhost/health; redirects are not followed")]
-#[case("missing", "HTTP status 404: 404 Not Found")]
+#[case("missing", "HTTP status 404: <html>")]
 fn a_wrong_answer_through_a_socket_is_quoted(#[case] path: &str, #[case] expected: &str) {
     let Some(nginx) = on_a_socket() else { return };
-    reports(&fails(nginx.http(format!("http://unix:{{dir}}/nginx.sock:/{path}"))), expected);
+    let get = Http::get(format!("http://unix:{{dir}}/nginx.sock:/{path}"));
+    reports(&fails(nginx.http(get)), expected);
 }
 
 #[test]

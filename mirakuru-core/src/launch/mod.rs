@@ -1,5 +1,8 @@
-//! From a description to one start: [`spec`] has what an executor says, [`plan`] the same with
-//! every placeholder resolved.
+//! From what an executor says to one start: `spec` has the data, `plan` the same with every
+//! placeholder resolved, `supervise` what a supervisor is started with.
 
 pub(crate) mod plan;
 pub(crate) mod spec;
+mod supervise;
+mod validate;
+mod working_dir;

@@ -1,23 +1,25 @@
-//! What an executor says, before anything of it is looked at.
+//! What an executor says, as data.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::command::{CommandLine, Environment, Stdin};
+use crate::command::{self, CommandLine, Environment, Stdin};
 use crate::error::Result;
-use crate::readiness::ConditionSpec;
+use crate::readiness::{ConditionSpec, Identity};
+use crate::resources::placeholders::Texts;
 use crate::resources::ports::Reservation;
-use crate::types::Scope;
-use crate::types::Signal;
+use crate::syntax::template::{Piece, Template};
+use crate::types::{Scope, Signal};
 
-/// The keys of definitions whose processes cannot have a port that is held.
-static TO_LOCK: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+/// The keys of executors whose process cannot bind a port that is reserved by a bound socket.
+static NEEDS_LOCK_FILE: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// What an executor says.
+/// What an executor says, with placeholders.
 #[derive(Clone, Debug)]
 pub(crate) struct ProcessSpec {
     pub(crate) command: CommandLine,
@@ -26,16 +28,17 @@ pub(crate) struct ProcessSpec {
     pub(crate) environment: Environment,
     pub(crate) current_dir: Option<PathBuf>,
     pub(crate) stdin: Stdin,
-    pub(crate) wanted: Vec<ConditionSpec>,
-    /// Lines that mean that the process will never be ready.
-    pub(crate) fatal: Vec<String>,
-    /// The addresses of sockets that the process is handed.
+    pub(crate) conditions: Vec<Arc<dyn ConditionSpec>>,
+    /// Patterns of lines after which the process will never be ready.
+    pub(crate) fail_on: Vec<String>,
+    /// The addresses of the listening sockets that the process inherits.
     pub(crate) listens: Vec<String>,
     pub(crate) timeout: Duration,
     pub(crate) stop_timeout: Duration,
     pub(crate) stop_signal: Signal,
     pub(crate) kill_signal: Signal,
     pub(crate) expect_exit: Option<i32>,
+    /// Where the compiler put the binaries of the package under test.
     pub(crate) known_bins: BTreeMap<String, PathBuf>,
     pub(crate) scope: Option<Scope>,
 }
@@ -49,8 +52,8 @@ impl ProcessSpec {
             environment: Environment::default(),
             current_dir: None,
             stdin: Stdin::default(),
-            wanted: Vec::new(),
-            fatal: Vec::new(),
+            conditions: Vec::new(),
+            fail_on: Vec::new(),
             listens: Vec::new(),
             timeout: Duration::from_secs(30),
             stop_timeout: Duration::from_secs(10),
@@ -62,7 +65,7 @@ impl ProcessSpec {
         }
     }
 
-    /// What messages call the process.
+    /// Returns the name of the process in messages.
     pub(crate) fn display_name(&self) -> String {
         let program = || {
             let words = self.command.words().unwrap_or_default();
@@ -75,36 +78,94 @@ impl ProcessSpec {
         self.name.clone().unwrap_or_else(program)
     }
 
-    /// The placeholders that the process itself gives a value to.
+    /// Returns the words of the command, with placeholders.
+    pub(super) fn words(&self) -> Result<Vec<OsString>> {
+        let mut words = self.command.words()?;
+        words.extend(self.more_args.iter().cloned());
+        command::check_words(&words)?;
+        Ok(words)
+    }
+
+    /// Returns the names of the placeholders to which the process itself gives values.
     pub(crate) fn captured(&self) -> Vec<String> {
-        self.wanted.iter().flat_map(ConditionSpec::captured).collect()
+        self.conditions.iter().flat_map(|condition| condition.captures()).collect()
     }
 
-    /// Whether a port is given to the process.
-    pub(crate) fn has_port(&self) -> bool {
-        format!("{self:?}").contains("{port")
-    }
-
-    /// Which way a port is kept for the process at first.
-    pub(crate) fn keep(&self) -> Reservation {
-        let to_lock = TO_LOCK.lock();
-        let locks = !to_lock.is_empty() && self.key().is_ok_and(|key| to_lock.contains(&key));
-        if locks { Reservation::LockFile } else { Reservation::Bound }
-    }
-
-    /// The process cannot have a port that is held: the next start does not try that again.
-    pub(crate) fn remember_to_lock(&self) {
-        if let Ok(key) = self.key() {
-            TO_LOCK.lock().insert(key);
+    /// Returns all texts in which placeholders may stand.
+    pub(super) fn texts<'a>(&'a self, words: &'a [OsString]) -> Texts<'a> {
+        let values = self.environment.changes.iter().filter_map(|(_, value)| value.as_ref());
+        let texts = words.iter().chain(values).filter_map(|text| text.to_str());
+        let dir = self.current_dir.iter().filter_map(|dir| dir.to_str());
+        let listens = self.listens.iter().map(String::as_str);
+        Texts {
+            early: texts.chain(dir).chain(listens).collect(),
+            late: self.conditions.iter().flat_map(|condition| condition.templates()).collect(),
+            captured: self.captured(),
         }
     }
 
-    /// What tells this definition from others. Two that say the same are the same.
+    /// Returns true if a port is reserved for the process.
+    pub(crate) fn has_port(&self) -> bool {
+        let words = self.words().unwrap_or_default();
+        let Texts { early, late, captured } = self.texts(&words);
+        let is_captured = |name: &str| captured.iter().any(|known| known == name);
+        let templates = early.into_iter().chain(late);
+        let pieces = templates.filter_map(|text| Template::parse(text, &is_captured).ok());
+        pieces
+            .flat_map(|template| template.pieces)
+            .any(|piece| matches!(piece, Piece::Port(_) | Piece::Udp(_)))
+    }
+
+    /// Returns how ports are reserved for the process at the first try.
+    pub(crate) fn reservation(&self) -> Reservation {
+        let known = NEEDS_LOCK_FILE.lock();
+        let needs_lock_file = !known.is_empty() && self.key().is_ok_and(|key| known.contains(&key));
+        if needs_lock_file { Reservation::LockFile } else { Reservation::Bound }
+    }
+
+    /// Remembers that the process cannot bind a port that is reserved by a bound socket, so that the
+    /// next start does not try that again.
+    pub(crate) fn remember_to_lock(&self) {
+        // Without a key, the next start tries it again.
+        if let Ok(key) = self.key() {
+            NEEDS_LOCK_FILE.lock().insert(key);
+        }
+    }
+
+    /// Returns the identity of the spec in hexadecimal digits. Two specs have the same key exactly if
+    /// they say the same. Keys are the same in all processes that run the same build.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a condition has no identity.
     pub(crate) fn key(&self) -> Result<String> {
-        let mut said = self.clone();
-        // Where a binary was found, and who shares the process, is not what the definition says.
-        said.known_bins.clear();
-        said.scope = None;
-        Ok(format!("{said:?}"))
+        let Self {
+            command,
+            more_args,
+            name,
+            environment,
+            current_dir,
+            stdin,
+            conditions,
+            fail_on,
+            listens,
+            timeout,
+            stop_timeout,
+            stop_signal,
+            kill_signal,
+            expect_exit,
+            // Where a binary was found and who shares the process do not describe the process.
+            known_bins: _,
+            scope: _,
+        } = self;
+        let mut identity = Identity::default();
+        let current_dir = current_dir.as_ref().map(|dir| dir.as_os_str());
+        identity.add((command, more_args, name, environment, current_dir, stdin));
+        identity.add((fail_on, listens, timeout, stop_timeout));
+        identity.add((stop_signal, kill_signal, expect_exit, conditions.len()));
+        for condition in conditions {
+            condition.identify(&mut identity)?;
+        }
+        Ok(identity.to_hex())
     }
 }

@@ -1,22 +1,22 @@
 //! Conditions of the user's own.
 
-use std::fmt::Display;
-use std::path::Path;
+use std::any::TypeId;
+use std::fmt::{self, Display};
 use std::sync::Arc;
-use std::time::Instant;
 
-use super::Condition;
-use crate::error::Result;
-use crate::resources::placeholders::Placeholders;
-use crate::supervisor::Client;
+use super::attempt::Attempt;
+use super::condition::{Condition, ConditionSpec, Found, Poll, Requirements, StartContext};
+use super::identity::Identity;
+use crate::error::{Error, ErrorKind, Result};
 
 /// A condition of your own for "started".
 ///
 /// Closures are probes: they return a `bool`, a `Result<(), impl Display>`, or a [`Readiness`].
 ///
-/// A good probe looks once and returns quickly; it never waits past [`Attempt::deadline`], and it
-/// puts what it saw into [`Readiness::NotYet`], which an error report then shows. It is asked again
-/// after a fraction of a millisecond at first, and each 10 ms later on.
+/// A good probe checks once and returns quickly. It never blocks past [`Attempt::deadline`], and it
+/// puts what it saw into [`Readiness::NotYet`], which an error report then shows. It is called again
+/// after a fraction of a millisecond at first, and every 10 ms later on. It is called from one thread
+/// at a time during one start, but two starts of the same executor may call it at once.
 ///
 /// # Examples
 ///
@@ -30,16 +30,43 @@ use crate::supervisor::Client;
 ///     .start()?;
 /// # Ok::<(), mirakuru_core::Error>(())
 /// ```
+///
+/// # Example: a probe with a value, for a shared process
+///
+/// Tests share a process if their executors say the same. Two closures that captured different values
+/// cannot be told apart, so a shared process needs a type with an [`identity`](Probe::identity):
+///
+/// ```
+/// use mirakuru_core::{Attempt, Executor, Probe, Readiness, Shared};
+///
+/// struct HasFile(&'static str);
+///
+/// impl Probe for HasFile {
+///     fn check(&self, attempt: &Attempt<'_>) -> Readiness {
+///         let dir = attempt.dir().expect("the script mentions {dir}");
+///         dir.join(self.0).exists().into()
+///     }
+///
+///     fn identity(&self) -> Option<String> {
+///         Some(self.0.to_owned())
+///     }
+/// }
+///
+/// static FLAG: Shared =
+///     Shared::new(|| Executor::shell("echo done > {dir}/flag; sleep 60").probe(HasFile("flag")));
+/// let lease = FLAG.lease()?;
+/// # Ok::<(), mirakuru_core::Error>(())
+/// ```
 pub trait Probe: Send + Sync {
-    /// Looks once whether the process is ready.
+    /// Checks once whether the process is ready.
     fn check(&self, attempt: &Attempt<'_>) -> Readiness;
 
-    /// Returns what tells this probe from others when two definitions are compared.
+    /// Returns what tells this probe from others of its type, or `None` if nothing does; a process
+    /// with such a probe cannot be shared.
     ///
-    /// Default: the name of its type. Two closures have different names, but the values that they
-    /// captured are not looked at.
-    fn type_name(&self) -> &'static str {
-        std::any::type_name::<Self>()
+    /// Default: an empty text if the type has no values (its size is zero), else `None`.
+    fn identity(&self) -> Option<String> {
+        (size_of_val(self) == 0).then(String::new)
     }
 }
 
@@ -53,13 +80,17 @@ where
     }
 }
 
-/// What a look at a process found.
+/// The result of one check by a [`Probe`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Readiness {
     /// The condition holds.
     Ready,
     /// The condition does not hold yet; this is what was seen instead.
     NotYet(String),
+    /// The condition will never hold, for this reason. The start fails at once with
+    /// [`ErrorKind::Failed`].
+    Failed(String),
 }
 
 impl From<bool> for Readiness {
@@ -74,63 +105,67 @@ impl<E: Display> From<Result<(), E>> for Readiness {
     }
 }
 
-/// One look at a process that is being started.
-#[derive(Clone, Copy)]
-pub struct Attempt<'a> {
-    pub(super) values: &'a Placeholders,
-    pub(super) client: &'a Client,
-    pub(super) deadline: Instant,
+/// A probe, and its type.
+#[derive(Clone)]
+pub(crate) struct ProbeSpec {
+    probe: Arc<dyn Probe>,
+    type_id: TypeId,
+    type_name: &'static str,
 }
 
-impl Attempt<'_> {
-    /// Returns when the time for the whole start is over.
-    #[must_use]
-    pub fn deadline(&self) -> Instant {
-        self.deadline
-    }
-
-    /// Returns the id of the main process.
-    #[must_use]
-    pub fn pid(&self) -> u32 {
-        self.client.state().main as u32
-    }
-
-    /// Returns the port that `{port}` stands for.
-    #[must_use]
-    pub fn port(&self) -> Option<u16> {
-        self.values.port("")
-    }
-
-    /// Returns the port that `{port:name}` stands for.
-    #[must_use]
-    pub fn port_named(&self, name: &str) -> Option<u16> {
-        self.values.port(name)
-    }
-
-    /// Returns the folder that `{dir}` stands for.
-    #[must_use]
-    pub fn dir(&self) -> Option<&Path> {
-        self.values.dir()
-    }
-
-    /// Puts values in the place of placeholders.
-    ///
-    /// # Errors
-    ///
-    /// The text has a placeholder that is unknown or that this process has no value for.
-    pub fn render(&self, text: &str) -> Result<String> {
-        self.values.render(text)
+impl ProbeSpec {
+    pub(crate) fn new<P: Probe + 'static>(probe: P) -> Self {
+        let (type_id, type_name) = (TypeId::of::<P>(), std::any::type_name::<P>());
+        Self { probe: Arc::new(probe), type_id, type_name }
     }
 }
 
-pub(super) struct CustomProbe(pub(super) Arc<dyn Probe>);
+impl fmt::Debug for ProbeSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ProbeSpec({})", self.type_name)
+    }
+}
+
+impl ConditionSpec for ProbeSpec {
+    fn requirements(&self) -> Requirements {
+        Requirements { captured_values: true, ..Requirements::default() }
+    }
+
+    fn identify(&self, identity: &mut Identity) -> Result<()> {
+        let Some(own) = self.probe.identity() else {
+            let what = format!(
+                "the probe `{}` holds values, so it cannot be told from another one that its \
+                 process would be shared with",
+                self.type_name
+            );
+            return Err(Error::invalid(what).with_help(
+                "implement `Probe` for a type of your own, with the method `identity`, or do not \
+                 capture variables in the closure",
+            ));
+        };
+        identity.add(("probe", self.type_id, own));
+        Ok(())
+    }
+
+    fn build(&self, _context: &StartContext<'_>) -> Result<Box<dyn Condition>> {
+        Ok(Box::new(CustomProbe(self.clone())))
+    }
+}
+
+struct CustomProbe(ProbeSpec);
 
 impl Condition for CustomProbe {
-    fn what(&self) -> String {
-        format!("the probe `{}`", self.0.type_name())
+    fn describe(&self) -> String {
+        format!("the probe `{}`", self.0.type_name)
     }
 
-    fn check(&mut self, attempt: &Attempt<'_>) -> Result<Readiness> {
-        Ok(self.0.check(attempt))
+    fn poll(&mut self, attempt: &Attempt<'_>) -> Result<Poll> {
+        match self.0.probe.check(attempt) {
+            Readiness::Ready => Ok(Poll::Ready(Found::default())),
+            Readiness::NotYet(seen) => Ok(Poll::pending(seen)),
+            Readiness::Failed(why) => {
+                Err(Error::new(ErrorKind::Failed, format!("will not be ready: {why}")))
+            }
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! A line of output that says that a process will never be ready.
+//! A line of output after which a process will never be ready.
 
 use std::time::Instant;
 
@@ -7,21 +7,22 @@ use crate::output::matcher::Matcher;
 use crate::output::{Follower, LogFiles};
 use crate::sys::Watcher;
 
-pub(super) struct Fatal {
+/// Looks for a line that ends the wait with an error.
+pub(super) struct FailOn {
     pattern: String,
-    readers: Vec<Follower>,
+    followers: Vec<Follower>,
 }
 
-impl Fatal {
+impl FailOn {
     pub(super) fn new(pattern: &str, files: &LogFiles) -> Result<Self> {
-        let readers = files.followers(None, || Matcher::new(pattern, 1))?;
-        Ok(Self { pattern: pattern.to_owned(), readers })
+        let followers = files.followers(None, || Matcher::new(pattern, 1))?;
+        Ok(Self { pattern: pattern.to_owned(), followers })
     }
 
-    /// Fails if such a line has come.
+    /// Fails if such a line was written.
     pub(super) fn check(&mut self, deadline: Instant) -> Result<()> {
-        for reader in &mut self.readers {
-            if let Some(line) = reader.look(deadline)? {
+        for follower in &mut self.followers {
+            if let Some(line) = follower.look(deadline)? {
                 let what = format!("will not be ready: it printed `{line}`");
                 let help = format!("its executor fails on output that matches `{}`", self.pattern);
                 return Err(Error::new(ErrorKind::Failed, what).with_help(help));
@@ -30,9 +31,10 @@ impl Fatal {
         Ok(())
     }
 
+    /// Wakes the watcher when a line is written.
     pub(super) fn watch(&self, watcher: &mut Watcher) {
-        self.readers.iter().for_each(|reader| {
-            watcher.watch(reader.path());
+        self.followers.iter().for_each(|follower| {
+            watcher.watch(follower.path());
         });
     }
 }

@@ -1,4 +1,4 @@
-//! Whose a listening socket is.
+//! Which process owns a listening socket.
 
 use std::net::SocketAddr;
 
@@ -7,17 +7,18 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::supervisor::Client;
 use crate::sys;
 
-/// Whether the socket with this inode belongs to a process below our supervisor. False if nobody can
-/// tell: another user's process, or one in a container, keeps its descriptors to itself.
+/// Returns true if the socket with this inode belongs to a process below our supervisor, and false if
+/// its owner is unknown: the descriptors of another user's process, or of one in a container, cannot
+/// be read.
 ///
 /// # Errors
 ///
-/// It belongs to another process, which is named.
+/// Fails if the socket belongs to another process, and names that.
 pub(super) fn is_ours(inode: Option<u64>, address: SocketAddr, client: &Client) -> Result<bool> {
     let Some(inode) = inode else { return Ok(false) };
     let supervisor = client.supervisor_pid();
     let is_ours = |pid: i32| sys::holds_socket(pid, inode) == Some(true);
-    // The main process first: it nearly always is the one.
+    // The main process first: it nearly always owns the socket.
     if is_ours(client.state().main) || sys::descendants_of(supervisor).into_iter().any(is_ours) {
         return Ok(true);
     }
@@ -29,12 +30,13 @@ pub(super) fn is_ours(inode: Option<u64>, address: SocketAddr, client: &Client) 
     }
 }
 
-/// Fails if `pid` is alive and not below our supervisor. `what` says how it came up: "… names".
+/// Fails if `pid` is alive and not below our supervisor. `what` is the beginning of the message:
+/// "… names".
 pub(super) fn check_pid(pid: i32, what: &str, client: &Client) -> Result<()> {
     if is_one_of_ours(pid, client) { Ok(()) } else { Err(stranger(pid, what)) }
 }
 
-/// Whether `pid` is below our supervisor, or cannot be judged because it has ended.
+/// Returns true if `pid` is below our supervisor, or unknown because it has exited.
 pub(super) fn is_one_of_ours(pid: i32, client: &Client) -> bool {
     !sys::ADOPTS_ORPHANS || !sys::is_alive(pid) || is_below(pid, client.supervisor_pid())
 }
@@ -43,7 +45,7 @@ fn stranger(pid: i32, what: &str) -> Error {
     let who = describe(pid);
     let what = format!("{what} another process, {who}");
     Error::new(ErrorKind::AlreadyRunning, what).with_help(format!(
-        "{who} was not started here; stop it, or let this process have an address of its own by \
-         {{port}} or {{dir}}"
+        "{who} was not started here; stop it, or give this process an address of its own by {{port}} \
+         or {{dir}}"
     ))
 }

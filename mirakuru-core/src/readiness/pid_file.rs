@@ -1,46 +1,76 @@
 //! A pid file.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::{Attempt, Condition, Readiness, ownership};
+use super::attempt::Attempt;
+use super::condition::{Condition, ConditionSpec, Found, Poll, Requirements, StartContext};
+use super::identity::Identity;
+use super::ownership;
 use crate::diagnostics::port_owner;
 use crate::error::Result;
-use crate::sys::{self, Watcher};
+use crate::sys;
 
-/// How long a file without a pid may be one that is about to get it. Some programs never write one.
+/// How long an empty file may be one whose pid is about to be written. Some programs never write
+/// one.
 const EMPTY_FOR: Duration = Duration::from_millis(100);
 
-pub(super) struct PidFile {
+/// The path of the file, with placeholders.
+#[derive(Debug)]
+pub(crate) struct PidFileSpec(pub(crate) PathBuf);
+
+impl ConditionSpec for PidFileSpec {
+    fn templates(&self) -> Vec<&str> {
+        self.0.to_str().into_iter().collect()
+    }
+
+    fn requirements(&self) -> Requirements {
+        Requirements { running_process: false, ..Requirements::default() }
+    }
+
+    fn identify(&self, identity: &mut Identity) -> Result<()> {
+        identity.add(("pid_file", self.0.as_os_str()));
+        Ok(())
+    }
+
+    fn build(&self, context: &StartContext<'_>) -> Result<Box<dyn Condition>> {
+        let path = context.file_path(&self.0)?;
+        Ok(Box::new(PidFile { path, stale: None, empty_since: None }))
+    }
+}
+
+struct PidFile {
     path: PathBuf,
-    /// What was there before the start, left over from a process that is gone.
+    /// The file that a process which is gone had left before the start.
     stale: Option<(u64, i64, i64)>,
     empty_since: Option<Instant>,
 }
 
 impl PidFile {
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, stale: None, empty_since: None }
-    }
-
     fn pid(&self) -> Option<i32> {
         fs::read_to_string(&self.path).ok()?.split_whitespace().next()?.parse().ok()
     }
 
-    /// A pid that is written late is waited for, not for ever.
-    fn without_pid(&mut self) -> Readiness {
+    fn pending(&self, seen: impl Into<String>) -> Poll {
+        // No event tells that a file has been empty for long enough.
+        match self.path.parent().filter(|_| self.empty_since.is_none()) {
+            Some(parent) => Poll::pending_on(seen, [parent].map(Path::to_owned)),
+            None => Poll::pending(seen),
+        }
+    }
+
+    fn poll_empty(&mut self) -> Poll {
         let since = *self.empty_since.get_or_insert_with(Instant::now);
-        if since.elapsed() >= EMPTY_FOR {
-            Readiness::Ready
-        } else {
-            Readiness::NotYet("the file has no pid in it yet".to_owned())
+        match since.elapsed() >= EMPTY_FOR {
+            true => Poll::Ready(Found::default()),
+            false => self.pending("the file has no pid in it yet"),
         }
     }
 }
 
 impl Condition for PidFile {
-    fn what(&self) -> String {
+    fn describe(&self) -> String {
         format!("the pid file {}", self.path.display())
     }
 
@@ -53,41 +83,26 @@ impl Condition for PidFile {
             Some(pid) if sys::is_alive(pid) => {
                 Some(format!("the pid file {path} names {}", port_owner::describe(pid)))
             }
-            // The process it names is gone, and left the file behind.
             Some(_) => {
                 self.stale = sys::file_identity(&self.path);
                 None
             }
-            None => Some(format!("the pid file {path} exists and names nobody; remove it")),
+            None => Some(format!("the pid file {path} exists and has no pid in it; remove it")),
         }
     }
 
-    fn check(&mut self, attempt: &Attempt<'_>) -> Result<Readiness> {
-        let not_yet = |what: &str| Ok(Readiness::NotYet(what.to_owned()));
+    fn poll(&mut self, attempt: &Attempt<'_>) -> Result<Poll> {
         if !self.path.is_file() {
-            return not_yet("there is no such file");
+            return Ok(self.pending("there is no such file"));
         }
         if self.stale.is_some() && self.stale == sys::file_identity(&self.path) {
-            return not_yet("the file is left over from a process that is gone");
+            return Ok(self.pending("the file is left over from a process that is gone"));
         }
-        let Some(pid) = self.pid() else { return Ok(self.without_pid()) };
+        let Some(pid) = self.pid() else { return Ok(self.poll_empty()) };
         if !sys::is_alive(pid) {
-            return Ok(Readiness::NotYet(format!("the file names pid {pid}, which is not alive")));
+            return Ok(self.pending(format!("the file names pid {pid}, which is not alive")));
         }
         ownership::check_pid(pid, &format!("{} names", self.path.display()), attempt.client)?;
-        Ok(Readiness::Ready)
-    }
-
-    fn watch(&self, watcher: &mut Watcher) -> bool {
-        self.path.parent().is_some_and(|folder| watcher.watch(folder))
-    }
-
-    /// The watcher does not tell when a file has been empty for long enough.
-    fn is_told(&self) -> bool {
-        self.empty_since.is_none()
-    }
-
-    fn requires_running(&self) -> bool {
-        false
+        Ok(Poll::Ready(Found::default()))
     }
 }

@@ -1,193 +1,259 @@
 //! The one loop that waits.
 
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::fail_on::Fatal;
-use super::{Attempt, Condition, Readiness};
+use super::attempt::Attempt;
+use super::condition::{Condition, Explanation, Found, Poll, Wake};
+use super::fail_on::FailOn;
 use crate::diagnostics::progress::Progress;
 use crate::error::{Attempts, Error, ErrorKind, Result, Seconds};
 use crate::resources::placeholders::Placeholders;
 use crate::supervisor::{Client, Phase, State};
 use crate::sys::{self, Watcher};
 
-/// The way out of a wait that nothing more is known of.
-const SLOW: &str = "if it only needs longer, give it a longer `timeout`";
+/// The advice for a wait that timed out without any better advice.
+const RAISE_TIMEOUT: &str = "if it only needs longer, give it a longer `timeout`";
 
 /// A wait for one condition after the other, within one time limit.
 pub(super) struct Wait<'a> {
     values: &'a Placeholders,
     client: &'a Client,
-    fatal: Vec<Fatal>,
+    fail_on: Vec<FailOn>,
     began: Instant,
     deadline: Instant,
-    asked: u64,
+    /// How often the current condition was polled.
+    polls: u64,
     watcher: Watcher,
+    /// Become readable when the process announces something.
+    announcements: Vec<Arc<dyn AsFd>>,
     progress: Progress,
 }
 
+/// A condition that does not hold, and what was seen instead.
+struct Unmet {
+    what: String,
+    seen: String,
+}
+
 impl<'a> Wait<'a> {
-    /// The shortest and the longest time between two looks where the kernel does not wake us.
+    /// The shortest and the longest time between two polls of what the kernel does not report.
     const STEP_MIN: Duration = Duration::from_micros(200);
     const STEP_MAX: Duration = Duration::from_millis(10);
 
-    /// How often to look where the kernel wakes us: what is watched may be moved away.
-    const STEP_TOLD: Duration = Duration::from_millis(250);
+    /// The time between two polls of what the kernel reports. They are needed because a watched file
+    /// may be moved away.
+    const STEP_WOKEN: Duration = Duration::from_millis(250);
 
-    /// Who is ready within a second is noticed within this time; later on, within a thousandth of
-    /// the time waited.
+    /// A process that is ready within a second is noticed within this time; later on, within a
+    /// thousandth of the time waited.
     const STEP_EARLY: Duration = Duration::from_millis(1);
 
-    /// Looking takes no more than a fifth of the time, unless a single look takes very long.
-    const SLEEP_PER_LOOK: u32 = 4;
+    /// Polling takes no more than a fifth of the time, unless a single poll takes very long.
+    const SLEEP_PER_POLL: u32 = 4;
     const SLEEP_MAX: Duration = Duration::from_millis(100);
 
     pub(super) fn new(
         values: &'a Placeholders,
         client: &'a Client,
-        fatal: Vec<Fatal>,
+        fail_on: Vec<FailOn>,
         began: Instant,
         limit: Duration,
     ) -> Self {
-        let (watcher, progress) = (Watcher::new(), Progress::new(began, limit));
-        Self { values, client, fatal, began, deadline: began + limit, asked: 0, watcher, progress }
+        Self {
+            values,
+            client,
+            fail_on,
+            began,
+            deadline: began + limit,
+            polls: 0,
+            watcher: Watcher::new(),
+            announcements: Vec::new(),
+            progress: Progress::new(began, limit),
+        }
     }
 
-    /// Waits until all of the conditions hold at the same time.
-    pub(super) fn for_all(&mut self, all: &mut [Box<dyn Condition>]) -> Result<()> {
+    /// Waits until all of the conditions hold at the same time, and returns what they found.
+    pub(super) fn for_all(&mut self, all: &mut [Box<dyn Condition>]) -> Result<Found> {
         loop {
-            for at in 0..all.len() {
-                self.until(all, at)?;
-            }
-            // One that held first may not hold any more, as with a server that starts twice.
+            let found = (0..all.len()).map(|at| self.until(all, at)).collect::<Result<Found>>()?;
+            // A condition that held may not hold any more, as with a server that starts twice.
             if all.len() < 2 {
-                return Ok(());
+                return Ok(found);
             }
-            match self.first_unmet(all)? {
-                None => return Ok(()),
-                Some((what, last)) => self.again(all, what, last)?,
+            match self.poll_all(all)? {
+                Ok(found) => return Ok(found),
+                Err(unmet) => self.pause(all, unmet)?,
             }
         }
     }
 
-    /// Waits until the condition at this place holds.
-    fn until(&mut self, all: &mut [Box<dyn Condition>], at: usize) -> Result<()> {
-        self.asked = 0;
+    /// Waits until the condition at this index holds.
+    fn until(&mut self, all: &mut [Box<dyn Condition>], at: usize) -> Result<Found> {
+        self.polls = 0;
         loop {
-            // The watch comes before the look, and so does the question whether the process lives:
-            // what happens in between is noticed.
-            let is_watched = all[at].watch(&mut self.watcher);
-            self.fatal.iter().for_each(|fatal| fatal.watch(&mut self.watcher));
+            // The state is read before the poll: if the process has exited by then, the poll sees all
+            // of its output. Whatever happens between the two wakes the sleep.
+            self.watch_fail_on();
             self.watcher.clear();
             let state = self.client.state();
-            self.check_fatal()?;
-            self.listen(all)?;
-            let looked = Instant::now();
-            self.asked += 1;
+            self.check_fail_on()?;
+            self.observe(all)?;
+            let polled = Instant::now();
             let condition = all[at].as_mut();
-            let last = match condition.check(&self.attempt())? {
-                Readiness::Ready => return Ok(()),
-                Readiness::NotYet(last) => last,
+            let (seen, wake) = match self.poll_watched(condition)? {
+                Poll::Ready(found) => return Ok(found),
+                Poll::Pending { seen, wake } => (seen, wake),
             };
-            let seen = || condition.diagnose().unwrap_or_else(|| last.clone());
-            let what = || self.attempts(condition.what(), seen());
-            check_alive(&state, || last.clone()).map_err(|error| with_attempts(error, what()))?;
+            check_alive(&state, || seen.clone())
+                .map_err(|error| with_attempts(error, self.explained(condition, &seen).0))?;
             let now = Instant::now();
             if now >= self.deadline {
-                let error = self.over(condition.what(), seen());
-                return Err(error.with_help(condition.way_out().unwrap_or(SLOW.to_owned())));
+                let (attempts, help) = self.explained(condition, &seen);
+                return Err(self.timed_out(attempts).with_help(help));
             }
-            self.tell(&|| condition.what(), &last);
-            let is_told = (is_watched || condition.as_fd().is_some()) && condition.is_told();
-            let step =
-                if is_told { Self::STEP_TOLD } else { Self::step(now - self.began, now - looked) };
-            self.rest(step.min(self.deadline - now), all, is_told)?;
+            self.report_progress(&|| condition.describe(), &seen);
+            let is_woken = self.wakes(&wake);
+            let step = match is_woken {
+                true => Self::STEP_WOKEN,
+                false => Self::step(now - self.began, now - polled),
+            };
+            self.sleep(step.min(self.deadline - now), all, is_woken)?;
         }
     }
 
-    /// Hears what the process says by itself, whichever condition is waited for: it would stand still
-    /// if nobody did, and it may ask for more time.
-    fn listen(&mut self, all: &mut [Box<dyn Condition>]) -> Result<()> {
+    /// Polls a condition. What wakes a sleep has to be watched before the poll that leads to it:
+    /// between the poll and the watch, a change would wake nothing. So the condition is polled again
+    /// after each new watch, at the first poll and after a watched file was moved away.
+    fn poll_watched(&mut self, condition: &mut dyn Condition) -> Result<Poll> {
+        self.polls += 1;
+        loop {
+            let poll = condition.poll(&self.attempt())?;
+            match &poll {
+                Poll::Pending { wake: Wake::Paths(paths), .. } if self.watch(paths) => {}
+                _ => return Ok(poll),
+            }
+        }
+    }
+
+    /// Watches the paths that are not watched yet. Returns true if there was one that now is.
+    fn watch(&mut self, paths: &[PathBuf]) -> bool {
+        let watcher = &mut self.watcher;
+        let new = paths.iter().filter(|path| !watcher.is_watching(path)).collect::<Vec<_>>();
+        new.into_iter().filter(|path| watcher.watch(path)).count() > 0
+    }
+
+    /// Returns true if the kernel reports when to poll again.
+    fn wakes(&self, wake: &Wake) -> bool {
+        match wake {
+            Wake::Timer => false,
+            Wake::Paths(paths) => paths.iter().all(|path| self.watcher.is_watching(path)),
+            Wake::Announced => !self.announcements.is_empty(),
+        }
+    }
+
+    /// Lets all conditions read what the process announces, whichever is waited for: the process
+    /// would block if nothing read it, and it may ask for more time.
+    fn observe(&mut self, all: &mut [Box<dyn Condition>]) -> Result<()> {
+        self.announcements.clear();
         for condition in all {
-            condition.listen(&self.attempt())?;
-            self.deadline = self.deadline.max(condition.extended().unwrap_or(self.deadline));
+            let observed = condition.observe(&self.attempt())?;
+            self.announcements.extend(observed.fd);
+            self.deadline = self.deadline.max(observed.extended_until.unwrap_or(self.deadline));
         }
         Ok(())
     }
 
-    fn check_fatal(&mut self) -> Result<()> {
-        let deadline = self.deadline;
-        self.fatal.iter_mut().try_for_each(|fatal| fatal.check(deadline))
+    fn watch_fail_on(&mut self) {
+        self.fail_on.iter().for_each(|fail_on| fail_on.watch(&mut self.watcher));
     }
 
-    /// What does not hold, and what was seen instead.
-    fn first_unmet(&self, all: &mut [Box<dyn Condition>]) -> Result<Option<(String, String)>> {
+    fn check_fail_on(&mut self) -> Result<()> {
+        let deadline = self.deadline;
+        self.fail_on.iter_mut().try_for_each(|fail_on| fail_on.check(deadline))
+    }
+
+    /// Polls each condition once more. Returns what they found, or the first that does not hold.
+    fn poll_all(&self, all: &mut [Box<dyn Condition>]) -> Result<Result<Found, Unmet>> {
+        let mut found = Vec::new();
         for condition in all {
-            if let Readiness::NotYet(last) = condition.check(&self.attempt())? {
-                return Ok(Some((condition.what(), last)));
+            match condition.poll(&self.attempt())? {
+                Poll::Ready(one) => found.push(one),
+                Poll::Pending { seen, .. } => {
+                    return Ok(Err(Unmet { what: condition.describe(), seen }));
+                }
             }
         }
-        Ok(None)
+        Ok(Ok(found.into_iter().collect()))
     }
 
-    /// Goes on after a condition that had held does not hold any more.
-    fn again(&mut self, all: &mut [Box<dyn Condition>], what: String, last: String) -> Result<()> {
+    /// Sleeps for a moment after a condition that held does not hold any more.
+    fn pause(&mut self, all: &mut [Box<dyn Condition>], Unmet { what, seen }: Unmet) -> Result<()> {
         let now = Instant::now();
         if now >= self.deadline {
-            return Err(self.over(what, last));
+            return Err(self.timed_out(self.attempts(what, seen)));
         }
-        self.tell(&|| what.clone(), &last);
+        self.report_progress(&|| what.clone(), &seen);
         let step = Self::step(now - self.began, Duration::ZERO);
-        self.rest(step.min(self.deadline - now), all, false)
+        self.sleep(step.min(self.deadline - now), all, false)
     }
 
-    /// How long to sleep where nobody tells when to look again, after so long a wait and a look that
-    /// took so long.
-    fn step(waited: Duration, look: Duration) -> Duration {
+    /// Returns how long to sleep where the kernel does not report when to poll again, after so long a
+    /// wait and a poll that took so long.
+    fn step(waited: Duration, poll: Duration) -> Duration {
         let longest = (waited / 1000).clamp(Self::STEP_EARLY, Self::STEP_MAX);
-        let rest = (look * Self::SLEEP_PER_LOOK).min(Self::SLEEP_MAX);
+        let rest = (poll * Self::SLEEP_PER_POLL).min(Self::SLEEP_MAX);
         (waited / 32).clamp(Self::STEP_MIN, longest).max(rest)
     }
 
-    /// Rests until something has happened or it is time to look again. Without `is_told`, no change of
-    /// a file is a reason to look at the condition: a request to a server that is not ready may be a
-    /// line in its log, which would be followed by the next request at once.
-    fn rest(
+    /// Sleeps until something has happened or the step is over. Without `is_woken`, no change of a
+    /// file is a reason to poll the condition: a server that is not ready may log each request, and
+    /// that line would trigger the next request at once.
+    fn sleep(
         &mut self,
         step: Duration,
         all: &mut [Box<dyn Condition>],
-        is_told: bool,
+        is_woken: bool,
     ) -> Result<()> {
         let end = Instant::now() + step;
         loop {
             let left = end.saturating_duration_since(Instant::now());
-            if self.sleep(left, all, is_told) || is_told || Instant::now() >= end {
-                return Ok(()); // The look follows.
+            if self.sleep_once(left, is_woken) || is_woken || Instant::now() >= end {
+                return Ok(());
             }
             self.watcher.clear();
-            self.check_fatal()?;
-            self.listen(all)?;
+            self.check_fail_on()?;
+            self.observe(all)?;
         }
     }
 
-    /// Sleeps, and returns whether that was because of the process's state.
-    fn sleep(&self, step: Duration, all: &[Box<dyn Condition>], is_told: bool) -> bool {
-        let watcher = self.watcher.as_fd().filter(|_| is_told || !self.fatal.is_empty());
-        let heard = all.iter().filter_map(|condition| condition.as_fd());
+    /// Sleeps once. Returns true if the state of the process ended the sleep.
+    fn sleep_once(&self, step: Duration, is_woken: bool) -> bool {
+        let watcher = self.watcher.as_fd().filter(|_| is_woken || !self.fail_on.is_empty());
+        let announcements = self.announcements.iter().map(|fd| fd.as_fd());
         let fds: Vec<_> =
-            std::iter::once(self.client.as_fd()).chain(watcher).chain(heard).collect();
+            std::iter::once(self.client.as_fd()).chain(watcher).chain(announcements).collect();
         sys::wait_readable(&fds, Some(step)).is_ok_and(|ready| ready.first() == Some(&true))
     }
 
-    /// Whoever watches sees a wait that takes long.
-    fn tell(&mut self, what: &dyn Fn() -> String, last: &str) {
-        self.progress.tick(&|| format!("{}: {}", self.client.name(), what()), last);
+    /// Reports a wait that takes long on stderr.
+    fn report_progress(&mut self, what: &dyn Fn() -> String, seen: &str) {
+        self.progress.tick(&|| format!("{}: {}", self.client.name(), what()), seen);
     }
 
-    /// The time is over.
-    fn over(&self, what: String, last: String) -> Error {
+    /// Returns what an error says about a condition that did not hold: the attempts, and the help.
+    fn explained(&self, condition: &dyn Condition, last: &str) -> (Attempts, String) {
+        let Explanation { seen, help } = condition.explain();
+        let attempts = self.attempts(condition.describe(), seen.unwrap_or_else(|| last.to_owned()));
+        (attempts, help.unwrap_or_else(|| RAISE_TIMEOUT.to_owned()))
+    }
+
+    fn timed_out(&self, attempts: Attempts) -> Error {
         let limit = Seconds(self.deadline - self.began);
-        let text = format!("not ready within {limit}: {what}");
-        with_attempts(Error::new(ErrorKind::Timeout, text), self.attempts(what, last))
+        let text = format!("not ready within {limit}: {}", attempts.what);
+        with_attempts(Error::new(ErrorKind::Timeout, text), attempts)
     }
 
     fn attempt(&self) -> Attempt<'a> {
@@ -195,9 +261,9 @@ impl<'a> Wait<'a> {
     }
 
     fn attempts(&self, what: String, last: String) -> Attempts {
-        let Self { began, deadline, asked, .. } = *self;
+        let Self { began, deadline, polls, .. } = *self;
         let (elapsed, limit) = (began.elapsed(), deadline - began);
-        Attempts { what, last, count: asked, elapsed, limit }
+        Attempts { what, last, count: polls, elapsed, limit }
     }
 }
 
@@ -205,10 +271,10 @@ fn with_attempts(error: Error, attempts: Attempts) -> Error {
     error.with_report(|report| report.attempts = Some(attempts))
 }
 
-/// Fails if the process has ended, or if a launcher failed that left something behind.
+/// Fails if the process has exited, or if its main process failed and left others behind.
 pub(super) fn check_alive(state: &State, last: impl Fn() -> String) -> Result<()> {
     let ended = state.ended();
-    let failed = state.previous_main_exit.filter(|launcher| !launcher.success());
+    let failed = state.previous_main_exit.filter(|exit| !exit.success());
     let main_failed = state.exit.filter(|exit| !exit.success());
     if let Some(exit) = ended.or(failed).or(main_failed) {
         let error = Error::new(ErrorKind::Exited, format!("{exit} before it was ready"));
@@ -228,8 +294,8 @@ pub(super) fn check_alive(state: &State, last: impl Fn() -> String) -> Result<()
 mod tests {
     use super::*;
 
-    fn step(waited: u64, look: u64) -> u64 {
-        Wait::step(Duration::from_micros(waited), Duration::from_micros(look)).as_micros() as u64
+    fn step(waited: u64, poll: u64) -> u64 {
+        Wait::step(Duration::from_micros(waited), Duration::from_micros(poll)).as_micros() as u64
     }
 
     #[test]
@@ -242,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_look_that_costs_much_is_followed_by_a_longer_rest() {
+    fn a_poll_that_takes_long_is_followed_by_a_longer_sleep() {
         assert_eq!([step(0, 300), step(0, 5_000), step(0, 1_000_000)], [1200, 20_000, 100_000]);
     }
 }

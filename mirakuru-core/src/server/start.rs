@@ -12,7 +12,7 @@ use crate::diagnostics::events;
 use crate::error::{Error, ErrorKind, Result, Seconds};
 use crate::launch::plan::LaunchPlan;
 use crate::launch::spec::ProcessSpec;
-use crate::readiness::{Conditions, Endpoint};
+use crate::readiness::{ConditionSet, Endpoint};
 use crate::resources::placeholders::Placeholders;
 use crate::supervisor::{Client, InheritedFds, Phase, Request};
 
@@ -70,7 +70,7 @@ impl Server {
     }
 
     /// Runs the program below the supervisor, and waits until it is ready.
-    fn bring_up(&mut self, mut conditions: Conditions) -> Result<()> {
+    fn bring_up(&mut self, mut conditions: ConditionSet) -> Result<()> {
         let began = Instant::now();
         self.run_program(began)?;
         let start_context = self.plan.start_context();
@@ -86,7 +86,7 @@ impl Server {
         }
         let _ = self.client.request(Request::Ready); // It fails only if the server has just ended.
         let main = self.state().main;
-        events::started(&self.plan.name, main, began.elapsed(), &conditions.what());
+        events::started(&self.plan.name, main, began.elapsed(), &conditions.describe());
         Ok(())
     }
 
@@ -108,7 +108,7 @@ impl Server {
                 Err(self.explain(self.plan.cannot_run(errno).about(&self.plan.name)))
             }
             Phase::NoFolder(errno) => {
-                Err(self.explain(self.plan.no_folder(errno).about(&self.plan.name)))
+                Err(self.explain(self.plan.no_directory(errno).about(&self.plan.name)))
             }
             Phase::Starting | Phase::SupervisorKilled => {
                 Err(self.failed(ErrorKind::Exited, "was killed with its supervisor"))

@@ -116,6 +116,10 @@ impl Process {
         Some(Self { pid }).filter(Self::is_alive)
     }
 
+    pub(crate) fn is_watching(&self, _path: &Path) -> bool {
+        false
+    }
+
     pub(crate) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
         None
     }

@@ -1,7 +1,7 @@
-//! A command that is run to see how a process is, again and again.
+//! A command that runs again and again below a supervisor of its own.
 //!
-//! It has a supervisor of its own: it is contained as the process is, and a test process that is
-//! killed leaves nothing of it.
+//! It is contained as the process itself is: nothing of it is left behind, even if the test process is
+//! killed.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,31 +20,31 @@ use crate::sys;
 use crate::types::Exit;
 use crate::types::Signal;
 
-/// How long a run that is killed may take to end.
+/// The time limit for a run that was killed to end.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How many characters of a line are told.
+/// The number of characters of a line that are quoted.
 const LINE_MAX: usize = 200;
 
 pub(crate) struct ContainedCommand {
     line: String,
     client: Arc<Client>,
     files: LogFiles,
-    /// Whether the program is one that the process itself makes.
-    may_be_made: bool,
+    /// The program is in `{dir}`, so the process itself may create it.
+    may_be_created: bool,
 }
 
-/// How the command itself ended, also if it has left others behind.
+/// Returns how the command itself ended, also if it left others behind.
 fn exit_of(state: &State) -> Option<Exit> {
     state.previous_main_exit.or(state.exit)
 }
 
-/// What a run came to.
+/// The result of a run.
 pub(crate) enum Outcome {
     Success,
-    /// It ended in another way, and printed this last.
+    /// It ended in another way; the text includes its last line.
     Failure(String),
-    /// It was killed because its time was over.
+    /// It was killed at its time limit; the text includes its last line.
     TooSlow(String),
 }
 
@@ -61,8 +61,8 @@ impl ContainedCommand {
         let words = words.iter().map(|word| values.render_os(word)).collect::<Result<Vec<_>>>()?;
         let files = LogFiles::create(&format!("{name}-check"), false)?;
         let (stdout, stderr) = files.open()?;
-        let may_be_made = values.dir().is_some_and(|own| Path::new(&words[0]).starts_with(own));
-        let program = match may_be_made {
+        let may_be_created = values.dir().is_some_and(|own| Path::new(&words[0]).starts_with(own));
+        let program = match may_be_created {
             true => PathBuf::from(&words[0]),
             false => program::find(&words[0], environment, dir)?,
         };
@@ -85,22 +85,22 @@ impl ContainedCommand {
         };
         let client = Client::launch(launch, &InheritedFds::default());
         let client = client.map_err(|e| Error::os("the supervisor cannot be started", e))?;
-        Ok(Self { line: command::in_one_line(&words), client, files, may_be_made })
+        Ok(Self { line: command::in_one_line(&words), client, files, may_be_created })
     }
 
-    /// The command.
+    /// Returns the command in one line.
     pub(crate) fn line(&self) -> &str {
         &self.line
     }
 
-    /// Where all that its last run has printed is.
+    /// Returns the file with the output of its last run.
     pub(crate) fn log(&self) -> &Path {
         &self.files.stdout
     }
 
-    /// Runs the command once, but not longer than `process` lives.
+    /// Runs the command once, but not longer than `process` runs.
     pub(crate) fn run(&self, deadline: Instant, process: &Client) -> Result<Outcome> {
-        // One run after the other would fill the disk; the last one is what somebody may look at.
+        // The output of all runs would fill the disk; only that of the last run is of use.
         self.files.clear();
         let began = Instant::now();
         let with_last_line = |how: String| match self.files.last_line() {
@@ -113,13 +113,13 @@ impl ContainedCommand {
             return Ok(Outcome::TooSlow(with_last_line(how)));
         };
         match state {
-            // A run that was killed has left something that the system does not take away at once.
+            // The previous run was killed, and the system has not removed it yet.
             State { phase: Phase::Failed(libc::EBUSY), .. } => {
                 Ok(Outcome::Failure("the last run has not ended yet".to_owned()))
             }
             State { phase: Phase::Failed(errno), .. } => {
                 let why = io::Error::from_raw_os_error(errno);
-                match self.may_be_made {
+                match self.may_be_created {
                     true => Ok(Outcome::Failure(format!("cannot be run yet: {why}"))),
                     false => Err(Error::os(format!("`{}` cannot be run", self.line), why)),
                 }
@@ -132,10 +132,10 @@ impl ContainedCommand {
         }
     }
 
-    /// How the next run has ended. None if it was not to have more time.
+    /// Waits for the next run to end. Returns `None` if its time was over.
     fn wait_for_end(&self, deadline: Instant, process: &Client) -> Option<State> {
         let started = self.client.start(None, deadline);
-        self.client.keep_end_quiet(); // Nobody was told that it has begun.
+        self.client.keep_end_quiet(); // Its start was not reported either.
         started.ok()?;
         loop {
             let state = self.client.state();
@@ -143,7 +143,7 @@ impl ContainedCommand {
                 return Some(state);
             }
             if exit_of(&state).is_some() {
-                // What it has left behind is not waited for, and is not to be there at the next run.
+                // What it left behind is not waited for, and has to be gone before the next run.
                 self.kill();
                 return Some(state);
             }
@@ -152,12 +152,12 @@ impl ContainedCommand {
                 return None;
             }
             let fds = [self.client.as_fd(), process.as_fd()];
-            let _ = sys::wait_readable(&fds, Some(left)); // The look follows in any case.
+            let _ = sys::wait_readable(&fds, Some(left)); // The state is read again in any case.
         }
     }
 
     fn kill(&self) {
-        let _ = self.client.request(Request::Kill(Signal::KILL.number())); // It may have ended.
+        let _ = self.client.request(Request::Kill(Signal::KILL.number())); // It may have ended already.
         self.client.wait(Instant::now() + STOP_TIMEOUT, |state| !state.is_running());
     }
 }

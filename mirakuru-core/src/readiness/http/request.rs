@@ -1,4 +1,4 @@
-//! One request, and what comes back.
+//! One request and its answer.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -10,41 +10,42 @@ use ureq::{Agent, Body};
 use super::excerpt::{self, BODY_MAX};
 use super::transport::Transport;
 
-/// How long a body is read that is wanted for a message only.
+/// The time limit for reading a body, which is quoted in a message only.
 const BODY_LIMIT: Duration = Duration::from_millis(250);
 
-/// What a server said, as far as a report quotes it.
+/// The answer of a server, as far as a report quotes it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Answer {
     pub(super) code: u16,
-    /// What follows after the code.
-    more: String,
+    /// The text after the code.
+    details: String,
 }
 
-/// Why there was no answer.
+/// Why no answer came.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum RequestError {
     Timeout,
-    /// In the words of a report.
+    /// For this reason, in the words of a report.
     Because(String),
 }
 
-/// Asks once. The body is read only where `is_wanted` does not take the code.
-pub(super) fn ask(
+/// Sends a request once. The body of the answer is read only if its code is not wanted.
+pub(super) fn send(
     transport: &Transport,
     request: Request<Vec<u8>>,
     limit: Duration,
     is_wanted: impl Fn(u16) -> bool,
 ) -> Result<Answer, RequestError> {
     let agent = agent(transport, limit);
-    // Where a body is usual, none is one of length zero. Elsewhere ureq takes an empty one amiss.
+    // Methods that usually have a body are sent with `content-length: 0` if it is empty. For the others,
+    // ureq rejects an empty body.
     let has_body = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH)
         || !request.body().is_empty();
     let answered = if has_body { agent.run(request) } else { agent.run(request.map(|_| ())) };
-    let response = answered.map_err(|error| silence(error, transport))?;
+    let response = answered.map_err(|error| no_answer(error, transport))?;
     let code = response.status().as_u16();
-    let more = if is_wanted(code) { String::new() } else { more(response) };
-    Ok(Answer { code, more })
+    let details = if is_wanted(code) { String::new() } else { details(response) };
+    Ok(Answer { code, details })
 }
 
 fn agent(transport: &Transport, limit: Duration) -> Agent {
@@ -55,10 +56,10 @@ fn agent(transport: &Transport, limit: Duration) -> Agent {
         .allow_non_standard_methods(true)
         .max_redirects(0)
         .max_idle_connections(0)
-        // What is asked is on this machine, whatever the environment says of proxies.
+        // The server was started here, so no proxy of the environment is used.
         .proxy(None)
         .user_agent(concat!("mirakuru/", env!("CARGO_PKG_VERSION")));
-    // It was started here, and its listener was looked at. Who signed its certificate says nothing
+    // The process that listens is already known. The signature of its certificate would prove nothing
     // more.
     #[cfg(feature = "https")]
     let config =
@@ -66,14 +67,14 @@ fn agent(transport: &Transport, limit: Duration) -> Agent {
     transport.agent(config.build())
 }
 
-fn more(response: Response<Body>) -> String {
+fn details(response: Response<Body>) -> String {
     let headers = response.headers();
     let location = headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
     if let (true, Some(location)) = (response.status().is_redirection(), location) {
         return format!(", to {}; redirects are not followed", excerpt::shortened(location));
     }
     if headers.contains_key(header::CONTENT_ENCODING) {
-        return String::new(); // Nobody can read it as it is.
+        return String::new(); // Compressed: it is not readable as it is.
     }
     match excerpt::excerpt(&beginning(response.into_body())) {
         text if text.is_empty() => text,
@@ -81,7 +82,7 @@ fn more(response: Response<Body>) -> String {
     }
 }
 
-/// As much of a body as is quoted, or as comes in time.
+/// Reads as much of a body as is quoted, or as comes in time.
 fn beginning(body: Body) -> Vec<u8> {
     let mut reader = body.into_reader();
     let mut bytes = vec![0; BODY_MAX];
@@ -98,11 +99,11 @@ fn beginning(body: Body) -> Vec<u8> {
 
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "HTTP status {}{}", self.code, self.more)
+        write!(f, "HTTP status {}{}", self.code, self.details)
     }
 }
 
-fn silence(error: ureq::Error, transport: &Transport) -> RequestError {
+fn no_answer(error: ureq::Error, transport: &Transport) -> RequestError {
     let is_https = matches!(transport, Transport::Tcp { https: true, .. });
     RequestError::Because(match error {
         ureq::Error::Timeout(_) => return RequestError::Timeout,
@@ -112,7 +113,7 @@ fn silence(error: ureq::Error, transport: &Transport) -> RequestError {
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::BrokenPipe => "closed the connection without an answer".to_owned(),
             io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
-            io::ErrorKind::WouldBlock => "somebody listens but does not accept".to_owned(),
+            io::ErrorKind::WouldBlock => "a process listens but does not accept".to_owned(),
             io::ErrorKind::InvalidData if is_https => no_tls(&error.to_string()),
             _ => error.to_string(),
         },
@@ -145,7 +146,7 @@ mod tests {
 
     use super::*;
 
-    /// Asks a server on a Unix socket that does this with its one connection.
+    /// Sends a request to a server on a Unix socket that does this with its one connection.
     fn asked(
         name: &str,
         body: Vec<u8>,
@@ -156,7 +157,7 @@ mod tests {
         let listener = UnixListener::bind(&path).unwrap();
         let server = thread::spawn(move || serve(listener.accept().unwrap().0));
         let request = Request::post("http://localhost/").body(body).unwrap();
-        let answer = ask(&Transport::Unix(path.clone()), request, limit, |code| code == 200);
+        let answer = send(&Transport::Unix(path.clone()), request, limit, |code| code == 200);
         server.join().unwrap();
         std::fs::remove_file(path).unwrap();
         answer
@@ -205,10 +206,10 @@ mod tests {
 
     #[test]
     fn a_request_without_a_body_says_so() {
-        let (tell, told) = std::sync::mpsc::channel();
+        let (sender, received) = std::sync::mpsc::channel();
         let _ =
-            asked("bare", vec![], LONG, move |stream| tell.send(answer(stream, &[]).1).unwrap());
-        let request = told.recv().unwrap();
+            asked("bare", vec![], LONG, move |stream| sender.send(answer(stream, &[]).1).unwrap());
+        let request = received.recv().unwrap();
         assert!(request.contains("content-length: 0\r\n"), "{request}");
     }
 
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_has_no_end_holds_nobody_up() {
+    fn a_body_without_an_end_does_not_block() {
         let head = "HTTP/1.1 503 Busy\r\nContent-Length: 100\r\n\r\nwarm";
         let began = Instant::now();
         let answer = asked("endless", vec![], LONG, move |stream| {
@@ -233,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_can_read_is_not_quoted() {
+    fn an_unreadable_body_is_not_quoted() {
         for (name, headers, body) in
             [("packed", "Content-Encoding: x-own", "\x1f..."), ("blank", "X-Body: no", "\n\n")]
         {
@@ -245,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_answer_is_told_in_plain_words() {
+    fn a_missing_answer_is_described_in_plain_words() {
         let closes = asked("closes", vec![], LONG, |stream| drop(answer(stream, &[])));
         assert_eq!(closes, because("closed the connection without an answer"));
         let resets = asked("resets", vec![], LONG, drop);

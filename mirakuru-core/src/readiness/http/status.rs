@@ -1,4 +1,4 @@
-//! Which HTTP status says that a process is ready.
+//! The HTTP status that shows that a process is ready.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -19,10 +19,10 @@ use crate::error::{Error, Result};
 /// let pattern = Status::from("(2..|401)");
 /// # let _ = (one, range, pattern);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Status(Codes);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Codes {
     Range(RangeInclusive<u16>),
     Pattern(String),
@@ -72,7 +72,7 @@ impl Status {
     pub(super) fn matcher(&self) -> Result<StatusMatcher> {
         match &self.0 {
             Codes::Range(range)
-                if range.is_empty() || *range.end() < 100 || *range.start() > 999 =>
+                if range.is_empty() || *range.end() < 100 || *range.start() > 599 =>
             {
                 Err(Error::invalid(format!("no HTTP status is {self}")))
             }

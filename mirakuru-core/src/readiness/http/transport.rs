@@ -1,7 +1,7 @@
-//! Where a request goes: to an address that was looked at before, or to a Unix socket.
+//! Sends a request to an address that accepted before, or to a Unix socket.
 //!
-//! The traits are those by which ureq lets others connect. It may change them in a minor version;
-//! this is the only file that knows them.
+//! This is the only file that knows ureq's traits for connections, which it may change in a minor
+//! version.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -23,14 +23,18 @@ use crate::sys;
 pub(super) enum Transport {
     Tcp {
         https: bool,
-        /// The address that answered, once one has.
+        /// The address that accepted, once one has.
         at: Option<SocketAddr>,
     },
     Unix(PathBuf),
 }
 
 impl Transport {
-    /// What asks there, whatever the URL of a request names.
+    pub(super) fn scheme(&self) -> &'static str {
+        if matches!(self, Self::Tcp { https: true, .. }) { "https" } else { "http" }
+    }
+
+    /// Returns an agent that connects there, whatever host the URL of a request names.
     pub(super) fn agent(&self, config: Config) -> Agent {
         let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         match self {
@@ -45,7 +49,8 @@ impl Transport {
     }
 }
 
-/// The address is known. The name in the URL is for the server: by it, it chooses a certificate.
+/// Resolves every name to one address. The server still sees the name, by which it may choose a
+/// certificate.
 #[derive(Debug)]
 struct Known(SocketAddr);
 
@@ -74,7 +79,7 @@ impl Connector for UnixConnector {
         _chained: Option<()>,
     ) -> Result<Option<UnixTransport>, ureq::Error> {
         let stream = sys::connect_unix(&self.0)?;
-        // The connection was made without waiting; each exchange waits for as long as it may.
+        // The connection was made in nonblocking mode; reads and writes have timeouts.
         stream.set_nonblocking(false)?;
         let (input, output) =
             (details.config.input_buffer_size(), details.config.output_buffer_size());
@@ -103,7 +108,8 @@ impl ureq::unversioned::transport::Transport for UnixTransport {
                 stream.write(rest)
             });
             match written {
-                // A server may answer and close before it has read all; the answer is still there.
+                // A server may answer and close before it has read everything; the answer can still be
+                // read.
                 Err(ureq::Error::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => break,
                 written => rest = &rest[written?..],
             }
@@ -122,13 +128,13 @@ impl ureq::unversioned::transport::Transport for UnixTransport {
         Ok(amount > 0)
     }
 
-    /// No connection is used twice.
+    /// Returns false: no connection is used twice.
     fn is_open(&mut self) -> bool {
         false
     }
 }
 
-/// Reads or writes once, with what is left of the time, although signals may interrupt it.
+/// Reads or writes once, within what is left of the time, and again after a signal.
 fn within(
     deadline: Instant,
     timeout: NextTimeout,

@@ -193,6 +193,11 @@ impl Watcher {
         watch.is_some()
     }
 
+    /// Returns true if the path is watched, and the watch was not lost.
+    pub(crate) fn is_watching(&self, path: &Path) -> bool {
+        self.watched.contains_key(path)
+    }
+
     pub(crate) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
         self.inotify.as_ref().map(AsFd::as_fd)
     }

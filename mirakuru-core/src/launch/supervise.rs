@@ -1,0 +1,81 @@
+//! Starting the supervisor of a plan, with the descriptors that the process inherits.
+
+use std::fs::{self, File};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::plan::LaunchPlan;
+use crate::command::Stdin;
+use crate::diagnostics::port_owner;
+use crate::error::{Error, Result};
+use crate::supervisor::{Client, InheritedFds, Settings, SupervisorCommand};
+use crate::sys;
+
+impl LaunchPlan {
+    /// Starts a supervisor for the process.
+    pub(crate) fn launch(&self, inherited_fds: &InheritedFds) -> Result<Arc<Client>> {
+        let (stdout, stderr) = self.files.open()?;
+        let command = SupervisorCommand {
+            name: self.name.clone(),
+            program: self.program.clone(),
+            arguments: self.words.clone(),
+            environment: self.environment.clone(),
+            stdout,
+            stderr,
+            settings: Settings {
+                stop_signal: self.stop_signal.number(),
+                kill_signal: self.kill_signal.number(),
+                stop_timeout: self.stop_timeout,
+                notify_socket: self.notify_socket.as_ref().map(|socket| socket.path().to_owned()),
+                ready_fd: self.ready_fd,
+                dir: self.values.dir().map(Path::to_owned),
+                // Absolute: at a restart, the supervisor has already changed its own directory.
+                current_dir: self.current_dir.as_ref().map(|_| self.dir.clone()),
+            },
+        };
+        let launched = Client::launch(command, inherited_fds);
+        launched.map_err(|e| Error::os("the supervisor cannot be started", e))
+    }
+
+    /// Binds the listening sockets that the process inherits.
+    pub(crate) fn listen(&self) -> Result<Vec<OwnedFd>> {
+        let listen = |address: &SocketAddr| match TcpListener::bind(address) {
+            Ok(listener) => Ok(OwnedFd::from(listener)),
+            Err(error) => {
+                let is_in_use = error.kind() == io::ErrorKind::AddrInUse;
+                let error = Error::os(format!("{address} cannot be listened on"), error);
+                let error = error.about(&self.name);
+                let help = || port_owner::help(&[*address], None);
+                Err(if is_in_use { error.with_help(help()) } else { error })
+            }
+        };
+        self.listens.iter().map(listen).collect()
+    }
+
+    /// Opens the standard input of the process: its reading end, and the writing end of a pipe.
+    pub(crate) fn stdin(&self) -> Result<(Option<OwnedFd>, Option<File>)> {
+        let failed = |e| Error::os("the standard input cannot be opened", e);
+        match &self.stdin {
+            Stdin::Null => Ok((None, None)),
+            Stdin::Piped => {
+                let (read, write) = sys::pipe().map_err(failed)?;
+                Ok((Some(read), Some(File::from(write))))
+            }
+            Stdin::File(path) => {
+                let what = |e| Error::os(format!("`{}` cannot be read", path.display()), e);
+                Ok((Some(File::open(path).map_err(what)?.into()), None))
+            }
+            Stdin::Open(file) => Ok((Some(file.reopen().map_err(failed)?.into()), None)),
+            Stdin::Bytes(bytes) => {
+                let path = self.files.of(None)[0].with_extension("stdin");
+                fs::write(&path, bytes).map_err(failed)?;
+                let file = File::open(&path).map_err(failed)?;
+                let _ = fs::remove_file(&path); // The open file is all that is needed.
+                Ok((Some(file.into()), None))
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What is wrong with a spec whatever its placeholders stand for.
+
+use super::spec::ProcessSpec;
+use crate::error::{Error, Result};
+use crate::sys::FD_SLOTS;
+
+/// Fails if a value of the spec is out of range, or if values contradict each other.
+pub(super) fn check(spec: &ProcessSpec) -> Result<()> {
+    check_time_limits(spec)?;
+    check_signals(spec)?;
+    check_expected_exit(spec)?;
+    spec.environment.check()?;
+    check_listeners(spec)?;
+    check_ready_fd(spec)?;
+    check_fail_on(spec)
+}
+
+fn check_time_limits(spec: &ProcessSpec) -> Result<()> {
+    let limits = [("timeout", spec.timeout), ("stop_timeout", spec.stop_timeout)];
+    match limits.iter().find(|(_, limit)| limit.is_zero()) {
+        Some((name, _)) => Err(Error::invalid(format!("the time limit `{name}` is zero"))),
+        None => Ok(()),
+    }
+}
+
+fn check_signals(spec: &ProcessSpec) -> Result<()> {
+    let signals = [("stop_signal", spec.stop_signal), ("kill_signal", spec.kill_signal)];
+    match signals.iter().find(|(_, signal)| !signal.is_valid()) {
+        Some((name, signal)) => {
+            let number = signal.number();
+            Err(Error::invalid(format!("`{name}`: {number} is not the number of a signal")))
+        }
+        None => Ok(()),
+    }
+}
+
+fn check_expected_exit(spec: &ProcessSpec) -> Result<()> {
+    match spec.expect_exit {
+        Some(code) if !(-64..=255).contains(&code) => {
+            Err(Error::invalid(format!("no process exits with code {code}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_listeners(spec: &ProcessSpec) -> Result<()> {
+    let listeners = spec.listens.len();
+    if listeners > FD_SLOTS.len() - 1 {
+        return Err(Error::invalid(format!("{listeners} sockets to listen on are too many")));
+    }
+    Ok(())
+}
+
+fn check_ready_fd(spec: &ProcessSpec) -> Result<()> {
+    let mut numbers = ready_fds(spec);
+    let Some(number) = numbers.next() else { return Ok(()) };
+    let first_free = FD_SLOTS.start + spec.listens.len() as i32;
+    if !(first_free..FD_SLOTS.end).contains(&number) {
+        let last = FD_SLOTS.end - 1;
+        return Err(Error::invalid(format!(
+            "the readiness descriptor {number} is not one from {first_free} to {last}"
+        )));
+    }
+    match numbers.next() {
+        Some(_) => Err(Error::invalid("a process has one readiness descriptor")),
+        None => Ok(()),
+    }
+}
+
+/// Returns the numbers of the readiness descriptors.
+pub(super) fn ready_fds(spec: &ProcessSpec) -> impl Iterator<Item = i32> {
+    spec.conditions.iter().filter_map(|condition| condition.requirements().ready_fd)
+}
+
+/// Lines are only searched for while something is waited for.
+fn check_fail_on(spec: &ProcessSpec) -> Result<()> {
+    if spec.conditions.is_empty() && !spec.fail_on.is_empty() {
+        return Err(Error::invalid(
+            "`fail_on` needs a condition to wait for: without one, a process is ready at once",
+        ));
+    }
+    Ok(())
+}

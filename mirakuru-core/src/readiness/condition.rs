@@ -1,0 +1,218 @@
+//! The contract of a readiness condition.
+//!
+//! A [`ConditionSpec`] is what an executor says, with placeholders. It builds a [`Condition`], which
+//! is polled during one start. Both stand in the condition's own file.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::attempt::Attempt;
+use super::identity::Identity;
+use crate::command::Environment;
+use crate::error::{Error, Result};
+use crate::output::LogFiles;
+use crate::resources::placeholders::Placeholders;
+
+/// A readiness condition as the executor describes it.
+pub(crate) trait ConditionSpec: fmt::Debug + Send + Sync {
+    /// Returns the texts in which placeholders may stand. Default: none.
+    fn templates(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    /// Returns the names of the placeholders to which this condition gives values when it holds.
+    /// Default: none.
+    fn captures(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Returns what the process must be given, or must do, for this condition.
+    fn requirements(&self) -> Requirements {
+        Requirements::default()
+    }
+
+    /// Adds to the identity a word for this kind of condition and everything that it says.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the condition cannot be told from another one; its process cannot be shared then.
+    fn identify(&self, identity: &mut Identity) -> Result<()>;
+
+    /// Builds the condition for one start, and reports what is wrong with its texts.
+    fn build(&self, context: &StartContext<'_>) -> Result<Box<dyn Condition>>;
+}
+
+/// What a condition requires of its process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Requirements {
+    /// Each stream of output goes to a log file of its own.
+    pub(crate) separate_streams: bool,
+    /// The process has a socket for `sd_notify`.
+    pub(crate) notify_socket: bool,
+    /// The process has a pipe at this descriptor.
+    pub(crate) ready_fd: Option<i32>,
+    /// The process must still run when all conditions hold. Without it, the condition may also hold
+    /// for a process that exited.
+    pub(crate) running_process: bool,
+    /// The condition may read captured values although none of its templates mentions one.
+    pub(crate) captured_values: bool,
+}
+
+impl Default for Requirements {
+    fn default() -> Self {
+        Self {
+            separate_streams: false,
+            notify_socket: false,
+            ready_fd: None,
+            running_process: true,
+            captured_values: false,
+        }
+    }
+}
+
+/// One condition of one start.
+pub(crate) trait Condition {
+    /// Names what is waited for, as a noun phrase.
+    fn describe(&self) -> String;
+
+    /// Returns why the condition would hold without the process, if it would. Called before the
+    /// process is started. Default: it would not.
+    fn precheck(&mut self) -> Option<String> {
+        None
+    }
+
+    /// Checks once whether the condition holds, and returns by the deadline of the attempt. An error
+    /// ends the wait.
+    fn poll(&mut self, attempt: &Attempt<'_>) -> Result<Poll>;
+
+    /// Reads what the process announces by itself. Called before each poll, also while another
+    /// condition is waited for: a process that nothing reads from would block. Default: nothing.
+    fn observe(&mut self, _attempt: &Attempt<'_>) -> Result<Observed> {
+        Ok(Observed::default())
+    }
+
+    /// Returns what an error report says beyond the last poll. Default: nothing.
+    fn explain(&self) -> Explanation {
+        Explanation::default()
+    }
+}
+
+/// The result of one poll.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Poll {
+    /// The condition holds.
+    Ready(Found),
+    /// The condition does not hold yet.
+    Pending {
+        /// What was seen instead.
+        seen: String,
+        wake: Wake,
+    },
+}
+
+impl Poll {
+    /// Pending, and only another poll can tell when that changes.
+    pub(super) fn pending(seen: impl Into<String>) -> Self {
+        Self::Pending { seen: seen.into(), wake: Wake::Timer }
+    }
+
+    /// Pending until one of these paths changes.
+    pub(super) fn pending_on(
+        seen: impl Into<String>,
+        paths: impl IntoIterator<Item = PathBuf>,
+    ) -> Self {
+        Self::Pending { seen: seen.into(), wake: Wake::Paths(paths.into_iter().collect()) }
+    }
+}
+
+/// What wakes a wait for a pending condition.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Wake {
+    /// Time alone: the kernel does not report what is waited for.
+    Timer,
+    /// A change of one of these files, or a new file in one of these directories.
+    Paths(Vec<PathBuf>),
+    /// The descriptor that [`Condition::observe`] returned.
+    Announced,
+}
+
+/// What a condition found out about the process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) endpoint: Endpoint,
+    /// The values of captured placeholders, by their names.
+    pub(crate) captures: BTreeMap<String, String>,
+}
+
+impl Found {
+    /// The process answered at this address.
+    pub(super) fn at(addr: SocketAddr) -> Self {
+        let endpoint = Endpoint { addr: Some(addr), url: None };
+        Self { endpoint, captures: BTreeMap::new() }
+    }
+}
+
+/// Adds up what several conditions found: the first endpoint and all captures count.
+impl FromIterator<Found> for Found {
+    fn from_iter<I: IntoIterator<Item = Self>>(all: I) -> Self {
+        all.into_iter().fold(Self::default(), |mut sum, found| {
+            sum.endpoint.addr = sum.endpoint.addr.or(found.endpoint.addr);
+            sum.endpoint.url = sum.endpoint.url.or(found.endpoint.url);
+            sum.captures.extend(found.captures);
+            sum
+        })
+    }
+}
+
+/// Where a process answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Endpoint {
+    pub(crate) addr: Option<SocketAddr>,
+    pub(crate) url: Option<String>,
+}
+
+/// What [`Condition::observe`] learned.
+#[derive(Default)]
+pub(crate) struct Observed {
+    /// Becomes readable when the process announces more.
+    pub(super) fd: Option<Arc<dyn AsFd>>,
+    /// The process asked for time until then.
+    pub(super) extended_until: Option<Instant>,
+}
+
+/// What a report says about a condition that did not hold.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Explanation {
+    /// More than the last poll saw.
+    pub(super) seen: Option<String>,
+    /// What the reader can do about it.
+    pub(super) help: Option<String>,
+}
+
+/// What a condition knows of the process when it is built.
+pub(crate) struct StartContext<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) values: &'a Placeholders,
+    pub(crate) environment: &'a Environment,
+    /// The working directory of the process.
+    pub(crate) dir: &'a Path,
+    pub(crate) files: &'a LogFiles,
+    /// The addresses of the listening sockets that the process inherits.
+    pub(crate) listens: &'a [SocketAddr],
+}
+
+impl StartContext<'_> {
+    /// Returns the path of a file as the process sees it.
+    pub(super) fn file_path(&self, path: &Path) -> Result<PathBuf> {
+        let path = self.values.render_path(path)?;
+        match path.file_name() {
+            Some(_) => Ok(self.dir.join(path)),
+            None => Err(Error::invalid(format!("`{}` is not the path of a file", path.display()))),
+        }
+    }
+}

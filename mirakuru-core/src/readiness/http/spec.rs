@@ -1,0 +1,278 @@
+//! What an executor says about a URL.
+
+use std::time::Duration;
+
+use ureq::http::{Method, Request, Uri, header};
+
+use super::condition::{HttpCondition, HttpSpec};
+use super::status::Status;
+use super::transport::Transport;
+use crate::error::{Error, Result};
+use crate::readiness::condition::{Condition, ConditionSpec, StartContext};
+use crate::readiness::identity::Identity;
+use crate::readiness::tcp::connection_to;
+use crate::readiness::unix_socket::UnixSocket;
+use crate::syntax::address::{Place, Port, Url};
+
+/// An HTTP request, and the status of the answer that shows that a process is ready.
+///
+/// By default the request is a HEAD, and any status from 200 to 299 counts. Redirects are not
+/// followed. A server that answers a HEAD with 405 or 501 does not support it and is asked by GET from
+/// then on. Before the first request, the port has to accept connections.
+///
+/// # URLs
+///
+/// | URL | requested |
+/// |---|---|
+/// | `http://127.0.0.1:{port}/health` | at a port, by default 80 |
+/// | `https://localhost:{port}/health` | at a port, by default 443, with the feature `https` |
+/// | `http://unix:{dir}/server.sock:/health` | on a Unix socket |
+///
+/// Certificates are not verified: the process that listens is already known, as far as this system
+/// tells.
+///
+/// The path of a socket ends at the last `:/` before a query; without one, `/` is requested. It is
+/// resolved as in [`Executor::unix_socket`](crate::Executor::unix_socket).
+///
+/// # Error reports
+///
+/// A report quotes the last wrong status and the first line of the body that came with it. The answer
+/// to a HEAD has no body; use [`Http::get`] if the server explains itself in the body.
+///
+/// # Examples
+///
+/// ```
+/// use mirakuru_core::Http;
+///
+/// let health = Http::get("http://127.0.0.1:{port}/health").status(200..=204);
+/// let login = Http::post("http://127.0.0.1:{port}/login")
+///     .header("Accept", "application/json")
+///     .form([("user", "admin"), ("password", "hole")]);
+/// # let _ = (health, login);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Http {
+    method: String,
+    url: String,
+    status: Status,
+    headers: Vec<(String, String)>,
+    body: Option<Vec<u8>>,
+    request_timeout: Option<Duration>,
+}
+
+impl Http {
+    /// Returns a HEAD request to this URL, which may contain placeholders.
+    #[must_use]
+    pub fn head(url: impl Into<String>) -> Self {
+        Self::request("HEAD", url)
+    }
+
+    /// Returns a GET request to this URL, which may contain placeholders.
+    #[must_use]
+    pub fn get(url: impl Into<String>) -> Self {
+        Self::request("GET", url)
+    }
+
+    /// Returns a POST request to this URL, which may contain placeholders.
+    #[must_use]
+    pub fn post(url: impl Into<String>) -> Self {
+        Self::request("POST", url)
+    }
+
+    /// Returns a request by any method to this URL, which may contain placeholders.
+    #[must_use]
+    pub fn request(method: impl Into<String>, url: impl Into<String>) -> Self {
+        Self {
+            method: method.into(),
+            url: url.into(),
+            status: Status::from(200..=299),
+            headers: Vec::new(),
+            body: None,
+            request_timeout: None,
+        }
+    }
+
+    /// Sets the status that shows that the process is ready. Default: 200 to 299.
+    #[must_use]
+    pub fn status(mut self, status: impl Into<Status>) -> Self {
+        self.status = status.into();
+        self
+    }
+
+    /// Adds a header. The default ones are `Accept: */*` and a `User-Agent`.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sends these fields as an HTML form does.
+    #[must_use]
+    pub fn form<K, V>(self, fields: impl IntoIterator<Item = (K, V)>) -> Self
+    where
+        K: AsRef<str>,
+        V: AsRef<str>,
+    {
+        let pairs = fields
+            .into_iter()
+            .map(|(k, v)| format!("{}={}", encoded(k.as_ref()), encoded(v.as_ref())));
+        let body = pairs.collect::<Vec<_>>().join("&");
+        self.header("Content-Type", "application/x-www-form-urlencoded").body(body)
+    }
+
+    /// Sends this body. Default: none.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = Some(body.into());
+        self
+    }
+
+    /// Sets the time limit of a single request. Default: a second at first, then twice as long each
+    /// time. A request never takes longer than is left for the start.
+    #[must_use]
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = Some(timeout);
+        self
+    }
+
+    fn has_host(&self) -> bool {
+        self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host"))
+    }
+
+    fn to_request(&self, url: &Url) -> Result<Request<Vec<u8>>> {
+        let method = Method::from_bytes(self.method.as_bytes()).map_err(|_| {
+            Error::invalid(format!("`{}` is not the name of an HTTP method", self.method))
+        })?;
+        let (origin, host) = origin(url);
+        let uri: Uri = format!("{origin}{}", url.target)
+            .parse()
+            .map_err(|error| Error::invalid(format!("`{}` is not a URL: {error}", self.url)))?;
+        let mut request = Request::builder().method(method).uri(uri);
+        if !self.has_host() {
+            request = request.header(header::HOST, host);
+        }
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        request.body(self.body.clone().unwrap_or_default()).map_err(|error| {
+            Error::invalid(format!("the request to `{}` is faulty: {error}", self.url))
+        })
+    }
+
+    /// Returns how the requests are sent, and what has to accept connections first.
+    fn connection(
+        &self,
+        url: &Url,
+        context: &StartContext<'_>,
+    ) -> Result<(Transport, Box<dyn Condition>)> {
+        match &url.place {
+            Place::Tcp { https: true, .. } if !cfg!(feature = "https") => Err(Error::invalid(
+                format!("`{}` needs the feature `https`", self.url),
+            )
+            .with_help(
+                "turn on the feature `https` of mirakuru-rstest or mirakuru-core, or wait for the \
+                     port by `tcp`",
+            )),
+            Place::Tcp { https, address } => {
+                let transport = Transport::Tcp { https: *https, at: None };
+                Ok((transport, connection_to(address, context)?))
+            }
+            Place::Unix(path) => {
+                let path = context.dir.join(path);
+                Ok((Transport::Unix(path.clone()), Box::new(UnixSocket::new(path)?)))
+            }
+        }
+    }
+}
+
+impl ConditionSpec for Http {
+    fn templates(&self) -> Vec<&str> {
+        vec![&self.url]
+    }
+
+    fn captures(&self) -> Vec<String> {
+        let url = Url::parse(&self.url).ok().filter(is_any_port);
+        url.map(|_| "port".to_owned()).into_iter().collect()
+    }
+
+    fn identify(&self, identity: &mut Identity) -> Result<()> {
+        identity.add(("http", self));
+        Ok(())
+    }
+
+    fn build(&self, context: &StartContext<'_>) -> Result<Box<dyn Condition>> {
+        let text = context.values.render(&self.url)?;
+        let url = Url::parse(&text).map_err(Error::invalid)?;
+        if self.request_timeout == Some(Duration::ZERO) {
+            return Err(Error::invalid("the request timeout is zero"));
+        }
+        let (transport, connect_check) = self.connection(&url, context)?;
+        // A faulty header or target is found before anything is started.
+        let request = self.to_request(&url)?;
+        Ok(Box::new(HttpCondition::new(HttpSpec {
+            url: shown(&url, text),
+            names_found_port: is_any_port(&url) && !self.has_host(),
+            status: self.status.clone(),
+            matcher: self.status.matcher()?,
+            request_timeout: self.request_timeout,
+            target: url.target,
+            request,
+            connect_check,
+            transport,
+        })))
+    }
+}
+
+fn is_any_port(url: &Url) -> bool {
+    matches!(&url.place, Place::Tcp { address, .. } if address.port == Port::Any)
+}
+
+/// Returns the scheme with the host, and the host alone.
+fn origin(url: &Url) -> (String, String) {
+    match &url.place {
+        Place::Tcp { https, address } => {
+            let scheme = if *https { "https" } else { "http" };
+            (format!("{scheme}://{address}"), address.to_string())
+        }
+        // The name that other clients give to a host without one.
+        Place::Unix(_) => ("http://localhost".to_owned(), "localhost".to_owned()),
+    }
+}
+
+/// Returns the URL for a message: with its port, or as it was written.
+fn shown(url: &Url, text: String) -> String {
+    match &url.place {
+        Place::Tcp { .. } => format!("{}{}", origin(url).0, url.target),
+        Place::Unix(_) => text,
+    }
+}
+
+impl From<&str> for Http {
+    fn from(url: &str) -> Self {
+        Self::head(url)
+    }
+}
+
+impl From<String> for Http {
+    fn from(url: String) -> Self {
+        Self::head(url)
+    }
+}
+
+impl From<&String> for Http {
+    fn from(url: &String) -> Self {
+        Self::head(url)
+    }
+}
+
+/// Encodes a text as a form does: every byte but those of letters, digits and `-_.~`.
+fn encoded(text: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_' | b'.' | b'~' => {
+            char::from(byte).to_string()
+        }
+        b' ' => "+".to_owned(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(encode).collect()
+}

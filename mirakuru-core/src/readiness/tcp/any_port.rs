@@ -1,0 +1,120 @@
+//! Whichever port the process listens on.
+
+use std::collections::HashSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use super::fixed_port::FixedPort;
+use super::listener;
+use crate::error::{Error, Result};
+use crate::readiness::attempt::Attempt;
+use crate::readiness::condition::{Condition, Explanation, Found, Poll};
+use crate::resources::ports;
+use crate::supervisor::Client;
+use crate::syntax::address::Address;
+use crate::sys;
+
+pub(super) struct AnyPort {
+    host: String,
+    ips: Vec<IpAddr>,
+    /// The sockets that the process inherits, so has not chosen itself.
+    inherited: Vec<SocketAddr>,
+    accepted: Option<SocketAddr>,
+    /// Listening sockets of processes that are not in the tree.
+    others: HashSet<u64>,
+    /// The processes below the supervisor when `others` was filled.
+    tree: Vec<i32>,
+}
+
+impl AnyPort {
+    /// Any port of the host of the address. Fails on systems that do not list listening sockets.
+    pub(super) fn new(address: &Address, inherited: &[SocketAddr]) -> Result<Self> {
+        if sys::listeners().is_none() {
+            let what =
+                "this system does not list the ports that a process listens on; write `{port}`";
+            return Err(Error::invalid(what));
+        }
+        let ips = ports::resolve(address)?.iter().map(SocketAddr::ip).collect();
+        let (others, tree) = (HashSet::new(), Vec::new());
+        let (host, inherited) = (address.host.clone(), inherited.to_vec());
+        Ok(Self { host, ips, inherited, accepted: None, others, tree })
+    }
+
+    /// Returns the address by which a listener is reached, if it is at the wanted host.
+    fn reached(&self, bound: SocketAddr) -> Option<SocketAddr> {
+        let reaches = |ip: &&IpAddr| match (bound.ip(), ip) {
+            // A listener on all addresses of IPv6 is usually reached by IPv4, too.
+            (IpAddr::V6(all), _) if all == Ipv6Addr::UNSPECIFIED => true,
+            (IpAddr::V4(all), IpAddr::V4(_)) if all == Ipv4Addr::UNSPECIFIED => true,
+            (one, wanted) => one == **wanted || wanted.is_unspecified(),
+        };
+        let ip = self.ips.iter().find(reaches)?;
+        let ip = if ip.is_unspecified() { bound.ip() } else { *ip };
+        Some(listener::reachable(SocketAddr::new(ip, bound.port())))
+    }
+
+    /// Returns the addresses that the process listens on. Its descriptors are searched only if there is
+    /// a listener that was not there before.
+    fn candidates(&mut self, client: &Client) -> Vec<SocketAddr> {
+        let listeners = sys::listeners().unwrap_or_default();
+        let tree = sys::descendants_of(client.supervisor_pid());
+        if tree != self.tree {
+            // A daemon that was just being re-parented to the supervisor may have been missed, and its
+            // listeners taken for those of others.
+            self.others.clear();
+        }
+        let is_new = |(address, inode): &(SocketAddr, u64)| {
+            !self.others.contains(inode) && !self.inherited.contains(address)
+        };
+        let new: Vec<_> = listeners.into_iter().filter(is_new).collect();
+        if new.is_empty() {
+            return Vec::new();
+        }
+        self.tree = tree;
+        let own: HashSet<u64> = self.tree.iter().copied().flat_map(sys::sockets_of).collect();
+        let (ours, others): (Vec<_>, Vec<_>) =
+            new.into_iter().partition(|(_, inode)| own.contains(inode));
+        self.others.extend(others.into_iter().map(|(_, inode)| inode));
+        ours.into_iter().filter_map(|(address, _)| self.reached(address)).collect()
+    }
+
+    fn found(addr: SocketAddr) -> Poll {
+        let mut found = Found::at(addr);
+        found.captures.insert("port".to_owned(), addr.port().to_string());
+        Poll::Ready(found)
+    }
+}
+
+impl Condition for AnyPort {
+    fn describe(&self) -> String {
+        format!("a TCP connection to any port of {}", self.host)
+    }
+
+    fn poll(&mut self, attempt: &Attempt<'_>) -> Result<Poll> {
+        let mut pending = Poll::pending("it does not listen on any port");
+        let candidates = match self.accepted {
+            Some(addr) => vec![addr],
+            None => self.candidates(attempt.client),
+        };
+        for candidate in candidates {
+            match FixedPort::of_listener(candidate).poll(attempt)? {
+                Poll::Ready(_) => {
+                    self.accepted = Some(candidate);
+                    return Ok(Self::found(candidate));
+                }
+                unmet => pending = unmet,
+            }
+        }
+        Ok(pending)
+    }
+
+    fn explain(&self) -> Explanation {
+        let help = self.accepted.is_none().then(|| {
+            format!(
+                "does it listen, and on {}? A process that passes its sockets to another one, which it \
+                 did not start, cannot be followed",
+                self.host
+            )
+        });
+        Explanation { seen: None, help }
+    }
+}

@@ -1,0 +1,77 @@
+//! Listening sockets: what the kernel knows of them, and connections to them.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
+use std::time::{Duration, Instant};
+
+use crate::sys::{self, Listener};
+
+/// The time limit of one connection. A full backlog never answers.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Returns the address by which a server is reached that listens at `address`: the loopback address
+/// for all addresses.
+pub(super) fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
+}
+
+/// Returns what listens at an address. It is unknown for addresses of other machines.
+pub(super) fn find(address: SocketAddr) -> Listener {
+    if address.ip().is_loopback() {
+        return sys::listener(address);
+    }
+    match sys::listener(address) {
+        Listener::Socket(inode) if is_of_this_machine(address) => Listener::Socket(inode),
+        // A packet filter may redirect connections.
+        _ => Listener::Unknown,
+    }
+}
+
+/// Returns the sockets that share the address of this one by `SO_REUSEPORT`. The kernel divides the
+/// connections among them, whichever process owns them.
+pub(super) fn sharing_address_of(inode: u64) -> Vec<u64> {
+    let all = sys::listeners().unwrap_or_default();
+    let bound = all.iter().find(|(_, it)| *it == inode).map(|(address, _)| *address);
+    let shares = |(address, it): &(SocketAddr, u64)| Some(*address) == bound && *it != inode;
+    all.into_iter().filter(shares).map(|(_, it)| it).collect()
+}
+
+/// Returns true if what is sent to the address stays on this machine. The kernel then uses it as the
+/// source address, too. Nothing is sent to find that out.
+fn is_of_this_machine(address: SocketAddr) -> bool {
+    let any = match address {
+        SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+        SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
+    };
+    let socket = UdpSocket::bind((any, 0));
+    let source = socket.and_then(|socket| {
+        socket.connect(address)?;
+        socket.local_addr()
+    });
+    source.is_ok_and(|source| source.ip() == address.ip())
+}
+
+/// Connects to an address.
+pub(super) fn connect(address: SocketAddr, deadline: Instant) -> io::Result<TcpStream> {
+    let left = deadline.saturating_duration_since(Instant::now()).min(CONNECT_TIMEOUT);
+    let stream = TcpStream::connect_timeout(&address, left.max(Duration::from_millis(1)))?;
+    // A connection to a free ephemeral port can connect to itself.
+    if stream.local_addr()? == stream.peer_addr()? {
+        return Err(io::ErrorKind::ConnectionRefused.into());
+    }
+    Ok(stream)
+}
+
+/// Says why a connection failed.
+pub(super) fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+        io::ErrorKind::TimedOut => "a process listens but does not accept".to_owned(),
+        _ => error.to_string(),
+    }
+}

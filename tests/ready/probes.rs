@@ -1,0 +1,72 @@
+//! Conditions of a test's own.
+
+use std::time::{Duration, Instant};
+
+use mirakuru_rstest::{Attempt, ErrorKind, Executor, Probe, Readiness, Shared};
+use mirakuru_tests::starting::{LONG, fails, reports};
+
+#[test]
+fn a_probe_that_gives_up_ends_the_start_at_once() {
+    let gives_up =
+        |_: &Attempt<'_>| Readiness::Failed("the schema is of a newer version".to_owned());
+    let began = Instant::now();
+    let error = fails(&Executor::new("sleep 300").probe(gives_up).timeout(LONG), ErrorKind::Failed);
+    assert!(began.elapsed() < LONG / 2);
+    assert_eq!(error.to_string(), "sleep: will not be ready: the schema is of a newer version");
+}
+
+#[test]
+fn an_attempt_can_be_printed() {
+    let prints = |attempt: &Attempt<'_>| {
+        let text = format!("{attempt:?}");
+        text.contains("sleep") && text.contains(&attempt.pid().to_string())
+    };
+    Executor::new("sleep 300").probe(prints).timeout(LONG).start().unwrap();
+}
+
+fn with_value(value: u8) -> Executor {
+    Executor::new("sleep 300").probe(move |_: &Attempt<'_>| value > 0)
+}
+
+#[test]
+fn a_probe_that_captured_a_value_is_not_taken_for_another_one() {
+    static ONE: Shared = Shared::new(|| with_value(1));
+    let error = ONE.lease().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    reports(&error, &["holds values", "help: implement `Probe` for a type of your own"]);
+    // Without sharing, nothing is compared.
+    with_value(1).start().unwrap();
+}
+
+struct Above(u8);
+
+impl Probe for Above {
+    fn check(&self, _: &Attempt<'_>) -> Readiness {
+        (self.0 > 0).into()
+    }
+
+    fn identity(&self) -> Option<String> {
+        Some(self.0.to_string())
+    }
+}
+
+#[test]
+fn probes_of_one_type_are_told_apart_by_their_identity() {
+    static ONE: Shared = Shared::new(|| Executor::new("sleep 300").probe(Above(1)));
+    static SAME: Shared = Shared::new(|| Executor::new("sleep 300").probe(Above(1)));
+    static OTHER: Shared = Shared::new(|| Executor::new("sleep 300").probe(Above(2)));
+    let (one, same, other) = (ONE.lease().unwrap(), SAME.lease().unwrap(), OTHER.lease().unwrap());
+    assert_eq!(one.pid(), same.pid());
+    assert_ne!(one.pid(), other.pid());
+}
+
+#[test]
+fn two_closures_without_values_are_two_probes() {
+    static ONE: Shared =
+        Shared::new(|| Executor::new("sleep 300").probe(|_: &Attempt<'_>| true).timeout(LONG));
+    static OTHER: Shared = Shared::new(|| {
+        let slow = |_: &Attempt<'_>| Instant::now() > Instant::now() - Duration::from_secs(1);
+        Executor::new("sleep 300").probe(slow).timeout(LONG)
+    });
+    assert_ne!(ONE.lease().unwrap().pid(), OTHER.lease().unwrap().pid());
+}
