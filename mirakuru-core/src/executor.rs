@@ -25,11 +25,11 @@ use crate::types::Signal;
 /// The description of a process, as [`std::process::Command`] is one: what to run, when it counts
 /// as started, and how it ends.
 ///
-/// Without a condition a process counts as started when its program runs. Several conditions must
-/// all hold. `{port}`, `{udp}`, `{dir}` and `{bin:name}` may stand in the command, the values of the
-/// environment, the conditions and the folder; see the [crate page](crate#placeholders).
+/// Without a condition, a process counts as started when its program runs. With several, all of them
+/// have to hold. The command, the values of the environment, the conditions and the working directory
+/// may contain `{port}`, `{udp}`, `{dir}` and `{bin:name}`; see the [crate page](crate#placeholders).
 ///
-/// The methods keep what they are given; [`start`](Executor::start) reports what is wrong with it.
+/// The methods check nothing; [`start`](Executor::start) reports what is wrong with their values.
 ///
 /// # Examples
 ///
@@ -49,37 +49,38 @@ pub struct Executor {
 }
 
 impl Executor {
-    /// Describes a process by its command: a text that is split as a shell would split it (but not
-    /// run by one), or an array of words that is taken as it is.
+    /// Describes a process by its command: a text that is split into words as a shell would split it
+    /// (no shell runs it), or an array of words that are not split.
     pub fn new(command: impl Into<CommandLine>) -> Self {
         Self { spec: ProcessSpec::new(command.into()) }
     }
 
-    /// Describes a process by a script for `/bin/sh -c`. Braces of the script's own are doubled:
+    /// Describes a process by a script for `/bin/sh -c`. Braces that are not placeholders are doubled:
     /// `${{HOME}}`.
     pub fn shell(script: impl Into<String>) -> Self {
         Self::new(["/bin/sh".to_owned(), "-c".to_owned(), script.into()])
     }
 
-    /// What messages call the process. Default: the name of its program.
+    /// Sets the name of the process in messages. Default: the name of its program.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.spec.name = Some(name.into());
         self
     }
 
-    /// Adds an argument, which is not split.
+    /// Adds an argument. It is not split.
     pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
         self.spec.more_args.push(arg.into());
         self
     }
 
-    /// Adds arguments, which are not split.
+    /// Adds arguments. They are not split.
     pub fn args<S: Into<OsString>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
         self.spec.more_args.extend(args.into_iter().map(Into::into));
         self
     }
 
-    /// Sets an environment variable. Default: the environment of the tests.
+    /// Sets an environment variable. Default: the process inherits the environment of the tests, without
+    /// the variables by which a service manager talks to them (`NOTIFY_SOCKET`, `LISTEN_FDS`, …).
     #[doc(alias = "envvars")]
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.spec.environment.changes.push((name.into(), Some(value.into())));
@@ -97,21 +98,21 @@ impl Executor {
         self
     }
 
-    /// Unsets an environment variable.
+    /// Removes an environment variable.
     pub fn env_remove(mut self, name: impl Into<OsString>) -> Self {
         self.spec.environment.changes.push((name.into(), None));
         self
     }
 
-    /// Starts from an empty environment. Variables set before are forgotten. One variable is still
-    /// there: `MIRAKURU_PROCESS`, by which everything that the process spawns can be found.
+    /// Starts from an empty environment. Variables that were set before this call are dropped. One
+    /// variable is always set: `MIRAKURU_PROCESS` marks everything that the process spawns.
     pub fn env_clear(mut self) -> Self {
         self.spec.environment = Environment { clear: true, changes: Vec::new() };
         self
     }
 
-    /// The folder that the process runs in. Default: that of the tests, which cargo sets to the
-    /// folder of the package.
+    /// Sets the working directory. Default: that of the tests, which cargo sets to the directory of
+    /// the package.
     ///
     /// Relative paths of a program, a pid file and a socket are relative to it.
     #[doc(alias = "cwd")]
@@ -120,15 +121,15 @@ impl Executor {
         self
     }
 
-    /// Where the process reads its standard input from. Default: nothing is to be read.
+    /// Sets the standard input. Default: end of file at once.
     pub fn stdin(mut self, input: impl Into<Stdin>) -> Self {
         self.spec.stdin = input.into();
         self
     }
 
-    /// Waits for a line of output: a regular expression, or a [`Banner`].
+    /// Waits for a line of output that matches a regular expression, or a [`Banner`].
     ///
-    /// What a named group matches becomes a placeholder, for a server that chooses its port itself:
+    /// The text that a named group matches becomes a placeholder, for a server that chooses its port:
     ///
     /// ```
     /// # use mirakuru_core::Executor;
@@ -145,18 +146,20 @@ impl Executor {
         self.waits_for(banner.into())
     }
 
-    /// Waits until this TCP port, `host:port`, accepts connections of this process.
-    /// `localhost` means both `127.0.0.1` and `::1`; another name is looked up before the start.
+    /// Waits until the process accepts connections at this TCP address, `host:port`. `localhost` means
+    /// both `127.0.0.1` and `::1`, of which one has to accept; another name is resolved before the
+    /// start.
     ///
-    /// Port 0 means whichever port of this host the process listens on; it is found without its help, on
-    /// Linux, and is then what `{port}` stands for.
+    /// Port 0 means whichever port of this host the process listens on. On Linux, the port is found
+    /// among the listening sockets of the process, and `{port}` then stands for it. Elsewhere, port 0
+    /// is an error.
     #[doc(alias = "TCPExecutor")]
     pub fn tcp(self, address: impl Into<String>) -> Self {
         self.waits_for(TcpSpec(address.into()))
     }
 
-    /// Waits until this URL answers a HEAD request with a status of 200 to 299, or what else an
-    /// [`Http`] says. One on a Unix socket is `http://unix:{dir}/server.sock:/health`.
+    /// Waits until this URL answers a HEAD request with a status from 200 to 299, or as an [`Http`]
+    /// describes. The URL of a Unix socket is `http://unix:{dir}/server.sock:/health`.
     #[doc(alias = "HTTPExecutor")]
     pub fn http(self, http: impl Into<Http>) -> Self {
         self.waits_for(http.into())
@@ -168,7 +171,8 @@ impl Executor {
         self.waits_for(UnixSocketSpec(path.into()))
     }
 
-    /// Waits for this file with the id of a living process. A file that stays empty counts too.
+    /// Waits until this file names a living process. A file that stays empty for 100 ms counts, too:
+    /// some programs never write their pid.
     #[doc(alias = "PidExecutor")]
     pub fn pid_file(self, path: impl Into<PathBuf>) -> Self {
         self.waits_for(PidFileSpec(path.into()))
@@ -176,38 +180,39 @@ impl Executor {
 
     /// Waits until this command exits with code 0: `"pg_isready -p {port}"`.
     ///
-    /// It runs in the folder and with the environment of the process, again and again, and is given a
-    /// second at first and then twice as long each time. The last line that it prints stands in the error
-    /// report. It is contained as the process itself is: what it leaves running is killed.
+    /// The command runs again and again, in the working directory and with the environment of the
+    /// process. The first run has a time limit of one second, each further run twice that of the run
+    /// before. An error report quotes the last line that it printed. It is contained as the process
+    /// itself is: whatever it leaves running is killed.
     pub fn ready_command(self, command: impl Into<CommandLine>) -> Self {
         self.waits_for(CommandSpec(command.into()))
     }
 
-    /// Waits until the process says `READY=1` as `sd_notify` does: by a datagram to the socket that the
+    /// Waits until the process sends `READY=1` as `sd_notify` does: in a datagram to the socket that the
     /// environment variable `NOTIFY_SOCKET` names.
     ///
-    /// Whichever of its processes says so counts. `STATUS` stands in error reports, `ERRNO` ends the
-    /// wait, `EXTEND_TIMEOUT_USEC` gives it more time than [`timeout`](Executor::timeout), and
-    /// `MAINPID` names the main process among those that a launcher leaves.
+    /// Any of its processes may send it. Error reports quote `STATUS`; `ERRNO` ends the wait with an
+    /// error; `EXTEND_TIMEOUT_USEC` extends the [`timeout`](Executor::timeout); `MAINPID` names the
+    /// main process where a launcher exits and leaves several.
     #[doc(alias = "sd_notify")]
     pub fn notify(self) -> Self {
         self.waits_for(NotifySpec)
     }
 
-    /// Waits for an end of line on this descriptor of the process, from 3 to 19, as the s6 supervision
-    /// suite does. The process has to be told the number, by an argument or a variable.
+    /// Waits for an end of line on this descriptor of the process, as the s6 supervision suite does.
+    /// The number is from 3 to 19. Pass it to the process in an argument or a variable.
     ///
-    /// A descriptor that is closed without it is an error. What is written after it is taken away and
-    /// means nothing. It is given once.
+    /// Closing the descriptor without an end of line is an error. What is written later is discarded. A
+    /// process has at most one such descriptor.
     #[doc(alias = "notification-fd")]
     pub fn ready_fd(self, number: i32) -> Self {
         self.waits_for(ReadyFdSpec(number))
     }
 
-    /// Does not wait any longer when a line of output matches this regular expression: the process will
-    /// never be ready. Given several times, each of them counts.
+    /// Fails the start as soon as a line of output matches this regular expression: the process will
+    /// never be ready. May be called several times; any match counts.
     ///
-    /// There has to be a condition: without one, a process is ready at once.
+    /// A condition is needed as well: without one, a process is ready at once.
     ///
     /// # Examples
     ///
@@ -223,24 +228,26 @@ impl Executor {
         self
     }
 
-    /// Listens on this TCP address, `host:port`, and hands the socket to the process, as systemd does
-    /// for socket activation: by `LISTEN_FDS` and `LISTEN_PID`.
+    /// Listens on this TCP address, `host:port`, and passes the socket to the process as systemd does
+    /// for socket activation, by `LISTEN_FDS` and `LISTEN_PID`.
     ///
-    /// Whoever connects before the process accepts waits, also over a restart. Given several times, at
-    /// most 16, the process gets the sockets in this order, from descriptor 3 on. `localhost` means
-    /// `127.0.0.1` here. A shell in front of the process has to `exec` it, because
-    /// `LISTEN_PID` is the id of what is started first.
+    /// Connections that are made before the process accepts wait, also across a restart. After several
+    /// calls, at most 16, the process has the sockets in the order of the calls, from descriptor 3 on.
+    /// `localhost` means `127.0.0.1` here. A shell in front of the process has to `exec` it, because
+    /// `LISTEN_PID` is the id of the shell.
     ///
-    /// The port accepts connections before the process does, so [`tcp`](Executor::tcp) waits until one
-    /// of them was accepted.
+    /// The kernel completes connections before the process accepts them, so [`tcp`](Executor::tcp)
+    /// waits until the process has accepted one.
     #[doc(alias = "socket activation")]
     pub fn listen(mut self, address: impl Into<String>) -> Self {
         self.spec.listens.push(address.into());
         self
     }
 
-    /// Waits for a condition of your own. Where there are several conditions, all are looked at once
-    /// more when each has held.
+    /// Waits for a condition of your own. With several conditions, each is checked once more after all
+    /// have held.
+    ///
+    /// For a shared process, a probe that holds values needs an [`identity`](Probe::identity).
     pub fn probe(self, probe: impl Probe + 'static) -> Self {
         self.waits_for(ProbeSpec::new(probe))
     }
@@ -250,35 +257,36 @@ impl Executor {
         self
     }
 
-    /// How long the process may take until it is ready. Default: 30 seconds.
+    /// Sets how long the process may take until it is ready. Default: 30 seconds. Zero is an error.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.spec.timeout = timeout;
         self
     }
 
-    /// How long the process may take to stop before it is killed. Default: 10 seconds.
+    /// Sets how long the process may take to stop before it is killed. Default: 10 seconds. Zero is an
+    /// error.
     pub fn stop_timeout(mut self, timeout: Duration) -> Self {
         self.spec.stop_timeout = timeout;
         self
     }
 
-    /// What asks the process to stop. Default: [`Signal::TERM`].
+    /// Sets the signal that asks the process to stop. Default: [`Signal::TERM`].
     pub fn stop_signal(mut self, signal: Signal) -> Self {
         self.spec.stop_signal = signal;
         self
     }
 
-    /// What kills the process, when it is told to or when its time to stop is over. Default:
-    /// [`Signal::KILL`], which is also sent a second after any other.
+    /// Sets the signal that kills the process, by [`Process::kill`] or when its time to stop is over.
+    /// Default: [`Signal::KILL`], which is also sent a second after any other signal.
     pub fn kill_signal(mut self, signal: Signal) -> Self {
         self.spec.kill_signal = signal;
         self
     }
 
-    /// The one way for the process to end that is no error: the code it exits with, or minus the
-    /// number of the signal that ends it. `143` and `-15` mean the same.
+    /// Sets the one expected end of the process; any other is an error. It is an exit code, or the
+    /// negated number of a signal. `143` and `-15` mean the same.
     ///
-    /// Default: code 0, the stop signal, and the code that a shell makes of it (`143`).
+    /// Default: code 0, the stop signal, and the code into which a shell turns that signal (`143`).
     #[doc(alias = "expected_returncode")]
     pub fn expect_exit(mut self, code: i32) -> Self {
         self.spec.expect_exit = Some(code);
@@ -289,13 +297,15 @@ impl Executor {
     ///
     /// # Errors
     ///
-    /// Nothing is started when the description is faulty
-    /// ([`InvalidInput`](crate::ErrorKind::InvalidInput)), when the program or folder is missing
-    /// ([`NotFound`](crate::ErrorKind::NotFound)) or forbidden
-    /// ([`PermissionDenied`](crate::ErrorKind::PermissionDenied)), and when what would count as
-    /// ready is there already ([`AlreadyRunning`](crate::ErrorKind::AlreadyRunning)). The process
-    /// is killed when it ends before it is ready ([`Exited`](crate::ErrorKind::Exited)), says that it
-    /// will never be ([`Failed`](crate::ErrorKind::Failed)) or is not ready in time
+    /// Nothing is started if the description is faulty
+    /// ([`InvalidInput`](crate::ErrorKind::InvalidInput)), if the program or the working directory is
+    /// missing ([`NotFound`](crate::ErrorKind::NotFound)) or forbidden
+    /// ([`PermissionDenied`](crate::ErrorKind::PermissionDenied)), or if a condition holds without the
+    /// process ([`AlreadyRunning`](crate::ErrorKind::AlreadyRunning)).
+    ///
+    /// The process and everything it spawned are killed if it exits before it is ready
+    /// ([`Exited`](crate::ErrorKind::Exited)), if it reports that it never will be
+    /// ([`Failed`](crate::ErrorKind::Failed)), or if it is not ready in time
     /// ([`Timeout`](crate::ErrorKind::Timeout)).
     pub fn start(&self) -> Result<Process> {
         let start = |reservation| {
@@ -312,7 +322,7 @@ impl Executor {
         }
     }
 
-    /// The process that another process has started from the same description.
+    /// Returns the process that another test process has started from the same description.
     pub(crate) fn attach(
         &self,
         stream: UnixStream,
@@ -322,7 +332,7 @@ impl Executor {
         Server::attach(&self.spec, stream, manifest, path).map(Process::new)
     }
 
-    /// Tells where the compiler put a binary of the package under test, for `{bin:name}`.
+    /// Sets where the compiler put a binary of the package under test, for `{bin:name}`.
     #[doc(hidden)]
     pub fn known_bin(mut self, name: &str, path: Option<&str>) -> Self {
         if let Some(path) = path {

@@ -23,7 +23,7 @@ use crate::types::Signal;
 /// The longest time limit, so that every deadline can be represented.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// What one process is started from, and started from again at a restart.
+/// The plan from which one process is started, and started again at a restart.
 pub(crate) struct LaunchPlan {
     pub(crate) name: String,
     pub(crate) values: Placeholders,

@@ -1,4 +1,4 @@
-//! What an executor says, as data.
+//! The description of a process, as data.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -19,7 +19,7 @@ use crate::types::{Scope, Signal};
 /// The keys of executors whose process cannot bind a port that is reserved by a bound socket.
 static NEEDS_LOCK_FILE: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// What an executor says, with placeholders.
+/// The description of a process that an executor gives, with placeholders.
 #[derive(Clone, Debug)]
 pub(crate) struct ProcessSpec {
     pub(crate) command: CommandLine,

@@ -47,7 +47,7 @@ pub(crate) trait ConditionSpec: fmt::Debug + Send + Sync {
     fn build(&self, context: &StartContext<'_>) -> Result<Box<dyn Condition>>;
 }
 
-/// What a condition requires of its process.
+/// The requirements of a condition on its process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Requirements {
     /// Each stream of output goes to a log file of its own.
@@ -109,7 +109,7 @@ pub(crate) enum Poll {
     Ready(Found),
     /// The condition does not hold yet.
     Pending {
-        /// What was seen instead.
+        /// The observation, in the words of a report.
         seen: String,
         wake: Wake,
     },
@@ -130,7 +130,7 @@ impl Poll {
     }
 }
 
-/// What wakes a wait for a pending condition.
+/// The event that wakes a wait for a pending condition.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Wake {
     /// Time alone: the kernel does not report what is waited for.
@@ -141,7 +141,7 @@ pub(crate) enum Wake {
     Announced,
 }
 
-/// What a condition found out about the process.
+/// The facts about the process that a condition found out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) endpoint: Endpoint,
@@ -176,7 +176,7 @@ pub(crate) struct Endpoint {
     pub(crate) url: Option<String>,
 }
 
-/// What [`Condition::observe`] learned.
+/// The result of [`Condition::observe`].
 #[derive(Default)]
 pub(crate) struct Observed {
     /// Becomes readable when the process announces more.
@@ -185,16 +185,16 @@ pub(crate) struct Observed {
     pub(super) extended_until: Option<Instant>,
 }
 
-/// What a report says about a condition that did not hold.
+/// The explanation of a report for a condition that did not hold.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Explanation {
     /// More than the last poll saw.
     pub(super) seen: Option<String>,
-    /// What the reader can do about it.
+    /// Advice to the reader.
     pub(super) help: Option<String>,
 }
 
-/// What a condition knows of the process when it is built.
+/// The facts about the process that a condition is built from.
 pub(crate) struct StartContext<'a> {
     pub(crate) name: &'a str,
     pub(crate) values: &'a Placeholders,

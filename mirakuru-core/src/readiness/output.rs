@@ -38,7 +38,7 @@ impl ConditionSpec for Banner {
 struct Output {
     banner: Banner,
     followers: Vec<Follower>,
-    /// What the groups matched, once the line was written.
+    /// The texts that the groups matched, once the line was written.
     captures: Option<BTreeMap<String, String>>,
     /// Followers of the stream that the banner leaves out, for a report.
     other_stream: Vec<Follower>,

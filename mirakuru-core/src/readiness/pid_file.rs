@@ -12,8 +12,7 @@ use crate::diagnostics::port_owner;
 use crate::error::Result;
 use crate::sys;
 
-/// How long an empty file may be one whose pid is about to be written. Some programs never write
-/// one.
+/// The time after which an empty file counts. Some programs write their pid late, some never.
 const EMPTY_FOR: Duration = Duration::from_millis(100);
 
 /// The path of the file, with placeholders.

@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::supervisor::ReadinessFd;
 use crate::sys;
 
-/// How long a process may take to exit after the kernel has closed its descriptors.
+/// The time that a process may take to exit after the kernel has closed its descriptors.
 const EXIT_LAG: Duration = Duration::from_millis(50);
 
 /// The descriptor's number, as the executor gives it.

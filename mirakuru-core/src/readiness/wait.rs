@@ -24,7 +24,7 @@ pub(super) struct Wait<'a> {
     fail_on: Vec<FailOn>,
     began: Instant,
     deadline: Instant,
-    /// How often the current condition was polled.
+    /// The number of times that the current condition was polled.
     polls: u64,
     watcher: Watcher,
     /// Become readable when the process announces something.

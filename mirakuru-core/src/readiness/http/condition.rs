@@ -31,7 +31,7 @@ pub(super) struct HttpSpec {
 pub(super) struct HttpCondition {
     spec: HttpSpec,
     requests: u32,
-    /// What the last answer was.
+    /// The last observation.
     seen: String,
 }
 

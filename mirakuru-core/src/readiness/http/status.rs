@@ -7,7 +7,7 @@ use regex_lite::Regex;
 
 use crate::error::{Error, Result};
 
-/// A set of HTTP status codes: one, a range, or a regular expression over the whole code.
+/// A set of HTTP status codes: one code, a range, or a regular expression that matches the whole code.
 ///
 /// # Examples
 ///
