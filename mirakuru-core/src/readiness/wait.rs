@@ -149,7 +149,9 @@ impl<'a> Wait<'a> {
     fn wakes(&self, wake: &Wake) -> bool {
         match wake {
             Wake::Timer => false,
-            Wake::Paths(paths) => paths.iter().all(|path| self.watcher.is_watching(path)),
+            Wake::Paths(paths) => {
+                !paths.is_empty() && paths.iter().all(|path| self.watcher.is_watching(path))
+            }
             Wake::Announced => !self.announcements.is_empty(),
         }
     }

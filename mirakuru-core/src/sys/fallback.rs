@@ -116,10 +116,6 @@ impl Process {
         Some(Self { pid }).filter(Self::is_alive)
     }
 
-    pub(crate) fn is_watching(&self, _path: &Path) -> bool {
-        false
-    }
-
     pub(crate) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
         None
     }
@@ -198,6 +194,10 @@ impl Watcher {
     }
 
     pub(crate) fn watch(&mut self, _path: &Path) -> bool {
+        false
+    }
+
+    pub(crate) fn is_watching(&self, _path: &Path) -> bool {
         false
     }
 

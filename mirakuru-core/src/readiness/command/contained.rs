@@ -26,7 +26,8 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 /// The number of characters of a line that are quoted.
 const LINE_MAX: usize = 200;
 
-pub(crate) struct ContainedCommand {
+/// A command and the supervisor that runs it.
+pub(super) struct ContainedCommand {
     line: String,
     client: Arc<Client>,
     files: LogFiles,
@@ -34,13 +35,8 @@ pub(crate) struct ContainedCommand {
     may_be_created: bool,
 }
 
-/// Returns how the command itself ended, also if it left others behind.
-fn exit_of(state: &State) -> Option<Exit> {
-    state.previous_main_exit.or(state.exit)
-}
-
 /// The result of a run.
-pub(crate) enum Outcome {
+pub(super) enum Outcome {
     Success,
     /// It ended in another way; the text includes its last line.
     Failure(String),
@@ -49,7 +45,7 @@ pub(crate) enum Outcome {
 }
 
 impl ContainedCommand {
-    pub(crate) fn new(
+    pub(super) fn new(
         name: &str,
         command: &CommandLine,
         values: &Placeholders,
@@ -66,69 +62,70 @@ impl ContainedCommand {
             true => PathBuf::from(&words[0]),
             false => program::find(&words[0], environment, dir)?,
         };
-        let launch = SupervisorCommand {
+        let supervisor = SupervisorCommand {
             name: format!("the check of {name}"),
             program,
             arguments: words.clone(),
             environment: environment.clone(),
             stdout,
             stderr,
-            settings: Settings {
-                stop_signal: Signal::KILL.number(),
-                kill_signal: Signal::KILL.number(),
-                stop_timeout: STOP_TIMEOUT,
-                notify_socket: None,
-                ready_fd: None,
-                dir: None,
-                current_dir: Some(dir.to_owned()),
-            },
+            settings: settings(dir),
         };
-        let client = Client::launch(launch, &InheritedFds::default());
+        let client = Client::launch(supervisor, &InheritedFds::default());
         let client = client.map_err(|e| Error::os("the supervisor cannot be started", e))?;
         Ok(Self { line: command::in_one_line(&words), client, files, may_be_created })
     }
 
     /// Returns the command in one line.
-    pub(crate) fn line(&self) -> &str {
+    pub(super) fn line(&self) -> &str {
         &self.line
     }
 
     /// Returns the file with the output of its last run.
-    pub(crate) fn log(&self) -> &Path {
+    pub(super) fn log(&self) -> &Path {
         &self.files.stdout
     }
 
     /// Runs the command once, but not longer than `process` runs.
-    pub(crate) fn run(&self, deadline: Instant, process: &Client) -> Result<Outcome> {
+    pub(super) fn run(&self, deadline: Instant, process: &Client) -> Result<Outcome> {
         // The output of all runs would fill the disk; only that of the last run is of use.
         self.files.clear();
         let began = Instant::now();
-        let with_last_line = |how: String| match self.files.last_line() {
-            Some(line) => format!("{how}: {}", line.chars().take(LINE_MAX).collect::<String>()),
-            None => how,
-        };
-        let Some(state) = self.wait_for_end(deadline, process) else {
-            self.kill();
-            let how = format!("did not end within {:.1?}", began.elapsed());
-            return Ok(Outcome::TooSlow(with_last_line(how)));
-        };
-        match state {
+        match self.wait_for_end(deadline, process) {
+            Some(state) => self.outcome(&state),
+            None => {
+                self.kill();
+                let how = format!("did not end within {:.1?}", began.elapsed());
+                Ok(Outcome::TooSlow(self.with_last_line(how)))
+            }
+        }
+    }
+
+    fn outcome(&self, state: &State) -> Result<Outcome> {
+        match state.phase {
             // The previous run was killed, and the system has not removed it yet.
-            State { phase: Phase::Failed(libc::EBUSY), .. } => {
+            Phase::Failed(libc::EBUSY) => {
                 Ok(Outcome::Failure("the last run has not ended yet".to_owned()))
             }
-            State { phase: Phase::Failed(errno), .. } => {
+            Phase::Failed(errno) => {
                 let why = io::Error::from_raw_os_error(errno);
                 match self.may_be_created {
                     true => Ok(Outcome::Failure(format!("cannot be run yet: {why}"))),
                     false => Err(Error::os(format!("`{}` cannot be run", self.line), why)),
                 }
             }
-            state => Ok(match exit_of(&state) {
+            _ => Ok(match exit_of(state) {
                 Some(exit) if exit.success() => Outcome::Success,
-                Some(exit) => Outcome::Failure(with_last_line(exit.to_string())),
-                None => Outcome::Failure(with_last_line(state.to_string())),
+                Some(exit) => Outcome::Failure(self.with_last_line(exit.to_string())),
+                None => Outcome::Failure(self.with_last_line(state.to_string())),
             }),
+        }
+    }
+
+    fn with_last_line(&self, how: String) -> String {
+        match self.files.last_line() {
+            Some(line) => format!("{how}: {}", line.chars().take(LINE_MAX).collect::<String>()),
+            None => how,
         }
     }
 
@@ -160,4 +157,22 @@ impl ContainedCommand {
         let _ = self.client.request(Request::Kill(Signal::KILL.number())); // It may have ended already.
         self.client.wait(Instant::now() + STOP_TIMEOUT, |state| !state.is_running());
     }
+}
+
+/// Returns the settings of a supervisor that kills each run at its time limit.
+fn settings(dir: &Path) -> Settings {
+    Settings {
+        stop_signal: Signal::KILL.number(),
+        kill_signal: Signal::KILL.number(),
+        stop_timeout: STOP_TIMEOUT,
+        notify_socket: None,
+        ready_fd: None,
+        dir: None,
+        current_dir: Some(dir.to_owned()),
+    }
+}
+
+/// Returns how the command itself ended, also if it left others behind.
+fn exit_of(state: &State) -> Option<Exit> {
+    state.previous_main_exit.or(state.exit)
 }
