@@ -294,7 +294,48 @@ pub(super) fn check_alive(state: &State, last: impl Fn() -> String) -> Result<()
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixStream;
+
     use super::*;
+    use crate::supervisor::Remote;
+
+    /// A file that is created right after the first poll has not found it.
+    struct CreatedInBetween(PathBuf);
+
+    impl Condition for CreatedInBetween {
+        fn describe(&self) -> String {
+            "a file".to_owned()
+        }
+
+        fn poll(&mut self, _attempt: &Attempt<'_>) -> Result<Poll> {
+            if self.0.exists() {
+                return Ok(Poll::Ready(Found::default()));
+            }
+            std::fs::write(&self.0, "").unwrap();
+            Ok(Poll::pending_on("no file", self.0.parent().map(PathBuf::from)))
+        }
+    }
+
+    #[test]
+    #[cfg(all(target_os = "linux", not(mirakuru_fallback)))]
+    fn a_change_between_the_poll_and_the_watch_is_seen_at_once() {
+        let dir = std::env::temp_dir().join(format!("mirakuru-wait-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        let remote = Remote {
+            supervisor: std::process::id() as i32,
+            mark: "MIRAKURU_PROCESS=of-no-process".to_owned(),
+            name: "server".to_owned(),
+            stop_timeout: Duration::from_secs(1),
+        };
+        let (client, values) = (Client::attach(ours, remote), Placeholders::default());
+        let limit = Duration::from_secs(10);
+        let mut wait = Wait::new(&values, &client, Vec::new(), Instant::now(), limit);
+        let poll = wait.poll_watched(&mut CreatedInBetween(dir.join("file"))).unwrap();
+        std::fs::remove_dir_all(dir).unwrap();
+        assert_eq!(poll, Poll::Ready(Found::default()));
+        assert_eq!(wait.polls, 1);
+    }
 
     fn step(waited: u64, poll: u64) -> u64 {
         Wait::step(Duration::from_micros(waited), Duration::from_micros(poll)).as_micros() as u64
