@@ -129,9 +129,9 @@ mod https {
     #[case("https://localhost:{port}/moved", "HTTP status 302, to https://localhost")]
     #[case("https://127.0.0.1:{port}/", "the TLS handshake failed: received fatal alert")]
     #[case("https://127.0.0.1:{port:plain}/", "does it speak plain http?")]
-    #[case("http://127.0.0.1:{port:other}/", "400 The plain HTTP request was sent to HTTPS port")]
+    #[case("http://127.0.0.1:{port:other}/", "HTTP status 400: <html>")]
     fn a_wrong_answer_says_what_is_wrong(#[case] url: &str, #[case] expected: &str) {
         let Some(nginx) = nginx() else { return };
-        reports(&fails(nginx.http(url)), expected);
+        reports(&fails(nginx.http(Http::get(url))), expected);
     }
 }
