@@ -7,6 +7,7 @@ use syn::{Expr, Lit, LitInt, LitStr, Path};
 use crate::key::Key;
 use crate::literal;
 use crate::model::{self, Attribute, Entry, Value};
+use crate::syntax::duration;
 use crate::syntax::template::{Piece, Template};
 
 /// The expression that builds the `Executor`.
@@ -161,7 +162,7 @@ fn banner(pattern: &Expr, attribute: &Attribute, k: &Path) -> TokenStream {
 }
 
 fn duration(expr: &Expr) -> TokenStream {
-    let known = model::text(expr).and_then(|text| literal::duration(&text.value()).ok());
+    let known = model::text(expr).and_then(|text| duration::duration(&text.value()).ok());
     let Some(duration) = known else { return expr.to_token_stream() };
     let (seconds, nanos) = (duration.as_secs(), duration.subsec_nanos());
     quote_spanned!(Span::mixed_site()=> ::core::time::Duration::new(#seconds, #nanos))

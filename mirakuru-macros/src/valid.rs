@@ -6,6 +6,7 @@ use crate::key::{self, Key, OF_A_DEFINITION};
 use crate::literal::{self, Captured};
 use crate::model::{self, Attribute, Entry, Function, Value};
 use crate::params::{Access, Param};
+use crate::syntax::duration;
 
 /// Finds all that is wrong with one attribute.
 pub(crate) fn attribute(attribute: &Attribute, faults: &mut Faults) {
@@ -112,7 +113,7 @@ fn value(key: Key, expr: &Expr, captured: &Captured, faults: &mut Faults) {
         Key::FailOn => text(key, expr, literal::pattern, faults),
         Key::On => text(key, expr, |text| literal::stream(text).map(drop), faults),
         Key::Timeout | Key::StopTimeout => {
-            text(key, expr, |text| literal::duration(text).map(drop), faults);
+            text(key, expr, |text| duration::duration(text).map(drop), faults);
         }
         Key::StopSignal | Key::KillSignal => {
             text(key, expr, |text| literal::signal(text).map(drop), faults);

@@ -4,5 +4,6 @@
 //! compiled by the code that reads it when the test runs. Nothing here imports from outside.
 
 pub(crate) mod address;
+pub(crate) mod duration;
 pub(crate) mod suggest;
 pub(crate) mod template;
