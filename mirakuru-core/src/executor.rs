@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::command::{CommandLine, Environment, Stdin};
+use crate::diagnostics::settings;
 use crate::error::Result;
 use crate::launch::plan::LaunchPlan;
 use crate::launch::spec::ProcessSpec;
@@ -308,6 +309,7 @@ impl Executor {
     /// ([`Failed`](crate::ErrorKind::Failed)), or if it is not ready in time
     /// ([`Timeout`](crate::ErrorKind::Timeout)).
     pub fn start(&self) -> Result<Process> {
+        settings::check()?;
         let start = |reservation| {
             let (plan, ports) = LaunchPlan::new(&self.spec, reservation)?;
             Server::start(plan, ports).map(Process::new)

@@ -103,7 +103,7 @@
 //! | `MIRAKURU_LOG=off` | prints nothing, not even about slow waits |
 //! | `TERM=dumb`, `CI` | report slow waits by lines, also on a terminal |
 //! | `MIRAKURU_SESSION=PID` | the process whose life is one session; see [`Scope`] |
-//! | `MIRAKURU_LEASE_TIMEOUT=SECONDS` | how long a test waits for one other test to return a lease; 60 |
+//! | `MIRAKURU_LEASE_TIMEOUT=1m` | how long a test waits for one other test to return a lease: seconds (`60`, `0.5`) or a duration (`1m30s`); 60 seconds |
 //!
 //! The supervisor also runs all other constructors (code before `main`) of a program that uses this
 //! crate. A program whose environment has the variable `MIRAKURU_SUPERVISOR` becomes a supervisor.

@@ -89,12 +89,12 @@ fn acquiring(
     let inner_attrs = &body.inner_attrs;
     // What fails in a fixture is the affair of the test that uses it.
     let is_test = !item::is_called_otherwise(&attrs);
-    let (witnesses, outcome) = match result(&sig.output).filter(|_| is_test) {
+    let (report, outcome) = match result(&sig.output).filter(|_| is_test) {
         Some(ty) => {
             let is_async = sig.asyncness.is_some();
-            (quote_spanned!(span=> witnesses), judged(is_async, ty, &body, k))
+            (quote_spanned!(span=> report), judged(is_async, ty, &body, k))
         }
-        None => (quote_spanned!(span=> _witnesses), unjudged(&sig.output, &body)),
+        None => (quote_spanned!(span=> _report), unjudged(&sig.output, &body)),
     };
     quote_spanned! {span=>
         #(#attrs)*
@@ -102,10 +102,10 @@ fn acquiring(
         #vis #sig {
             #(#inner_attrs)*
             let ([#(#patterns),*], seen) =
-                #k::__private::attend(#k::__private::acquire([#(#requests),*]), #is_test);
+                #k::__private::with_report(#k::__private::acquire([#(#requests),*]), #is_test);
             #(#bindings)*
             // Dropped before the processes, so that a panic shows them alive.
-            let #witnesses = seen;
+            let #report = seen;
             #outcome
         }
     }
@@ -200,7 +200,7 @@ fn judged(is_async: bool, ty: &Type, body: &Body, k: &Path) -> TokenStream {
     quote_spanned! {span=>
         #[allow(unused_braces, clippy::result_large_err)]
         let outcome = #outcome;
-        witnesses.hear(#k::__private::Outcome(&outcome).is_failure());
+        report.finish(#k::__private::Outcome(&outcome).is_failure());
         outcome
     }
 }

@@ -1,21 +1,18 @@
-//! What happens to processes, for those who watch: `tracing` events, and one line each on standard
-//! error if the environment variable `MIRAKURU_LOG` is `info`.
+//! What happens to processes, as `tracing` events, and as lines on standard error if the environment
+//! variable `MIRAKURU_LOG` is `info`.
 
 use std::net::SocketAddr;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::diagnostics::progress;
+use crate::diagnostics::settings::{self, LogLevel};
 use crate::types::Exit;
 
-static IS_WATCHED: LazyLock<bool> =
-    LazyLock::new(|| std::env::var("MIRAKURU_LOG").is_ok_and(|level| level == "info"));
-
-/// Whether thread locals may be gone, which subscribers use.
+/// Set when the process exits: `tracing` subscribers may use thread locals, which may be gone.
 static IS_EXITING: AtomicBool = AtomicBool::new(false);
 
-/// From now on, nothing is told to `tracing`.
+/// Sends no more events to `tracing`.
 pub(crate) fn exiting() {
     IS_EXITING.store(true, Ordering::Relaxed);
 }
@@ -33,13 +30,13 @@ pub(crate) fn leased(name: &str, users: usize, exclusively: bool) {
     line(format_args!("{how} {name}, which has {users} now"));
 }
 
-/// Somebody listens where a process was to, and this user may not look at who it is.
+/// A process listens at an address that was waited for, and this user may not inspect it.
 pub(crate) fn not_judged(name: &str, pid: i32, address: SocketAddr) {
     tracing::info!(name, pid, %address, "taken for the listener");
-    line(format_args!("nobody can tell whose {address} is; taken for that of {name} (pid {pid})"));
+    line(format_args!("the owner of {address} cannot be determined; taken for {name} (pid {pid})"));
 }
 
-/// A process ended by itself while somebody had a lease.
+/// A process ended by itself while it was leased.
 pub(crate) fn died(name: &str, exit: Option<Exit>) {
     tracing::warn!(name, ?exit, "died");
     line(format_args!("died: {name} {}", exit.map_or("ended".to_owned(), |exit| exit.to_string())));
@@ -58,7 +55,7 @@ pub(crate) fn stopped(name: &str, exit: Option<Exit>, leases: u64) {
 }
 
 fn line(text: std::fmt::Arguments<'_>) {
-    if *IS_WATCHED {
+    if settings::log_level() == LogLevel::Info {
         progress::print(&text.to_string());
     }
 }

@@ -5,3 +5,4 @@ pub(crate) mod log_dir;
 pub(crate) mod port_owner;
 pub(crate) mod progress;
 pub(crate) mod runner;
+pub(crate) mod settings;

@@ -1,65 +1,65 @@
-//! Waits that take long are seen: a line on standard error every now and then, or where that is a
-//! terminal, a bar that is drawn in place.
+//! Reports long waits on standard error: by a line now and then, or on a terminal by a progress bar.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::LazyLock;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use crate::diagnostics::settings::{self, LogLevel};
 use crate::sys;
 
-/// When a wait is told of, in seconds. After the last one, it is told of once a minute.
-const TOLD_AFTER: [u64; 7] = [1, 2, 5, 10, 20, 30, 60];
+/// When a wait is reported, in seconds. After the last one, it is reported once a minute.
+const REPORTED_AFTER: [u64; 7] = [1, 2, 5, 10, 20, 30, 60];
 
 const MINUTE: u64 = 60;
 
-/// How often the bar is drawn at most.
+/// The shortest interval between two drawings of the bar.
 const REDRAWN_AFTER: Duration = Duration::from_millis(100);
 
-/// How many characters the bar itself has.
+/// The number of characters of the bar itself.
 const BAR_CELLS: usize = 20;
 
-/// How wide a terminal is that does not say.
+/// The width of a terminal that does not report it.
 const USUAL_WIDTH: usize = 80;
 
-/// Clears the line that the cursor is in, from its beginning.
+/// Moves the cursor to the beginning of its line and clears the line.
 const ERASE: &str = "\r\x1b[K";
 
-/// How those who watch are told.
+/// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+enum Style {
     Nothing,
     Lines,
     Bar,
 }
 
-static WAY: LazyLock<Way> =
-    LazyLock::new(|| way(|name| std::env::var(name).ok(), io::stderr().is_terminal()));
+static STYLE: LazyLock<Style> = LazyLock::new(|| {
+    let variable = |name: &str| std::env::var(name).ok();
+    style(settings::log_level(), variable, io::stderr().is_terminal())
+});
 
-fn way(variable: impl Fn(&str) -> Option<String>, is_terminal: bool) -> Way {
-    if variable("MIRAKURU_LOG").is_some_and(|level| level == "off") {
-        return Way::Nothing;
+fn style(level: LogLevel, variable: impl Fn(&str) -> Option<String>, is_terminal: bool) -> Style {
+    if level == LogLevel::Off {
+        return Style::Nothing;
     }
     let can_draw = variable("TERM").is_some_and(|term| term != "dumb") && variable("CI").is_none();
-    if is_terminal && can_draw { Way::Bar } else { Way::Lines }
+    if is_terminal && can_draw { Style::Bar } else { Style::Lines }
 }
 
-/// What this process has on the terminal.
+/// What this process shows on the terminal.
 struct Screen {
-    /// Whether the line that the cursor is in is a bar.
+    /// The cursor is in the line of a bar.
     shows_bar: bool,
-    /// Whether one of the waits draws. The others print lines.
+    /// One of the waits draws a bar. The others print lines.
     is_taken: bool,
 }
 
 static SCREEN: Mutex<Screen> = Mutex::new(Screen { shows_bar: false, is_taken: false });
 
 impl Screen {
-    /// Calls `act` with the screen, unless its user never gives it back: a signal handler that
-    /// exits may have interrupted it.
+    /// Calls `act` with the screen, unless its lock is never released: a signal handler that exits
+    /// may have interrupted its holder.
     fn with(act: impl FnOnce(&mut Self)) {
         if let Some(mut screen) = SCREEN.try_lock_for(Duration::from_secs(1)) {
             act(&mut screen);
@@ -72,7 +72,7 @@ impl Screen {
     }
 
     fn draw(&mut self, text: &str, is_first: bool) {
-        // The line may begin with what is not ours to overwrite, as the name of the running test.
+        // libtest may have written the name of the running test to this line.
         let start = if is_first { "\n" } else { "" };
         write(&format!("{start}{ERASE}{text}"));
         self.shows_bar = true;
@@ -85,21 +85,21 @@ impl Screen {
     }
 }
 
-/// Past what libtest captures, and in one piece, so that lines of several threads do not mix.
+/// Writes past libtest's capture, in one call, so that lines of several threads do not mix.
 fn write(text: &str) {
-    let _ = io::stderr().write_all(text.as_bytes()); // Nobody may be there to read it.
+    let _ = io::stderr().write_all(text.as_bytes()); // Standard error may be closed.
 }
 
-/// Prints a line, and keeps it apart from a bar.
+/// Prints a line, after erasing the bar if there is one.
 pub(crate) fn print(text: &str) {
     Screen::with(|screen| screen.print(text));
 }
 
-/// One wait. Nobody hears of it if it is over within a second.
+/// One wait. It is not reported if it is over within a second.
 pub(crate) struct Progress {
     began: Instant,
     limit: Duration,
-    /// How long after the beginning it is told of next.
+    /// The time since the beginning at which it is reported next.
     due: Duration,
     draws: bool,
 }
@@ -109,29 +109,24 @@ impl Progress {
         Self { began, limit, due: next_line(Duration::ZERO), draws: false }
     }
 
-    /// Tells what is waited for, as a noun, and what was seen last, if it is time to.
+    /// Reports what is waited for (a noun) and the last observation, if a report is due.
     pub(crate) fn tick(&mut self, what: &dyn Fn() -> String, last: &str) {
         let elapsed = self.began.elapsed();
-        if elapsed < self.due || *WAY == Way::Nothing {
+        if elapsed < self.due || *STYLE == Style::Nothing {
             return;
         }
-        let told = Told { what: &what(), last, elapsed, limit: self.limit };
+        let report = Report { what: &what(), last, elapsed, limit: self.limit };
         Screen::with(|screen| {
             let is_first = !self.draws;
-            self.draws |= *WAY == Way::Bar && !screen.is_taken;
+            self.draws |= *STYLE == Style::Bar && !screen.is_taken;
             if self.draws {
                 screen.is_taken = true;
-                screen.draw(&told.bar(width()), is_first);
+                screen.draw(&report.bar(width()), is_first);
             } else {
-                screen.print(&told.line());
+                screen.print(&report.line());
             }
         });
         self.due = if self.draws { elapsed + REDRAWN_AFTER } else { next_line(elapsed) };
-    }
-
-    /// How long nothing is to be told.
-    fn rest(&self) -> Duration {
-        self.due.saturating_sub(self.began.elapsed()).max(REDRAWN_AFTER)
     }
 }
 
@@ -146,80 +141,55 @@ impl Drop for Progress {
     }
 }
 
-/// Waits in a call that nothing but its end wakes up, while another thread tells of it. `what` is
-/// none as long as there is nothing to tell.
-pub(crate) fn during<T>(
-    limit: Duration,
-    mut what: impl FnMut() -> Option<String> + Send,
-    wait: impl FnOnce() -> T,
-) -> T {
-    let (waits, is_over) = mpsc::channel::<()>();
-    let tell = move || {
-        let mut progress = Progress::new(Instant::now(), limit);
-        while is_over.recv_timeout(progress.rest()) == Err(RecvTimeoutError::Timeout) {
-            if let Some(what) = what() {
-                progress.tick(&|| what.clone(), "");
-            }
-        }
-    };
-    thread::scope(|scope| {
-        // Where there can be no more threads, nobody is told.
-        let _ = thread::Builder::new().spawn_scoped(scope, tell);
-        let result = wait();
-        drop(waits);
-        result
-    })
-}
-
-/// When to tell of a wait that has taken so long.
+/// Returns when to report a wait next that has taken `elapsed`.
 fn next_line(elapsed: Duration) -> Duration {
     let seconds = elapsed.as_secs();
-    let next = TOLD_AFTER.into_iter().find(|next| *next > seconds);
+    let next = REPORTED_AFTER.into_iter().find(|next| *next > seconds);
     Duration::from_secs(next.unwrap_or((seconds / MINUTE + 1) * MINUTE))
 }
 
-/// As `COLUMNS` says, or the terminal.
+/// Returns the width of the terminal: `COLUMNS` if it is set.
 fn width() -> usize {
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let width = columns.or_else(|| sys::terminal_width(io::stderr()).map(usize::from));
     width.filter(|width| *width > 0).unwrap_or(USUAL_WIDTH)
 }
 
-/// What there is to tell of a wait.
-struct Told<'a> {
+/// The report of a wait.
+struct Report<'a> {
     what: &'a str,
     last: &'a str,
     elapsed: Duration,
     limit: Duration,
 }
 
-impl Told<'_> {
+impl Report<'_> {
     fn line(&self) -> String {
         let last = if self.last.is_empty() { "" } else { &format!("so far: {}; ", self.last) };
         in_one_line(&format!("waiting for {} ({last}{})", self.what, self.seconds()))
     }
 
-    /// What is cut is the end of it, so that it never takes two lines.
+    /// Cuts the end of a text that would take two lines.
     fn bar(&self, width: usize) -> String {
         let part = (self.elapsed.as_secs_f64() / self.limit.as_secs_f64()).min(1.0);
         let done = (part * BAR_CELLS as f64) as usize;
         let bar = format!("[{}{}]", "=".repeat(done), " ".repeat(BAR_CELLS - done));
         let last = if self.last.is_empty() { "" } else { &format!(" ({})", self.last) };
         let text = format!("mirakuru: {bar} {}: {}{last}", self.seconds(), self.what);
-        // Some terminals go on in the next line as soon as the last column is written.
+        // Some terminals move to the next line as soon as the last column is written.
         in_one_line(&text).chars().take(width - 1).collect()
     }
 
     fn seconds(&self) -> String {
         let elapsed = self.elapsed.as_secs();
         if self.elapsed > self.limit {
-            return format!("{elapsed} s"); // Each test that has a process gets the limit anew.
+            return format!("{elapsed} s"); // The limit restarts with each lease that ends.
         }
         format!("{elapsed} of {} s", self.limit.as_secs_f64())
     }
 }
 
-/// What comes from a server or from a user's probe may be anything.
+/// Replaces control characters: a server or a probe may report any text.
 fn in_one_line(text: &str) -> String {
     text.replace(char::is_control, " ")
 }
@@ -228,79 +198,74 @@ fn in_one_line(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn told<'a>(last: &'a str, seconds: f64, limit: f64) -> Told<'a> {
+    fn report<'a>(last: &'a str, seconds: f64, limit: f64) -> Report<'a> {
         let [elapsed, limit] = [seconds, limit].map(Duration::from_secs_f64);
-        Told { what: "redis: GET http://127.0.0.1:4711/health", last, elapsed, limit }
+        Report { what: "redis: GET http://127.0.0.1:4711/health", last, elapsed, limit }
     }
 
     #[test]
-    fn a_wait_is_told_of_less_and_less_often() {
-        let mut told = Vec::new();
+    fn a_wait_is_reported_less_and_less_often() {
+        let mut reported = Vec::new();
         let mut elapsed = Duration::ZERO;
-        while told.len() < 10 {
+        while reported.len() < 10 {
             elapsed = next_line(elapsed);
-            told.push(elapsed.as_secs());
+            reported.push(elapsed.as_secs());
         }
-        assert_eq!(told, [1, 2, 5, 10, 20, 30, 60, 120, 180, 240]);
+        assert_eq!(reported, [1, 2, 5, 10, 20, 30, 60, 120, 180, 240]);
     }
 
     #[test]
-    fn what_was_told_late_is_not_told_twice() {
+    fn a_late_report_is_not_repeated() {
         let late = |millis| next_line(Duration::from_millis(millis)).as_secs();
         assert_eq!([late(1999), late(4200), late(61_500), late(125_000)], [2, 5, 120, 180]);
     }
 
     #[test]
-    fn a_line_says_what_is_waited_for_and_what_was_seen() {
+    fn a_line_names_the_wait_and_the_last_observation() {
         assert_eq!(
-            told("HTTP status 503", 1.2, 30.0).line(),
+            report("HTTP status 503", 1.2, 30.0).line(),
             "waiting for redis: GET http://127.0.0.1:4711/health (so far: HTTP status 503; 1 of 30 s)"
         );
-        assert!(told("", 2.0, 2.5).line().ends_with("/health (2 of 2.5 s)"));
-        assert!(told("", 75.0, 60.0).line().ends_with("/health (75 s)"));
+        assert!(report("", 2.0, 2.5).line().ends_with("/health (2 of 2.5 s)"));
+        assert!(report("", 75.0, 60.0).line().ends_with("/health (75 s)"));
     }
 
     #[test]
     fn what_a_server_says_does_not_break_the_line() {
-        let line = told("a\r\nb\x1b[2J", 1.0, 30.0).line();
+        let line = report("a\r\nb\x1b[2J", 1.0, 30.0).line();
         assert!(!line.contains(char::is_control), "{line:?}");
-        assert!(!told("a\r\nb\x1b[2J", 1.0, 30.0).bar(200).contains(char::is_control));
+        assert!(!report("a\r\nb\x1b[2J", 1.0, 30.0).bar(200).contains(char::is_control));
     }
 
     #[test]
     fn a_bar_grows_and_is_never_longer_than_its_line() {
         let begins = |seconds, begin: &str| {
-            let bar = told("nothing yet", seconds, 20.0).bar(200);
+            let bar = report("nothing yet", seconds, 20.0).bar(200);
             assert!(bar.starts_with(begin), "{bar}");
         };
         begins(0.0, "mirakuru: [                    ] 0 of 20 s: redis: GET ");
         begins(10.5, "mirakuru: [==========          ] 10 of 20 s: redis: GET ");
         begins(90.0, "mirakuru: [====================] 90 s: redis: GET ");
         for width in [1, 10, 40, 80] {
-            assert_eq!(told("nöthing yet", 3.0, 20.0).bar(width).chars().count(), width - 1);
+            assert_eq!(report("nöthing yet", 3.0, 20.0).bar(width).chars().count(), width - 1);
         }
     }
 
     #[test]
     fn only_a_terminal_that_can_be_drawn_on_gets_a_bar() {
-        let with = |set: &[(&str, &str)], is_terminal| {
+        let with = |level, set: &[(&str, &str)], is_terminal| {
             let variable = |name: &str| {
                 let found = set.iter().find(|(known, _)| *known == name);
                 found.map(|(_, value)| (*value).to_owned())
             };
-            way(variable, is_terminal)
+            style(level, variable, is_terminal)
         };
-        assert_eq!(with(&[("TERM", "xterm")], true), Way::Bar);
-        assert_eq!(with(&[("TERM", "xterm")], false), Way::Lines);
-        assert_eq!(with(&[("TERM", "dumb")], true), Way::Lines);
-        assert_eq!(with(&[], true), Way::Lines);
-        assert_eq!(with(&[("TERM", "xterm"), ("CI", "true")], true), Way::Lines);
-        assert_eq!(with(&[("TERM", "xterm"), ("MIRAKURU_LOG", "off")], true), Way::Nothing);
-        assert_eq!(with(&[("MIRAKURU_LOG", "info")], false), Way::Lines);
-    }
-
-    #[test]
-    fn a_wait_with_a_teller_gives_back_what_it_has_waited_for() {
-        assert_eq!(during(Duration::from_secs(1), || None, || 7), 7);
+        assert_eq!(with(LogLevel::Waits, &[("TERM", "xterm")], true), Style::Bar);
+        assert_eq!(with(LogLevel::Waits, &[("TERM", "xterm")], false), Style::Lines);
+        assert_eq!(with(LogLevel::Waits, &[("TERM", "dumb")], true), Style::Lines);
+        assert_eq!(with(LogLevel::Waits, &[], true), Style::Lines);
+        assert_eq!(with(LogLevel::Waits, &[("TERM", "xterm"), ("CI", "true")], true), Style::Lines);
+        assert_eq!(with(LogLevel::Off, &[("TERM", "xterm")], true), Style::Nothing);
+        assert_eq!(with(LogLevel::Info, &[], false), Style::Lines);
     }
 }

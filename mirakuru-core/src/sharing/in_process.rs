@@ -1,233 +1,509 @@
-//! The shared processes of this process, and who uses them.
+//! Sharing a process among the threads of one test process.
 
-use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::thread::{self, ThreadId};
-use std::time::Duration;
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
-use parking_lot::lock_api::{ArcRwLockReadGuard, ArcRwLockWriteGuard};
-use parking_lot::{Mutex, RawRwLock, RwLock};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use super::session::{LEASE_TIMEOUT, Session};
-use super::{ExclusiveLease, Held, Lease};
+use super::current_test;
 use crate::diagnostics::events;
-use crate::diagnostics::progress;
+use crate::diagnostics::progress::Progress;
 use crate::error::{Error, Result};
 use crate::executor::Executor;
 use crate::process::Process;
-use crate::types::Scope;
+use crate::supervisor::{Answer, LeaseQueue};
+use crate::sys;
 
-/// By what the definitions say.
-static ENTRIES: Mutex<BTreeMap<String, Arc<Entry>>> = Mutex::new(BTreeMap::new());
+/// The interval at which a waiting thread checks the time limit and reports progress.
+const STEP: Duration = Duration::from_millis(100);
 
-pub(super) type ReadGuard = ArcRwLockReadGuard<RawRwLock, Slot>;
-pub(super) type WriteGuard = ArcRwLockWriteGuard<RawRwLock, Slot>;
-
-/// A process that is shared, whether it runs or not.
-pub(super) struct Entry {
+/// A process that the threads of this test process share, running or not.
+pub(super) struct InProcess {
     executor: Executor,
-    /// Where other processes share it, if they do. If not, all that follows is for this process.
-    session: Result<Option<Session>>,
-    slot: Arc<RwLock<Slot>>,
-    users: Mutex<Vec<User>>,
-    /// Of many that wait, only the one who holds it tells.
-    teller: Mutex<()>,
+    name: String,
+    state: Mutex<State>,
+    /// Notified when a lease begins or ends, and when a start ends.
+    changed: Condvar,
 }
 
-/// What has become of the process.
-pub(super) enum Slot {
+#[derive(Default)]
+struct State {
+    queue: LeaseQueue,
+    slot: Slot,
+    /// The threads of the tests that hold a lease or wait for one, by ticket.
+    threads: Vec<(u64, Thread)>,
+    last_ticket: u64,
+    /// Counts leases that began or ended.
+    hand_overs: u64,
+}
+
+/// The process, or what became of it.
+#[derive(Default)]
+enum Slot {
+    /// Also while an exclusive lease has taken the process out.
+    #[default]
     NotStarted,
-    Started(Box<Process>),
-    /// It does not start, and is not tried again.
+    /// The holder of a lease is starting it, outside the lock.
+    Starting,
+    Running(Arc<Process>),
+    /// The start failed and is not repeated.
     Failed(Error),
 }
 
-/// Who has a lease.
-#[derive(Clone)]
-struct User {
-    thread: ThreadId,
-    /// The test's name, which libtest gives to its thread.
-    test: String,
-    exclusive: bool,
-}
+impl InProcess {
+    pub(super) fn new(executor: Executor) -> Self {
+        let name = executor.spec().display_name();
+        Self { executor, name, state: Mutex::default(), changed: Condvar::new() }
+    }
 
-/// The entry of a definition; the same for all that say the same.
-pub(super) fn entry(executor: Executor, scope: Option<Scope>) -> Result<Arc<Entry>> {
-    let scope = scope.or(executor.spec().scope).unwrap_or_default();
-    let key = key(&executor, scope)?;
-    let mut entries = ENTRIES.lock();
-    let entry = entries.entry(key.clone()).or_insert_with(|| {
-        Arc::new(Entry {
-            session: Session::of(scope, &key),
-            executor,
-            slot: Arc::new(RwLock::new(Slot::NotStarted)),
-            users: Mutex::default(),
-            teller: Mutex::default(),
-        })
-    });
-    Ok(Arc::clone(entry))
-}
+    /// Returns the number of leases.
+    pub(super) fn lease_count(&self) -> usize {
+        self.state.lock().queue.lease_count()
+    }
 
-/// What tells one shared process from others.
-pub(super) fn key(executor: &Executor, scope: Scope) -> Result<String> {
-    executor.spec().key().map(|key| format!("{scope:?} {key}"))
-}
-
-impl Slot {
-    pub(super) fn process(&self) -> Option<&Process> {
-        match self {
-            Self::Started(process) => Some(process),
-            Self::NotStarted | Self::Failed(_) => None,
+    /// Leases the process for the calling test and others.
+    pub(super) fn lease(self: &Arc<Self>, timeout: Duration) -> Result<SharedHold> {
+        let mut for_restart = false;
+        loop {
+            // Restarting a dead process needs an exclusive lease, which is downgraded after it.
+            let place = self.request(for_restart)?;
+            place.wait_for_turn(timeout, for_restart)?;
+            if let Some(process) = place.running_process()? {
+                if for_restart {
+                    place.downgrade();
+                }
+                self.report_lease(false);
+                return Ok(SharedHold { process, place });
+            }
+            for_restart = true;
         }
     }
 
-    pub(super) fn process_mut(&mut self) -> Option<&mut Process> {
-        match self {
-            Self::Started(process) => Some(process),
-            Self::NotStarted | Self::Failed(_) => None,
+    /// Leases the process for the calling test alone.
+    pub(super) fn exclusive(self: &Arc<Self>, timeout: Duration) -> Result<ExclusiveHold> {
+        let place = self.request(true)?;
+        place.wait_for_turn(timeout, false)?;
+        let process = place.running_process()?.expect("no other test holds a lease");
+        // From now on the lease has the only reference, until it puts it back.
+        self.state.lock().slot = Slot::NotStarted;
+        self.report_lease(true);
+        Ok(ExclusiveHold { process: Some(process), place })
+    }
+
+    fn request(self: &Arc<Self>, exclusive: bool) -> Result<Place> {
+        let (test, thread) = (current_test::number(), thread::current());
+        let mut state = self.state.lock();
+        state.last_ticket += 1;
+        let ticket = state.last_ticket;
+        let answer = state.queue.request(ticket, test, exclusive);
+        if answer == Answer::SelfDeadlock {
+            return Err(Error::lease_deadlock(&self.name));
+        }
+        state.threads.push((ticket, thread));
+        self.grant(&mut state);
+        let was_free = state.queue.is_granted(ticket);
+        let has_another = answer == Answer::Granted;
+        Ok(Place { shared: Arc::clone(self), ticket, was_free, has_another })
+    }
+
+    /// Grants what can be granted now.
+    fn grant(&self, state: &mut State) {
+        if !state.queue.grant_next().is_empty() {
+            state.hand_overs += 1;
+            self.changed.notify_all();
+        }
+    }
+
+    fn report_lease(&self, exclusive: bool) {
+        events::leased(&self.name, self.lease_count(), exclusive);
+    }
+}
+
+impl State {
+    fn is_starting(&self) -> bool {
+        matches!(self.slot, Slot::Starting)
+    }
+
+    fn process(&self) -> Option<Arc<Process>> {
+        match &self.slot {
+            Slot::Running(process) => Some(Arc::clone(process)),
+            Slot::NotStarted | Slot::Starting | Slot::Failed(_) => None,
         }
     }
 
     fn is_running(&self) -> bool {
-        self.process().is_some_and(Process::is_running)
+        matches!(&self.slot, Slot::Running(process) if process.is_running())
+    }
+
+    /// Names the tests that hold leases.
+    fn holders(&self) -> String {
+        let holders = self.queue.holders();
+        let threads = self.threads.iter().filter(|(ticket, _)| holders.contains(ticket));
+        threads.map(|(_, thread)| current_test::name(thread)).collect::<Vec<_>>().join(", ")
     }
 }
 
-impl Entry {
-    pub(super) fn lease_count(&self) -> usize {
-        match &self.session {
-            Ok(Some(session)) => session.lease_count(&self.executor),
-            _ => self.users.lock().len(),
-        }
-    }
+/// A request in the queue, granted or not. Dropping it withdraws the request or ends the lease.
+struct Place {
+    shared: Arc<InProcess>,
+    ticket: u64,
+    /// The request was granted at once.
+    was_free: bool,
+    /// The same test holds an earlier lease.
+    has_another: bool,
+}
 
-    pub(super) fn lease(self: &Arc<Self>) -> Result<Lease> {
-        if let Some(session) = self.session.as_ref().map_err(Error::clone)? {
-            return session
-                .lease(&self.executor, false)
-                .map(|process| Lease(Held::remote(process)));
+impl Place {
+    /// Waits until the request is granted. A request for a restart becomes a shared one if another
+    /// test restarts the process first.
+    fn wait_for_turn(&self, timeout: Duration, for_restart: bool) -> Result<()> {
+        if self.was_free {
+            return Ok(());
         }
-        let own = self.own_lease();
-        if own.as_ref().is_some_and(|own| own.exclusive) {
-            return Err(Error::lease_deadlock(&self.name()));
-        }
-        // A test that has a lease gets another even while somebody waits for an exclusive one:
-        // to wait for him would be to wait for itself.
-        let guard = if own.is_some() {
-            self.patiently(|patience| self.slot.try_read_arc_recursive_for(patience))?
-        } else {
-            self.patiently(|patience| self.slot.try_read_arc_for(patience))?
-        };
-        if guard.is_running() || own.is_some() {
-            return Ok(Lease(Held::local(guard, self.stay(false))));
-        }
-        if let Slot::Failed(error) = &*guard {
-            return Err(error.clone());
-        }
-        drop(guard);
-        let guard = self.started()?;
-        Ok(Lease(Held::local(ArcRwLockWriteGuard::downgrade(guard), self.stay(false))))
-    }
-
-    pub(super) fn exclusive(self: &Arc<Self>) -> Result<ExclusiveLease> {
-        if let Some(session) = self.session.as_ref().map_err(Error::clone)? {
-            return session
-                .lease(&self.executor, true)
-                .map(|process| ExclusiveLease(Held::remote(process)));
-        }
-        if self.own_lease().is_some() {
-            return Err(Error::lease_deadlock(&self.name()));
-        }
-        let guard = self.started()?;
-        Ok(ExclusiveLease(Held::local(guard, self.stay(true))))
-    }
-
-    /// The process, for the caller alone, started if it does not run.
-    fn started(&self) -> Result<WriteGuard> {
-        let mut guard = self.patiently(|patience| self.slot.try_write_arc_for(patience))?;
-        if let Slot::Failed(error) = &*guard {
-            return Err(error.clone());
-        }
-        if !guard.is_running() {
-            // What died is cleared away first, so that its addresses are free again.
-            *guard = Slot::NotStarted;
-            *guard = match self.executor.start() {
-                Ok(process) => Slot::Started(Box::new(process)),
-                Err(error) => {
-                    *guard = Slot::Failed(error.clone());
-                    return Err(error);
-                }
-            };
-        }
-        Ok(guard)
-    }
-
-    /// Waits for the lock, and lets it be known if that takes long.
-    fn patiently<G>(&self, lock: impl Fn(Duration) -> Option<G>) -> Result<G> {
-        if let Some(guard) = lock(Duration::ZERO) {
-            return Ok(guard);
-        }
-        let mut teller = None;
-        let what = || {
-            teller = teller.take().or_else(|| self.teller.try_lock());
-            let tests: Vec<_> = self.users.lock().iter().map(|user| user.test.clone()).collect();
-            // Whoever starts the process tells that himself.
-            let is_told = teller.is_some() && !tests.is_empty();
-            is_told.then(|| format!("a lease of {}, held by {}", self.name(), tests.join(", ")))
-        };
-        // In one piece: whoever asks for the lock anew has lost his place.
-        progress::during(*LEASE_TIMEOUT, what, || self.while_users_change(lock))
-    }
-
-    /// Waits for the lock as long as the tests that hold it keep changing.
-    fn while_users_change<G>(&self, lock: impl Fn(Duration) -> Option<G>) -> Result<G> {
-        loop {
-            let before = self.users.lock().clone();
-            if let Some(guard) = lock(*LEASE_TIMEOUT) {
-                return Ok(guard);
+        let mut state = self.shared.state.lock();
+        let mut progress = Progress::new(Instant::now(), timeout);
+        let mut hand_overs = state.hand_overs;
+        let mut deadline = sys::deadline_after(timeout);
+        while !state.queue.is_granted(self.ticket) {
+            // The time limit is for one holder, and does not include a start, which has its own.
+            if state.hand_overs != hand_overs || state.is_starting() {
+                hand_overs = state.hand_overs;
+                deadline = sys::deadline_after(timeout);
             }
-            let after = self.users.lock().clone();
-            let stayed = |user: &&User| before.iter().any(|before| before.thread == user.thread);
-            let stayed: Vec<_> =
-                after.iter().filter(stayed).map(|user| user.test.as_str()).collect();
-            if !stayed.is_empty() {
-                return Err(Error::lease_timeout(&self.name(), *LEASE_TIMEOUT, &stayed.join(", ")));
+            if Instant::now() >= deadline {
+                return Err(Error::lease_timeout(&self.shared.name, timeout, &state.holders()));
+            }
+            let step = deadline.min(Instant::now() + STEP);
+            if self.shared.changed.wait_until(&mut state, step).timed_out() {
+                self.report_progress(&mut state, &mut progress);
+            }
+            if for_restart && state.is_running() {
+                state.queue.downgrade(self.ticket);
+                self.shared.grant(&mut state);
             }
         }
+        Ok(())
     }
 
-    fn own_lease(&self) -> Option<User> {
-        let own = thread::current().id();
-        self.users.lock().iter().find(|user| user.thread == own).cloned()
+    /// Reports a long wait, if this request is the first in the queue and waits for a lease rather
+    /// than for a start, which reports its own progress.
+    fn report_progress(&self, state: &mut MutexGuard<'_, State>, progress: &mut Progress) {
+        if state.is_starting() || state.queue.queued().first() != Some(&self.ticket) {
+            return;
+        }
+        let wait = format!("a lease of {}, held by {}", self.shared.name, state.holders());
+        MutexGuard::unlocked(state, || progress.tick(&|| wait.clone(), ""));
     }
 
-    fn stay(self: &Arc<Self>, exclusive: bool) -> Stay {
-        let thread = thread::current();
-        let test = thread.name().unwrap_or("a thread without a name").to_owned();
-        let user = User { thread: thread.id(), test, exclusive };
-        let stay = Stay { entry: Arc::clone(self), thread: user.thread };
-        let mut users = self.users.lock();
-        users.push(user);
-        events::leased(&self.name(), users.len(), exclusive);
-        stay
+    /// Returns the process for a granted request, and starts it if it does not run. Returns `None` if
+    /// it is dead and other tests still hold leases of it.
+    fn running_process(&self) -> Result<Option<Arc<Process>>> {
+        // Asked outside the lock: it is a system call.
+        let found = self.shared.state.lock().process();
+        if let Some(process) = found.filter(|it| self.has_another || it.is_running()) {
+            return Ok(Some(process));
+        }
+        let mut state = self.shared.state.lock();
+        while state.is_starting() {
+            if self.has_another {
+                // The calling thread itself is inside that start.
+                return Err(Error::lease_deadlock(&self.shared.name));
+            }
+            self.shared.changed.wait(&mut state);
+        }
+        match &state.slot {
+            Slot::Failed(error) => return Err(error.clone()),
+            Slot::Running(process) if self.has_another || process.is_running() => {
+                return Ok(Some(Arc::clone(process)));
+            }
+            Slot::Running(_) if state.queue.holders() != [self.ticket] => return Ok(None),
+            Slot::Running(_) | Slot::NotStarted | Slot::Starting => {}
+        }
+        let former = std::mem::replace(&mut state.slot, Slot::Starting);
+        drop(state);
+        self.start(former).map(Some)
     }
 
-    fn name(&self) -> String {
-        self.executor.spec().display_name()
+    /// Starts the process outside the lock, and lets the other tests know the outcome.
+    fn start(&self, former: Slot) -> Result<Arc<Process>> {
+        let mut outcome = StartOutcome { shared: &self.shared, slot: Slot::NotStarted };
+        drop(former); // A dead process is cleared away first, so that its addresses are free again.
+        match self.shared.executor.start() {
+            Ok(process) => {
+                let process = Arc::new(process);
+                outcome.slot = Slot::Running(Arc::clone(&process));
+                Ok(process)
+            }
+            Err(error) => {
+                outcome.slot = Slot::Failed(error.clone());
+                Err(error)
+            }
+        }
+    }
+
+    /// Lets other tests use the process that this request had exclusively.
+    fn downgrade(&self) {
+        let mut state = self.shared.state.lock();
+        state.queue.downgrade(self.ticket);
+        self.shared.grant(&mut state);
+        self.shared.changed.notify_all();
     }
 }
 
-/// A place in the list of users.
-pub(super) struct Stay {
-    entry: Arc<Entry>,
-    thread: ThreadId,
-}
-
-impl Drop for Stay {
+impl Drop for Place {
     fn drop(&mut self) {
-        let mut users = self.entry.users.lock();
-        if let Some(at) = users.iter().position(|user| user.thread == self.thread) {
-            users.swap_remove(at);
+        let mut state = self.shared.state.lock();
+        if state.queue.is_granted(self.ticket) {
+            state.hand_overs += 1;
         }
+        state.queue.remove(self.ticket);
+        state.threads.retain(|(ticket, _)| *ticket != self.ticket);
+        self.shared.grant(&mut state);
+    }
+}
+
+/// The outcome of a start. Dropping it puts it into the slot: after a panic, the next test starts
+/// the process.
+struct StartOutcome<'a> {
+    shared: &'a InProcess,
+    slot: Slot,
+}
+
+impl Drop for StartOutcome<'_> {
+    fn drop(&mut self) {
+        let mut state = self.shared.state.lock();
+        state.slot = std::mem::take(&mut self.slot);
+        state.hand_overs += 1;
+        self.shared.changed.notify_all();
+    }
+}
+
+/// A shared lease. Its reference to the process is dropped before its place in the queue, so an
+/// exclusive lease that is granted next has the only one.
+pub(super) struct SharedHold {
+    process: Arc<Process>,
+    #[allow(dead_code, reason = "ends the lease when it is dropped")]
+    place: Place,
+}
+
+impl Deref for SharedHold {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        &self.process
+    }
+}
+
+/// An exclusive lease. It has taken the process out of its slot, and puts it back when it ends.
+pub(super) struct ExclusiveHold {
+    process: Option<Arc<Process>>,
+    place: Place,
+}
+
+impl Deref for ExclusiveHold {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        self.process.as_ref().expect("the process is put back when the lease ends")
+    }
+}
+
+impl DerefMut for ExclusiveHold {
+    fn deref_mut(&mut self) -> &mut Process {
+        let process = self.process.as_mut().and_then(Arc::get_mut);
+        process.expect("an exclusive lease has the only reference to the process")
+    }
+}
+
+impl Drop for ExclusiveHold {
+    fn drop(&mut self) {
+        if let Some(process) = self.process.take() {
+            self.place.shared.state.lock().slot = Slot::Running(process);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::readiness::Attempt;
+
+    const LONG: Duration = Duration::from_secs(60);
+    const SHORT: Duration = Duration::from_millis(300);
+
+    fn shared(executor: Executor) -> Arc<InProcess> {
+        Arc::new(InProcess::new(executor))
+    }
+
+    fn sleeper() -> Arc<InProcess> {
+        shared(Executor::new("sleep 60"))
+    }
+
+    /// Waits until so many requests are queued.
+    fn await_queued(shared: &InProcess, count: usize) {
+        while shared.state.lock().queue.queued().len() < count {
+            thread::yield_now();
+        }
+    }
+
+    fn kill(process: &Process) {
+        // The caller has a shared lease, which cannot kill.
+        let pid = process.pid().to_string();
+        assert!(std::process::Command::new("kill").args(["-9", &pid]).status().unwrap().success());
+        while process.is_running() {
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn many_threads_share_one_start() {
+        let shared = sleeper();
+        let barrier = Barrier::new(64);
+        let pids: Vec<_> = thread::scope(|scope| {
+            let lease = || {
+                barrier.wait();
+                shared.lease(LONG).unwrap().pid()
+            };
+            let threads: Vec<_> = (0..64).map(|_| scope.spawn(lease)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(pids.iter().all(|pid| *pid == pids[0]), "{pids:?}");
+        assert_eq!(shared.lease_count(), 0);
+    }
+
+    #[test]
+    fn an_exclusive_lease_waits_and_lets_no_later_one_pass() {
+        let shared = sleeper();
+        let first = shared.lease(LONG).unwrap();
+        let (sender, order) = mpsc::channel();
+        thread::scope(|scope| {
+            let (exclusive, later) = (sender.clone(), sender);
+            let shared = &shared;
+            scope.spawn(move || {
+                let mut lease = shared.exclusive(LONG).unwrap();
+                exclusive.send("exclusive").unwrap();
+                lease.pause().unwrap();
+                lease.resume().unwrap();
+            });
+            await_queued(shared, 1);
+            scope.spawn(move || {
+                let _lease = shared.lease(LONG).unwrap();
+                later.send("shared").unwrap();
+            });
+            await_queued(shared, 2);
+            let again = shared.lease(LONG).unwrap();
+            assert!(order.try_recv().is_err());
+            drop((first, again));
+        });
+        assert_eq!(order.into_iter().collect::<Vec<_>>(), ["exclusive", "shared"]);
+    }
+
+    #[test]
+    fn a_test_that_would_wait_for_itself_gets_an_error() {
+        let shared = sleeper();
+        let lease = shared.lease(LONG).unwrap();
+        assert_eq!(shared.exclusive(LONG).err().unwrap().kind(), ErrorKind::Lease);
+        drop(lease);
+        let _lease = shared.exclusive(LONG).unwrap();
+        assert_eq!(shared.lease(LONG).err().unwrap().kind(), ErrorKind::Lease);
+    }
+
+    #[test]
+    fn a_start_that_panics_blocks_no_other_test() {
+        let is_first = AtomicBool::new(true);
+        let shared = shared(Executor::new("sleep 60").probe(move |_: &Attempt<'_>| {
+            assert!(!is_first.swap(false, Ordering::Relaxed), "the first start panics");
+            true
+        }));
+        thread::scope(|scope| {
+            let lease = || shared.lease(LONG).map(|lease| lease.pid());
+            let threads = [(); 4].map(|()| scope.spawn(lease));
+            let results = threads.map(|thread| thread.join());
+            assert_eq!(results.iter().filter(|result| result.is_err()).count(), 1);
+        });
+        assert_eq!(shared.lease_count(), 0);
+    }
+
+    #[test]
+    fn a_failed_start_is_remembered() {
+        let shared =
+            shared(Executor::new("sh -c 'exit 3'").timeout(LONG).probe(|_: &Attempt<'_>| false));
+        let first = shared.lease(LONG).err().unwrap();
+        let (shared_error, exclusive_error) =
+            (shared.lease(LONG).err().unwrap(), shared.exclusive(LONG).err().unwrap());
+        assert_eq!(first.to_string(), shared_error.to_string());
+        assert_eq!(first.to_string(), exclusive_error.to_string());
+        assert_eq!(shared.lease_count(), 0);
+    }
+
+    #[test]
+    fn a_dead_process_is_replaced_at_once_if_no_other_test_holds_it() {
+        let shared = sleeper();
+        let lease = shared.lease(LONG).unwrap();
+        let pid = lease.pid();
+        kill(&lease);
+        drop(lease);
+        let lease = shared.lease(LONG).unwrap();
+        assert!(lease.is_running() && lease.pid() != pid);
+    }
+
+    #[test]
+    fn a_dead_process_is_replaced_after_its_last_lease_for_all_that_wait() {
+        let shared = sleeper();
+        let lease = shared.lease(LONG).unwrap();
+        let dead = lease.pid();
+        kill(&lease);
+        let together = Barrier::new(2);
+        thread::scope(|scope| {
+            let lease_next = || {
+                let lease = shared.lease(LONG).unwrap();
+                together.wait(); // Both leases are held at the same time.
+                lease.pid()
+            };
+            let threads = [(); 2].map(|()| scope.spawn(lease_next));
+            await_queued(&shared, 2);
+            assert!(!lease.is_running());
+            drop(lease);
+            let [one, other] = threads.map(|thread| thread.join().unwrap());
+            assert!(one == other && one != dead, "{one} {other} {dead}");
+        });
+    }
+
+    #[test]
+    fn the_time_limit_names_the_tests_that_hold_the_process() {
+        let shared = sleeper();
+        let _lease = shared.lease(LONG).unwrap();
+        let error = thread::scope(|scope| {
+            scope.spawn(|| shared.exclusive(SHORT).err().unwrap()).join().unwrap()
+        });
+        assert_eq!(error.kind(), ErrorKind::Lease);
+        let thread = thread::current();
+        assert!(error.to_string().contains(current_test::name(&thread)), "{error}");
+        assert_eq!(shared.state.lock().queue.queued(), []);
+    }
+
+    #[test]
+    fn the_time_limit_restarts_when_a_lease_changes_hands() {
+        let shared = sleeper();
+        let first = shared.exclusive(LONG).unwrap();
+        thread::scope(|scope| {
+            let hold = || {
+                let _lease = shared.exclusive(SHORT).unwrap();
+                let _ = sys::wait_readable(&[], Some(SHORT * 2 / 3));
+            };
+            // Each waits for all before it, which takes longer than its limit in total.
+            for queued in 1..=4 {
+                scope.spawn(hold);
+                await_queued(&shared, queued);
+            }
+            drop(first);
+        });
     }
 }

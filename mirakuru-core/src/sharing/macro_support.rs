@@ -1,17 +1,19 @@
-//! What the macros call. No part of the public interface.
+//! Functions that generated code calls. Not part of the public interface.
 #![allow(missing_docs)]
 
 use std::ops::Deref;
 
-use super::in_process;
-use super::{ExclusiveLease, Lease, Shared};
+use super::entry;
+use super::exclusive_lease::ExclusiveLease;
+use super::lease::Lease;
+use super::shared::Shared;
 use crate::error::Result;
 use crate::executor::Executor;
 use crate::process::Process;
 use crate::server::failure_report;
 use crate::types::Scope;
 
-/// Whatever describes a process.
+/// A definition of a process.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not define a process",
     label = "not a definition",
@@ -41,35 +43,35 @@ impl<F: Fn() -> Executor> Definition for F {
     }
 }
 
-/// What one test asks for.
+/// A test's request for one process.
 pub struct Request {
     executor: Executor,
     scope: Option<Scope>,
-    way: Way,
+    access: Access,
 }
 
 #[derive(Clone, Copy)]
-enum Way {
+enum Access {
     Shared,
     Exclusive,
     Own,
 }
 
 impl Request {
-    fn new(definition: &impl Definition, way: Way) -> Self {
-        Self { executor: definition.executor(), scope: definition.scope(), way }
+    fn new(definition: &impl Definition, access: Access) -> Self {
+        Self { executor: definition.executor(), scope: definition.scope(), access }
     }
 
     pub fn shared(definition: &impl Definition) -> Self {
-        Self::new(definition, Way::Shared)
+        Self::new(definition, Access::Shared)
     }
 
     pub fn exclusive(definition: &impl Definition) -> Self {
-        Self::new(definition, Way::Exclusive)
+        Self::new(definition, Access::Exclusive)
     }
 
     pub fn own(definition: &impl Definition) -> Self {
-        Self::new(definition, Way::Own)
+        Self::new(definition, Access::Own)
     }
 
     #[must_use]
@@ -80,20 +82,20 @@ impl Request {
 
     fn key(&self) -> Result<String> {
         let scope = self.scope.or(self.executor.spec().scope).unwrap_or_default();
-        in_process::key(&self.executor, scope)
+        entry::key(&self.executor, scope)
     }
 
     fn grant(self) -> Result<Grant> {
-        let entry = || in_process::entry(self.executor.clone(), self.scope);
-        Ok(match self.way {
-            Way::Shared => Grant::Shared(entry()?.lease()?),
-            Way::Exclusive => Grant::Exclusive(entry()?.exclusive()?),
-            Way::Own => Grant::Own(Box::new(self.executor.start()?)),
+        let entry = || entry::entry(self.executor.clone(), self.scope);
+        Ok(match self.access {
+            Access::Shared => Grant::Shared(entry()?.lease()?),
+            Access::Exclusive => Grant::Exclusive(entry()?.exclusive()?),
+            Access::Own => Grant::Own(Box::new(self.executor.start()?)),
         })
     }
 }
 
-/// What one test got.
+/// A process that was granted to a test.
 pub enum Grant {
     Shared(Lease),
     Exclusive(ExclusiveLease),
@@ -112,33 +114,33 @@ impl Grant {
 
     /// # Panics
     ///
-    /// The process was asked for as a shared one.
+    /// Panics if the process was requested as a shared one.
     pub fn exclusive(&mut self) -> &mut Process {
         match self {
             Self::Exclusive(lease) => lease,
             Self::Own(process) => process,
-            Self::Shared(_) => unreachable!("the macro asked for another kind of grant"),
+            Self::Shared(_) => unreachable!("the macro requested another kind of access"),
         }
     }
 
     /// # Panics
     ///
-    /// The process was not asked for as one of the test's own.
+    /// Panics if the process was not requested as the test's own.
     #[must_use]
     pub fn own(self) -> Process {
         match self {
             Self::Own(process) => *process,
-            _ => unreachable!("the macro asked for another kind of grant"),
+            _ => unreachable!("the macro requested another kind of access"),
         }
     }
 }
 
-/// Tells of the processes of a test when it fails, also of those that it has dropped.
+/// Prints a report of all processes of a test if it fails, also of those that it has dropped.
 pub struct FailureReport(failure_report::FailureReport);
 
 impl FailureReport {
-    /// The test has not panicked, and this is what it gives back.
-    pub fn hear(self, failed: bool) {
+    /// Ends the test. It has not panicked, but may have returned an error.
+    pub fn finish(self, failed: bool) {
         if failed {
             self.0.print();
         }
@@ -153,7 +155,7 @@ impl Drop for FailureReport {
     }
 }
 
-/// Runs the body of a test that gives back a result, so that its `return` and `?` come back here.
+/// Runs the body of a test that returns a result, so that its `return` and `?` end only the body.
 pub fn run<T>(body: impl FnOnce() -> T) -> T {
     body()
 }
@@ -162,14 +164,14 @@ pub fn run<T>(body: impl FnOnce() -> T) -> T {
 ///
 /// # Panics
 ///
-/// It is called.
+/// Panics if it is called.
 #[must_use]
 pub fn never<T>() -> T {
-    unreachable!("it stands where nobody comes")
+    unreachable!("the call is never reached")
 }
 
-/// Asks whether a test has failed what it gives back, which is called a result but may be any
-/// type: a method that the type does not have is looked for in what it dereferences to.
+/// Tells whether the value that a test returned is a failure. Its type is called `…Result`, but may be
+/// any type: for others than `Result`, `is_failure` is found by dereferencing.
 pub struct Outcome<'a, T>(pub &'a T);
 
 impl<T, E> Outcome<'_, Result<T, E>> {
@@ -196,12 +198,12 @@ impl<T> Deref for Outcome<'_, T> {
     }
 }
 
-/// Gets all that one test asks for, in one order for all tests so that none waits for another that
-/// waits for it.
+/// Grants all requests of one test, in an order that is the same for all tests. So no two tests wait
+/// for each other.
 ///
 /// # Panics
 ///
-/// One of them cannot be had.
+/// Panics if a process does not start or is not returned in time.
 #[track_caller]
 #[must_use]
 pub fn acquire<const N: usize>(requests: [Request; N]) -> [Grant; N] {
@@ -217,10 +219,13 @@ pub fn acquire<const N: usize>(requests: [Request; N]) -> [Grant; N] {
     grants.map(|grant| grant.expect("every request was granted"))
 }
 
-/// Adds those who tell of it all when the test fails; no process shows itself then. For a fixture
-/// there are none: what it got may outlive it.
+/// Adds the report that is printed if the test fails, in place of those of the single processes. The
+/// report of a fixture is empty, because its processes may outlive it.
 #[must_use]
-pub fn attend<const N: usize>(grants: [Grant; N], is_test: bool) -> ([Grant; N], FailureReport) {
+pub fn with_report<const N: usize>(
+    grants: [Grant; N],
+    is_test: bool,
+) -> ([Grant; N], FailureReport) {
     if !is_test {
         return (grants, FailureReport(failure_report::FailureReport::new(Vec::new())));
     }
@@ -228,15 +233,15 @@ pub fn attend<const N: usize>(grants: [Grant; N], is_test: bool) -> ([Grant; N],
         Grant::Own(process) => Grant::Own(Box::new(process.leased())),
         lease => lease,
     });
-    let witnesses = grants.iter().map(|grant| grant.shared().server().view()).collect();
-    (grants, FailureReport(failure_report::FailureReport::new(witnesses)))
+    let snapshots = grants.iter().map(|grant| grant.shared().server().view()).collect();
+    (grants, FailureReport(failure_report::FailureReport::new(snapshots)))
 }
 
-/// A lease for a fixture.
+/// Leases a process for a fixture.
 ///
 /// # Panics
 ///
-/// It cannot be had.
+/// Panics if the process does not start or is not returned in time.
 #[track_caller]
 pub fn lease(shared: &'static Shared) -> Lease {
     match shared.lease() {
@@ -245,16 +250,16 @@ pub fn lease(shared: &'static Shared) -> Lease {
     }
 }
 
-/// An executor that says who shares its process.
+/// Sets the scope of an executor.
 pub fn scoped(executor: Executor, scope: Scope) -> Executor {
     executor.with_scope(scope)
 }
 
-/// A lease of what an executor describes.
+/// Leases the process that an executor describes.
 ///
 /// # Errors
 ///
-/// Those of [`Shared::lease`].
+/// Returns those of [`Shared::lease`].
 pub fn lease_of(executor: Executor) -> Result<Lease> {
-    in_process::entry(executor, None)?.lease()
+    entry::entry(executor, None)?.lease()
 }

@@ -1,5 +1,5 @@
-//! Who may use a shared server, in the order of the requests. Data only: the sharing of one process
-//! and the supervisors of many decide by it.
+//! Decides who may use a shared server, in the order of the requests. Data only: sharing within one
+//! process and the supervisors of servers that are shared by several processes both use it.
 
 /// The leases of one server, granted and queued.
 #[derive(Debug, Default)]
@@ -9,9 +9,9 @@ pub(crate) struct LeaseQueue {
 
 #[derive(Debug)]
 struct LeaseRequest {
-    /// Names the request.
+    /// Identifies the request.
     ticket: u64,
-    /// Names the test that asks: all its requests have the same number.
+    /// Identifies the requesting test. All requests of one test have the same number.
     test: u64,
     exclusive: bool,
     granted: bool,
@@ -21,7 +21,7 @@ struct LeaseRequest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Granted,
-    /// `grant_next` grants it later.
+    /// A later `grant_next` grants it.
     Queued,
     /// The request would wait for a lease of the same test.
     SelfDeadlock,
@@ -57,9 +57,21 @@ impl LeaseQueue {
         granted
     }
 
+    /// Turns an exclusive request into a shared one that keeps its place. Call `grant_next` after it.
+    pub(crate) fn downgrade(&mut self, ticket: u64) {
+        if let Some(request) = self.requests.iter_mut().find(|request| request.ticket == ticket) {
+            request.exclusive = false;
+        }
+    }
+
     /// Removes a request, granted or not.
     pub(crate) fn remove(&mut self, ticket: u64) {
         self.requests.retain(|request| request.ticket != ticket);
+    }
+
+    /// Returns true if the request holds a lease.
+    pub(crate) fn is_granted(&self, ticket: u64) -> bool {
+        self.requests.iter().any(|request| request.granted && request.ticket == ticket)
     }
 
     /// Returns the tickets of the requests that are not granted yet, in their order.
@@ -70,6 +82,11 @@ impl LeaseQueue {
     /// Returns the tickets of the leases.
     pub(crate) fn holders(&self) -> Vec<u64> {
         self.tickets(true)
+    }
+
+    /// Returns the number of leases.
+    pub(crate) fn lease_count(&self) -> usize {
+        self.requests.iter().filter(|request| request.granted).count()
     }
 
     fn tickets(&self, granted: bool) -> Vec<u64> {
@@ -90,7 +107,7 @@ mod tests {
     const SHARED: bool = false;
     const EXCLUSIVE: bool = true;
 
-    /// Asks, and says whether the lease is given at once.
+    /// Requests a lease and returns true if it is granted at once.
     fn asks(queue: &mut LeaseQueue, ticket: u64, test: u64, exclusive: bool) -> bool {
         assert_eq!(queue.request(ticket, test, exclusive), Answer::Queued);
         queue.grant_next().contains(&ticket)
@@ -105,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exclusive_lease_waits_and_lets_nobody_pass() {
+    fn an_exclusive_request_waits_and_lets_no_later_one_pass() {
         let mut queue = LeaseQueue::default();
         asks(&mut queue, 1, 1, SHARED);
         assert!(!asks(&mut queue, 2, 2, EXCLUSIVE));
@@ -118,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_passes_another_who_waits() {
+    fn no_request_overtakes_an_earlier_one() {
         let mut queue = LeaseQueue::default();
         asks(&mut queue, 1, 1, EXCLUSIVE);
         for ticket in 2..6 {
@@ -133,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_test_with_a_lease_gets_another_while_somebody_waits() {
+    fn a_second_lease_of_a_test_overtakes_a_queued_exclusive_request() {
         let mut queue = LeaseQueue::default();
         asks(&mut queue, 1, 1, SHARED);
         assert!(!asks(&mut queue, 2, 2, EXCLUSIVE));
@@ -141,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_test_that_would_wait_for_itself_is_told() {
+    fn a_test_that_would_wait_for_itself_is_refused() {
         let mut queue = LeaseQueue::default();
         asks(&mut queue, 1, 1, SHARED);
         assert_eq!(queue.request(2, 1, EXCLUSIVE), Answer::SelfDeadlock);
@@ -151,12 +168,35 @@ mod tests {
     }
 
     #[test]
-    fn who_gives_up_waiting_holds_nobody_up() {
+    fn a_withdrawn_request_blocks_no_other() {
         let mut queue = LeaseQueue::default();
         asks(&mut queue, 1, 1, SHARED);
         asks(&mut queue, 2, 2, EXCLUSIVE);
         asks(&mut queue, 3, 3, SHARED);
         queue.remove(2);
         assert_eq!(queue.grant_next(), [3]);
+    }
+
+    #[test]
+    fn a_downgraded_lease_lets_queued_shared_requests_in() {
+        let mut queue = LeaseQueue::default();
+        asks(&mut queue, 1, 1, EXCLUSIVE);
+        asks(&mut queue, 2, 2, SHARED);
+        asks(&mut queue, 3, 3, EXCLUSIVE);
+        queue.downgrade(1);
+        assert_eq!(queue.grant_next(), [2]);
+        assert!(!queue.is_exclusive());
+        assert_eq!(queue.queued(), [3]);
+    }
+
+    #[test]
+    fn a_downgraded_request_keeps_its_place() {
+        let mut queue = LeaseQueue::default();
+        asks(&mut queue, 1, 1, SHARED);
+        asks(&mut queue, 2, 2, EXCLUSIVE);
+        asks(&mut queue, 3, 3, EXCLUSIVE);
+        queue.downgrade(2);
+        assert_eq!(queue.grant_next(), [2]);
+        assert!(queue.is_granted(2) && !queue.is_granted(3));
     }
 }

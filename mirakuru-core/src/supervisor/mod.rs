@@ -15,6 +15,7 @@ mod protocol;
 pub(crate) use client::{
     Client, InheritedFds, LeaseStatus, Phase, Remote, State, SupervisorCommand,
 };
+pub(crate) use lease_queue::{Answer, LeaseQueue};
 #[cfg(any(test, fuzzing))]
 pub(crate) use protocol::{Event, FRAME_LEN, Frame};
 pub(crate) use protocol::{ReadinessFd, Request, Settings};

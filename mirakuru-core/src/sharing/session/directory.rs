@@ -1,29 +1,34 @@
-//! The folder in which the processes of one session meet.
+//! The directory in which the processes of one session meet.
 //!
-//! It belongs to the life of one runner, and only this user can look into it. For each server there
-//! are, under a name made from what its definition says: `.lock`, held by whoever starts it;
-//! `.sock`, where its supervisor listens; `.info`, what is known of it; `.failed`, why it did not
-//! start.
+//! It belongs to the life of one runner, and only this user can enter it. For each server there are
+//! files named after the key of its executor: `.lock` is held by the process that starts it; at `.sock`
+//! its supervisor listens; `.info` is its manifest; `.failed` says why it did not start.
 
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
-use crate::diagnostics::progress;
+use crate::diagnostics::progress::Progress;
 use crate::diagnostics::runner::Runner;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::Executor;
 use crate::sys;
+
+/// The pauses between attempts to take the lock grow from the first to the last.
+const FIRST_STEP: Duration = Duration::from_millis(1);
+const LAST_STEP: Duration = Duration::from_millis(20);
 
 pub(super) struct Directory {
     path: PathBuf,
 }
 
 impl Directory {
-    /// The folder of a runner's session, made if it is not there.
+    /// Opens the directory of a runner's session, and creates it if it does not exist.
     pub(super) fn of(runner: Runner) -> Result<Self> {
         let parent = sys::short_temp_dir();
         let path = parent.join(format!("{}{}-{}", prefix(), runner.pid, runner.started));
@@ -43,20 +48,39 @@ impl Directory {
         self.path.join(name).with_extension(extension)
     }
 
-    /// Waits until nobody else starts the server, which takes no longer than its time limit.
-    pub(super) fn lock(&self, name: &str, executor: &Executor) -> Result<Flock<File>> {
+    /// Takes the lock for starting a server. Waits while another process holds it: for two starts
+    /// (the second with another port) and the first lease after them.
+    pub(super) fn lock(
+        &self,
+        name: &str,
+        executor: &Executor,
+        lease_timeout: Duration,
+    ) -> Result<Flock<File>> {
         let path = self.file(name, "lock");
-        let file = File::create(&path).map_err(|error| failed(&path, error))?;
-        let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).or_else(|(file, _)| {
-            let spec = executor.spec();
-            let starts = format!("another test process to start {}", spec.display_name());
-            let wait = || Flock::lock(file, FlockArg::LockExclusive);
-            progress::during(spec.timeout, || Some(starts.clone()), wait)
-        });
-        lock.map_err(|(_, errno)| Error::os("the lock of a session fails", errno.into()))
+        let mut file = File::create(&path).map_err(|error| failed(&path, error))?;
+        let spec = executor.spec();
+        let limit = (spec.timeout.saturating_add(spec.stop_timeout)).saturating_mul(2);
+        let deadline = sys::deadline_after(limit.saturating_add(lease_timeout));
+        let mut progress = Progress::new(Instant::now(), spec.timeout);
+        let wait = || format!("another test process to start {}", spec.display_name());
+        let mut step = FIRST_STEP;
+        loop {
+            match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(lock) => return Ok(lock),
+                Err((unlocked, Errno::EWOULDBLOCK)) => file = unlocked,
+                Err((_, errno)) => return Err(failed(&path, errno.into())),
+            }
+            if Instant::now() >= deadline {
+                let what = format!("gave up waiting for {}", wait());
+                return Err(Error::new(ErrorKind::Lease, what));
+            }
+            progress.tick(&wait, "");
+            let _ = sys::wait_readable(&[], Some(step));
+            step = (step * 2).min(LAST_STEP);
+        }
     }
 
-    /// Writes a file that others see whole or not at all.
+    /// Writes a file atomically: other processes see all of it or nothing.
     pub(super) fn write(&self, name: &str, extension: &str, text: &str) -> Result<()> {
         let path = self.file(name, extension);
         sys::write_atomically(&path, text).map_err(|error| failed(&path, error))
@@ -71,7 +95,7 @@ fn failed(path: &Path, error: io::Error) -> Error {
     Error::os(format!("`{}` cannot be used for the session", path.display()), error)
 }
 
-/// Removes what sessions have left whose runner and supervisors were killed.
+/// Removes the directories of sessions whose runner and supervisors were killed.
 fn clear_stale(parent: &Path) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -80,13 +104,13 @@ fn clear_stale(parent: &Path) {
         let (Ok(pid), Ok(started)) = (pid.parse(), started.parse()) else { continue };
         let has_runner = sys::Process::open(pid, started).is_some();
         if !has_runner && !has_listener(&entry.path()) {
-            let _ = fs::remove_dir_all(entry.path()); // Another session may be clearing it too.
+            let _ = fs::remove_dir_all(entry.path()); // Another session may be removing it too.
         }
     }
 }
 
-fn has_listener(folder: &Path) -> bool {
-    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+fn has_listener(directory: &Path) -> bool {
+    let files = fs::read_dir(directory).into_iter().flatten().flatten();
     let mut sockets =
         files.map(|file| file.path()).filter(|path| path.extension() == Some("sock".as_ref()));
     sockets.any(|socket| UnixStream::connect(socket).is_ok())

@@ -1,8 +1,9 @@
-//! A server that is shared across processes.
+//! A server that the test processes of one session share.
 //!
-//! The first who wants it starts it, under a lock, and hands its supervisor a listening socket in
-//! the session's folder. Every lease is a connection to that socket: the supervisor gives leases in
-//! the order in which they were asked for, and the kernel takes them back however a process ends.
+//! The first process that needs the server starts it, under a lock, and passes its supervisor a
+//! listening socket in the session's directory. Every lease is a connection to that socket: the
+//! supervisor grants leases in the order of the requests, and the kernel closes the connection however
+//! a process ends.
 
 mod directory;
 
@@ -12,10 +13,9 @@ use std::hash::{Hash, Hasher};
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
-use std::sync::LazyLock;
-use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
+use super::current_test;
 use crate::diagnostics::runner::{self, Runner};
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::Executor;
@@ -26,31 +26,37 @@ use crate::sys;
 use crate::types::Scope;
 use directory::Directory;
 
-/// How long one other test may keep a process from a test that waits for it.
-pub(super) static LEASE_TIMEOUT: LazyLock<Duration> = LazyLock::new(|| {
-    let seconds = std::env::var("MIRAKURU_LEASE_TIMEOUT").ok();
-    let seconds = seconds.and_then(|seconds| seconds.parse().ok());
-    let seconds = seconds.filter(|seconds| *seconds > 0.0).unwrap_or(60.0);
-    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
-});
+/// How many situations a lease may meet before it gives up: a server may end again and again.
+const ROUNDS: usize = 40;
 
-/// How often a server may end before it is leased.
-const TRIES: usize = 20;
-
-/// How long a server that is about to be taken away may still answer.
+/// How long a server that is shutting down may still accept connections.
 const SHUTDOWN_LAG: Duration = Duration::from_millis(100);
 
-/// Where the processes that share one server meet.
+/// What a process that needs a lease finds.
+enum Situation {
+    /// It got the lease.
+    Joined(Box<Process>),
+    /// The server ended before the lease was granted.
+    Ended,
+    /// No server is running.
+    MustStart,
+    /// Another process started the server while this one waited for the lock.
+    StartedByAnother,
+    /// The run that shares the server is over.
+    RunnerGone,
+}
+
+/// The place in a session's directory at which processes share one server.
 pub(super) struct Session {
     directory: Directory,
     runner: Runner,
     key: String,
-    /// The key in a form that suits a file.
+    /// The key, hashed for use in file names.
     name: String,
 }
 
 impl Session {
-    /// Where to meet for a definition, unless this process alone can share it.
+    /// Returns the session that shares a process, or `None` if only the threads of this process do.
     pub(super) fn of(scope: Scope, key: &str) -> Result<Option<Self>> {
         let is_process_per_test =
             std::env::var("NEXTEST_EXECUTION_MODE").is_ok_and(|mode| mode == "process-per-test");
@@ -68,46 +74,68 @@ impl Session {
         Ok(Some(Self { directory: Directory::of(runner)?, runner, key, name }))
     }
 
-    /// Leases the process, which is started if nobody has.
-    pub(super) fn lease(&self, executor: &Executor, exclusive: bool) -> Result<Process> {
-        for _ in 0..TRIES {
-            if let Some(process) = self.join(executor, exclusive)? {
-                return Ok(process);
-            }
-            if sys::Process::open(self.runner.pid, self.runner.started).is_none() {
-                return Err(Error::new(
-                    ErrorKind::Lease,
-                    "the run that shares its servers is over",
-                ));
-            }
-            let _lock = self.directory.lock(&self.name, executor)?;
-            if let Ok(text) = fs::read_to_string(self.directory.file(&self.name, "failed")) {
-                return Err(Error::from_text(&text));
-            }
-            // Somebody may have started it while this process waited for the lock.
-            if self.connect().is_none() {
-                let mut process = self.start(executor)?;
-                if lease(&mut process, exclusive)? {
-                    return Ok(process);
+    /// Leases the process, and starts it if no other process has.
+    pub(super) fn lease(
+        &self,
+        executor: &Executor,
+        exclusive: bool,
+        timeout: Duration,
+    ) -> Result<Process> {
+        let mut situation = Situation::StartedByAnother;
+        for _ in 0..ROUNDS {
+            situation = match situation {
+                Situation::Joined(process) => return Ok(*process),
+                Situation::StartedByAnother => self.join(executor, exclusive, timeout)?,
+                Situation::Ended | Situation::MustStart if self.is_runner_gone() => {
+                    Situation::RunnerGone
                 }
-            }
+                Situation::Ended | Situation::MustStart => {
+                    self.start_first(executor, exclusive, timeout)?
+                }
+                Situation::RunnerGone => {
+                    let what = "the run that shares its servers is over";
+                    return Err(Error::new(ErrorKind::Lease, what));
+                }
+            };
         }
         let name = executor.spec().display_name();
-        let what = format!("{name} ended {TRIES} times before it could be leased");
+        let what = format!("{name} ended repeatedly before it could be leased");
         Err(Error::new(ErrorKind::Exited, what))
     }
 
-    /// How many leases there are.
+    /// Returns the number of leases.
     pub(super) fn lease_count(&self, executor: &Executor) -> usize {
         let process = self.attach(executor).ok().flatten();
         process.and_then(|process| process.server().count_leases()).unwrap_or(0)
     }
 
-    /// Leases the process if somebody has started it and it has not ended.
-    fn join(&self, executor: &Executor, exclusive: bool) -> Result<Option<Process>> {
-        let Some(mut process) = self.attach(executor)? else { return Ok(None) };
-        let is_granted = lease(&mut process, exclusive)?;
-        Ok(is_granted.then_some(process))
+    /// Leases the process if it is running.
+    fn join(&self, executor: &Executor, exclusive: bool, timeout: Duration) -> Result<Situation> {
+        match self.attach(executor)? {
+            Some(process) => lease(process, exclusive, timeout),
+            None => Ok(Situation::MustStart),
+        }
+    }
+
+    /// Starts the process under the lock, unless another process was faster.
+    fn start_first(
+        &self,
+        executor: &Executor,
+        exclusive: bool,
+        timeout: Duration,
+    ) -> Result<Situation> {
+        let _lock = self.directory.lock(&self.name, executor, timeout)?;
+        if let Ok(text) = fs::read_to_string(self.directory.file(&self.name, "failed")) {
+            return Err(Error::from_text(&text));
+        }
+        if self.connect().is_some() {
+            return Ok(Situation::StartedByAnother);
+        }
+        lease(self.start(executor)?, exclusive, timeout)
+    }
+
+    fn is_runner_gone(&self) -> bool {
+        sys::Process::open(self.runner.pid, self.runner.started).is_none()
     }
 
     fn connect(&self) -> Option<UnixStream> {
@@ -117,34 +145,34 @@ impl Session {
     fn attach(&self, executor: &Executor) -> Result<Option<Process>> {
         let Some(stream) = self.connect() else { return Ok(None) };
         if sys::peer_user(&stream).is_some_and(|user| user != sys::effective_user()) {
-            let what = "another user listens in this session's folder";
+            let what = "another user listens in this session's directory";
             return Err(Error::new(ErrorKind::PermissionDenied, what));
         }
         let path = self.directory.file(&self.name, "info");
         let manifest = ServerManifest::reload(&path).filter(|manifest| manifest.key == self.key);
         let Some(manifest) = manifest else {
-            // It has just ended. That it hangs up is the sign for another one to begin.
+            // The server has just ended. Its supervisor hangs up when another one can be started.
             let _ = sys::wait_readable(&[stream.as_fd()], Some(SHUTDOWN_LAG));
             return Ok(None);
         };
         executor.attach(stream, manifest, path).map(Some)
     }
 
-    /// Starts the process for all. A failure is remembered for the others.
+    /// Starts the process for the session. A failure is remembered for its other processes.
     fn start(&self, executor: &Executor) -> Result<Process> {
         let started = executor.start().and_then(|mut process| {
             self.share(&mut process)?;
             Ok(process)
         });
         started.inspect_err(|error| {
-            // If it cannot be remembered, the next one sees for itself.
+            // If it cannot be written, the next process tries the start itself.
             let _ = self.directory.write(&self.name, "failed", &error.to_text());
         })
     }
 
     fn share(&self, process: &mut Process) -> Result<()> {
         let socket = self.directory.file(&self.name, "sock");
-        let _ = fs::remove_file(&socket); // A supervisor that was killed has left it.
+        let _ = fs::remove_file(&socket); // Left behind by a supervisor that was killed.
         let path = self.directory.file(&self.name, "info");
         process.server_mut().publish(Publication { path, key: self.key.clone() })?;
         let failed = |e| Error::os(format!("`{}` cannot be listened on", socket.display()), e);
@@ -153,26 +181,18 @@ impl Session {
     }
 }
 
-/// Waits for a lease of a process that others lease too. False if it has ended meanwhile.
-fn lease(process: &mut Process, exclusive: bool) -> Result<bool> {
-    let is_granted = process.server().lease(this_test(), exclusive, *LEASE_TIMEOUT)?;
-    // Whoever had it before may have restarted it. That may also be somebody who has come between the
-    // start and the first lease.
+/// Waits for a lease of a running process.
+fn lease(mut process: Process, exclusive: bool, timeout: Duration) -> Result<Situation> {
+    let is_granted = process.server().lease(current_test::number(), exclusive, timeout)?;
+    // An earlier holder may have restarted it, even between its start and its first lease.
     process.server_mut().reload();
-    Ok(is_granted)
+    Ok(if is_granted { Situation::Joined(Box::new(process)) } else { Situation::Ended })
 }
 
-/// What tells this test binary from others, and from what it was before it was built again.
+/// Identifies this build of this test binary.
 fn own_binary() -> String {
     let path = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("?"));
     let built = path.metadata().and_then(|meta| meta.modified()).ok();
     let built = built.and_then(|built| built.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
     format!(" {} {}", path.display(), built.as_nanos())
-}
-
-/// What tells the test on this thread from others.
-fn this_test() -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (std::process::id(), thread::current().id()).hash(&mut hasher);
-    hasher.finish()
 }

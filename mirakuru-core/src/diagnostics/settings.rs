@@ -1,0 +1,122 @@
+//! The environment variables that change what is printed and how long tests wait.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::syntax::duration::duration;
+
+const LOG: &str = "MIRAKURU_LOG";
+const LEASE_TIMEOUT: &str = "MIRAKURU_LEASE_TIMEOUT";
+const DEFAULT_LEASE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What `MIRAKURU_LOG` asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum LogLevel {
+    /// Reports of slow waits.
+    #[default]
+    Waits,
+    /// Also a line for each start, lease, death and stop.
+    Info,
+    Off,
+}
+
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// How long one other test may hold a process that a test waits for.
+    pub(crate) lease_timeout: Duration,
+}
+
+static LOG_LEVEL: LazyLock<Result<LogLevel>> = LazyLock::new(|| parse_log_level(&variable(LOG)));
+
+static SETTINGS: LazyLock<Result<Settings>> = LazyLock::new(|| {
+    check()?;
+    Ok(Settings { lease_timeout: parse_lease_timeout(&variable(LEASE_TIMEOUT))? })
+});
+
+/// Returns the settings for a lease, or an error that names the variable with an unknown value.
+pub(crate) fn get() -> Result<&'static Settings> {
+    SETTINGS.as_ref().map_err(Error::clone)
+}
+
+/// Returns an error if `MIRAKURU_LOG` has an unknown value.
+pub(crate) fn check() -> Result<()> {
+    LOG_LEVEL.as_ref().map(drop).map_err(Error::clone)
+}
+
+/// Returns what is printed. An unknown value, which starts and leases refuse, prints nothing more.
+pub(crate) fn log_level() -> LogLevel {
+    LOG_LEVEL.as_ref().copied().unwrap_or_default()
+}
+
+fn variable(name: &str) -> String {
+    std::env::var_os(name).unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn parse_log_level(value: &str) -> Result<LogLevel> {
+    match value {
+        "" => Ok(LogLevel::Waits),
+        "info" => Ok(LogLevel::Info),
+        "off" => Ok(LogLevel::Off),
+        _ => Err(unknown(LOG, value, "known values are `info` and `off`")),
+    }
+}
+
+fn parse_lease_timeout(value: &str) -> Result<Duration> {
+    if value.is_empty() {
+        return Ok(DEFAULT_LEASE_TIMEOUT);
+    }
+    let seconds = value.parse().ok().filter(|seconds| *seconds > 0.0);
+    let seconds = seconds.map(|it| Duration::try_from_secs_f64(it).unwrap_or(Duration::MAX));
+    seconds.map_or_else(|| duration(value), Ok).map_err(|_| {
+        let help = "give seconds, as `60` or `0.5`, or a duration, as `1m`, `1m30s` or `500ms`";
+        unknown(LEASE_TIMEOUT, value, help)
+    })
+}
+
+fn unknown(name: &str, value: &str, help: &str) -> Error {
+    Error::invalid(format!("the environment variable {name} cannot be `{value}`")).with_help(help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    #[test]
+    fn a_lease_timeout_is_seconds_or_a_duration() {
+        for (text, millis) in [
+            ("", 60_000),
+            ("60", 60_000),
+            ("0.5", 500),
+            ("1m", 60_000),
+            ("1m30s", 90_000),
+            ("500ms", 500),
+        ] {
+            let parsed = parse_lease_timeout(text).unwrap();
+            assert_eq!(parsed, Duration::from_millis(millis), "{text}");
+        }
+    }
+
+    #[test]
+    fn another_lease_timeout_is_an_error_that_names_the_variable() {
+        for text in ["soon", "0", "-1", "NaN", "5 s", "1s1m"] {
+            let error = parse_lease_timeout(text).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{text}");
+            let shown = format!("{error:?}");
+            assert!(
+                shown.contains("MIRAKURU_LEASE_TIMEOUT") && shown.contains("`1m30s`"),
+                "{shown}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_log_level_is_known_or_an_error_that_lists_the_known_ones() {
+        assert_eq!(parse_log_level("").unwrap(), LogLevel::Waits);
+        assert_eq!(parse_log_level("info").unwrap(), LogLevel::Info);
+        assert_eq!(parse_log_level("off").unwrap(), LogLevel::Off);
+        let shown = format!("{:?}", parse_log_level("debug").unwrap_err());
+        assert!(shown.contains("`debug`") && shown.contains("`info` and `off`"), "{shown}");
+    }
+}

@@ -1,0 +1,71 @@
+//! Shared leases.
+
+use std::fmt;
+use std::ops::Deref;
+
+use super::in_process::SharedHold;
+use crate::process::Process;
+
+/// The right to use a shared process while other tests use it too.
+///
+/// Dropping it ends the lease. The process keeps running.
+#[must_use = "a lease that is not kept ends at once"]
+pub struct Lease(pub(super) Held<SharedHold>);
+
+/// A lease of this test process alone, or of a session.
+pub(super) enum Held<Hold> {
+    Local(Hold),
+    /// The connection of the process to its supervisor is the lease.
+    Remote(Box<Process>),
+}
+
+impl<Hold: Deref<Target = Process>> Held<Hold> {
+    pub(super) fn local(hold: Hold) -> Self {
+        Self::Local(hold).begun()
+    }
+
+    pub(super) fn remote(process: Process) -> Self {
+        Self::Remote(Box::new(process.leased())).begun()
+    }
+
+    fn begun(self) -> Self {
+        self.process().server().begin_lease();
+        self
+    }
+
+    pub(super) fn process(&self) -> &Process {
+        match self {
+            Self::Local(hold) => hold,
+            Self::Remote(process) => process,
+        }
+    }
+}
+
+impl Deref for Lease {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        self.0.process()
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if !self.is_running() && !std::thread::panicking() {
+            // This test passes nevertheless; the report is for the tests that fail because of it.
+            self.server().report_death();
+        }
+        self.server().end_lease();
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Lease").field(&**self).finish()
+    }
+}
+
+const _: () = {
+    const fn is_send_sync<T: Send + Sync>() {}
+    is_send_sync::<Lease>();
+};

@@ -1,0 +1,111 @@
+//! The definition of a shared process.
+
+use std::fmt;
+use std::sync::Arc;
+
+use once_cell::sync::OnceCell;
+
+use super::entry::{self, Entry};
+use super::exclusive_lease::ExclusiveLease;
+use super::lease::Lease;
+use crate::error::Result;
+use crate::executor::Executor;
+use crate::types::Scope;
+
+/// The definition of a process that tests share.
+///
+/// The first lease starts the process. It is stopped when all tests that share it have ended; see
+/// [`Scope`]. Two definitions that say the same share one process. A process that has died is started
+/// again for the next lease. A failed start is remembered: later leases return the same error at once.
+///
+/// # Examples
+///
+/// ```
+/// use mirakuru_core::{Executor, Shared};
+///
+/// static SLEEPER: Shared = Shared::new(|| Executor::new("sleep 60"));
+///
+/// let lease = SLEEPER.lease()?;
+/// let other = SLEEPER.lease()?;
+/// assert_eq!(lease.pid(), other.pid());
+/// # Ok::<(), mirakuru_core::Error>(())
+/// ```
+pub struct Shared {
+    pub(super) make: fn() -> Executor,
+    pub(super) scope: Option<Scope>,
+    entry: OnceCell<Arc<Entry>>,
+}
+
+impl Shared {
+    /// Defines a process by the executor that `make` returns. `make` is called by the first lease.
+    #[must_use]
+    pub const fn new(make: fn() -> Executor) -> Self {
+        Self { make, scope: None, entry: OnceCell::new() }
+    }
+
+    /// Sets which tests share the process. Default: [`Scope::Binary`].
+    #[must_use]
+    pub const fn scope(mut self, scope: Scope) -> Self {
+        self.scope = Some(scope);
+        self
+    }
+
+    /// Leases the process, which other tests may use at the same time.
+    ///
+    /// Waits while an exclusive lease is held or was requested earlier, except if the calling test
+    /// leases the process already. A test is identified by its thread.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`Executor::start`], and [`Lease`](crate::ErrorKind::Lease) if the
+    /// calling test leases the process exclusively, or if one other test has held it for a minute.
+    /// The environment variable `MIRAKURU_LEASE_TIMEOUT` sets another limit: seconds, as `60` or
+    /// `0.5`, or a duration, as `1m30s`. Any other value is
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput).
+    pub fn lease(&self) -> Result<Lease> {
+        self.entry()?.lease()
+    }
+
+    /// Leases the process for the calling test alone. Waits until all other leases have ended; later
+    /// requests wait for this one.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`lease`](Self::lease), also if the calling test has a shared lease of
+    /// the process.
+    pub fn exclusive(&self) -> Result<ExclusiveLease> {
+        self.entry()?.exclusive()
+    }
+
+    /// Returns the number of leases that are held now, or 0 if it cannot be determined.
+    #[must_use]
+    pub fn lease_count(&self) -> usize {
+        self.entry().map_or(0, |entry| entry.lease_count())
+    }
+
+    fn entry(&self) -> Result<&Arc<Entry>> {
+        self.entry.get_or_try_init(|| entry::entry((self.make)(), self.scope))
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("scope", &self.scope).finish_non_exhaustive()
+    }
+}
+
+const _: () = {
+    const fn is_send_sync<T: Send + Sync>() {}
+    is_send_sync::<Shared>();
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_makes_no_executor() {
+        static UNUSED: Shared = Shared::new(|| unreachable!("made for `Debug`"));
+        assert_eq!(format!("{UNUSED:?}"), "Shared { scope: None, .. }");
+    }
+}
