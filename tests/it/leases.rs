@@ -216,6 +216,17 @@ fn whoever_waits_too_long_is_told_who_has_the_process() {
     );
 }
 
+#[test]
+fn an_environment_variable_with_an_unknown_value_is_an_error_that_names_it() {
+    let test = "leases::part_of_tests_that_wait_for_each_other";
+    for (name, value) in [("MIRAKURU_LEASE_TIMEOUT", "soon"), ("MIRAKURU_LOG", "debug")] {
+        let output = rerun::playing(test, "deadlock").env(name, value).output().unwrap();
+        let printed = rerun::printed(&output);
+        let error = format!("the environment variable {name} cannot be `{value}`");
+        assert!(printed.contains(&error), "{printed}");
+    }
+}
+
 /// Not a test of its own: two tests that take two processes one by one, in opposite orders.
 #[test]
 fn part_of_tests_that_wait_for_each_other() {

@@ -15,67 +15,66 @@ use crate::diagnostics::runner::{self, Runner};
 use crate::error::{Error, Result};
 use crate::sys;
 
-/// How many earlier runs keep their logs.
+/// The number of earlier runs whose logs are kept.
 const RUNS_KEPT: usize = 5;
 
-/// The folder of this run, locked as long as this process lives so that no other run removes it.
-struct Folder {
+/// The directory of this run. The lock is held as long as this process lives, so no other run removes it.
+struct LogDir {
     path: PathBuf,
     lock: Option<Flock<File>>,
 }
 
-static FOLDER: OnceCell<Folder> = OnceCell::new();
+static LOG_DIR: OnceCell<LogDir> = OnceCell::new();
 
-/// Returns the folder for the logs of this run.
-pub(crate) fn log_folder() -> Result<&'static Path> {
-    let folder = FOLDER.get_or_try_init(|| {
+/// Returns the directory for the logs of this run, and creates it at the first call.
+pub(crate) fn log_dir() -> Result<&'static Path> {
+    let dir = LOG_DIR.get_or_try_init(|| {
         let name = run_name()?;
         let mut failed = None;
-        for runs in runs_folders() {
+        for runs in runs_dirs() {
             let path = runs.join(&name);
-            match make_folder(&path) {
-                Ok(folder) => {
-                    // Beside the tests, which do not wait for it. What it does not come to is left to
-                    // the next run.
+            match make_log_dir(&path) {
+                Ok(dir) => {
+                    // In the background: tests do not wait for it, and the next run completes it.
                     let _ = thread::Builder::new().spawn(move || remove_old_runs(&runs));
-                    return Ok(folder);
+                    return Ok(dir);
                 }
                 Err(error) => failed = Some((path, error)),
             }
         }
         let (path, error) = failed.unwrap_or_else(|| (name.into(), io::ErrorKind::NotFound.into()));
-        Err(Error::os(format!("the log folder `{}` cannot be made", path.display()), error))
+        Err(Error::os(format!("the log directory `{}` cannot be created", path.display()), error))
     })?;
-    Ok(&folder.path)
+    Ok(&dir.path)
 }
 
-/// What keeps the folder from being removed, for another process to hold too.
-pub(crate) fn log_folder_lock() -> Option<BorrowedFd<'static>> {
-    Some(FOLDER.get()?.lock.as_ref()?.as_fd())
+/// Returns the lock that protects the directory. A supervisor holds it too.
+pub(crate) fn log_dir_lock() -> Option<BorrowedFd<'static>> {
+    Some(LOG_DIR.get()?.lock.as_ref()?.as_fd())
 }
 
-fn make_folder(path: &Path) -> io::Result<Folder> {
+fn make_log_dir(path: &Path) -> io::Result<LogDir> {
     if let Some(runs) = path.parent().filter(|runs| !runs.ends_with("mirakuru")) {
-        // In the folder for temporary files, anybody may have made it.
+        // In the directory for temporary files, another user may have created it.
         sys::create_private_dir(runs)?;
     }
     fs::create_dir_all(path)?;
     access(path, AccessFlags::W_OK)?;
     let lock = Flock::lock(File::open(path)?, FlockArg::LockSharedNonblock).ok();
-    Ok(Folder { path: path.to_owned(), lock })
+    Ok(LogDir { path: path.to_owned(), lock })
 }
 
-/// In the target folder that the test binary lies in; where there is none, or another user's, in
-/// the folder for temporary files.
-fn runs_folders() -> impl Iterator<Item = PathBuf> {
+/// Returns where logs may be kept: in the target directory of the test binary, or if there is none or it
+/// is not writable, in the directory for temporary files.
+fn runs_dirs() -> impl Iterator<Item = PathBuf> {
     let exe = std::env::current_exe().unwrap_or_default();
-    let target = exe.ancestors().skip(1).find(|folder| folder.join("CACHEDIR.TAG").is_file());
+    let target = exe.ancestors().skip(1).find(|dir| dir.join("CACHEDIR.TAG").is_file());
     let target = target.map(|target| target.join("mirakuru"));
     let temp = std::env::temp_dir().join(format!("mirakuru-logs-{}", sys::effective_user()));
     target.into_iter().chain([temp])
 }
 
-/// The same for all test binaries that one runner runs.
+/// Returns the name of this run, which is the same for all test binaries of one runner.
 fn run_name() -> Result<String> {
     let own = std::process::id() as i32;
     let own = Runner { pid: own, started: sys::start_time(own).unwrap_or_default() };
@@ -92,9 +91,9 @@ fn remove_old_runs(runs: &Path) {
     by_age.sort();
     let old = by_age.len().saturating_sub(RUNS_KEPT + 1);
     for (_, path) in &by_age[..old] {
-        let Ok(folder) = File::open(path) else { continue };
-        // Whoever still runs holds a shared lock.
-        if Flock::lock(folder, FlockArg::LockExclusiveNonblock).is_ok() {
+        let Ok(dir) = File::open(path) else { continue };
+        // A run that has not ended holds a shared lock.
+        if Flock::lock(dir, FlockArg::LockExclusiveNonblock).is_ok() {
             let _ = fs::remove_dir_all(path); // Another run may be removing it too.
         }
     }

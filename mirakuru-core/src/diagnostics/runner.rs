@@ -1,4 +1,4 @@
-//! The program that runs the test binaries: its life is one run of the tests, a session.
+//! Finds the program that runs the test binaries. Its life is one run of the tests, a session.
 
 use crate::error::{Error, Result};
 use crate::sys;
@@ -13,10 +13,10 @@ pub(crate) struct Runner {
     pub(crate) started: u64,
 }
 
-/// Names the runner by hand: a process id.
+/// The variable that sets the runner: a process id.
 const SESSION: &str = "MIRAKURU_SESSION";
 
-/// The process that `MIRAKURU_SESSION` names, or else the nearest ancestor that runs test binaries.
+/// Returns the process that `MIRAKURU_SESSION` names, or else the nearest ancestor that is a runner.
 pub(crate) fn find() -> Result<Option<Runner>> {
     let named = match std::env::var(SESSION) {
         Ok(value) => Some(named_runner(&value)?),
@@ -33,7 +33,7 @@ pub(crate) fn find() -> Result<Option<Runner>> {
 fn named_runner(value: &str) -> Result<i32> {
     let pid = value.parse().ok().filter(|pid| *pid > 0 && sys::is_alive(*pid));
     pid.ok_or_else(|| {
-        let what = format!("{SESSION} is `{value}`, which is not the id of a running process");
+        let what = format!("the environment variable {SESSION} is `{value}`, which is not the id of a running process");
         Error::invalid(what)
     })
 }

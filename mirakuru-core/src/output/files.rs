@@ -31,7 +31,7 @@ impl LogFiles {
         let name: String =
             name.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).take(40).collect();
         let stem = format!("{name}-{}-{serial}", std::process::id());
-        let dir = log_dir::log_folder()?;
+        let dir = log_dir::log_dir()?;
         let stdout = dir.join(format!("{stem}.log"));
         let stderr = split.then(|| dir.join(format!("{stem}.err.log")));
         Ok(Self { stdout, stderr })

@@ -124,7 +124,7 @@ impl Client {
         self.send(Request::Share { runner, started }, &[listener.as_fd()])?;
         self.is_shared.store(true, Ordering::Relaxed);
         // As long as the server lives, no other run removes its log.
-        if let Some(lock) = log_dir::log_folder_lock() {
+        if let Some(lock) = log_dir::log_dir_lock() {
             self.send(Request::KeepFds, &[lock])?;
         }
         Ok(())
