@@ -327,9 +327,9 @@ impl Drop for ExclusiveHold {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Barrier;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::mpsc;
+    use std::sync::{Barrier, OnceLock};
 
     use super::*;
     use crate::error::ErrorKind;
@@ -505,5 +505,39 @@ mod tests {
             }
             drop(first);
         });
+    }
+
+    #[test]
+    fn a_request_for_a_restart_joins_a_restart_by_another_test() {
+        let shared = sleeper();
+        let lease = shared.lease(LONG).unwrap();
+        kill(&lease);
+        let together = Barrier::new(2);
+        thread::scope(|scope| {
+            let restart = || {
+                let place = shared.request(true).unwrap();
+                place.wait_for_turn(LONG, true).unwrap();
+                let process = place.running_process().unwrap().unwrap();
+                place.downgrade();
+                together.wait();
+                process.pid()
+            };
+            let threads = [(); 2].map(|()| scope.spawn(restart));
+            await_queued(&shared, 2);
+            drop(lease);
+            let [one, other] = threads.map(|thread| thread.join().unwrap());
+            assert_eq!(one, other);
+        });
+    }
+
+    #[test]
+    fn a_lease_inside_the_start_of_the_same_process_is_an_error() {
+        static SHARED: OnceLock<Arc<InProcess>> = OnceLock::new();
+        let executor = Executor::new("sleep 60").probe(|_: &Attempt<'_>| {
+            let error = SHARED.get().unwrap().lease(LONG).err().unwrap();
+            assert_eq!(error.kind(), ErrorKind::Lease);
+            true
+        });
+        SHARED.get_or_init(|| shared(executor)).lease(LONG).map(drop).unwrap();
     }
 }
