@@ -6,7 +6,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test panics as the test would")]
 
+mod fifty_tests;
 mod kills;
+mod leases;
 mod parts;
 mod run;
 mod together;

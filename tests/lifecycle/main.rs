@@ -1,0 +1,20 @@
+//! Starting, using, stopping and restarting a process, and the ends of the tests that use it.
+
+#![allow(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
+
+mod early_exit;
+mod ending;
+mod ends_of_tests;
+mod kill;
+mod leftovers;
+mod log_follower;
+mod options;
+mod other_tests;
+mod plain;
+mod ports;
+mod process;
+mod restarts;
+mod stdin;
+mod values;
+
+use mirakuru_tests::starting as helpers;

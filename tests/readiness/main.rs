@@ -1,0 +1,24 @@
+//! When a process counts as started: every condition, alone and together with others.
+
+#![allow(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
+
+mod any_port;
+mod captures;
+mod fail_on;
+mod http;
+mod http_answers;
+mod http_unix;
+mod listen;
+mod notify;
+mod notify_senders;
+mod output;
+mod pid_file;
+mod probes;
+mod ready_command;
+mod ready_fd;
+mod strangers;
+mod tcp;
+mod unix_socket;
+mod waiting;
+
+use mirakuru_tests::starting as helpers;

@@ -1,0 +1,24 @@
+//! The report of every kind of failure, as its reader sees it.
+//!
+//! Each says what happened, to whom, and what to do next. `UPDATE_EXPECT=1` writes the texts anew;
+//! read the difference.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test panics as the test would")]
+
+mod already_running;
+mod bad_input;
+mod banner;
+mod described;
+mod descriptions;
+mod ended;
+mod failures;
+mod leased;
+mod near_names;
+mod normal;
+mod not_found;
+mod progress;
+mod taken;
+mod timed_out;
+mod told;
+
+use mirakuru_tests::starting as helpers;

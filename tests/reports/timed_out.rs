@@ -1,0 +1,226 @@
+//! Conditions that do not hold in time.
+
+use std::process::Command;
+
+use expect_test::expect;
+use mirakuru_rstest::{Attempt, Executor, Http, Probe, Readiness};
+use mirakuru_tests::bin;
+
+use crate::normal::{SHORT, fails, normal};
+
+fn sleeper() -> Executor {
+    Executor::new("sleep 60").name("database").timeout(SHORT)
+}
+
+#[test]
+fn a_port_where_nobody_listens() {
+    fails(
+        &sleeper().tcp("127.0.0.1:{port}"),
+        &expect![[r#"
+            database: not ready within 0.300 s: a TCP connection to 127.0.0.1:PORT
+              command: sleep 60
+              waited for: a TCP connection to 127.0.0.1:PORT
+              last observation: 127.0.0.1:PORT: connection refused (checked N times in TIME of 0.300 s)
+              process: running as pid PID
+              output: none (LOG)
+              help: no process listens at 127.0.0.1:PORT: is that the address in the command, its variables or its configuration? If it only needs longer, give it a longer `timeout`
+        "#]],
+    );
+    fails(
+        &sleeper().tcp("localhost:{port}"),
+        &expect![[r#"
+            database: not ready within 0.300 s: a TCP connection to localhost:PORT
+              command: sleep 60
+              waited for: a TCP connection to localhost:PORT
+              last observation: [::1]:PORT: connection refused (checked N times in TIME of 0.300 s)
+              process: running as pid PID
+              output: none (LOG)
+              help: no process listens at localhost:PORT: is that the address in the command, its variables or its configuration? If it only needs longer, give it a longer `timeout`
+        "#]],
+    );
+}
+
+#[test]
+fn a_port_where_nobody_accepts() {
+    // A listener that accepts nobody answers those in its queue; there are at most so many.
+    let script = "import socket, sys, time
+s = socket.create_server(('127.0.0.1', int(sys.argv[1])), backlog=0)
+c = [socket.socket() for _ in range(4)]
+[(it.setblocking(False), it.connect_ex(s.getsockname())) for it in c]
+time.sleep(60)";
+    let Some(python) = mirakuru_tests::need("python3") else { return };
+    let executor = Executor::new([python]).args(["-c", script, "{port}"]).name("database");
+    let full = |attempt: &Attempt<'_>| {
+        let address = ([127, 0, 0, 1], attempt.port().unwrap()).into();
+        let connected = std::net::TcpStream::connect_timeout(&address, SHORT / 3);
+        connected.is_err_and(|error| error.kind() == std::io::ErrorKind::TimedOut)
+    };
+    let executor = executor.probe(full).tcp("127.0.0.1:{port}").timeout(SHORT * 5);
+    let error = executor.start().unwrap_err();
+    let report = normal(&format!("{error:?}"));
+    let answers: Vec<_> = report.lines().filter(|line| line.contains("answer")).collect();
+    expect![""].assert_eq(&answers.join("\n"));
+}
+
+#[test]
+fn an_http_status_that_is_not_wanted() {
+    let server = Executor::new([bin!("mk-http-server"), "{port}"]).timeout(SHORT);
+    let error = server.http("http://127.0.0.1:{port}/status/503").start().unwrap_err();
+    // How many requests the server has printed is different each time.
+    let report = normal(&format!("{error:?}"));
+    let lines: Vec<_> = report.lines().filter(|line| !line.starts_with("    ")).collect();
+    expect![[r#"
+        mk-http-server: not ready within 0.300 s: HEAD http://127.0.0.1:PORT/status/503 with status 2xx
+          command: BIN/mk-http-server PORT
+          waited for: HEAD http://127.0.0.1:PORT/status/503 with status 2xx
+          last observation: HTTP status 503 (checked N times in TIME of 0.300 s)
+          process: running as pid PID
+          output (LOG):
+          help: if it only needs longer, give it a longer `timeout`"#]].assert_eq(&lines.join("\n"));
+}
+
+#[test]
+fn an_http_port_where_nobody_listens() {
+    fails(
+        &sleeper().http("http://127.0.0.1:{port}/health"),
+        &expect![[r#"
+            database: not ready within 0.300 s: HEAD http://127.0.0.1:PORT/health with status 2xx
+              command: sleep 60
+              waited for: HEAD http://127.0.0.1:PORT/health with status 2xx
+              last observation: 127.0.0.1:PORT: connection refused (checked N times in TIME of 0.300 s)
+              process: running as pid PID
+              output: none (LOG)
+              help: no process listens at 127.0.0.1:PORT: is that the address in the command, its variables or its configuration? If it only needs longer, give it a longer `timeout`
+        "#]],
+    );
+}
+
+#[test]
+fn a_unix_socket_that_is_not_there() {
+    fails(
+        &sleeper().unix_socket("{dir}/socket"),
+        &expect![[r#"
+            database: not ready within 0.300 s: a connection to the Unix socket DIR/socket
+              command: sleep 60
+              waited for: a connection to the Unix socket DIR/socket
+              last observation: there is no such file (checked N times in TIME of 0.300 s)
+              process: running as pid PID
+              output: none (LOG)
+              help: if it only needs longer, give it a longer `timeout`
+        "#]],
+    );
+}
+
+#[test]
+fn a_unix_socket_where_nobody_listens() {
+    let folder = mirakuru_tests::scratch_dir();
+    let path = folder.join("socket");
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    // A process that another test starts just now may hold it for a moment.
+    let is_free = || std::os::unix::net::UnixStream::connect(&path).is_err();
+    mirakuru_tests::eventually(SHORT * 10, is_free);
+    fails(
+        &sleeper().unix_socket(path),
+        &expect![[r#"
+            database: not ready within 0.300 s: a connection to the Unix socket SCRATCH/socket
+              command: sleep 60
+              waited for: a connection to the Unix socket SCRATCH/socket
+              last observation: no process listens on it (checked N times in TIME of 0.300 s)
+              process: running as pid PID
+              output: none (LOG)
+              help: if it only needs longer, give it a longer `timeout`
+        "#]],
+    );
+}
+
+#[test]
+fn an_http_request_without_an_answer() {
+    let server = Executor::new([bin!("mk-http-server"), "{port}"]).timeout(SHORT * 5);
+    let url = "http://127.0.0.1:{port}/hang";
+    let http = Http::get(url).request_timeout(SHORT);
+    let report = normal(&format!("{:?}", server.http(http).start().unwrap_err()));
+    let lines: Vec<_> = report.lines().filter(|line| !line.starts_with("    ")).collect();
+    expect![[r#"
+        mk-http-server: not ready within 1.5 s: GET http://127.0.0.1:PORT/hang with status 2xx
+          command: BIN/mk-http-server PORT
+          waited for: GET http://127.0.0.1:PORT/hang with status 2xx
+          last observation: no answer within 300ms (checked N times in TIME of 1.5 s)
+          process: running as pid PID
+          output (LOG):
+          help: if it only needs longer, give it a longer `timeout`"#]]
+    .assert_eq(&lines.join("\n"));
+}
+
+#[test]
+fn a_pid_file_that_is_missing() {
+    fails(
+        &sleeper().pid_file("{dir}/pid"),
+        &expect![[r#"
+            database: not ready within 0.300 s: the pid file DIR/pid
+              command: sleep 60
+              waited for: the pid file DIR/pid
+              last observation: there is no such file (checked N times in TIME of 0.300 s)
+              process: running as pid PID
+              output: none (LOG)
+              help: if it only needs longer, give it a longer `timeout`
+        "#]],
+    );
+}
+
+#[test]
+fn a_pid_file_that_is_stale() {
+    let mut gone = Command::new("true").spawn().unwrap();
+    gone.wait().unwrap();
+    let folder = mirakuru_tests::scratch_dir();
+    std::fs::write(folder.join("pid"), gone.id().to_string()).unwrap();
+    fails(
+        &sleeper().pid_file(folder.join("pid")),
+        &expect![[r#"
+            database: not ready within 0.300 s: the pid file SCRATCH/pid
+              command: sleep 60
+              waited for: the pid file SCRATCH/pid
+              last observation: the file is left over from a process that is gone (checked N times in TIME of 0.300 s)
+              process: running as pid PID
+              output: none (LOG)
+              help: if it only needs longer, give it a longer `timeout`
+        "#]],
+    );
+    let script = format!("echo {} > {{dir}}/pid; sleep 60", gone.id());
+    let executor = Executor::shell(script).name("database").pid_file("{dir}/pid").timeout(SHORT);
+    fails(
+        &executor,
+        &expect![[r#"
+            database: not ready within 0.300 s: the pid file DIR/pid
+              command: /bin/sh -c 'echo PID > DIR/pid; sleep 60'
+              waited for: the pid file DIR/pid
+              last observation: the file names pid PID, which is not alive (checked N times in TIME of 0.300 s)
+              process: running as pid PID
+              output: none (LOG)
+              help: if it only needs longer, give it a longer `timeout`
+        "#]],
+    );
+}
+
+struct Answers;
+
+impl Probe for Answers {
+    fn check(&self, _: &Attempt<'_>) -> Readiness {
+        Readiness::NotYet("the schema has version 3, not 4".to_owned())
+    }
+}
+
+#[test]
+fn a_probe_of_ones_own() {
+    fails(
+        &sleeper().probe(Answers),
+        &expect![[r#"
+            database: not ready within 0.300 s: the probe `reports::timed_out::Answers`
+              command: sleep 60
+              waited for: the probe `reports::timed_out::Answers`
+              last observation: the schema has version 3, not 4 (checked N times in TIME of 0.300 s)
+              process: running as pid PID
+              output: none (LOG)
+              help: if it only needs longer, give it a longer `timeout`
+        "#]],
+    );
+}
