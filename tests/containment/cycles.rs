@@ -3,6 +3,7 @@
 use std::fs;
 
 use mirakuru_rstest::Executor;
+use mirakuru_tests::{test_process, this_test};
 
 /// What this process has open, runs, has not reaped, and needs of memory.
 #[derive(Debug)]
@@ -33,14 +34,11 @@ impl Usage {
 /// Runs in a process of its own, where no other test opens anything.
 #[test]
 fn two_thousand_cycles_use_up_nothing() {
-    if std::env::var_os("CONTAINMENT_CYCLES").is_none() {
-        let mut alone = std::process::Command::new(std::env::current_exe().unwrap());
-        alone.args(["cycles::two_thousand_cycles_use_up_nothing", "--exact", "--nocapture"]);
-        let output = alone.env("CONTAINMENT_CYCLES", "1").output().unwrap();
-        let text = String::from_utf8_lossy(&output.stdout);
-        println!("{text}");
-        assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
-        return;
+    if test_process::role().is_none() {
+        let output = test_process::playing(this_test!(), "alone").output().unwrap();
+        let printed = test_process::printed(&output);
+        assert!(output.status.success(), "{printed}");
+        return println!("{printed}");
     }
     let executor = Executor::new("sleep 300");
     let cycles = |count: usize| (0..count).for_each(|_| drop(executor.start().unwrap()));

@@ -1,19 +1,22 @@
 //! A copy of the test process that a `fork` made: what it drops and how it ends is not the end of
 //! the server.
 
-use std::io::{BufRead, BufReader, Read};
-
 use mirakuru_rstest::{ErrorKind, Executor};
 use mirakuru_tests::alive;
+#[cfg(not(mirakuru_fallback))]
+use mirakuru_tests::test_process::TestProcess;
+use mirakuru_tests::test_process::{self, say, wait_for_end_of_input};
+#[cfg(not(mirakuru_fallback))]
+use nix::sys::signal::Signal;
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, fork};
 
-use crate::part;
+use crate::ending;
 
-/// Not a test of its own: a process with one thread that forks.
+/// Plays a role for another test: a process with one thread that forks.
 #[test]
-fn plays() {
-    let Some([end, _, _]) = part::values() else { return };
+fn plays_a_role() {
+    let Some(end) = test_process::role() else { return };
     let server = Executor::new("sleep 300").start().unwrap();
     let pid = server.pid();
     // SAFETY: the child uses locks that no other thread can hold, because none uses the library.
@@ -21,8 +24,8 @@ fn plays() {
         ForkResult::Child if end == "exits" => std::process::exit(0),
         ForkResult::Child if end == "is killed" => {
             // It has a copy of all that its parent has open, and outlives it.
-            println!("\nserver {pid}");
-            drop(std::io::stdin().read_to_end(&mut Vec::new()));
+            say(format_args!("server {pid}"));
+            wait_for_end_of_input();
             std::process::abort();
         }
         ForkResult::Parent { .. } if end == "is killed" => loop {
@@ -44,11 +47,9 @@ fn plays() {
 fn the_end_of_a_fork_is_not_the_end_of_the_server() {
     let temp = mirakuru_tests::scratch_dir();
     for end in ["exits", "drops it"] {
-        let mut command = part::Part::command("forks::plays", [end, "", ""], &temp);
-        let output = command.stderr(std::process::Stdio::piped()).output().unwrap();
-        let stdout = String::from_utf8_lossy(&output.stdout);
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(stdout.contains("the server outlived the fork"), "{end}: {stdout}\n{stderr}");
+        let output = ending::playing("forks::plays_a_role", end, "", &temp).output().unwrap();
+        let printed = test_process::printed(&output);
+        assert!(printed.contains("the server outlived the fork"), "{end}: {printed}");
     }
 }
 
@@ -56,16 +57,12 @@ fn the_end_of_a_fork_is_not_the_end_of_the_server() {
 #[test]
 fn a_fork_that_outlives_a_killed_test_does_not_keep_the_server() {
     let temp = mirakuru_tests::scratch_dir();
-    let mut child =
-        part::Part::command("forks::plays", ["is killed", "", ""], &temp).spawn().unwrap();
-    let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines().map_while(Result::ok);
-    let pid: i32 =
-        lines.into_iter().find_map(|line| line.strip_prefix("server ")?.parse().ok()).unwrap();
-    let stdin = child.stdin.take();
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let mut tests =
+        TestProcess::start(&mut ending::playing("forks::plays_a_role", "is killed", "", &temp));
+    let pid = tests.number("server ");
+    tests.signal(Signal::SIGKILL);
     mirakuru_tests::eventually(std::time::Duration::from_secs(20), || !alive(pid));
-    drop(stdin);
+    tests.go_on();
 }
 
 #[test]

@@ -5,10 +5,10 @@
 #![allow(clippy::unwrap_used, reason = "a helper of a test panics as the test would")]
 
 mod cycles;
+mod ending;
 mod forks;
 mod hangs;
 mod matrix;
-mod part;
 mod ports;
 mod shape;
 mod stop;

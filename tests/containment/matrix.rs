@@ -10,10 +10,10 @@ use mirakuru_tests::{eventually, scratch_dir};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
-use crate::part::Part;
+use crate::ending::Ending;
 use crate::shape::SHAPES;
 
-/// How many parts play at the same time.
+/// How many test processes run at the same time.
 const THREADS: usize = 4;
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -61,19 +61,19 @@ fn no_end_leaves_anything_of_any_shape() {
 fn end_of(end: &str, signal: Option<Signal>, shape: &str, number: usize) -> Duration {
     let temp = scratch_dir();
     let mark = format!("cell-{number}-{}", std::process::id());
-    let mut part = Part::start(end, shape, &mark, &temp);
-    let pid = Pid::from_raw(part.child.id() as i32);
+    let mut tests = Ending::start(end, shape, &mark, &temp);
+    let pid = Pid::from_raw(tests.process.pid() as i32);
     match signal {
-        None => part.go_on(),
+        None => tests.process.go_on(),
         Some(Signal::SIGINT) => killpg(pid, Signal::SIGINT).unwrap(),
         Some(signal) => kill(pid, signal).unwrap(),
     }
-    part.child.wait().unwrap();
+    tests.process.wait();
     let ended = Instant::now();
     if ORDERLY.contains(&end) {
-        assert_eq!(part.survivors(&temp), [], "{shape}: left when a process that {end} has ended");
+        assert_eq!(tests.survivors(&temp), [], "{shape}: left when a process that {end} has ended");
     }
-    eventually(LIMIT, || part.survivors(&temp).is_empty());
+    eventually(LIMIT, || tests.survivors(&temp).is_empty());
     let took = ended.elapsed();
     // The folder of a supervisor is gone with it.
     let is_left = |name: &str| name.starts_with("mirakuru-");

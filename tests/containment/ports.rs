@@ -2,22 +2,18 @@
 //! fast as they can.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::process::{Command, Stdio};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use mirakuru_rstest::{Executor, Process};
+use mirakuru_tests::test_process::{self, TestProcess, say, wait_for_end_of_input};
 use mirakuru_tests::{bin, budget, http_get, is_ephemeral};
 use nix::libc;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::{setsockopt, sockopt::Linger};
-
-/// Set in the process that only opens and closes ports.
-const OTHER: &str = "CONTAINMENT_PORTS";
 
 /// How many ports each of the others has at a time.
 const BATCH: usize = 32;
@@ -35,10 +31,7 @@ fn no_port_is_lost_while_others_open_and_close_ports() {
     // Each server takes some descriptors here.
     let (now, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     setrlimit(Resource::RLIMIT_NOFILE, now.max(most.min(8192)), most).unwrap();
-    let mut other = Command::new(std::env::current_exe().unwrap());
-    other.args(["ports::opens_and_closes_until_its_input_ends", "--exact", "--nocapture"]);
-    other.env(OTHER, "1").stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut other = other.spawn().unwrap();
+    let mut other = TestProcess::playing("ports::opens_and_closes_until_its_input_ends", "opens");
 
     let began = Instant::now();
     let mut starts = Duration::ZERO;
@@ -47,11 +40,9 @@ fn no_port_is_lost_while_others_open_and_close_ports() {
             starts += one_round(servers);
         }
     });
-    drop(other.stdin.take());
-    let told = BufReader::new(other.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let told = told.filter_map(|line| line.strip_prefix("opened ")?.parse::<usize>().ok());
-    let opened_there: usize = told.sum();
-    assert!(other.wait().unwrap().success());
+    other.go_on();
+    let opened_there = other.number("opened ");
+    assert!(other.wait().success());
     println!(
         "{rounds} rounds of {servers} servers in {:?}, {starts:?} of it until they were ready; \
          0 failed, 0 ports lost; meanwhile others opened {opened} ports here and {opened_there} in \
@@ -155,12 +146,11 @@ fn open_datagrams() {
     drop((0..BATCH).map(open).collect::<Vec<_>>());
 }
 
-/// Not a test of its own.
+/// Plays a role for another test.
 #[test]
 fn opens_and_closes_until_its_input_ends() {
-    if std::env::var_os(OTHER).is_none() {
-        return;
+    if test_process::role().is_some() {
+        let opened = beside_others(wait_for_end_of_input);
+        say(format_args!("opened {opened}"));
     }
-    let opened = beside_others(|| drop(std::io::stdin().read_to_end(&mut Vec::new())));
-    println!("\nopened {opened}");
 }

@@ -1,16 +1,18 @@
 //! Test processes that are killed at random moments: while a supervisor or a server starts, during
 //! a wait, a stop, a restart.
 
-use std::process::Child;
+use std::process::{Child, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use mirakuru_rstest::{Executor, Process};
-use mirakuru_tests::{Random, bin, budget, eventually, processes_with_mark, scratch_dir, seed};
+use mirakuru_tests::{
+    Random, bin, budget, eventually, processes_with_mark, scratch_dir, seed, test_process,
+};
 
-use crate::part::{self, Part};
+use crate::ending;
 
 const THREADS: usize = 4;
 const LIMIT: Duration = Duration::from_secs(20);
@@ -48,9 +50,8 @@ fn kill_one(random: &mut Random, thread: u64) -> Duration {
     let temp = scratch_dir();
     let mark = format!("stress-{thread}-{}-{}", std::process::id(), random.below(1 << 30));
     let seed = random.below(1 << 30).to_string();
-    let mut command =
-        Part::command("stress::works_until_it_is_killed", [&seed, "any", &mark], &temp);
-    let mut child = command.spawn().unwrap();
+    let mut command = ending::playing("stress::works_until_it_is_killed", &seed, &mark, &temp);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     wait_up_to(&mut child, Duration::from_micros(random.below(80_000)));
     child.kill().unwrap();
     child.wait().unwrap();
@@ -70,10 +71,11 @@ fn wait_up_to(child: &mut Child, time: Duration) {
     }
 }
 
-/// Not a test of its own: it starts, stops and restarts servers until it is killed.
+/// Plays a role for another test: starts, stops and restarts servers until it is killed.
 #[test]
 fn works_until_it_is_killed() {
-    let Some([seed, _, mark]) = part::values() else { return };
+    let Some(seed) = test_process::role() else { return };
+    let mark = test_process::value("MARK");
     let mut random = Random::new(seed.parse().unwrap());
     loop {
         let mut process = executor(&mut random, &mark).start().unwrap();

@@ -1,19 +1,19 @@
 //! The ends of a test process: nothing is left behind after any.
 
-use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use mirakuru_rstest::{Executor, Shared};
 use mirakuru_tests::{bin, eventually, processes_with_mark};
 use rstest::rstest;
 
-use mirakuru_tests::rerun;
 #[cfg(not(mirakuru_fallback))]
 use mirakuru_tests::starting::kill_supervisor;
+use mirakuru_tests::test_process::{self, TestProcess, say, wait_for_end_of_input};
+use nix::sys::signal::Signal::{self, *};
 
-static SHARED: Shared = Shared::new(|| tree(&std::env::var("MARK").unwrap()));
+static SHARED: Shared = Shared::new(|| tree(&test_process::value("MARK")));
 
 /// A server with two children that do not heed SIGTERM, in sessions of their own where that is no
 /// way to escape.
@@ -27,14 +27,14 @@ fn tree(mark: &str) -> Executor {
 const STOP_TIMEOUT: Duration = Duration::from_millis(300);
 const LONG: Duration = Duration::from_secs(20);
 
-/// Not a test of its own: it plays the test process that ends.
+/// Plays the test process that ends.
 #[test]
-fn part() {
-    let Some(part) = rerun::part() else { return };
+fn plays_a_role() {
+    let Some(role) = test_process::role() else { return };
     let lease = SHARED.lease().unwrap();
-    let own = tree(&std::env::var("MARK").unwrap()).name("own").start().unwrap();
-    println!("started");
-    match part.as_str() {
+    let own = tree(&test_process::value("MARK")).name("own").start().unwrap();
+    say("started");
+    match role.as_str() {
         "passes" => {}
         "fails" => panic!("as it should"),
         "forgets" => std::mem::forget((lease, own)),
@@ -45,9 +45,9 @@ fn part() {
         }
         "exits while others start" => exit_while_others_start(),
         "aborts" => std::process::abort(),
-        "waits" => drop(std::io::stdin().read_to_end(&mut Vec::new())),
+        "waits" => wait_for_end_of_input(),
         "executes" => drop(std::os::unix::process::CommandExt::exec(&mut Command::new("true"))),
-        other => panic!("no part is called {other}"),
+        other => panic!("no role is called {other}"),
     }
 }
 
@@ -57,7 +57,7 @@ fn exit_while_others_start() {
         let send = send.clone();
         std::thread::spawn(move || {
             // Until this process exits, and refuses to start more.
-            while tree(&std::env::var("MARK").unwrap()).start().is_ok() {
+            while tree(&test_process::value("MARK")).start().is_ok() {
                 let _ = send.send(()); // Nobody listens in the end.
             }
         });
@@ -68,14 +68,14 @@ fn exit_while_others_start() {
     std::process::exit(3);
 }
 
-fn playing(part: &str, mark: &str) -> Command {
-    let mut command = rerun::playing("ends_of_tests::part", part);
+fn playing(role: &str, mark: &str) -> Command {
+    let mut command = test_process::playing("ends_of_tests::plays_a_role", role);
     command.env("MARK", mark);
     command
 }
 
-fn mark(part: &str) -> String {
-    format!("mark-{}-{}", part.replace(' ', "-"), std::process::id())
+fn mark(role: &str) -> String {
+    format!("mark-{}-{}", role.replace(' ', "-"), std::process::id())
 }
 
 #[rstest]
@@ -88,11 +88,11 @@ fn nothing_is_left_when_a_test_process_has_exited(
         "exits on another thread",
         "exits while others start"
     )]
-    part: &str,
+    role: &str,
 ) {
-    let mark = mark(part);
-    let output = playing(part, &mark).output().unwrap();
-    let printed = rerun::printed(&output);
+    let mark = mark(role);
+    let output = playing(role, &mark).output().unwrap();
+    let printed = test_process::printed(&output);
     assert!(printed.contains("started"), "{printed}");
     // No waiting: all has stopped before the process ended.
     assert_eq!(processes_with_mark(&mark), [], "{printed}");
@@ -101,7 +101,7 @@ fn nothing_is_left_when_a_test_process_has_exited(
 #[test]
 fn those_who_watch_are_told_how_each_process_ended() {
     let output = playing("passes", &mark("watched")).env("MIRAKURU_LOG", "info").output().unwrap();
-    let printed = rerun::printed(&output);
+    let printed = test_process::printed(&output);
     for line in
         ["started own (pid ", "leased mk-tree, which has 1 user", "stopped own: exited with code 0"]
     {
@@ -116,26 +116,21 @@ fn those_who_watch_are_told_how_each_process_ended() {
 }
 
 #[rstest]
-fn nothing_is_left_soon_after_a_test_process_has_died(#[values("aborts", "executes")] part: &str) {
-    let mark = mark(part);
-    let output = playing(part, &mark).output().unwrap();
-    let printed = rerun::printed(&output);
+fn nothing_is_left_soon_after_a_test_process_has_died(#[values("aborts", "executes")] role: &str) {
+    let mark = mark(role);
+    let output = playing(role, &mark).output().unwrap();
+    let printed = test_process::printed(&output);
     assert!(printed.contains("started"), "{printed}");
     eventually(LONG, || processes_with_mark(&mark).is_empty());
 }
 
 #[rstest]
-fn nothing_is_left_soon_after_a_signal(#[values("KILL", "TERM", "INT", "HUP")] signal: &str) {
-    let mark = mark(signal);
-    let mut command = playing("waits", &mark);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    assert!(lines.map_while(Result::ok).any(|line| line.contains("started")));
+fn nothing_is_left_soon_after_a_signal(#[values(SIGKILL, SIGTERM, SIGINT, SIGHUP)] signal: Signal) {
+    let mark = mark(signal.as_str());
+    let mut tests = TestProcess::start(&mut playing("waits", &mark));
+    tests.line("started");
     assert!(processes_with_mark(&mark).len() >= 6, "two servers with two children each");
-
-    let status = Command::new("kill").args(["-s", signal, &child.id().to_string()]).status();
-    assert!(status.unwrap().success());
-    let status = child.wait().unwrap();
+    let status = tests.signal(signal);
     assert!(status.signal().is_some(), "{status}");
     eventually(LONG, || processes_with_mark(&mark).is_empty());
 }

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::time::Instant;
 
 use mirakuru_core::{ErrorKind, Executor, Http, Signal};
-use mirakuru_tests::{alive, bin, eventually};
+use mirakuru_tests::test_process::{self, TestProcess, kill, say};
+use mirakuru_tests::{alive, bin, eventually, this_test};
 use nix::sys::signal::SIGKILL;
 
 use crate::helpers::{LONG, SHORT, SOON, StartSoon, ended, mark, marked, nothing_left, pids, soon};
-use crate::other_tests::{OtherTests, kill, part, say, this_test};
 
 #[test]
 fn the_kill_signal_of_the_description_is_sent() {
@@ -74,15 +74,15 @@ fn a_daemon_counts_as_running_and_is_killed() {
 
 #[test]
 fn a_daemon_is_gone_after_tests_that_forgot_it() {
-    if let Some(mark) = part() {
+    if let Some(mark) = test_process::role() {
         let daemon = [bin!("mk-daemon"), "--ignore-term", "--mark", &mark];
         let process = Executor::new(daemon).stop_timeout(SHORT).output("daemon").start_soon();
         say(format_args!("daemon {}", pids(&process, "daemon ")[0]));
         return std::mem::forget(process);
     }
     let mark = mark();
-    let mut others = OtherTests::start(this_test!(), &mark);
-    let daemon = others.said("daemon ");
+    let mut others = TestProcess::playing(this_test!(), &mark);
+    let daemon = others.number("daemon ");
     assert!(others.finish().success());
     assert!(!alive(daemon));
     nothing_left(&mark);

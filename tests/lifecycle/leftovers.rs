@@ -1,15 +1,17 @@
 //! Nothing survives, whoever ends in whatever way.
 
+use std::iter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::Command;
 
 use mirakuru_core::{Attempt, ErrorKind, Executor, Process};
-use mirakuru_tests::{alive, bin};
+use mirakuru_tests::test_process::{self, TestProcess, say, wait_for_end_of_input};
+use mirakuru_tests::{alive, bin, this_test};
 use nix::sys::signal::Signal;
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, fork};
 
 use crate::helpers::{LONG, SHORT, StartSoon, mark, marked, nothing_left, pids, soon};
-use crate::other_tests::{OtherTests, as_server, part, say, this_test, wait_to_be_told};
 
 /// A server with a child and a grandchild that do not heed SIGTERM.
 fn stubborn(mark: &str) -> Executor {
@@ -76,15 +78,15 @@ fn what_forks_faster_than_one_can_look_is_ended() {
 
 #[test]
 fn nothing_survives_a_killed_test_process() {
-    if let Some(mark) = part() {
+    if let Some(mark) = test_process::role() {
         let process = stubborn(&mark).arg("--setsid").start_soon();
         say(format_args!("server {}", process.pid()));
-        return wait_to_be_told();
+        return wait_for_end_of_input();
     }
     for signal in [Signal::SIGKILL, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
         let mark = mark();
-        let mut others = OtherTests::start(this_test!(), &mark);
-        let server = others.said("server ");
+        let mut others = TestProcess::playing(this_test!(), &mark);
+        let server = others.number("server ");
         // The tests, the supervisor, the server, its child and its grandchild.
         assert!(alive(server) && marked(&mark).len() >= 4);
         others.signal(signal);
@@ -94,46 +96,46 @@ fn nothing_survives_a_killed_test_process() {
 
 #[test]
 fn nothing_survives_an_exit_that_runs_no_handlers() {
-    if let Some(mark) = part() {
+    if let Some(mark) = test_process::role() {
         let process = stubborn(&mark).start_soon();
         say(format_args!("server {}", process.pid()));
-        wait_to_be_told();
+        wait_for_end_of_input();
         // SAFETY: to end the process at once is what this call is for.
         unsafe { nix::libc::_exit(3) }
     }
     let mark = mark();
-    let mut others = OtherTests::start(this_test!(), &mark);
-    assert!(alive(others.said("server ")));
+    let mut others = TestProcess::playing(this_test!(), &mark);
+    assert!(alive(others.number("server ")));
     assert_eq!(others.finish().code(), Some(3));
     nothing_left(&mark);
 }
 
 #[test]
 fn nothing_survives_a_failed_test_that_forgot_its_server() {
-    if let Some(mark) = part() {
+    if let Some(mark) = test_process::role() {
         std::mem::forget(stubborn(&mark).start_soon());
-        say("server 0");
+        say("started");
         panic!("as it should");
     }
     let mark = mark();
-    let mut others = OtherTests::start(this_test!(), &mark);
-    others.said("server ");
+    let mut others = TestProcess::playing(this_test!(), &mark);
+    others.line("started");
     assert!(!others.finish().success());
     nothing_left(&mark);
 }
 
 #[test]
 fn the_end_of_one_test_process_leaves_the_servers_of_others_alone() {
-    if let Some(mark) = part() {
+    if let Some(mark) = test_process::role() {
         let process = stubborn(&mark).start_soon();
         say(format_args!("server {}", process.pid()));
-        return wait_to_be_told();
+        return wait_for_end_of_input();
     }
     let mark = mark();
     let ours = Executor::new("sleep 300").start_soon();
-    let mut finished = OtherTests::start(this_test!(), &mark);
-    let mut killed = OtherTests::start(this_test!(), &mark);
-    assert!(alive(finished.said("server ")) && alive(killed.said("server ")));
+    let mut finished = TestProcess::playing(this_test!(), &mark);
+    let mut killed = TestProcess::playing(this_test!(), &mark);
+    assert!(alive(finished.number("server ")) && alive(killed.number("server ")));
     assert!(finished.finish().success());
     killed.signal(Signal::SIGKILL);
     nothing_left(&mark);
@@ -142,7 +144,7 @@ fn the_end_of_one_test_process_leaves_the_servers_of_others_alone() {
 
 #[test]
 fn a_fork_that_drops_its_copy_leaves_the_server_alone() {
-    if let Some(mark) = part() {
+    if let Some(mark) = test_process::role() {
         let server = [bin!("mk-http-server"), "{port}", "--mark", &mark];
         let executor = Executor::new(server).http("http://127.0.0.1:{port}/");
         let process = executor.env("DIR", "{dir}").start_soon();
@@ -151,41 +153,45 @@ fn a_fork_that_drops_its_copy_leaves_the_server_alone() {
             waitpid(child, None).unwrap();
             assert!(process.is_running() && process.dir().is_dir());
             assert_eq!(mirakuru_tests::http_get(&process.url()).0, 200);
-            return say("answered 1");
+            return say("answered");
         }
         drop(process);
         // SAFETY: to end the process at once is what this call is for.
         unsafe { nix::libc::_exit(0) }
     }
     let mark = mark();
-    let mut others = OtherTests::start(this_test!(), &mark);
-    others.said("answered ");
+    let mut others = TestProcess::playing(this_test!(), &mark);
+    others.line("answered");
     assert!(others.finish().success());
     nothing_left(&mark);
 }
 
+/// A test process as a server.
+fn as_server(command: &Command) -> Executor {
+    let words = iter::once(command.get_program()).chain(command.get_args());
+    let set = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    Executor::new(words.collect::<Vec<_>>()).envs(set)
+}
+
 #[test]
 fn servers_of_tests_that_are_a_server_themselves_are_ended_with_them() {
-    if let Some(mark) = part() {
+    if let Some(mark) = test_process::role() {
         let process = stubborn(&mark).arg("--setsid").start_soon();
         say(format_args!("inner {}", process.pid()));
-        return wait_forever();
+        loop {
+            std::thread::park();
+        }
     }
     for is_killed in [false, true] {
         let mark = mark();
-        let outer = as_server(this_test!(), &mark).output(r"^inner \d+$").stop_timeout(SHORT);
+        let outer = as_server(&test_process::playing(this_test!(), &mark));
+        let outer = outer.output(r"^inner \d+$").stop_timeout(SHORT);
         let mut outer = outer.timeout(LONG).start_soon();
         let inner = pids(&outer, "inner ")[0];
         assert!(alive(inner));
         soon(|| if is_killed { outer.kill() } else { outer.stop() }).unwrap();
         assert!(!alive(inner));
         assert_eq!(marked(&mark), []);
-    }
-}
-
-fn wait_forever() {
-    loop {
-        std::thread::park();
     }
 }
 

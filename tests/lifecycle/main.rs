@@ -9,7 +9,6 @@ mod kill;
 mod leftovers;
 mod log_follower;
 mod options;
-mod other_tests;
 mod plain;
 mod ports;
 mod process;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use mirakuru_rstest::{Executor, Process};
-use mirakuru_tests::{bin, is_ephemeral, need, rerun, scratch_dir, starts};
+use mirakuru_tests::{bin, is_ephemeral, need, scratch_dir, starts, test_process};
 
 /// Listens without `SO_REUSEADDR`, and notes that it was started.
 const LISTENS_WITHOUT_REUSE: &str = r#"
@@ -81,12 +81,16 @@ fn a_server_gets_the_port_that_is_held_for_it_in_whichever_family_it_listens() {
 
 /// Not a test of its own: a server whose descriptors nobody may look at but root.
 #[test]
-fn part() {
-    let Some(part) = rerun::part() else { return };
+fn plays_a_role() {
+    let Some(role) = test_process::role() else { return };
     let server = Executor::new([bin!("mk-tcp-server"), "{port}"]).name("server");
-    let server = if part == "hides" { server.arg("--hide") } else { server };
+    let server = if role == "hides" { server.arg("--hide") } else { server };
     let process = server.tcp("127.0.0.1:{port}").start().unwrap();
-    println!("{} is the server's, which has pid {}.", process.addr(), process.pid());
+    test_process::say(format_args!(
+        "{} is the server's, which has pid {}.",
+        process.addr(),
+        process.pid()
+    ));
 }
 
 /// A command that is run by somebody who is not root.
@@ -112,14 +116,14 @@ fn as_nobody(command: &Command, temp: &Path) -> Option<Command> {
 
 #[test]
 fn a_listener_that_nobody_can_judge_is_accepted_and_those_who_watch_are_told() {
-    for part in ["hides", "does not hide"] {
+    for role in ["hides", "does not hide"] {
         let temp = scratch_dir();
-        let playing = rerun::playing("ports::part", part);
+        let playing = test_process::playing("ports::plays_a_role", role);
         let Some(mut command) = as_nobody(&playing, &temp) else { return };
-        command.env("TMPDIR", &*temp).env("MIRAKURU_LOG", "info").env(rerun::PART, part);
+        command.env("TMPDIR", &*temp).env("MIRAKURU_LOG", "info").env(test_process::ROLE, role);
         command.env_remove("NEXTEST_EXECUTION_MODE").current_dir("/").stdin(Stdio::null());
         let output = command.output().unwrap();
-        let printed = rerun::printed(&output);
+        let printed = test_process::printed(&output);
         assert!(output.status.success(), "{printed}");
         let line = printed.lines().find(|line| line.contains(" is the server's, which")).unwrap();
         let words: Vec<_> = line.split(' ').collect();
@@ -128,7 +132,7 @@ fn a_listener_that_nobody_can_judge_is_accepted_and_those_who_watch_are_told() {
         let told = format!(
             "mirakuru: nobody can tell whose {address} is; taken for that of server (pid {pid})"
         );
-        let is_hidden = part == "hides" || cfg!(mirakuru_fallback);
+        let is_hidden = role == "hides" || cfg!(mirakuru_fallback);
         assert_eq!(printed.matches(&told).count(), usize::from(is_hidden), "{told}: {printed}");
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mirakuru_rstest::{ErrorKind, Executor};
 use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, mark, nothing_left, reports, soon};
-use mirakuru_tests::{bin, rerun};
+use mirakuru_tests::{bin, test_process};
 
 #[test]
 fn it_is_asked_again_until_it_exits_with_0() {
@@ -85,10 +85,10 @@ fn one_that_takes_long_is_not_run_without_a_pause() {
     assert!((1..=6).contains(&runs), "{runs}");
 }
 
-/// Not a test of its own: it plays the test process that is killed while a check hangs.
+/// Plays the test process that is killed while a check hangs.
 #[test]
-fn part() {
-    let Some(mark) = rerun::part() else { return };
+fn plays_a_role() {
+    let Some(mark) = test_process::role() else { return };
     let check = format!("echo $PPID > \"$OUT\"; sleep 300 # {mark}");
     let server = Executor::new([bin!("mk-signals"), "--mark", &mark]);
     let _ = server.ready_command(["sh", "-c", &check]).timeout(LONG).start();
@@ -99,7 +99,10 @@ fn a_check_does_not_outlive_a_killed_test_process() {
     let mark = mark();
     let dir = mirakuru_tests::scratch_dir();
     let out = dir.join("out");
-    let mut child = rerun::playing("ready_command::part", &mark).env("OUT", &out).spawn().unwrap();
+    let mut child = test_process::playing("ready_command::plays_a_role", &mark)
+        .env("OUT", &out)
+        .spawn()
+        .unwrap();
     mirakuru_tests::eventually(LONG, || out.metadata().is_ok_and(|meta| meta.len() > 0));
     child.kill().unwrap();
     child.wait().unwrap();

@@ -1,12 +1,11 @@
 //! One Redis for several tests, by the attributes.
 
-use std::env;
 use std::iter;
 use std::net::TcpStream;
 use std::path::PathBuf;
-use std::process::Command;
 
 use mirakuru_rstest::{Executor, Lease, Process, process, process_fixture, with_process};
+use mirakuru_tests::test_process::{self, TestProcess};
 use mirakuru_tests::{bin, need};
 use rstest::{fixture, rstest};
 
@@ -153,18 +152,14 @@ async fn tasks_share_one_redis_and_see_its_restart(redis: &mut Process) {
 #[with_process(redis)]
 #[test]
 fn a_shared_one_tells_its_pid(redis: &Process) {
-    println!("pid {}", redis.pid());
+    test_process::say(format_args!("pid {}", redis.pid()));
 }
 
 #[test]
 fn a_shared_one_is_gone_with_the_tests() {
-    let tests = Command::new(env::current_exe().unwrap())
-        .args(["redis_shared::a_shared_one_tells_its_pid", "--exact", "--nocapture"])
-        // What nextest says of its own processes is not true of this one.
-        .env_remove("NEXTEST_EXECUTION_MODE")
-        .output()
-        .unwrap();
-    let said = String::from_utf8(tests.stdout).unwrap();
-    let pid = said.lines().find_map(|line| line.strip_prefix("pid ")?.parse().ok());
-    assert_gone(&[pid.unwrap_or_else(|| panic!("no pid in {said}"))]);
+    let test = "redis_shared::a_shared_one_tells_its_pid";
+    let mut tests = TestProcess::playing(test, "tells its pid");
+    let pid = tests.number("pid ");
+    tests.finish();
+    assert_gone(&[pid]);
 }

@@ -5,7 +5,7 @@ use std::thread;
 
 use expect_test::expect;
 use mirakuru_rstest::{Executor, Shared};
-use mirakuru_tests::rerun;
+use mirakuru_tests::test_process;
 
 use crate::normal::{check, normal};
 
@@ -24,9 +24,9 @@ fn by_a_test_that_has_it() {
 
 #[test]
 fn because_it_is_not_given_back() {
-    let mut part = rerun::playing("leased::part_that_waits_too_long", "waiter");
-    let output = part.env("MIRAKURU_LEASE_TIMEOUT", "0.3").output().unwrap();
-    let printed = rerun::printed(&output);
+    let mut tests = test_process::playing("leased::plays_a_role", "waiter");
+    let output = tests.env("MIRAKURU_LEASE_TIMEOUT", "0.3").output().unwrap();
+    let printed = test_process::printed(&output);
     let report = printed.split("REPORT ").nth(1).and_then(|rest| rest.split("END").next()).unwrap();
     expect![[r#"
         kept was not returned within 300ms by test of another
@@ -36,9 +36,9 @@ fn because_it_is_not_given_back() {
 
 /// Not a test of its own: a test that keeps a process from another one.
 #[test]
-fn part_that_waits_too_long() {
+fn plays_a_role() {
     static SLEEPER: Shared = Shared::new(|| Executor::new("sleep 60").name("kept"));
-    if rerun::part().is_none() {
+    if test_process::role().is_none() {
         return;
     }
     let (is_held, held) = mpsc::channel();

@@ -1,13 +1,14 @@
 //! Waits that take long are seen, and those that do not are not.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 
 use mirakuru_rstest::{Executor, Scope, Shared};
-use mirakuru_tests::{bin, need, rerun};
+use mirakuru_tests::test_process::{self, say, wait_for_end_of_input};
+use mirakuru_tests::{bin, need};
 
 static QUICK: Shared = Shared::new(|| answers_after(0).name("quick"));
 static QUICK_FOR_ALL: Shared = Shared::new(|| answers_after(0).name("quick")).scope(Scope::Session);
@@ -20,11 +21,11 @@ fn answers_after(millis: u64) -> Executor {
     Executor::new([bin!("mk-http-server"), "{port}"]).http(url)
 }
 
-/// Not a test of its own: it plays the test process that waits.
+/// Plays the test process that waits.
 #[test]
-fn part() {
-    let Some(part) = rerun::part() else { return };
-    match part.as_str() {
+fn plays_a_role() {
+    let Some(role) = test_process::role() else { return };
+    match role.as_str() {
         "starts a slow one" => drop(answers_after(1300).name("slow").start().unwrap()),
         "starts a quick one" => drop(answers_after(0).start().unwrap()),
         "starts two" => start_at_once(2),
@@ -33,12 +34,12 @@ fn part() {
         "leases the slow one" => drop(SLOW_FOR_ALL.lease().unwrap()),
         "holds the quick one" => {
             let lease = QUICK_FOR_ALL.exclusive().unwrap();
-            println!("leased");
+            say("leased");
             wait_for_end_of_input();
             drop(lease);
         }
         "asks for the quick one" => drop(QUICK_FOR_ALL.exclusive().unwrap()),
-        other => panic!("no part is called {other}"),
+        other => panic!("no role is called {other}"),
     }
 }
 
@@ -69,21 +70,17 @@ fn wait_for_a_lease() {
     });
 }
 
-fn wait_for_end_of_input() {
-    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
-}
-
-/// A process that plays a part, on no terminal.
-fn playing(part: &str) -> Command {
-    let mut command = rerun::playing("progress::part", part);
+/// A test process without a terminal.
+fn playing(role: &str) -> Command {
+    let mut command = test_process::playing("progress::plays_a_role", role);
     command.env_remove("MIRAKURU_LOG").stdin(Stdio::null());
     command
 }
 
-/// What a part writes to standard error, whose lines are all ours.
+/// Returns the lines that a test process writes to stderr: all of them are from the library.
 fn told(command: &mut Command) -> Vec<String> {
     let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", rerun::printed(&output));
+    assert!(output.status.success(), "{}", test_process::printed(&output));
     String::from_utf8(output.stderr).unwrap().lines().map(str::to_owned).collect()
 }
 
@@ -125,7 +122,7 @@ fn a_wait_for_a_lease_names_who_has_it_and_is_told_of_by_one_of_those_who_wait()
     assert_eq!(told, [line]);
 }
 
-/// What a part tells that holds something until its input ends, as it does after the first line.
+/// Returns the lines of a test process whose input ends after the first one.
 fn told_until_the_holder_lets_go(mut command: Command) -> Vec<String> {
     let (stdin, stdout) = (Stdio::piped(), Stdio::null());
     let mut child = command.stdin(stdin).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
@@ -143,6 +140,7 @@ mod across_processes {
     use std::process::{Child, ChildStdin, Command, Stdio};
     use std::thread;
 
+    use mirakuru_tests::test_process::TestProcess;
     use mirakuru_tests::{ScratchDir, bin, scratch_dir};
 
     use super::{playing, told};
@@ -163,11 +161,11 @@ mod across_processes {
             Self { temp: scratch_dir(), runner, stdin }
         }
 
-        fn playing(&self, part: &str) -> Command {
-            let mut command = playing(part);
+        fn playing(&self, role: &str) -> Command {
+            let mut command = playing(role);
             command
                 .env("MIRAKURU_SESSION", self.runner.id().to_string())
-                .env("NEXTEST_TEST_NAME", part)
+                .env("NEXTEST_TEST_NAME", role)
                 .env("TMPDIR", &*self.temp);
             command
         }
@@ -198,19 +196,15 @@ mod across_processes {
     #[test]
     fn a_wait_for_another_test_process_that_has_a_lease_names_that() {
         let run = Run::new();
-        let mut holder = run.playing("holds the quick one");
-        let mut holder = holder.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut input = holder.stdin.take();
-        let mut lines = BufReader::new(holder.stdout.take().unwrap()).lines().map_while(Result::ok);
-        assert!(lines.any(|line| line.contains("leased")));
+        let mut holder = TestProcess::start(&mut run.playing("holds the quick one"));
+        holder.line("leased");
         let mut asks = run.playing("asks for the quick one");
         let mut asks = asks.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let told = BufReader::new(asks.stderr.take().unwrap()).lines().map_while(Result::ok);
-        let told: Vec<_> = told.inspect(|_| input = None).collect();
+        let told: Vec<_> = told.inspect(|_| holder.go_on()).collect();
         assert!(asks.wait().unwrap().success());
-        lines.for_each(drop);
-        assert!(holder.wait().unwrap().success());
-        let holder = format!("pid {} (`holds the quick one`)", holder.id());
+        assert!(holder.finish().success());
+        let holder = format!("pid {} (`holds the quick one`)", holder.pid());
         assert_eq!(
             told,
             [format!("mirakuru: waiting for a lease of quick, held by {holder} (1 of 60 s)")]
@@ -221,18 +215,18 @@ mod across_processes {
 const ERASE: &str = "\r\x1b[K";
 const BAR: &str = "mirakuru: [";
 
-/// All that a part leaves on a terminal of 60 columns.
-fn on_a_terminal(part: &str) -> Option<String> {
+/// Returns all that a test process writes to a terminal of 60 columns.
+fn on_a_terminal(role: &str) -> Option<String> {
     need("script")?;
-    let part = playing(part);
-    let words = std::iter::once(part.get_program()).chain(part.get_args());
+    let command = playing(role);
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
     let line: Vec<_> = words.map(|word| format!("'{}'", word.to_str().unwrap())).collect();
     let mut script = Command::new("script");
     script.args(["-qec", &line.join(" "), "/dev/null"]).stdin(Stdio::null());
     script.env_remove("CI").env_remove("MIRAKURU_LOG").env("TERM", "xterm").env("COLUMNS", "60");
-    script.envs(part.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    script.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let output = script.output().unwrap();
-    assert!(output.status.success(), "{}", rerun::printed(&output));
+    assert!(output.status.success(), "{}", test_process::printed(&output));
     Some(String::from_utf8(output.stdout).unwrap())
 }
 

@@ -4,7 +4,7 @@ use mirakuru_rstest::{Process, with_process};
 use mirakuru_tests::{http_get, scratch_dir, starts, stops};
 use rstest::rstest;
 
-use mirakuru_tests::rerun;
+use mirakuru_tests::test_process;
 
 #[with_process(
     bin = "mk-http-server",
@@ -26,10 +26,10 @@ fn uses_the_server(
 fn fifty_tests_on_sixteen_threads_are_one_start_and_one_stop() {
     let folder = scratch_dir();
     let log = folder.join("starts");
-    let mut crowd = rerun::tests("fifty_tests::uses_the_server");
+    let mut crowd = test_process::printing("fifty_tests::uses_the_server");
     crowd.arg("--test-threads=16").env("START_LOG", &log);
     let output = crowd.output().unwrap();
-    let printed = rerun::printed(&output);
+    let printed = test_process::printed(&output);
     assert!(output.status.success() && printed.contains("50 passed"), "{printed}");
     // No waiting: the server has stopped before the test process ended.
     assert_eq!((starts(&log), stops(&log)), (1, 1), "{printed}");

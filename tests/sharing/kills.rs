@@ -1,38 +1,32 @@
 //! Test processes, starters, supervisors and runners that are killed.
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
+use mirakuru_tests::test_process::{self, TestProcess};
 use mirakuru_tests::{Random, alive, budget, eventually, seed};
+use nix::sys::signal::Signal;
 
 use crate::run::{LONG, Run, all_passed, run_all, session_folders};
 
 /// A test process that uses the server until it is killed, and the server's pid.
-fn staying(run: &Run) -> (Child, i32) {
+fn staying(run: &Run) -> (TestProcess, u32) {
     holding(run, "stays")
 }
 
 /// A test process that holds on to the server until it is killed, and the server's pid.
-fn holding(run: &Run, part: &str) -> (Child, i32) {
-    let mut child = run.test(part).spawn().unwrap();
-    let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines().map_while(Result::ok);
-    let mut pids = lines.filter_map(|line| line.strip_prefix("has pid ")?.parse().ok());
-    let pid = pids.next().expect("the part has a lease");
-    (child, pid)
-}
-
-fn kill(child: &mut Child) {
-    child.kill().unwrap();
-    child.wait().unwrap();
+fn holding(run: &Run, role: &str) -> (TestProcess, u32) {
+    let mut process = TestProcess::start(&mut run.test(role));
+    let pid = process.number("has pid ");
+    (process, pid)
 }
 
 #[test]
 fn a_killed_user_gives_its_lease_back() {
     let run = Run::new();
     let (mut user, pid) = staying(&run);
-    kill(&mut user);
+    user.signal(Signal::SIGKILL);
     all_passed(&run_all(vec![run.test("writes")], 1));
     assert!(run.starts() >= 1 && !alive(pid), "the writer has restarted it");
     run.finish();
@@ -40,10 +34,10 @@ fn a_killed_user_gives_its_lease_back() {
 
 #[test]
 fn what_a_killed_user_had_paused_or_stopped_runs_for_the_next_one() {
-    for part in ["pauses", "stops"] {
+    for role in ["pauses", "stops"] {
         let run = Run::new();
-        let (mut user, _) = holding(&run, part);
-        kill(&mut user);
+        let (mut user, _) = holding(&run, role);
+        user.signal(Signal::SIGKILL);
         all_passed(&run_all(vec![run.test("uses the session's")], 1));
         run.finish();
     }
@@ -55,11 +49,11 @@ fn the_server_outlives_the_one_that_has_started_it() {
     let (mut starter, pid) = staying(&run);
     let (mut user, same) = staying(&run);
     assert_eq!(pid, same);
-    kill(&mut starter);
+    starter.signal(Signal::SIGKILL);
     all_passed(&run_all(vec![run.test("uses the session's")], 1));
     assert!(alive(pid));
     assert_eq!(run.starts(), 1);
-    kill(&mut user);
+    user.signal(Signal::SIGKILL);
     run.finish();
 }
 
@@ -69,7 +63,7 @@ fn everything_ends_with_the_runner_though_tests_still_run() {
     let (mut user, pid) = staying(&run);
     run.kill_runner();
     eventually(LONG, || !alive(pid));
-    kill(&mut user);
+    user.signal(Signal::SIGKILL);
     run.finish();
 }
 
@@ -79,9 +73,8 @@ fn a_supervisor_that_hears_at_once_of_all_and_of_the_end_of_its_starter_goes_on(
     let (mut starter, supervisor) = holding(&run, "pauses its supervisor");
     // It is shared from then on, which the supervisor does not know yet.
     eventually(LONG, || session_folders(&run.temp).iter().any(|folder| has_socket(folder)));
-    kill(&mut starter);
-    let supervisor = nix::unistd::Pid::from_raw(supervisor);
-    nix::sys::signal::kill(supervisor, nix::sys::signal::Signal::SIGCONT).unwrap();
+    starter.signal(Signal::SIGKILL);
+    test_process::kill(supervisor, Signal::SIGCONT);
     run.abandon();
 }
 
@@ -107,11 +100,12 @@ fn kill_users_of_one_run(random: &mut Random) -> usize {
     let run = Run::new();
     let rounds = 1 + random.below(20) as usize;
     for _ in 0..rounds {
-        let part = if random.below(3) == 0 { "writes" } else { "uses the session's" };
-        let mut children: Vec<_> = (0..4).map(|_| run.test(part).spawn().unwrap()).collect();
+        let role = if random.below(3) == 0 { "writes" } else { "uses the session's" };
+        let mut children: Vec<_> = (0..4).map(|_| run.test(role).spawn().unwrap()).collect();
         for child in &mut children {
             wait_a_little(child, Duration::from_micros(random.below(30_000)));
-            kill(child);
+            child.kill().unwrap();
+            child.wait().unwrap();
         }
     }
     if random.below(2) == 0 {
@@ -139,8 +133,8 @@ fn a_run_right_after_another_starts_afresh() {
     let second = Run::new();
     let (mut other, other_pid) = staying(&second);
     assert_ne!(pid, other_pid);
-    kill(&mut user);
-    kill(&mut other);
+    user.signal(Signal::SIGKILL);
+    other.signal(Signal::SIGKILL);
     first.finish();
     all_passed(&run_all(vec![second.test("uses the session's")], 1));
     assert_eq!(second.starts(), 1);

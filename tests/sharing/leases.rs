@@ -10,7 +10,7 @@ use mirakuru_rstest::__private::{Request, acquire};
 use mirakuru_rstest::{ErrorKind, Executor, Shared};
 use mirakuru_tests::{bin, eventually, http_get};
 
-use mirakuru_tests::rerun;
+use mirakuru_tests::test_process;
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -205,10 +205,10 @@ fn tests_that_name_processes_in_any_order_do_not_wait_for_each_other() {
 
 #[test]
 fn whoever_waits_too_long_is_told_who_has_the_process() {
-    let test = "leases::part_of_tests_that_wait_for_each_other";
-    let mut part = rerun::playing(test, "deadlock");
-    let output = part.env("MIRAKURU_LEASE_TIMEOUT", "0.3").output().unwrap();
-    let printed = rerun::printed(&output);
+    let test = "leases::plays_a_role";
+    let mut tests = test_process::playing(test, "deadlock");
+    let output = tests.env("MIRAKURU_LEASE_TIMEOUT", "0.3").output().unwrap();
+    let printed = test_process::printed(&output);
     assert!(printed.contains("was not returned within 300ms by"), "{printed}");
     assert!(
         printed.contains("holds b, wants a") || printed.contains("holds a, wants b"),
@@ -218,10 +218,10 @@ fn whoever_waits_too_long_is_told_who_has_the_process() {
 
 #[test]
 fn an_environment_variable_with_an_unknown_value_is_an_error_that_names_it() {
-    let test = "leases::part_of_tests_that_wait_for_each_other";
+    let test = "leases::plays_a_role";
     for (name, value) in [("MIRAKURU_LEASE_TIMEOUT", "soon"), ("MIRAKURU_LOG", "debug")] {
-        let output = rerun::playing(test, "deadlock").env(name, value).output().unwrap();
-        let printed = rerun::printed(&output);
+        let output = test_process::playing(test, "deadlock").env(name, value).output().unwrap();
+        let printed = test_process::printed(&output);
         let error = format!("the environment variable {name} cannot be `{value}`");
         assert!(printed.contains(&error), "{printed}");
     }
@@ -229,10 +229,10 @@ fn an_environment_variable_with_an_unknown_value_is_an_error_that_names_it() {
 
 /// Not a test of its own: two tests that take two processes one by one, in opposite orders.
 #[test]
-fn part_of_tests_that_wait_for_each_other() {
+fn plays_a_role() {
     static A: Shared = Shared::new(|| server("deadlock-a"));
     static B: Shared = Shared::new(|| server("deadlock-b"));
-    if rerun::part().is_none() {
+    if test_process::role().is_none() {
         return;
     }
     let barrier = Barrier::new(2);

@@ -9,6 +9,6 @@
 mod fifty_tests;
 mod kills;
 mod leases;
-mod parts;
+mod roles;
 mod run;
 mod together;

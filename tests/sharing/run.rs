@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use mirakuru_tests::{
-    ScratchDir, bin, eventually, processes_with_mark, rerun, scratch_dir, starts, stops,
+    ScratchDir, bin, eventually, processes_with_mark, scratch_dir, starts, stops, test_process,
 };
 
 pub(crate) const LONG: Duration = Duration::from_secs(20);
@@ -37,12 +37,12 @@ impl Run {
         Self { temp: scratch_dir(), mark, runner, _stdin: stdin }
     }
 
-    /// A test process that plays a part.
-    pub(crate) fn test(&self, part: &str) -> Command {
-        let mut command = rerun::playing("parts::plays", part);
+    /// A test process that plays a role.
+    pub(crate) fn test(&self, role: &str) -> Command {
+        let mut command = test_process::playing("roles::plays_a_role", role);
         command
             .env("NEXTEST_EXECUTION_MODE", "process-per-test")
-            .env("NEXTEST_TEST_NAME", part)
+            .env("NEXTEST_TEST_NAME", role)
             .env("MIRAKURU_SESSION", self.runner.id().to_string())
             .env("TMPDIR", &*self.temp)
             .env("START_LOG", self.start_log())
@@ -75,7 +75,7 @@ impl Run {
         stops(&self.start_log())
     }
 
-    /// The lines that the parts have written, in their order.
+    /// The lines that the roles have written, in their order.
     pub(crate) fn events(&self) -> Vec<String> {
         let text = fs::read_to_string(self.temp.join("events")).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
@@ -146,6 +146,6 @@ pub(crate) fn run_all(commands: Vec<Command>, at_a_time: usize) -> Vec<Output> {
 #[track_caller]
 pub(crate) fn all_passed(outputs: &[Output]) {
     for output in outputs {
-        assert!(output.status.success(), "{}", rerun::printed(output));
+        assert!(output.status.success(), "{}", test_process::printed(output));
     }
 }

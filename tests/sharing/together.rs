@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use mirakuru_tests::{eventually, rerun};
+use mirakuru_tests::{eventually, test_process};
 
 use crate::run::{LONG, Run, all_passed, run_all};
 
@@ -13,8 +13,8 @@ fn eighty_tests_of_two_binaries_share_one_session_server_and_one_server_each() {
     let other = run.other_binary();
     let mut commands = Vec::new();
     for number in 0..80 {
-        let part = if number % 2 == 0 { "uses the session's" } else { "uses the binary's" };
-        let mut command = run.test(part);
+        let role = if number % 2 == 0 { "uses the session's" } else { "uses the binary's" };
+        let mut command = run.test(role);
         if number < 40 {
             command = as_program(&command, &other);
         }
@@ -56,7 +56,7 @@ fn a_failed_start_is_told_to_all() {
     let outputs = run_all(commands, 8);
     all_passed(&outputs);
     for output in &outputs {
-        let printed = rerun::printed(output);
+        let printed = test_process::printed(output);
         for part in ["fails: exited with code 9", "command: /bin/sh", "waited for", "because"] {
             assert!(printed.contains(part), "`{part}` is not in {printed}");
         }
@@ -67,8 +67,8 @@ fn a_failed_start_is_told_to_all() {
 #[test]
 fn no_reader_is_there_during_a_writer_and_nobody_waits_for_ever() {
     let run = Run::new();
-    let parts = (0..48).map(|number| if number % 4 == 0 { "writes" } else { "reads" });
-    all_passed(&run_all(parts.map(|part| run.test(part)).collect(), 12));
+    let roles = (0..48).map(|number| if number % 4 == 0 { "writes" } else { "reads" });
+    all_passed(&run_all(roles.map(|role| run.test(role)).collect(), 12));
     let (mut readers, mut writers) = (0i32, 0i32);
     for event in run.events() {
         match event.rsplit_once(' ').unwrap().0 {
@@ -98,7 +98,7 @@ fn a_test_that_fails_shows_its_own_lines_of_a_server_that_another_has_started() 
     let run = Run::new();
     all_passed(&run_all(vec![run.test("uses the session's")], 1));
     let output = run.test("panics").output().unwrap();
-    let printed = rerun::printed(&output);
+    let printed = test_process::printed(&output);
     assert!(printed.contains("--- session: running as pid"), "{printed}");
     assert!(printed.contains("GET /status/418"), "{printed}");
     assert!(!printed.contains("GET /pid"), "lines of another test: {printed}");
@@ -116,7 +116,7 @@ fn the_folder_of_a_session_is_for_this_user_alone() {
         std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).unwrap();
     }
     let output = run.test("uses the session's").output().unwrap();
-    assert!(rerun::printed(&output).contains("is not a folder of this user alone"));
+    assert!(test_process::printed(&output).contains("is not a folder of this user alone"));
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn what_a_session_has_left_is_cleared_by_the_next() {
 fn those_who_watch_are_told_of_a_death() {
     let run = Run::new();
     let output = run.test("lets it crash").env("MIRAKURU_LOG", "info").output().unwrap();
-    let printed = rerun::printed(&output);
+    let printed = test_process::printed(&output);
     for line in [
         "mirakuru: started session (pid",
         "mirakuru: leased session",
@@ -155,7 +155,7 @@ fn a_session_must_be_named_by_a_running_process() {
     for value in ["", "dev", "0", "-1", "999999999"] {
         let output =
             run.test("uses the session's").env("MIRAKURU_SESSION", value).output().unwrap();
-        let printed = rerun::printed(&output);
+        let printed = test_process::printed(&output);
         assert!(printed.contains("not the id of a running process"), "{value}: {printed}");
     }
 }
@@ -170,7 +170,7 @@ fn a_lease_of_a_running_server_costs_little() {
     {
         let outputs = run_all(vec![command], 1);
         all_passed(&outputs);
-        let printed = rerun::printed(&outputs[0]);
+        let printed = test_process::printed(&outputs[0]);
         println!("{where_}, {}", printed.lines().find(|line| line.starts_with("a lease")).unwrap());
     }
     run.finish();

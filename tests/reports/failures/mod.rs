@@ -1,36 +1,36 @@
 //! A test that fails shows its servers: in its own output, and only then.
 
-mod parts;
+mod failing;
 
 use std::process::Command;
 
-use mirakuru_tests::rerun;
+use mirakuru_tests::test_process;
 use rstest::rstest;
 
-/// One of the parts, with what libtest would print for it.
-fn part(name: &str) -> Command {
-    let mut command = rerun::captured(&format!("failures::parts::{name}"));
-    command.arg("--exact").env(rerun::PART, "fails");
+/// One of the failing tests, with what libtest would print for it.
+fn failing(name: &str) -> Command {
+    let mut command = test_process::capturing(&format!("failures::failing::{name}"));
+    command.arg("--exact").env(test_process::ROLE, "fails");
     command
 }
 
-/// What the part has printed.
+/// Returns what the failing test has printed.
 #[track_caller]
 fn shown_by(name: &str) -> String {
-    shown(&mut part(name), name)
+    shown(&mut failing(name), name)
 }
 
 #[track_caller]
 fn shown(command: &mut Command, name: &str) -> String {
     let output = command.output().unwrap();
-    let printed = rerun::printed(&output);
+    let printed = test_process::printed(&output);
     assert!(printed.contains("1 failed"), "{printed}");
     section(&printed, name).unwrap_or_else(|| panic!("nothing of {name} in {printed}"))
 }
 
 /// What libtest prints below the name of a test that has failed.
 fn section(printed: &str, name: &str) -> Option<String> {
-    let title = format!("---- failures::parts::{name} stdout ----\n");
+    let title = format!("---- failures::failing::{name} stdout ----\n");
     let (_, rest) = printed.split_once(&title)?;
     let end = ["\n---- failures::", "\nfailures:\n"].iter().filter_map(|end| rest.find(end)).min();
     Some(rest[..end.unwrap_or(rest.len())].to_owned())
@@ -81,17 +81,17 @@ fn a_test_that_has_dropped_its_own_server_shows_it_too(
 fn a_test_that_passes_shows_nothing(
     #[values("passes", "passes_with_a_result", "passes_with_no_result")] name: &str,
 ) {
-    let output = part(name).arg("--show-output").output().unwrap();
-    let printed = rerun::printed(&output);
+    let output = failing(name).arg("--show-output").output().unwrap();
+    let printed = test_process::printed(&output);
     assert!(printed.contains("1 passed"), "{printed}");
     assert!(!printed.contains("---"), "{printed}");
 }
 
 #[test]
 fn only_the_case_that_fails_shows_lines() {
-    let mut command = rerun::captured("failures::parts::has_cases");
-    command.arg("--show-output").env(rerun::PART, "fails");
-    let printed = rerun::printed(&command.output().unwrap());
+    let mut command = test_process::capturing("failures::failing::has_cases");
+    command.arg("--show-output").env(test_process::ROLE, "fails");
+    let printed = test_process::printed(&command.output().unwrap());
     says(&printed, &["1 passed; 1 failed"]);
     assert_eq!(printed.matches("--- server").count(), 1, "{printed}");
     says(&section(&printed, "has_cases::case_2").unwrap(), &["--- server: ", "GET /status/418\n"]);
@@ -99,9 +99,9 @@ fn only_the_case_that_fails_shows_lines() {
 
 #[test]
 fn only_lines_since_the_lease_are_shown() {
-    let mut command = rerun::captured("failures::parts::one_after_the_other");
-    command.args(["--test-threads", "1"]).env(rerun::PART, "fails");
-    let printed = rerun::printed(&command.output().unwrap());
+    let mut command = test_process::capturing("failures::failing::one_after_the_other");
+    command.args(["--test-threads", "1"]).env(test_process::ROLE, "fails");
+    let printed = test_process::printed(&command.output().unwrap());
     says(&printed, &["2 failed"]);
     for (own, other) in [("a", "b"), ("b", "a")] {
         let shown = section(&printed, &format!("one_after_the_other::{own}")).unwrap();
@@ -112,9 +112,9 @@ fn only_lines_since_the_lease_are_shown() {
 
 #[test]
 fn tests_that_run_at_once_show_their_servers_each_in_its_own_output() {
-    let mut command = rerun::captured("failures::parts::at_once");
-    command.args(["--test-threads", "4"]).env(rerun::PART, "fails");
-    let printed = rerun::printed(&command.output().unwrap());
+    let mut command = test_process::capturing("failures::failing::at_once");
+    command.args(["--test-threads", "4"]).env(test_process::ROLE, "fails");
+    let printed = test_process::printed(&command.output().unwrap());
     says(&printed, &["4 failed"]);
     for number in 1..=4 {
         let shown = section(&printed, &format!("at_once::case_{number}")).unwrap();
@@ -132,9 +132,9 @@ fn a_test_shows_all_its_servers() {
 fn a_server_that_a_test_leases_twice_is_shown_once(
     #[values("leases_twice", "leases_twice_and_panics")] name: &str,
 ) {
-    let mut of_nextest = part(name);
+    let mut of_nextest = failing(name);
     of_nextest.env("NEXTEST_EXECUTION_MODE", "process-per-test");
-    for command in [&mut part(name), &mut of_nextest] {
+    for command in [&mut failing(name), &mut of_nextest] {
         let shown = shown(command, name);
         assert_eq!(shown.matches("--- server").count(), 1, "{shown}");
     }
@@ -185,6 +185,6 @@ fn a_silent_server_is_shown_too() {
 fn the_same_is_shown_in_a_process_for_each_test(
     #[values("asks_with_a_question_mark", "has_tokio_with_many_threads", "panics")] name: &str,
 ) {
-    let shown = shown(part(name).env("NEXTEST_EXECUTION_MODE", "process-per-test"), name);
+    let shown = shown(failing(name).env("NEXTEST_EXECUTION_MODE", "process-per-test"), name);
     says(&shown, &["--- server: running as pid ", &format!("\n    GET /{name}\n")]);
 }

@@ -3,8 +3,8 @@
 pub(crate) mod http;
 pub(crate) mod processes;
 pub(crate) mod random;
-pub mod rerun;
 pub mod starting;
+pub mod test_process;
 
 use std::env;
 use std::fs;

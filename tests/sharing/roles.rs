@@ -5,7 +5,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use mirakuru_rstest::{Attempt, Executor, Process, Scope, Shared};
-use mirakuru_tests::{bin, http_get, rerun, try_http_get};
+use mirakuru_tests::{bin, http_get, test_process, try_http_get};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -15,7 +15,7 @@ static PAUSED: Shared = Shared::new(with_paused_supervisor).scope(Scope::Session
 static FAILS: Shared = Shared::new(fails).scope(Scope::Session);
 
 fn mark() -> String {
-    std::env::var("MARK").unwrap()
+    test_process::value("MARK")
 }
 
 fn server(name: &str) -> Executor {
@@ -29,7 +29,7 @@ fn with_paused_supervisor() -> Executor {
         let status = std::fs::read_to_string(format!("/proc/{}/status", attempt.pid())).unwrap();
         let parent = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim();
         kill(Pid::from_raw(parent.parse().unwrap()), Signal::SIGSTOP).unwrap();
-        println!("\nhas pid {parent}");
+        test_process::say(format_args!("has pid {parent}"));
         true
     })
 }
@@ -43,16 +43,16 @@ fn fails() -> Executor {
 
 /// Writes down what happens, in one piece.
 fn note(event: &str) {
-    let path = std::env::var("EVENTS").unwrap();
+    let path = test_process::value("EVENTS");
     let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
     file.write_all(format!("{event} {}\n", std::process::id()).as_bytes()).unwrap();
 }
 
-/// Not a test of its own: it plays a part that others ask for.
+/// Plays a role for another test.
 #[test]
-fn plays() {
-    let Some(part) = rerun::part() else { return };
-    match part.as_str() {
+fn plays_a_role() {
+    let Some(role) = test_process::role() else { return };
+    match role.as_str() {
         "uses the session's" => uses(&SESSION),
         "uses the binary's" => uses(&BINARY),
         "fails" => fails_at_once(),
@@ -66,7 +66,7 @@ fn plays() {
         "panics" => panics(),
         "measures" => measures(&SESSION),
         "measures within one process" => measures(&BINARY),
-        other => panic!("no part is called {other}"),
+        other => panic!("no role is called {other}"),
     }
 }
 
@@ -115,7 +115,7 @@ fn lets_it_crash() {
 /// Uses the server until it is killed.
 fn stays() {
     let server = SESSION.lease().unwrap();
-    println!("\nhas pid {}", server.pid());
+    test_process::say(format_args!("has pid {}", server.pid()));
     loop {
         assert_eq!(http_get(&server.url()).0, 200);
     }
@@ -125,7 +125,7 @@ fn stays() {
 fn alone(what: impl FnOnce(&mut Process)) {
     let mut server = SESSION.exclusive().unwrap();
     what(&mut server);
-    println!("\nhas pid {}", server.pid());
+    test_process::say(format_args!("has pid {}", server.pid()));
     loop {
         std::thread::park();
     }

@@ -1,10 +1,10 @@
-//! Tests that fail if they are run for a part. They do nothing otherwise.
+//! Tests that fail if they have a role. They do nothing otherwise.
 
 use std::error::Error;
 use std::io;
 
 use mirakuru_rstest::{Executor, Lease, Process, process_fixture, with_process};
-use mirakuru_tests::{bin, rerun, try_http_get};
+use mirakuru_tests::{bin, test_process, try_http_get};
 use rstest::{fixture, rstest};
 
 type AnyResult = Result<(), Box<dyn Error>>;
@@ -16,11 +16,11 @@ fn server() -> Executor {
 
 /// Whether to fail, after the server has written a line.
 fn fails(server: &Process, path: &str) -> bool {
-    let is_part = rerun::part().is_some();
-    if is_part {
+    let has_role = test_process::role().is_some();
+    if has_role {
         let _ = try_http_get(&format!("http://{}/{path}", server.addr())); // It may crash.
     }
-    is_part
+    has_role
 }
 
 fn no_number(is_to_fail: bool) -> Result<u8, std::num::ParseIntError> {
@@ -69,7 +69,7 @@ fn ends_with_an_error(server: &Process) -> Result<(), Box<dyn Error>> {
 #[with_process(server)]
 #[test]
 fn has_it_alone(server: &mut Process) -> AnyResult {
-    if rerun::part().is_some() {
+    if test_process::role().is_some() {
         server.restart()?;
     }
     no_number(fails(server, "has_it_alone"))?;
@@ -233,7 +233,7 @@ fn at_once(server: &Process, #[case] number: u8) -> AnyResult {
 #[with_process(cmd = "sleep 301", name = "two")]
 #[test]
 fn has_two(_one: &Process, _two: Process) -> AnyResult {
-    no_number(rerun::part().is_some())?;
+    no_number(test_process::role().is_some())?;
     Ok(())
 }
 
@@ -286,6 +286,6 @@ fn asks_at_length(server: &Process) -> AnyResult {
 #[with_process(cmd = "sleep 302", name = "silent")]
 #[test]
 fn has_a_silent_one() -> AnyResult {
-    no_number(rerun::part().is_some())?;
+    no_number(test_process::role().is_some())?;
     Ok(())
 }
