@@ -115,7 +115,7 @@ fn as_nobody(command: &Command, temp: &Path) -> Option<Command> {
 }
 
 #[test]
-fn a_listener_that_nobody_can_judge_is_accepted_and_those_who_watch_are_told() {
+fn a_listener_whose_owner_cannot_be_determined_is_accepted_and_reported() {
     for role in ["hides", "does not hide"] {
         let temp = scratch_dir();
         let playing = test_process::playing("ports::plays_a_role", role);
@@ -130,7 +130,7 @@ fn a_listener_that_nobody_can_judge_is_accepted_and_those_who_watch_are_told() {
         let address = words.iter().find(|word| word.starts_with("127.0.0.1:")).unwrap();
         let pid = words.last().unwrap().trim_end_matches('.');
         let told = format!(
-            "mirakuru: nobody can tell whose {address} is; taken for that of server (pid {pid})"
+            "mirakuru: the owner of {address} cannot be determined; taken for server (pid {pid})"
         );
         let is_hidden = role == "hides" || cfg!(mirakuru_fallback);
         assert_eq!(printed.matches(&told).count(), usize::from(is_hidden), "{told}: {printed}");
