@@ -57,7 +57,7 @@ fn what_does_not_heed_the_signal_is_killed_though_its_leader_obeys() {
 }
 
 #[test]
-fn kill_waits_for_nobody() {
+fn kill_does_not_wait_for_a_graceful_end() {
     let mark = format!("kill-{}", std::process::id());
     let options = ["--children", "5", "--grandchildren", "5", "--ignore-term", "--mark", &mark];
     let mut process = tree(&options).start().unwrap();

@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mirakuru_core::{Attempt, Error, ErrorKind, Executor, Signal};
 use mirakuru_tests::bin;
-
-use crate::helpers::{LONG, fails, mark, nothing_left, reports};
+use mirakuru_tests::starting::{LONG, fails, mark, nothing_left, reports};
 
 #[test]
 fn a_failure_before_ready_carries_its_code() {
@@ -32,7 +31,7 @@ fn a_good_end_before_ready_is_an_error_at_once() {
 }
 
 #[test]
-fn a_signal_before_ready_is_told() {
+fn a_signal_before_ready_is_reported() {
     let executor = Executor::shell("kill -KILL $$").output("ready").timeout(LONG);
     let error = fails(&executor, ErrorKind::Exited);
     assert_eq!(error.exit().unwrap().signal(), Some(Signal::KILL));

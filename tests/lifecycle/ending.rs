@@ -5,9 +5,8 @@ use std::panic::catch_unwind;
 use std::time::Duration;
 
 use mirakuru_core::{ErrorKind, Executor, Process, Signal, Stdin};
+use mirakuru_tests::starting::{LONG, SHORT, SOON, StartSoon, ended, fails, soon};
 use mirakuru_tests::{alive, bin, eventually};
-
-use crate::helpers::{LONG, SHORT, SOON, StartSoon, ended, fails, soon};
 
 /// A server that prints each signal, and of these ends at SIGTERM.
 #[track_caller]
@@ -86,7 +85,7 @@ fn a_kill_ends_what_ignores_its_kill_signal() {
 }
 
 #[test]
-fn input_that_nobody_reads_does_not_hinder_the_stop() {
+fn unread_input_does_not_delay_the_stop() {
     let mut process = signals(&[], |it| it.stdin(Stdin::Piped));
     let mut stdin = process.take_stdin().unwrap();
     stdin.write_all(b"nobody reads this").unwrap();
@@ -130,7 +129,7 @@ fn a_stop_returns_when_all_of_it_is_gone() {
     let tree = [bin!("mk-tree"), "--children", "2", "--grandchildren", "2"];
     for _ in 0..5 {
         let mut process = Executor::new(tree).output("^ready$").timeout(LONG).start_soon();
-        let pids = crate::helpers::pids(&process, "child ");
+        let pids = mirakuru_tests::starting::pids(&process, "child ");
         assert_eq!(pids.len(), 6);
         process.stop().unwrap();
         assert!(!pids.into_iter().any(alive));

@@ -99,7 +99,7 @@ fn nothing_is_left_when_a_test_process_has_exited(
 }
 
 #[test]
-fn those_who_watch_are_told_how_each_process_ended() {
+fn the_event_log_says_how_each_process_ended() {
     let output = playing("passes", &mark("watched")).env("MIRAKURU_LOG", "info").output().unwrap();
     let printed = test_process::printed(&output);
     for line in

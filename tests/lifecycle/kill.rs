@@ -8,7 +8,9 @@ use mirakuru_tests::test_process::{self, TestProcess, kill, say};
 use mirakuru_tests::{alive, bin, eventually, this_test};
 use nix::sys::signal::SIGKILL;
 
-use crate::helpers::{LONG, SHORT, SOON, StartSoon, ended, mark, marked, nothing_left, pids, soon};
+use mirakuru_tests::starting::{
+    LONG, SHORT, SOON, StartSoon, ended, mark, marked, nothing_left, pids, soon,
+};
 
 #[test]
 fn the_kill_signal_of_the_description_is_sent() {
@@ -34,7 +36,7 @@ fn a_signal_to_a_running_process_may_end_it() {
 }
 
 #[test]
-fn death_by_anothers_hand_is_told_although_children_live_on() {
+fn an_outside_kill_is_reported_although_children_live_on() {
     let mut process = Executor::new([bin!("mk-tree")]).output("^ready$").start_soon();
     let main = process.pid();
     kill(main, SIGKILL);
@@ -48,7 +50,7 @@ fn death_by_anothers_hand_is_told_although_children_live_on() {
 }
 
 #[test]
-fn death_by_anothers_hand_carries_its_signal() {
+fn an_outside_kill_is_reported_with_its_signal() {
     let mut process = Executor::new("sleep 300").start_soon();
     kill(process.pid(), SIGKILL);
     assert_eq!(ended(&mut process).signal(), Some(Signal::KILL));

@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, fork};
 
-use crate::helpers::{LONG, SHORT, StartSoon, mark, marked, nothing_left, pids, soon};
+use mirakuru_tests::starting::{LONG, SHORT, StartSoon, mark, marked, nothing_left, pids, soon};
 
 /// A server with a child and a grandchild that do not heed SIGTERM.
 fn stubborn(mark: &str) -> Executor {

@@ -15,5 +15,3 @@ mod process;
 mod restarts;
 mod stdin;
 mod values;
-
-use mirakuru_tests::starting as helpers;

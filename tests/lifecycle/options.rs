@@ -4,9 +4,8 @@ use std::io::Write;
 use std::path::Path;
 
 use mirakuru_core::{Executor, Stdin};
+use mirakuru_tests::starting::{StartSoon, ended};
 use mirakuru_tests::{bin, scratch_dir};
-
-use crate::helpers::{StartSoon, ended};
 
 /// What `mk-env` prints: its folder, then its environment.
 #[track_caller]
@@ -54,7 +53,7 @@ fn placeholders_stand_for_the_same_everywhere() {
 }
 
 #[test]
-fn it_runs_in_the_folder_that_is_asked_for() {
+fn it_runs_in_the_given_directory() {
     let dir = scratch_dir();
     let real = dir.canonicalize().unwrap();
     assert_eq!(Path::new(&seen(env_printer().current_dir(&*dir))[0]), real);

@@ -4,8 +4,7 @@ use std::fs;
 
 use mirakuru_core::{ErrorKind, Executor, Signal};
 use mirakuru_tests::alive;
-
-use crate::helpers::{LONG, StartSoon, ended, fails, mark, marked, nothing_left, soon};
+use mirakuru_tests::starting::{LONG, StartSoon, ended, fails, mark, marked, nothing_left, soon};
 
 #[test]
 fn a_command_in_one_text_runs_until_it_is_stopped() {
@@ -68,7 +67,7 @@ fn another_signal_stops_it_as_well() {
 }
 
 #[test]
-fn a_failure_before_the_stop_is_told_by_it_once() {
+fn a_failure_before_the_stop_is_reported_by_it_once() {
     let mut process = Executor::shell("exit 5").start_soon();
     ended(&mut process);
     assert!(!process.is_running());
@@ -150,7 +149,7 @@ fn a_description_alone_starts_nothing() {
 }
 
 #[test]
-fn what_nobody_stopped_is_gone_when_it_is_dropped() {
+fn a_process_that_was_not_stopped_is_gone_when_it_is_dropped() {
     let mark = mark();
     let process = Executor::shell(format!("sleep 300 && true # {mark}")).start_soon();
     assert!(!marked(&mark).is_empty());

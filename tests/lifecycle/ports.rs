@@ -94,7 +94,7 @@ fn plays_a_role() {
 }
 
 /// A command that is run by somebody who is not root.
-fn as_nobody(command: &Command, temp: &Path) -> Option<Command> {
+fn without_privileges(command: &Command, temp: &Path) -> Option<Command> {
     if !nix::unistd::geteuid().is_root() {
         let mut same = Command::new(command.get_program());
         same.args(command.get_args());
@@ -119,7 +119,7 @@ fn a_listener_whose_owner_cannot_be_determined_is_accepted_and_reported() {
     for role in ["hides", "does not hide"] {
         let temp = scratch_dir();
         let playing = test_process::playing("ports::plays_a_role", role);
-        let Some(mut command) = as_nobody(&playing, &temp) else { return };
+        let Some(mut command) = without_privileges(&playing, &temp) else { return };
         command.env("TMPDIR", &*temp).env("MIRAKURU_LOG", "info").env(test_process::ROLE, role);
         command.env_remove("NEXTEST_EXECUTION_MODE").current_dir("/").stdin(Stdio::null());
         let output = command.output().unwrap();

@@ -49,7 +49,7 @@ fn signals_that_the_test_has_blocked_reach_the_process() {
 }
 
 #[test]
-fn a_relative_folder_is_found_again_by_a_restart() {
+fn a_relative_directory_is_found_again_by_a_restart() {
     let mut process =
         Executor::shell("pwd; exec sleep 300").current_dir("src").output("/").start().unwrap();
     process.restart().unwrap();
@@ -73,7 +73,7 @@ fn conditions_that_take_turns_end_with_the_time_limit() {
 }
 
 #[test]
-fn a_socket_in_a_folder_that_was_made_anew_is_found() {
+fn a_socket_in_a_directory_that_was_made_again_is_found() {
     let server = bin!("mk-unix-server");
     let script = format!(
         "mkdir {{dir}}/a; sleep 0.1; rm -r {{dir}}/a; sleep 0.1; mkdir {{dir}}/a; exec {server} {{dir}}/a/s"

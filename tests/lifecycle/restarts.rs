@@ -4,9 +4,8 @@ use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mirakuru_core::{Executor, Process, Signal};
+use mirakuru_tests::starting::{LONG, SOON, StartSoon, ended, fails, pids, reports, soon};
 use mirakuru_tests::{alive, bin, eventually, http_get};
-
-use crate::helpers::{LONG, SOON, StartSoon, ended, fails, pids, reports, soon};
 
 #[test]
 fn it_is_started_again_when_the_body_panics() {
@@ -41,7 +40,7 @@ fn a_restart_right_after_a_stop_works_each_time() {
 
 #[test]
 fn a_new_start_right_after_a_stop_works_each_time() {
-    let keeper = crate::helpers::keeps_a_port();
+    let keeper = mirakuru_tests::starting::keeps_a_port();
     let port = keeper.port();
     // The main process ends at once, its child holds the port for a while.
     let script = format!("{} {port} & wait", bin!("mk-tcp-server"));

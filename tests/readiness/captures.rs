@@ -26,7 +26,7 @@ fn what_a_group_matches_is_a_placeholder_from_then_on() {
 }
 
 #[test]
-fn a_restart_captures_anew() {
+fn a_restart_captures_again() {
     let mut process = chooses_its_port().start_soon();
     for _ in 0..3 {
         process.restart().unwrap();
@@ -93,7 +93,7 @@ static SESSION: Shared =
     Shared::new(|| chooses_its_port().name("captured")).scope(mirakuru_rstest::Scope::Session);
 
 #[test]
-fn those_who_share_the_process_know_what_it_told_also_after_a_restart() {
+fn leases_see_the_captured_values_also_after_a_restart() {
     let before = SESSION.lease().unwrap().port();
     let mut exclusive = SESSION.exclusive().unwrap();
     exclusive.restart().unwrap();
@@ -108,7 +108,7 @@ static WAITED_FOR: Shared =
     Shared::new(|| chooses_its_port().name("waited-for")).scope(mirakuru_rstest::Scope::Session);
 
 #[test]
-fn who_waited_for_a_lease_knows_what_the_process_has_told_meanwhile() {
+fn a_lease_that_waited_sees_the_values_captured_meanwhile() {
     for _ in 0..5 {
         let mut exclusive = WAITED_FOR.exclusive().unwrap();
         thread::scope(|scope| {
@@ -133,7 +133,7 @@ static LOST: Shared =
 
 #[cfg(not(mirakuru_fallback))]
 #[test]
-fn who_has_lost_the_supervisor_tells_the_others_nothing() {
+fn a_lease_that_lost_its_supervisor_publishes_nothing() {
     let mut lost = LOST.exclusive().unwrap();
     kill_supervisor(&lost);
     lost.restart().unwrap();

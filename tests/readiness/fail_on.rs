@@ -46,7 +46,7 @@ fn a_line_of_an_earlier_start_does_not_count() {
 }
 
 #[test]
-fn a_process_that_never_prints_it_is_not_hindered() {
+fn a_process_that_never_prints_it_becomes_ready() {
     let executor = Executor::shell("echo fatal; echo ready; exec sleep 300");
     executor.output("ready").fail_on("^FATAL").timeout(LONG).start_soon();
 }

@@ -5,9 +5,8 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use mirakuru_core::{Attempt, ErrorKind, Executor, Http, Status};
+use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, mark, nothing_left, reports};
 use mirakuru_tests::{bin, http_get};
-
-use crate::helpers::{LONG, SHORT, StartSoon, fails, mark, nothing_left, reports};
 
 const ROOT: &str = "http://127.0.0.1:{port}/";
 
@@ -31,7 +30,7 @@ fn a_server_below_a_shell_is_waited_for() {
 }
 
 #[test]
-fn nobody_listens_before_the_start_nor_after_the_end() {
+fn nothing_listens_before_the_start_nor_after_the_end() {
     let wait = "until [ -e {dir}/go ]; do sleep 0.01; done";
     let script = format!("{wait}; {} {{port}}; true", bin!("mk-http-server"));
     let refused_before = |attempt: &Attempt<'_>| {

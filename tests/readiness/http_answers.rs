@@ -4,9 +4,8 @@ use std::fs;
 use std::time::Duration;
 
 use mirakuru_core::{ErrorKind, Executor, Http};
+use mirakuru_tests::starting::{LONG, SHORT, fails, reports};
 use mirakuru_tests::{bin, scratch_dir};
-
-use crate::helpers::{LONG, SHORT, fails, reports};
 
 const BUSY: &str = "http://127.0.0.1:{port}/busy";
 
@@ -52,7 +51,7 @@ fn no_get_is_sent_in_the_place_of_another_method() {
 }
 
 #[test]
-fn a_connection_that_is_closed_without_an_answer_is_told_in_these_words() {
+fn a_connection_that_is_closed_without_an_answer_is_reported_as_such() {
     for http in [Http::get, Http::head] {
         let error =
             fails(&server().http(http("http://127.0.0.1:{port}/close")), ErrorKind::Timeout);

@@ -5,9 +5,8 @@ use std::os::unix::net::UnixListener;
 use std::process;
 
 use mirakuru_core::{ErrorKind, Executor};
+use mirakuru_tests::starting::{SHORT, fails, reports};
 use mirakuru_tests::{bin, scratch_dir};
-
-use crate::helpers::{SHORT, fails, reports};
 
 /// A server on a socket that speaks no HTTP: it sends back what it gets.
 fn echo(delay: &str) -> Executor {
@@ -16,7 +15,7 @@ fn echo(delay: &str) -> Executor {
 }
 
 #[test]
-fn a_missing_socket_and_one_that_does_not_listen_are_told_apart() {
+fn a_missing_socket_and_one_that_does_not_listen_are_distinguished() {
     let missing = echo("0").http("http://unix:{dir}/other:/health");
     let error = fails(&missing, ErrorKind::Timeout);
     reports(&error, &["waited for: HEAD http://unix:/", "/other:/health", "no such file"]);

@@ -25,7 +25,7 @@ fn answer(process: &Process, port: u16) -> (i32, u32, u32) {
 }
 
 #[test]
-fn the_process_gets_the_socket_and_is_told_so() {
+fn the_process_gets_the_socket_and_its_number() {
     let process = activated().start_soon();
     assert_eq!(answer(&process, process.port()).0, 3);
     process.log().wait_for("LISTEN_FDS=1, LISTEN_PID is mine: true", LONG).unwrap();
@@ -66,7 +66,7 @@ fn one_connection_that_is_accepted_is_enough_also_beside_other_conditions() {
 }
 
 #[test]
-fn who_connects_during_a_restart_is_answered_after_it() {
+fn a_connection_made_during_a_restart_is_answered_after_it() {
     let mut process = activated().start_soon();
     let port = process.port();
     let early = process.stopped(|| TcpStream::connect(("127.0.0.1", port)).unwrap()).unwrap();
@@ -97,7 +97,7 @@ fn the_environment_of_the_description_is_there_too() {
 }
 
 #[test]
-fn a_port_that_somebody_listens_on_is_told() {
+fn a_port_that_is_in_use_is_reported() {
     let other = activated().start_soon();
     let executor =
         Executor::new([bin!("mk-activated")]).listen(format!("127.0.0.1:{}", other.port()));

@@ -20,5 +20,3 @@ mod strangers;
 mod tcp;
 mod unix_socket;
 mod waiting;
-
-use mirakuru_tests::starting as helpers;

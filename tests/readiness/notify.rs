@@ -25,7 +25,7 @@ fn ready_may_come_from_a_child_that_has_ended() {
 }
 
 #[test]
-fn other_messages_are_not_ready_and_the_status_is_told() {
+fn other_messages_are_not_ready_and_the_status_is_reported() {
     let executor = says(&["READY=0", "WATCHDOG=1", "nonsense", "", "STATUS=loading 7 of 9"]);
     let error = fails(&executor.timeout(SHORT), ErrorKind::Timeout);
     reports(&error, &["READY=1 by sd_notify", "its status is `loading 7 of 9`"]);
@@ -114,7 +114,7 @@ fn a_supervisor_that_is_killed_leaves_no_socket_that_is_in_the_way() {
 }
 
 #[test]
-fn a_shell_can_say_it_with_the_tool_of_systemd() {
+fn systemd_notify_works_from_a_shell() {
     let Some(tool) = need("systemd-notify") else { return };
     let script = format!("{} --ready --status=up; exec sleep 300", tool.display());
     Executor::shell(script).notify().timeout(LONG).start_soon();

@@ -4,8 +4,7 @@ use std::time::Instant;
 
 use mirakuru_core::{Banner, ErrorKind, Executor, Stream};
 use mirakuru_tests::bin;
-
-use crate::helpers::{LONG, SHORT, StartSoon, fails, mark, nothing_left, reports};
+use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, mark, nothing_left, reports};
 
 #[test]
 fn a_line_on_stdout_is_waited_for_and_the_next_one_can_be_read() {
@@ -62,7 +61,7 @@ fn a_line_written_in_two_pieces_is_found() {
 }
 
 #[test]
-fn an_end_before_the_line_is_told_at_once() {
+fn an_exit_before_the_line_is_reported_at_once() {
     let executor = Executor::new(["bash", "-c", "echo foo"]).output("foobar").timeout(LONG);
     let error = fails(&executor, ErrorKind::Exited);
     assert!(error.exit().unwrap().success());
@@ -78,7 +77,7 @@ fn a_line_begun_and_never_ended_counts_only_if_it_matches() {
 }
 
 #[test]
-fn endless_output_does_not_hinder_the_timeout() {
+fn endless_output_does_not_delay_the_timeout() {
     let server = [bin!("mk-banner"), "--text", "noise", "--then", "chat", "0"];
     let began = Instant::now();
     let error = fails(&Executor::new(server).output("banner").timeout(SHORT), ErrorKind::Timeout);
@@ -87,7 +86,7 @@ fn endless_output_does_not_hinder_the_timeout() {
 }
 
 #[test]
-fn megabytes_in_short_lines_do_not_hinder_the_timeout_nor_its_report() {
+fn megabytes_in_short_lines_delay_neither_the_timeout_nor_its_report() {
     // `yes` writes faster than anybody can read.
     let executor = Executor::shell("yes | head -c 40000000; sleep 300").output("banner");
     let began = Instant::now();

@@ -1,9 +1,8 @@
 //! A pid file.
 
 use mirakuru_core::{ErrorKind, Executor};
+use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, mark, nothing_left};
 use mirakuru_tests::{bin, scratch_dir};
-
-use crate::helpers::{LONG, SHORT, StartSoon, fails, mark, nothing_left};
 
 #[test]
 fn a_file_that_comes_late_is_waited_for() {

@@ -51,7 +51,7 @@ impl Probe for Above {
 }
 
 #[test]
-fn probes_of_one_type_are_told_apart_by_their_identity() {
+fn probes_of_one_type_are_distinguished_by_their_identity() {
     static ONE: Shared = Shared::new(|| Executor::new("sleep 300").probe(Above(1)));
     static SAME: Shared = Shared::new(|| Executor::new("sleep 300").probe(Above(1)));
     static OTHER: Shared = Shared::new(|| Executor::new("sleep 300").probe(Above(2)));

@@ -14,14 +14,14 @@ fn it_is_asked_again_until_it_exits_with_0() {
 }
 
 #[test]
-fn it_has_the_folder_and_the_environment_of_the_process() {
+fn it_has_the_directory_and_the_environment_of_the_process() {
     let script = r#"test "$COLOUR" = blue && test "$PWD" = {dir}"#;
     let server = Executor::new("sleep 300").env("COLOUR", "blue").current_dir("{dir}");
     server.ready_command(["sh", "-c", script]).timeout(LONG).start_soon();
 }
 
 #[test]
-fn what_it_says_stands_in_the_report() {
+fn its_output_stands_in_the_report() {
     let check = ["sh", "-c", "echo 'no response from {port}' >&2; exit 2"];
     let executor = Executor::new("sleep 300").env("PORT", "{port}").ready_command(check);
     let error = fails(&executor.timeout(SHORT), ErrorKind::Timeout);
@@ -57,7 +57,7 @@ fn one_that_hangs_is_killed_and_tried_again() {
 }
 
 #[test]
-fn an_end_of_the_process_is_not_waited_out_by_it() {
+fn an_exit_of_the_process_ends_the_wait_at_once() {
     let mark = mark();
     let check = format!("sleep 300 # {mark}");
     let executor = Executor::shell("sleep 0.1; exit 7").ready_command(["sh", "-c", &check]);
@@ -67,7 +67,7 @@ fn an_end_of_the_process_is_not_waited_out_by_it() {
 }
 
 #[test]
-fn one_that_is_missing_is_told_before_anything_is_started() {
+fn one_that_is_missing_is_reported_before_anything_is_started() {
     let error =
         fails(&Executor::new("sleep 300").ready_command("nonsuch-check"), ErrorKind::NotFound);
     reports(&error, &["nonsuch-check"]);

@@ -36,13 +36,13 @@ fn a_descriptor_that_is_closed_without_a_line_is_an_error() {
 }
 
 #[test]
-fn an_end_of_the_process_is_told_as_such() {
+fn an_exit_of_the_process_is_reported_as_such() {
     let error = fails(&Executor::shell("exit 7").ready_fd(3).timeout(LONG), ErrorKind::Exited);
     assert_eq!(error.exit().unwrap().code(), Some(7));
 }
 
 #[test]
-fn a_program_that_cannot_be_run_is_told_though_it_is_handed_a_descriptor() {
+fn a_program_that_cannot_be_run_is_reported_although_it_is_passed_a_descriptor() {
     let folder = mirakuru_tests::scratch_dir();
     let script = folder.join("script");
     std::fs::write(&script, "#!/nonsuch/interpreter\n").unwrap();

@@ -8,11 +8,10 @@ use std::thread;
 
 use mirakuru_core::{Attempt, ErrorKind, Executor};
 use mirakuru_tests::program::listen_beside_others;
-use mirakuru_tests::{bin, eventually, http_get, scratch_dir};
-
-use crate::helpers::{
+use mirakuru_tests::starting::{
     LONG, SOON, StartSoon, fails, keeps_a_port, mark, nothing_left, reports, soon,
 };
+use mirakuru_tests::{bin, eventually, http_get, scratch_dir};
 
 /// This test process takes the port of the server once that has started.
 fn take_its_port(host: IpAddr) -> impl Fn(&Attempt<'_>) -> bool + Send + Sync {
@@ -126,7 +125,7 @@ fn the_url_of_another_server_does_not_make_ours_ready() {
 }
 
 #[test]
-fn of_two_that_race_for_a_port_one_starts_and_one_is_told() {
+fn of_two_that_race_for_a_port_one_starts_and_one_gets_an_error() {
     let keeper = keeps_a_port();
     let port = keeper.port();
     let server = [bin!("mk-http-server"), &port.to_string()];
@@ -170,7 +169,7 @@ fn a_stranger_on_the_unix_socket_after_the_start_is_named() {
 }
 
 #[test]
-fn a_unix_socket_without_a_listener_does_not_hinder() {
+fn a_unix_socket_that_a_crash_left_does_no_harm() {
     let dir = scratch_dir();
     let path = dir.join("socket");
     drop(UnixListener::bind(&path).unwrap());
@@ -182,7 +181,7 @@ fn a_unix_socket_without_a_listener_does_not_hinder() {
 }
 
 #[test]
-fn a_pid_file_left_by_a_crash_does_not_hinder() {
+fn a_pid_file_left_by_a_crash_does_no_harm() {
     let mut crashed = Command::new("true").spawn().unwrap();
     crashed.wait().unwrap();
     let dir = scratch_dir();

@@ -4,8 +4,7 @@ use std::net::TcpStream;
 
 use mirakuru_core::{ErrorKind, Executor};
 use mirakuru_tests::bin;
-
-use crate::helpers::{LONG, SHORT, StartSoon, fails, mark, nothing_left, reports};
+use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, mark, nothing_left, reports};
 
 #[test]
 fn a_port_that_listens_late_is_waited_for() {

@@ -4,8 +4,7 @@ use std::os::unix::net::UnixStream;
 
 use mirakuru_core::{ErrorKind, Executor};
 use mirakuru_tests::bin;
-
-use crate::helpers::{LONG, SHORT, StartSoon, fails, mark, nothing_left, reports};
+use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, mark, nothing_left, reports};
 
 #[test]
 fn a_bound_socket_that_does_not_listen_is_not_ready() {

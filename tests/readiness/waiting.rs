@@ -6,9 +6,8 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use mirakuru_core::{Attempt, Banner, ErrorKind, Executor, Http, Stdin};
+use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, mark, nothing_left, reports};
 use mirakuru_tests::{bin, eventually};
-
-use crate::helpers::{LONG, SHORT, StartSoon, fails, mark, nothing_left, reports};
 
 /// Far more than a pipe holds.
 const TEN_MIB: u64 = 10 * 1024 * 1024;
@@ -128,7 +127,7 @@ fn a_host_that_does_not_resolve_is_an_error_before_the_start() {
 }
 
 #[test]
-fn a_url_that_cannot_be_asked_as_it_stands_is_refused() {
+fn a_url_that_cannot_be_requested_as_it_stands_is_refused() {
     for url in ["https://127.0.0.1:{port}/", "ftp://127.0.0.1:{port}/", "http://me@127.0.0.1/"] {
         fails(&Executor::new("sleep 300").http(url).timeout(LONG), ErrorKind::InvalidInput);
     }
@@ -145,7 +144,7 @@ fn a_server_that_knows_no_head_is_asked_by_get() {
 }
 
 #[test]
-fn a_redirect_is_not_followed_and_is_told() {
+fn a_redirect_is_reported_and_not_followed() {
     let server = [bin!("mk-http-server"), "{port}"];
     let executor = Executor::new(server).http("http://127.0.0.1:{port}/status/302");
     let error = fails(&executor.timeout(SHORT), ErrorKind::Timeout);
@@ -239,14 +238,14 @@ fn a_line_across_the_edge_of_a_buffer_is_found() {
 }
 
 #[test]
-fn bytes_that_are_no_text_do_not_hinder() {
+fn bytes_that_are_not_text_do_no_harm() {
     let script = r"printf '\377\376\n\377 ready\n'; sleep 300";
     let process = Executor::shell(script).output("ready$").timeout(LONG).start_soon();
     assert!(process.log().read().unwrap().ends_with("\u{fffd} ready\n"));
 }
 
 #[test]
-fn a_probe_that_waits_for_itself_is_told_its_limit() {
+fn a_probe_that_waits_knows_its_deadline() {
     let waits = |attempt: &Attempt<'_>| {
         let left = attempt.deadline().saturating_duration_since(Instant::now());
         assert!(left <= SHORT);

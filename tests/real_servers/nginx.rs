@@ -215,7 +215,7 @@ fn two_ports_and_two_instances_do_not_meet() -> Result<()> {
 }
 
 #[test]
-fn a_faulty_configuration_is_told_at_once_in_its_own_words() {
+fn a_faulty_configuration_is_reported_at_once_in_the_words_of_nginx() {
     let Some(nginx) = nginx("daemon off;\nno_such_directive;") else { return };
     let error = nginx.http("http://127.0.0.1:{port}/").timeout(LIMIT * 60).start().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Exited);

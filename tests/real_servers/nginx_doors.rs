@@ -56,7 +56,7 @@ fn answers_through_a_unix_socket() -> Result<()> {
 }
 
 #[test]
-fn the_path_of_a_socket_is_relative_to_the_folder_of_the_process() -> Result<()> {
+fn the_path_of_a_socket_is_relative_to_the_directory_of_the_process() -> Result<()> {
     let Some(nginx) = on_a_socket() else { return Ok(()) };
     let nginx = nginx.current_dir("{dir}").http("http://unix:nginx.sock:/health").start()?;
     assert_eq!(nginx.url(), "http://unix:nginx.sock:/health");

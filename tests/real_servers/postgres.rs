@@ -220,7 +220,7 @@ fn two_of_one_executor_share_nothing() -> Result<()> {
 }
 
 #[test]
-fn a_second_one_on_the_same_data_is_told_of_the_first() -> Result<()> {
+fn a_second_one_on_the_same_data_names_the_first() -> Result<()> {
     let (Some(first), Some(second)) = (postgres(), postgres()) else { return Ok(()) };
     let first = first.start()?;
     let second = second.env("PGDATA", first.dir().join("data")).timeout(LIMIT * 60);

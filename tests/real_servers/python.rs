@@ -61,7 +61,7 @@ fn is_asked_by_head_once_it_listens() -> Result<()> {
 }
 
 #[test]
-fn refuses_while_it_is_stopped_and_serves_the_same_folder_after() -> Result<()> {
+fn refuses_while_it_is_stopped_and_serves_the_same_directory_after() -> Result<()> {
     let Some(server) = on_ipv4() else { return Ok(()) };
     let mut server = server.start()?;
     fs::write(server.dir().join("file"), "text").unwrap();
@@ -138,7 +138,7 @@ fn on_ipv4_only_localhost_is_found_there(#[case] wait: fn(Executor) -> Executor)
 }
 
 #[test]
-fn two_of_one_executor_serve_folders_of_their_own() -> Result<()> {
+fn two_of_one_executor_serve_directories_of_their_own() -> Result<()> {
     let Some(server) = on_ipv4() else { return Ok(()) };
     let (one, other) = (server.start()?, server.start()?);
     fs::write(one.dir().join("file"), "text").unwrap();
@@ -148,7 +148,7 @@ fn two_of_one_executor_serve_folders_of_their_own() -> Result<()> {
 }
 
 #[test]
-fn an_address_of_another_machine_is_told_at_once() {
+fn an_address_of_another_machine_is_reported_at_once() {
     let Some(server) = http_server("192.0.2.1") else { return };
     let server = server.http("http://127.0.0.1:{port}/").timeout(LIMIT * 60);
     let error = server.start().unwrap_err();
@@ -157,7 +157,7 @@ fn an_address_of_another_machine_is_told_at_once() {
 }
 
 #[test]
-fn a_folder_to_run_in_is_the_folder_that_is_served() -> Result<()> {
+fn the_working_directory_is_served() -> Result<()> {
     let Some(python) = need("python3") else { return Ok(()) };
     let dir = scratch_dir();
     fs::write(dir.join("file"), "text").unwrap();

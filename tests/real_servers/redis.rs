@@ -166,7 +166,7 @@ fn a_shutdown_by_a_client_is_an_end_like_any_other() -> Result<()> {
 }
 
 #[test]
-fn a_crash_by_itself_is_told_once_with_what_it_wrote() -> Result<()> {
+fn a_crash_is_reported_once_with_the_output() -> Result<()> {
     let Some(redis) = redis() else { return Ok(()) };
     // No memory test after the crash, and no core file but in the folder that goes.
     let quick = ["--enable-debug-command", "yes", "--crash-memcheck-enabled", "no"];
@@ -184,7 +184,7 @@ fn a_crash_by_itself_is_told_once_with_what_it_wrote() -> Result<()> {
 }
 
 #[test]
-fn a_faulty_option_is_told_at_once_in_its_own_words() {
+fn a_faulty_option_is_reported_at_once_in_the_words_of_redis() {
     let Some(redis) = redis() else { return };
     let redis = redis.args(["--maxmemory", "many"]).timeout(LIMIT * 60);
     // More than once, because its end and that of all below it are told one after the other.

@@ -53,7 +53,7 @@ fn a_shared_one_keeps_what_a_test_wrote_as_long_as_the_test_runs(
 
 #[with_process(redis)]
 #[test]
-fn an_exclusive_one_may_be_restarted_under_the_eyes_of_nobody_else(redis: &mut Process) {
+fn an_exclusive_one_may_be_restarted_while_no_other_test_uses_it(redis: &mut Process) {
     let Some(mut seen) = client(redis) else { return };
     assert_eq!(ask(&mut seen, "SET exclusive 1"), "+OK");
     let (addr, pids) = (redis.addr(), tree(redis));
@@ -151,13 +151,13 @@ async fn tasks_share_one_redis_and_see_its_restart(redis: &mut Process) {
 
 #[with_process(redis)]
 #[test]
-fn a_shared_one_tells_its_pid(redis: &Process) {
+fn a_shared_one_prints_its_pid(redis: &Process) {
     test_process::say(format_args!("pid {}", redis.pid()));
 }
 
 #[test]
 fn a_shared_one_is_gone_with_the_tests() {
-    let test = "redis_shared::a_shared_one_tells_its_pid";
+    let test = "redis_shared::a_shared_one_prints_its_pid";
     let mut tests = TestProcess::playing(test, "tells its pid");
     let pid = tests.number("pid ");
     tests.finish();

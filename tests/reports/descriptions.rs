@@ -4,9 +4,8 @@ use std::error::Error as StdError;
 use std::path::PathBuf;
 
 use mirakuru_core::{Error, ErrorKind, Executor, Http};
+use mirakuru_tests::starting::{LONG, SHORT, StartSoon, ended, fails, mark, nothing_left, reports};
 use mirakuru_tests::{bin, need, scratch_dir};
-
-use crate::helpers::{LONG, SHORT, StartSoon, ended, fails, mark, nothing_left, reports};
 
 #[test]
 fn a_script_may_hold_any_quotes() {
@@ -30,7 +29,7 @@ fn a_command_that_is_none_is_refused() {
 }
 
 #[test]
-fn a_missing_program_or_folder_is_told_before_anything_is_started() {
+fn a_missing_program_or_directory_is_reported_before_anything_is_started() {
     let dir = scratch_dir();
     let missing = dir.join("missing");
     reports(&fails(&Executor::new([&*missing]), ErrorKind::NotFound), &["missing"]);

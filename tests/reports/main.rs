@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a helper of a test panics as the test would")]
 
 mod already_running;
+mod announced;
 mod bad_input;
 mod banner;
 mod described;
@@ -19,6 +20,3 @@ mod not_found;
 mod progress;
 mod taken;
 mod timed_out;
-mod told;
-
-use mirakuru_tests::starting as helpers;

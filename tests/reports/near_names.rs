@@ -51,14 +51,14 @@ fn only_what_can_be_executed_is_named() {
 }
 
 #[test]
-fn a_program_in_a_folder_outside_of_the_path_is_named() {
+fn a_program_in_a_directory_outside_of_the_path_is_named() {
     let executor = Executor::new("sleep 60").env("PATH", "/nonsuch");
     let report = not_found(&executor);
     assert!(report.contains("/sleep` is there, but that directory is not in PATH"), "{report}");
 }
 
 #[test]
-fn odd_folders_in_the_path_do_not_hinder() {
+fn odd_directories_in_the_path_do_no_harm() {
     let folder = scratch_dir();
     let odd = folder.join("odd");
     fs::create_dir(&odd).unwrap();
@@ -76,7 +76,7 @@ fn odd_folders_in_the_path_do_not_hinder() {
 }
 
 #[test]
-fn what_a_shell_would_understand_is_told_from_a_program() {
+fn shell_syntax_is_distinguished_from_a_program() {
     let folder = scratch_dir();
     let in_folder = |executor: Executor| executor.env("PATH", folder.as_os_str());
     says(&in_folder(Executor::new("cd /tmp && ls")), "`cd` is a word of the shell");
@@ -87,7 +87,7 @@ fn what_a_shell_would_understand_is_told_from_a_program() {
 }
 
 #[test]
-fn a_missing_path_is_told_as_far_as_it_is_there() {
+fn a_missing_path_is_reported_as_far_as_it_exists() {
     let folder = scratch_dir();
     let shown = folder.display();
     fs::create_dir(folder.join("bin")).unwrap();

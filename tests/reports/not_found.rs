@@ -78,7 +78,7 @@ fn a_file_that_is_not_executable() {
 }
 
 #[test]
-fn a_folder_for_a_program() {
+fn a_directory_for_a_program() {
     let folder = scratch_dir();
     let bin = folder.join("bin");
     fs::create_dir(&bin).unwrap();
@@ -91,7 +91,7 @@ fn a_folder_for_a_program() {
 }
 
 #[test]
-fn a_working_folder_that_is_missing() {
+fn a_working_directory_that_is_missing() {
     let folder = scratch_dir();
     fails(
         &Executor::new("sleep 60").current_dir(folder.join("a/b")),

@@ -85,7 +85,7 @@ fn told(command: &mut Command) -> Vec<String> {
 }
 
 #[test]
-fn a_slow_start_is_told_of_once_with_what_was_seen() {
+fn a_slow_start_is_reported_once_with_the_last_observation() {
     let told = told(&mut playing("starts a slow one"));
     let [line] = &told[..] else { panic!("{told:#?}") };
     assert!(line.starts_with("mirakuru: waiting for slow: HEAD http://127.0.0.1:"), "{line}");
@@ -94,17 +94,17 @@ fn a_slow_start_is_told_of_once_with_what_was_seen() {
 }
 
 #[test]
-fn a_quick_start_is_not_told_of() {
+fn a_quick_start_is_not_reported() {
     assert_eq!(told(&mut playing("starts a quick one")), [""; 0]);
 }
 
 #[test]
-fn nobody_is_told_who_does_not_want_to_be() {
+fn slow_starts_are_not_reported_if_that_is_turned_off() {
     assert_eq!(told(playing("starts a slow one").env("MIRAKURU_LOG", "off")), [""; 0]);
 }
 
 #[test]
-fn what_is_told_of_several_waits_at_once_does_not_mix() {
+fn reports_of_several_waits_at_once_do_not_mix() {
     let told = told(&mut playing("starts eight"));
     let name = |line: &String| {
         let rest = line.strip_prefix("mirakuru: waiting for ").unwrap();
@@ -116,14 +116,14 @@ fn what_is_told_of_several_waits_at_once_does_not_mix() {
 }
 
 #[test]
-fn a_wait_for_a_lease_names_who_has_it_and_is_told_of_by_one_of_those_who_wait() {
-    let told = told_until_the_holder_lets_go(playing("waits for a lease"));
+fn a_wait_for_a_lease_names_the_holder_and_is_reported_by_one_of_the_waiting_tests() {
+    let told = lines_until_the_holder_lets_go(playing("waits for a lease"));
     let line = "mirakuru: waiting for a lease of quick, held by the holder (1 of 60 s)";
     assert_eq!(told, [line]);
 }
 
 /// Returns the lines of a test process whose input ends after the first one.
-fn told_until_the_holder_lets_go(mut command: Command) -> Vec<String> {
+fn lines_until_the_holder_lets_go(mut command: Command) -> Vec<String> {
     let (stdin, stdout) = (Stdio::piped(), Stdio::null());
     let mut child = command.stdin(stdin).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
     let mut input = child.stdin.take();
@@ -179,7 +179,7 @@ mod across_processes {
     }
 
     #[test]
-    fn a_wait_for_another_test_process_that_starts_it_is_told_of() {
+    fn a_wait_for_another_test_process_that_starts_it_is_reported() {
         let run = Run::new();
         let mut all: Vec<String> = thread::scope(|scope| {
             let both =

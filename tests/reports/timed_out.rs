@@ -13,7 +13,7 @@ fn sleeper() -> Executor {
 }
 
 #[test]
-fn a_port_where_nobody_listens() {
+fn a_port_without_a_listener() {
     fails(
         &sleeper().tcp("127.0.0.1:{port}"),
         &expect![[r#"
@@ -41,7 +41,7 @@ fn a_port_where_nobody_listens() {
 }
 
 #[test]
-fn a_port_where_nobody_accepts() {
+fn a_port_that_does_not_accept() {
     // A listener that accepts nobody answers those in its queue; there are at most so many.
     let script = "import socket, sys, time
 s = socket.create_server(('127.0.0.1', int(sys.argv[1])), backlog=0)
@@ -80,7 +80,7 @@ fn an_http_status_that_is_not_wanted() {
 }
 
 #[test]
-fn an_http_port_where_nobody_listens() {
+fn an_http_port_without_a_listener() {
     fails(
         &sleeper().http("http://127.0.0.1:{port}/health"),
         &expect![[r#"
@@ -112,7 +112,7 @@ fn a_unix_socket_that_is_not_there() {
 }
 
 #[test]
-fn a_unix_socket_where_nobody_listens() {
+fn a_unix_socket_without_a_listener() {
     let folder = mirakuru_tests::scratch_dir();
     let path = folder.join("socket");
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());

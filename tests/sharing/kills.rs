@@ -8,7 +8,7 @@ use mirakuru_tests::test_process::{self, TestProcess};
 use mirakuru_tests::{Random, alive, budget, eventually, seed};
 use nix::sys::signal::Signal;
 
-use crate::run::{LONG, Run, all_passed, run_all, session_folders};
+use crate::run::{LONG, Run, all_passed, run_all, session_directories};
 
 /// A test process that uses the server until it is killed, and the server's pid.
 fn staying(run: &Run) -> (TestProcess, u32) {
@@ -23,7 +23,7 @@ fn holding(run: &Run, role: &str) -> (TestProcess, u32) {
 }
 
 #[test]
-fn a_killed_user_gives_its_lease_back() {
+fn the_lease_of_a_killed_test_process_is_released() {
     let run = Run::new();
     let (mut user, pid) = staying(&run);
     user.signal(Signal::SIGKILL);
@@ -72,7 +72,7 @@ fn a_supervisor_that_hears_at_once_of_all_and_of_the_end_of_its_starter_goes_on(
     let run = Run::new();
     let (mut starter, supervisor) = holding(&run, "pauses its supervisor");
     // It is shared from then on, which the supervisor does not know yet.
-    eventually(LONG, || session_folders(&run.temp).iter().any(|folder| has_socket(folder)));
+    eventually(LONG, || session_directories(&run.temp).iter().any(|folder| has_socket(folder)));
     starter.signal(Signal::SIGKILL);
     test_process::kill(supervisor, Signal::SIGCONT);
     run.abandon();
@@ -84,7 +84,7 @@ fn has_socket(folder: &Path) -> bool {
 }
 
 #[test]
-fn test_processes_killed_at_any_moment_hold_nobody_up() {
+fn test_processes_killed_at_any_moment_block_no_others() {
     let mut random = Random::new(seed());
     let end = Instant::now() + budget();
     let mut kills = 0;

@@ -61,7 +61,7 @@ fn users_are_counted() {
 }
 
 #[test]
-fn a_failed_start_is_remembered_and_told_to_each() {
+fn a_failed_start_is_remembered_and_reported_to_each() {
     static STARTS: AtomicUsize = AtomicUsize::new(0);
     static FAILS: Shared = Shared::new(|| {
         Executor::new("sh -c 'echo cannot >&2; exit 3'").probe(
@@ -149,7 +149,7 @@ fn a_test_that_would_wait_for_itself_gets_an_error() {
 }
 
 #[test]
-fn a_process_that_died_is_started_anew_for_the_next_lease() {
+fn a_process_that_died_is_started_again_for_the_next_lease() {
     static SERVER: Shared = Shared::new(|| server("died"));
     let lease = SERVER.lease().unwrap();
     let pid = lease.pid();
@@ -204,7 +204,7 @@ fn tests_that_name_processes_in_any_order_do_not_wait_for_each_other() {
 }
 
 #[test]
-fn whoever_waits_too_long_is_told_who_has_the_process() {
+fn a_lease_that_waits_too_long_names_the_holder() {
     let test = "leases::plays_a_role";
     let mut tests = test_process::playing(test, "deadlock");
     let output = tests.env("MIRAKURU_LEASE_TIMEOUT", "0.3").output().unwrap();

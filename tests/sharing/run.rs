@@ -103,7 +103,7 @@ impl Run {
     pub(crate) fn finish(mut self) {
         self.kill_runner();
         eventually(LONG, || self.processes().is_empty());
-        let left = || session_folders(&self.temp);
+        let left = || session_directories(&self.temp);
         eventually(LONG, || left().is_empty());
     }
 }
@@ -116,7 +116,7 @@ impl Drop for Run {
 }
 
 /// What sessions and processes have in the folder for temporary files.
-pub(crate) fn session_folders(temp: &Path) -> Vec<PathBuf> {
+pub(crate) fn session_directories(temp: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(temp).unwrap().flatten().map(|entry| entry.path());
     let is_ours = |path: &PathBuf| {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();

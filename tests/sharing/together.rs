@@ -50,7 +50,7 @@ fn sixty_four_processes_that_ask_at_once_are_one_start() {
 }
 
 #[test]
-fn a_failed_start_is_told_to_all() {
+fn a_failed_start_is_reported_to_all() {
     let run = Run::new();
     let commands = (0..16).map(|_| run.test("fails")).collect();
     let outputs = run_all(commands, 8);
@@ -65,7 +65,7 @@ fn a_failed_start_is_told_to_all() {
 }
 
 #[test]
-fn no_reader_is_there_during_a_writer_and_nobody_waits_for_ever() {
+fn no_reader_overlaps_a_writer_and_none_waits_for_ever() {
     let run = Run::new();
     let roles = (0..48).map(|number| if number % 4 == 0 { "writes" } else { "reads" });
     all_passed(&run_all(roles.map(|role| run.test(role)).collect(), 12));
@@ -106,10 +106,10 @@ fn a_test_that_fails_shows_its_own_lines_of_a_server_that_another_has_started() 
 }
 
 #[test]
-fn the_folder_of_a_session_is_for_this_user_alone() {
+fn the_directory_of_a_session_is_for_this_user_alone() {
     let run = Run::new();
     all_passed(&run_all(vec![run.test("uses the session's")], 1));
-    for folder in crate::run::session_folders(&run.temp) {
+    for folder in crate::run::session_directories(&run.temp) {
         let mode = folder.metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700, "{}", folder.display());
         // One that others may have put something into is not used.
@@ -124,7 +124,7 @@ fn what_a_session_has_left_is_cleared_by_the_next() {
     let mut first = Run::new();
     all_passed(&run_all(vec![first.test("fails")], 1));
     first.kill_runner();
-    let left = crate::run::session_folders(&first.temp);
+    let left = crate::run::session_directories(&first.temp);
     assert!(!left.is_empty(), "nothing was there to end the session");
     let second = Run::new();
     let mut next = second.test("uses the session's");
@@ -135,7 +135,7 @@ fn what_a_session_has_left_is_cleared_by_the_next() {
 }
 
 #[test]
-fn those_who_watch_are_told_of_a_death() {
+fn the_event_log_reports_a_death() {
     let run = Run::new();
     let output = run.test("lets it crash").env("MIRAKURU_LOG", "info").output().unwrap();
     let printed = test_process::printed(&output);

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a helper of a test panics as the test would")]
 
 mod imports;
+mod parity;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -141,7 +141,7 @@ fn a_server_that_a_test_leases_twice_is_shown_once(
 }
 
 #[rstest]
-fn a_server_that_died_is_told_of_first(#[values("crashes", "crashes_and_panics")] name: &str) {
+fn a_server_that_died_is_reported_first(#[values("crashes", "crashes_and_panics")] name: &str) {
     let shown = shown_by(name);
     says(&shown, &["GET /crash\n"]);
     let heads: Vec<_> = shown.lines().filter(|line| line.starts_with("---")).collect();

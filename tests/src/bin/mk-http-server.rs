@@ -42,7 +42,7 @@ fn answer(request: &Request, served: usize, started: Instant) -> Answer {
         ["status", code] => Answer::code(code.parse().unwrap_or(404)),
         ["count"] => Answer::new(200, served.to_string()),
         ["env", name] => variable(name),
-        ["cwd"] => working_folder(),
+        ["cwd"] => working_directory(),
         ["echo"] if request.method == "POST" => Answer::new(200, request.body.as_slice()),
         ["echo"] => Answer::code(405),
         ["headers"] => Answer::new(200, request.headers.as_str()),
@@ -63,7 +63,7 @@ fn variable(name: &str) -> Answer {
     }
 }
 
-fn working_folder() -> Answer {
+fn working_directory() -> Answer {
     match env::current_dir() {
         Ok(dir) => Answer::new(200, dir.to_string_lossy().as_bytes()),
         Err(err) => Answer::new(500, err.to_string()),

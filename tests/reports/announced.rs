@@ -141,7 +141,7 @@ fn a_line_that_means_the_end() {
 }
 
 #[test]
-fn a_line_that_means_the_end_of_what_nobody_waits_for() {
+fn a_line_that_means_failure_without_a_condition() {
     fails(
         &server().fail_on("^FATAL"),
         &expect![[r#"
@@ -151,7 +151,7 @@ fn a_line_that_means_the_end_of_what_nobody_waits_for() {
 }
 
 #[test]
-fn a_placeholder_that_is_told_too_late() {
+fn a_placeholder_that_is_known_too_late() {
     fails(
         &server().arg("{port}").output(r"port (?<port>\d+)"),
         &expect![[r#"
@@ -180,7 +180,7 @@ fn no_port_at_all() {
 
 #[cfg(not(mirakuru_fallback))]
 #[test]
-fn a_handed_socket_that_nobody_takes() {
+fn a_passed_socket_that_does_not_accept() {
     fails(
         &server().listen("127.0.0.1:{port}").tcp("127.0.0.1:{port}"),
         &expect![[r#"
