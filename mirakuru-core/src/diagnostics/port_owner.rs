@@ -14,7 +14,7 @@ pub(crate) fn describe(pid: i32) -> String {
 
 /// Describes the process that has the socket with this inode.
 pub(crate) fn of_socket(inode: Option<u64>) -> String {
-    match inode.and_then(sys::holder_of_socket) {
+    match inode.and_then(sys::socket_owner) {
         Some(pid) => describe(pid),
         None => "a process that this user cannot inspect".to_owned(),
     }
@@ -33,11 +33,11 @@ pub(crate) fn help(named: &[SocketAddr], supervisor: Option<i32>) -> String {
     let is_its_own = |pid| supervisor.is_some_and(|supervisor| is_below(pid, supervisor));
     for address in with_loopback(named) {
         let inode = match sys::listener(address) {
-            Listener::Nobody => continue,
+            Listener::None => continue,
             Listener::Unknown => break,
             Listener::Socket(inode) => inode,
         };
-        match sys::holder_of_socket(inode) {
+        match sys::socket_owner(inode) {
             Some(pid) if is_its_own(pid) => {}
             Some(pid) => {
                 return format!(

@@ -17,12 +17,12 @@ use crate::sys;
 pub(super) fn is_ours(inode: Option<u64>, address: SocketAddr, client: &Client) -> Result<bool> {
     let Some(inode) = inode else { return Ok(false) };
     let supervisor = client.supervisor_pid();
-    let is_ours = |pid: i32| sys::holds_socket(pid, inode) == Some(true);
+    let is_ours = |pid: i32| sys::owns_socket(pid, inode) == Some(true);
     // The main process first: it nearly always owns the socket.
     if is_ours(client.state().main) || sys::descendants_of(supervisor).into_iter().any(is_ours) {
         return Ok(true);
     }
-    match sys::holder_of_socket(inode) {
+    match sys::socket_owner(inode) {
         Some(pid) if !is_below(pid, supervisor) => {
             Err(stranger(pid, &format!("{address} is answered by")))
         }
@@ -38,7 +38,7 @@ pub(super) fn check_pid(pid: i32, what: &str, client: &Client) -> Result<()> {
 
 /// Returns true if `pid` is below our supervisor, or unknown because it has exited.
 pub(super) fn is_one_of_ours(pid: i32, client: &Client) -> bool {
-    !sys::ADOPTS_ORPHANS || !sys::is_alive(pid) || is_below(pid, client.supervisor_pid())
+    !sys::HAS_SUBREAPER || !sys::is_alive(pid) || is_below(pid, client.supervisor_pid())
 }
 
 fn stranger(pid: i32, what: &str) -> Error {

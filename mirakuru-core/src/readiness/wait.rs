@@ -297,7 +297,7 @@ mod tests {
     use std::os::unix::net::UnixStream;
 
     use super::*;
-    use crate::supervisor::Remote;
+    use crate::supervisor::SupervisorInfo;
 
     /// A file that is created right after the first poll has not found it.
     struct CreatedInBetween(PathBuf);
@@ -322,8 +322,8 @@ mod tests {
         let dir = std::env::temp_dir().join(format!("mirakuru-wait-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
         let (ours, _theirs) = UnixStream::pair().unwrap();
-        let remote = Remote {
-            supervisor: std::process::id() as i32,
+        let remote = SupervisorInfo {
+            pid: std::process::id() as i32,
             mark: "MIRAKURU_PROCESS=of-no-process".to_owned(),
             name: "server".to_owned(),
             stop_timeout: Duration::from_secs(1),

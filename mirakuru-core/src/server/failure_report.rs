@@ -58,7 +58,7 @@ impl ServerView {
         let state = self.settled_state();
         let has_ended = matches!(state.phase, Phase::Ended | Phase::SupervisorKilled);
         let fate = match has_ended {
-            true if self.client.was_asked_to_end() => Fate::Stopped,
+            true if self.client.stop_requested() => Fate::Stopped,
             true => Fate::Died,
             false => Fate::Other,
         };

@@ -45,7 +45,7 @@ impl Server {
         let LaunchPlan { values, files, .. } = &self.plan;
         ServerManifest {
             key: key.to_owned(),
-            remote: self.client.remote(),
+            supervisor: self.client.info(),
             ports: values.ports().clone(),
             dir: values.dir().map(Path::to_owned),
             endpoint: self.endpoint.clone(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::output::LogFiles;
 use crate::readiness::Endpoint;
-use crate::supervisor::Remote;
+use crate::supervisor::SupervisorInfo;
 use crate::sys;
 
 /// Everything that another process needs to use a server that is ready.
@@ -16,7 +16,7 @@ use crate::sys;
 pub(crate) struct ServerManifest {
     /// The identity of the executor.
     pub(crate) key: String,
-    pub(crate) remote: Remote,
+    pub(crate) supervisor: SupervisorInfo,
     pub(crate) ports: BTreeMap<String, u16>,
     pub(crate) dir: Option<PathBuf>,
     pub(crate) endpoint: Endpoint,
@@ -39,14 +39,14 @@ impl ServerManifest {
 
     /// Returns one line for each fact: a word, a tab, the value.
     fn to_text(&self) -> String {
-        let Self { key, remote, endpoint, .. } = self;
+        let Self { key, supervisor, endpoint, .. } = self;
         let path = |path: &PathBuf| path.to_string_lossy().into_owned();
         let mut facts = vec![
             ("key", key.clone()),
-            ("supervisor", remote.supervisor.to_string()),
-            ("mark", remote.mark.clone()),
-            ("name", remote.name.clone()),
-            ("stop_timeout", remote.stop_timeout.as_micros().to_string()),
+            ("supervisor", supervisor.pid.to_string()),
+            ("mark", supervisor.mark.clone()),
+            ("name", supervisor.name.clone()),
+            ("stop_timeout", supervisor.stop_timeout.as_micros().to_string()),
             ("stdout", path(&self.files.stdout)),
         ];
         facts.extend(self.files.stderr.as_ref().map(|stderr| ("stderr", path(stderr))));
@@ -69,8 +69,8 @@ impl ServerManifest {
         let stderr = facts.get("stderr").map(PathBuf::from);
         Some(Self {
             key: facts.get("key")?,
-            remote: Remote {
-                supervisor: facts.get("supervisor")?.parse().ok()?,
+            supervisor: SupervisorInfo {
+                pid: facts.get("supervisor")?.parse().ok()?,
                 mark: facts.get("mark")?,
                 name: facts.get("name")?,
                 stop_timeout: Duration::from_micros(facts.get("stop_timeout")?.parse().ok()?),
@@ -144,8 +144,8 @@ mod tests {
     fn a_manifest_survives_its_file() {
         let manifest = ServerManifest {
             key: "a \"b\"\n\tc \\ d\u{200b}é'\0".to_owned(),
-            remote: Remote {
-                supervisor: 7,
+            supervisor: SupervisorInfo {
+                pid: 7,
                 mark: "A=b".to_owned(),
                 name: "redis".to_owned(),
                 stop_timeout: Duration::from_micros(1_500_001),

@@ -37,11 +37,11 @@ impl Server {
         path: PathBuf,
     ) -> Result<Self> {
         let publication = Some(Publication { path, key: manifest.key });
-        let ServerManifest { remote, ports, dir, endpoint, captured, files, .. } = manifest;
+        let ServerManifest { supervisor, ports, dir, endpoint, captured, files, .. } = manifest;
         let values = Placeholders::of_running_server(ports, dir, spec.captured())?;
         values.set_captured(captured);
         let plan = LaunchPlan::of_another(spec, values, files)?;
-        let client = Client::attach(stream, remote);
+        let client = Client::attach(stream, supervisor);
         let inherited_fds = InheritedFds::default();
         Ok(Self { client, plan, endpoint, stdin: None, publication, inherited_fds })
     }
@@ -104,10 +104,10 @@ impl Server {
             _ => Error::os("the supervisor does not answer", error),
         })?;
         match state.phase {
-            Phase::Failed(errno) => {
+            Phase::StartFailed(errno) => {
                 Err(self.explain(self.plan.cannot_run(errno).about(&self.plan.name)))
             }
-            Phase::NoFolder(errno) => {
+            Phase::NoDirectory(errno) => {
                 Err(self.explain(self.plan.no_directory(errno).about(&self.plan.name)))
             }
             Phase::Starting | Phase::SupervisorKilled => {

@@ -27,7 +27,7 @@ impl Server {
             state = self
                 .wait(deadline)
                 .ok_or_else(|| self.failed(ErrorKind::Os, "does not end, not even by SIGKILL"))?;
-            self.client.tell_stopped(&state);
+            self.client.report_end(&state);
         }
         self.client.sweep_if_lost();
         // When a supervisor is killed, the kernel kills the server's main process.

@@ -1,21 +1,26 @@
-//! The small process between the tests and a server: its parent, and the one who cleans up.
+//! The process between the tests and a server: the parent of the server, which stops it.
 //!
 //! ```text
-//! test process ──control socket── supervisor ──parent── server ── all that it spawned
+//! test process ──control socket── supervisor ──parent── server ── everything it spawned
 //! ```
 //!
-//! The kernel closes the control socket however the test process ends. That is what the
-//! supervisor waits for: it then stops the server, reaps until no child is left, and ends.
+//! The kernel closes the control socket however the test process ends. The supervisor then stops the
+//! server, reaps until no child is left, and ends.
+//!
+//! `client` runs in the test process, `daemon` in the supervisor. `protocol` and `lease_queue` are
+//! data that both use.
 
 mod client;
 mod daemon;
 mod lease_queue;
 mod protocol;
+mod settings;
 
 pub(crate) use client::{
-    Client, InheritedFds, LeaseStatus, Phase, Remote, State, SupervisorCommand,
+    Client, InheritedFds, LeaseStatus, Phase, State, SupervisorCommand, SupervisorInfo,
 };
 pub(crate) use lease_queue::{Answer, LeaseQueue};
 #[cfg(any(test, fuzzing))]
 pub(crate) use protocol::{Event, FRAME_LEN, Frame};
-pub(crate) use protocol::{ReadinessFd, Request, Settings};
+pub(crate) use protocol::{ReadinessFd, Request};
+pub(crate) use settings::Settings;

@@ -34,7 +34,7 @@ pub(crate) const SEND_FLAGS: MsgFlags = MsgFlags::empty();
 
 pub(crate) const RECEIVE_FLAGS: MsgFlags = MsgFlags::empty();
 
-pub(crate) const ADOPTS_ORPHANS: bool = false;
+pub(crate) const HAS_SUBREAPER: bool = false;
 
 pub(crate) fn become_subreaper() {}
 
@@ -141,11 +141,11 @@ pub(crate) fn variable_of(_pid: i32, _name: &str) -> Option<String> {
     None
 }
 
-pub(crate) fn holds_socket(_pid: i32, _inode: u64) -> Option<bool> {
+pub(crate) fn owns_socket(_pid: i32, _inode: u64) -> Option<bool> {
     None
 }
 
-pub(crate) fn holder_of_socket(_inode: u64) -> Option<i32> {
+pub(crate) fn socket_owner(_inode: u64) -> Option<i32> {
     None
 }
 

@@ -1,8 +1,8 @@
-//! Descriptors that a child gets by their numbers.
+//! Descriptors that a child inherits at given numbers.
 //!
-//! The numbers are taken from the start, so that nothing else of this process ever has one of them:
-//! neither its own descriptors, nor the pipe by which std tells that an `exec` failed. So one can be
-//! put there, and left to a child, without harm to anything.
+//! The numbers are reserved from the start of the supervisor, so that neither its own descriptors nor
+//! the pipe by which std reports a failed `exec` ever get one of them. A descriptor can therefore be
+//! installed at a number, and left to a child, without closing another one.
 
 use std::ffi::{CStr, CString};
 use std::fs::File;
@@ -15,18 +15,18 @@ use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use nix::unistd::execve;
 
-/// The numbers that a child can get descriptors by, beside the three that every process has.
+/// The numbers at which a child can inherit descriptors, beside 0, 1 and 2.
 pub(crate) const FD_SLOTS: Range<RawFd> = 3..20;
 
 const SHELL: &CStr = c"/bin/sh";
 
-/// The numbers, kept free.
+/// The reserved numbers.
 pub(crate) struct FdSlots {
     null: OwnedFd,
 }
 
 impl FdSlots {
-    /// To be called while none of the numbers is in use.
+    /// Reserves the numbers. None of them may be in use.
     pub(crate) fn reserve() -> io::Result<Self> {
         let null = File::open("/dev/null")?;
         let high = fcntl(&null, FcntlArg::F_DUPFD_CLOEXEC(FD_SLOTS.end))?;
@@ -37,31 +37,31 @@ impl FdSlots {
         Ok(numbers)
     }
 
-    /// Puts descriptors at their numbers, as long as the guard lives.
-    pub(crate) fn put(&self, fds: &[(RawFd, BorrowedFd<'_>)]) -> io::Result<InstalledFds<'_>> {
-        let placed =
-            InstalledFds { numbers: self, taken: fds.iter().map(|(number, _)| *number).collect() };
+    /// Installs descriptors at their numbers, as long as the guard lives.
+    pub(crate) fn install(&self, fds: &[(RawFd, BorrowedFd<'_>)]) -> io::Result<InstalledFds<'_>> {
+        let numbers = fds.iter().map(|(number, _)| *number).collect();
+        let installed = InstalledFds { slots: self, numbers };
         fds.iter().try_for_each(|(number, fd)| put(fd.as_raw_fd(), *number))?;
-        Ok(placed)
+        Ok(installed)
     }
 }
 
-/// FdSlots that are in use.
+/// Descriptors that are installed at their numbers.
 pub(crate) struct InstalledFds<'a> {
-    numbers: &'a FdSlots,
-    taken: Vec<RawFd>,
+    slots: &'a FdSlots,
+    numbers: Vec<RawFd>,
 }
 
 impl InstalledFds<'_> {
-    pub(crate) fn taken(&self) -> Vec<RawFd> {
-        self.taken.clone()
+    pub(crate) fn numbers(&self) -> Vec<RawFd> {
+        self.numbers.clone()
     }
 }
 
 impl Drop for InstalledFds<'_> {
     fn drop(&mut self) {
-        for number in &self.taken {
-            let _ = put(self.numbers.null.as_raw_fd(), *number); // The number is in use, so it is valid.
+        for number in &self.numbers {
+            let _ = put(self.slots.null.as_raw_fd(), *number); // The number is in use, so it is valid.
         }
     }
 }
@@ -74,7 +74,7 @@ fn put(fd: RawFd, number: RawFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Leaves descriptors to the program that this process becomes.
+/// Lets the program that this process executes inherit the descriptors.
 pub(super) fn leave(numbers: &[RawFd]) {
     for number in numbers {
         // SAFETY: setting a flag has no preconditions.
@@ -82,9 +82,9 @@ pub(super) fn leave(numbers: &[RawFd]) {
     }
 }
 
-/// A program that is told its own process id, as one that is handed listening sockets has to be.
+/// A program that is executed with `LISTEN_PID` set to its own process id.
 ///
-/// A variable that is set between fork and exec does not survive std's way to run a program.
+/// std builds the environment before the fork, when the process id is not known yet.
 pub(crate) struct ExecWithListenPid {
     pub(crate) program: CString,
     pub(crate) arguments: Vec<CString>,
@@ -92,7 +92,7 @@ pub(crate) struct ExecWithListenPid {
 }
 
 impl ExecWithListenPid {
-    /// Becomes the program, or says why it cannot.
+    /// Executes the program. Returns only if that fails.
     pub(super) fn exec(&self) -> io::Error {
         let mut environment = self.environment.clone();
         let variable = CString::new(format!("LISTEN_PID={}", std::process::id()));
@@ -101,8 +101,7 @@ impl ExecWithListenPid {
         if errno != Errno::ENOEXEC {
             return errno.into();
         }
-        // A script without a first line that names its interpreter is one for the shell, as for others
-        // who run programs.
+        // A script without a `#!` line is run by the shell, as `execvp` does.
         let rest = self.arguments.iter().skip(1).cloned();
         let words: Vec<_> =
             [SHELL.to_owned(), self.program.clone()].into_iter().chain(rest).collect();

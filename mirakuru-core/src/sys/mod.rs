@@ -30,7 +30,7 @@ pub(crate) fn deadline_after(timeout: Duration) -> Instant {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Listener {
     /// Nobody listens there.
-    Nobody,
+    None,
     /// A socket with this inode listens there.
     Socket(u64),
     /// This system does not tell; only a connection can.

@@ -104,10 +104,10 @@ impl ContainedCommand {
     fn outcome(&self, state: &State) -> Result<Outcome> {
         match state.phase {
             // The previous run was killed, and the system has not removed it yet.
-            Phase::Failed(libc::EBUSY) => {
+            Phase::StartFailed(libc::EBUSY) => {
                 Ok(Outcome::Failure("the last run has not ended yet".to_owned()))
             }
-            Phase::Failed(errno) => {
+            Phase::StartFailed(errno) => {
                 let why = io::Error::from_raw_os_error(errno);
                 match self.may_be_created {
                     true => Ok(Outcome::Failure(format!("cannot be run yet: {why}"))),
@@ -132,7 +132,7 @@ impl ContainedCommand {
     /// Waits for the next run to end. Returns `None` if its time was over.
     fn wait_for_end(&self, deadline: Instant, process: &Client) -> Option<State> {
         let started = self.client.start(None, deadline);
-        self.client.keep_end_quiet(); // Its start was not reported either.
+        self.client.suppress_end_report(); // Its start was not reported either.
         started.ok()?;
         loop {
             let state = self.client.state();

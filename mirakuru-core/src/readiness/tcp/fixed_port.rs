@@ -86,7 +86,7 @@ impl FixedPort {
         attempt: &Attempt<'_>,
     ) -> Result<io::Result<TcpStream>> {
         let inode = match listener::find(candidate) {
-            Listener::Nobody => return Ok(Err(io::ErrorKind::ConnectionRefused.into())),
+            Listener::None => return Ok(Err(io::ErrorKind::ConnectionRefused.into())),
             Listener::Unknown => None,
             Listener::Socket(inode) => Some(inode),
         };
@@ -127,7 +127,7 @@ impl Condition for FixedPort {
         let deadline = Instant::now() + CONNECT_TIMEOUT;
         self.candidates.iter().find_map(|candidate| {
             let inode = match listener::find(*candidate) {
-                Listener::Nobody => return None,
+                Listener::None => return None,
                 Listener::Socket(inode) => Some(inode),
                 Listener::Unknown => connect(*candidate, deadline).ok().map(|_| None)?,
             };
@@ -150,7 +150,7 @@ impl Condition for FixedPort {
     }
 
     fn explain(&self) -> Explanation {
-        let is_free = |it: &SocketAddr| listener::find(*it) == Listener::Nobody;
+        let is_free = |it: &SocketAddr| listener::find(*it) == Listener::None;
         let help = if self.is_inherited {
             Some(
                 "the process inherits the socket, but does not accept: does it read `LISTEN_FDS`, \

@@ -1,69 +1,87 @@
-//! What has to end before this process does.
+//! Stops every supervisor when the test process exits.
 
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::{Arc, Once, Weak};
+use std::sync::{Once, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::Client;
 use crate::diagnostics::events;
 use crate::sys;
 
-static LIVE: Mutex<Live> = Mutex::new(Live { clients: Vec::new(), starting: 0, is_exiting: false });
-static STARTED: Condvar = Condvar::new();
+/// What has to be stopped before this process has ended.
+pub(super) trait StopAtExit: Send + Sync {
+    /// Begins the stop, and does not wait for its end.
+    fn release(&self);
 
-struct Live {
-    clients: Vec<Weak<Client>>,
-    /// How many are about to be added.
-    starting: usize,
-    /// Whether none is started any more.
+    /// Waits for the end of the stop.
+    fn finish(&self);
+}
+
+static REGISTERED: Mutex<Registered> =
+    Mutex::new(Registered { clients: Vec::new(), pending: 0, is_exiting: false });
+static COMPLETED: Condvar = Condvar::new();
+
+/// How long the exit waits for the lock, and for registrations that are being completed.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
+
+struct Registered {
+    clients: Vec<Weak<dyn StopAtExit>>,
+    /// The registrations that have begun and are not complete.
+    pending: usize,
     is_exiting: bool,
 }
 
-/// A client that is about to be added to those that live.
-pub(super) struct Starting;
+/// A registration that has begun. The exit of the process waits until it is complete or dropped, so
+/// that no supervisor is started unnoticed.
+pub(super) struct Registration;
 
-impl Starting {
+impl Registration {
+    /// Begins a registration.
+    ///
+    /// # Errors
+    ///
+    /// The process is exiting.
     pub(super) fn begin() -> io::Result<Self> {
-        static REGISTER: Once = Once::new();
-        REGISTER.call_once(|| sys::at_exit(stop_all));
-        let mut live = LIVE.lock();
-        if live.is_exiting {
+        static INSTALL: Once = Once::new();
+        INSTALL.call_once(|| sys::at_exit(stop_all));
+        let mut registered = REGISTERED.lock();
+        if registered.is_exiting {
             return Err(io::Error::other("this process is exiting"));
         }
-        live.starting += 1;
+        registered.pending += 1;
         Ok(Self)
     }
 
-    pub(super) fn add(self, client: &Arc<Client>) {
-        let mut live = LIVE.lock();
-        live.clients.retain(|client| client.strong_count() > 0);
-        live.clients.push(Arc::downgrade(client));
+    pub(super) fn complete(self, client: Weak<dyn StopAtExit>) {
+        let mut registered = REGISTERED.lock();
+        registered.clients.retain(|client| client.strong_count() > 0);
+        registered.clients.push(client);
     }
 }
 
-impl Drop for Starting {
+impl Drop for Registration {
     fn drop(&mut self) {
-        LIVE.lock().starting -= 1;
-        STARTED.notify_all();
+        REGISTERED.lock().pending -= 1;
+        COMPLETED.notify_all();
     }
 }
 
 extern "C" fn stop_all() {
-    // A signal handler that exits may have interrupted the holder of the lock.
-    let Some(mut live) = LIVE.try_lock_for(Duration::from_secs(1)) else { return };
-    live.is_exiting = true;
-    let deadline = Instant::now() + Duration::from_secs(1);
-    while live.starting > 0 && !STARTED.wait_until(&mut live, deadline).timed_out() {}
-    let clients: Vec<_> = live.clients.iter().filter_map(Weak::upgrade).collect();
-    drop(live);
+    // A signal handler that calls `exit` may have interrupted the thread that holds the lock.
+    let Some(mut registered) = REGISTERED.try_lock_for(EXIT_TIMEOUT) else { return };
+    registered.is_exiting = true;
+    let deadline = Instant::now() + EXIT_TIMEOUT;
+    while registered.pending > 0 && !COMPLETED.wait_until(&mut registered, deadline).timed_out() {}
+    let clients: Vec<_> = registered.clients.iter().filter_map(Weak::upgrade).collect();
+    drop(registered);
     events::exiting();
-    // Nothing may unwind from here, and one failure must not keep the others from their end.
-    for end in [Client::release, Client::finish] {
+    // All stops begin before the first is waited for. Unwinding out of a C function would abort the
+    // process, and the other stops have to go on.
+    for step in [<dyn StopAtExit>::release, <dyn StopAtExit>::finish] {
         for client in &clients {
-            let _ = panic::catch_unwind(AssertUnwindSafe(|| end(client))); // It was printed.
+            let _ = panic::catch_unwind(AssertUnwindSafe(|| step(&**client))); // It was printed.
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a supervisor is started with.
+//! Starts supervisors: this program, executed again.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -11,26 +11,25 @@ use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::command::Environment;
-use crate::supervisor::protocol::{
-    LOADER_PREFIX, LOADER_VARIABLES, MARK_VARIABLE, Settings, VARIABLE,
-};
+use crate::supervisor::protocol::VARIABLE;
+use crate::supervisor::settings::{LOADER_PREFIX, LOADER_VARIABLES, MARK_VARIABLE, Settings};
 use crate::sys;
 
-/// What a supervisor keeps for its server, and this process for the next supervisor.
+/// Descriptors for the supervisor. The test process keeps them too, for the next supervisor.
 #[derive(Default)]
 pub(crate) struct InheritedFds {
-    /// Reservation ports from others.
+    /// Reserve ports.
     pub(crate) ports: Vec<OwnedFd>,
-    /// Are handed to the server.
+    /// Are passed to the server.
     pub(crate) listeners: Vec<OwnedFd>,
 }
 
-/// What to run.
+/// The command line and environment of a supervisor.
 pub(crate) struct SupervisorCommand {
-    /// What messages call the server.
+    /// The name of the server in messages.
     pub(crate) name: String,
     pub(crate) program: PathBuf,
-    /// The name that the program is called by, and its arguments.
+    /// `argv[0]` of the program, and its arguments.
     pub(crate) arguments: Vec<OsString>,
     pub(crate) environment: Environment,
     pub(crate) stdout: File,
@@ -39,12 +38,12 @@ pub(crate) struct SupervisorCommand {
 }
 
 impl SupervisorCommand {
-    /// Runs this program once more, as a supervisor at the other end of the control socket. Also
-    /// returns the mark of its server.
+    /// Executes this program again, as a supervisor at the other end of the control socket. Returns
+    /// the mark of its server, too.
     pub(super) fn spawn(self, control: UnixStream) -> io::Result<(Child, String)> {
         if std::env::var_os(VARIABLE).is_some() {
-            // This is the second run of a program whose constructors did not run. Going on would
-            // run it for ever.
+            // This process was meant to become a supervisor, but its constructors did not run. To go
+            // on would execute the program without end.
             return Err(io::Error::other("the supervisor did not start before `main`"));
         }
         let mut command = Command::new(sys::own_program()?);
@@ -56,7 +55,7 @@ impl SupervisorCommand {
     }
 }
 
-/// A variable with a value that no other server has.
+/// Returns a variable with a value that no other server has.
 fn new_mark() -> String {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let own = std::process::id();
@@ -75,7 +74,7 @@ fn set_environment(command: &mut Command, launch: &SupervisorCommand, mark: &str
     }
 }
 
-/// The supervisor runs with this process's own value; the server's is kept under another name.
+/// Leaves the supervisor this process's own value, and keeps the server's under another name.
 fn keep_for_server(command: &mut Command, environment: &Environment, name: &str) {
     let own = std::env::var_os(name);
     let wanted = environment.get(name);

@@ -1,4 +1,4 @@
-//! What a client knows of its server, from what the supervisor tells.
+//! The state of a server, as the events of its supervisor describe it.
 
 use std::fmt;
 use std::os::unix::process::ExitStatusExt;
@@ -7,33 +7,33 @@ use std::process::ExitStatus;
 use crate::supervisor::protocol::Event;
 use crate::types::Exit;
 
-/// What is known of a server.
+/// The state of a server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct State {
     pub(crate) phase: Phase,
     pub(crate) main: i32,
-    /// How the main process ended.
+    /// The exit of the main process.
     pub(crate) exit: Option<Exit>,
-    /// How a process ended that was the main one before.
+    /// The exit of the process that was the main one before, such as a launcher.
     pub(crate) previous_main_exit: Option<Exit>,
     pub(crate) lease: LeaseStatus,
-    /// How many leases there are, if that was told.
+    /// The number of leases, if the supervisor has sent it.
     pub(crate) lease_count: Option<usize>,
-    /// Somebody who has a lease, if that was told.
+    /// A process that has a lease, if the supervisor has sent it.
     pub(crate) holder_pid: i32,
-    /// How often leases have changed hands while this one was waited for.
+    /// How many times leases have changed hands while this client was queued.
     pub(crate) hand_overs: u32,
-    /// Whether the supervisor has ended.
+    /// The supervisor has ended.
     pub(crate) is_disconnected: bool,
 }
 
-/// What became of the request for a lease.
+/// The answer to the request for a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LeaseStatus {
     Queued,
-    /// There are so many leases now.
+    /// With the number of leases, including this one.
     Granted(usize),
-    /// The test would wait for itself.
+    /// The request would wait for a lease of the same test.
     SelfDeadlock,
     /// The server has ended.
     Revoked,
@@ -42,15 +42,15 @@ pub(crate) enum LeaseStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     Starting,
-    /// It could not be started, for this reason (an `errno`).
-    Failed(i32),
-    /// Its folder could not be made or entered, for this reason (an `errno`).
-    NoFolder(i32),
-    /// Something of the server is there.
+    /// The program could not be run; an `errno`.
+    StartFailed(i32),
+    /// The directory could not be made or entered; an `errno`.
+    NoDirectory(i32),
+    /// Some process of the server runs.
     Running,
     /// Nothing of the server is left.
     Ended,
-    /// The supervisor is gone, and the server with it.
+    /// The supervisor was killed, and with it the main process.
     SupervisorKilled,
 }
 
@@ -75,8 +75,8 @@ impl State {
                 (self.phase, self.main) = (Phase::Running, pid);
                 (self.exit, self.previous_main_exit) = (None, None);
             }
-            Event::Failed(errno) => self.phase = Phase::Failed(errno),
-            Event::NoFolder(errno) => self.phase = Phase::NoFolder(errno),
+            Event::StartFailed(errno) => self.phase = Phase::StartFailed(errno),
+            Event::NoDirectory(errno) => self.phase = Phase::NoDirectory(errno),
             Event::Ended(status) => self.exit = Some(Exit::new(ExitStatus::from_raw(status))),
             Event::MainChanged(pid) => {
                 self.main = pid;
@@ -85,21 +85,21 @@ impl State {
             Event::Granted(leases) => self.lease = LeaseStatus::Granted(leases as usize),
             Event::SelfDeadlock => self.lease = LeaseStatus::SelfDeadlock,
             Event::LeaseRevoked => self.lease = LeaseStatus::Revoked,
-            // It is for whoever waits, not about the server's state.
+            // The client takes the descriptor.
             Event::ReadinessFd(_) => {}
             Event::LeaseCount { leases, holder_pid } => {
                 (self.lease_count, self.holder_pid) = (Some(leases as usize), holder_pid);
                 self.hand_overs += 1;
             }
-            Event::TreeExited(forced) => {
+            Event::TreeExited(was_killed) => {
                 self.phase = Phase::Ended;
-                self.exit = self.exit.map(|exit| exit.with_killed(forced != 0));
+                self.exit = self.exit.map(|exit| exit.with_killed(was_killed != 0));
             }
         }
     }
 
-    /// The supervisor is gone.
-    pub(super) fn lose(&mut self) {
+    /// Notes that the supervisor has ended.
+    pub(super) fn disconnect(&mut self) {
         self.is_disconnected = true;
         if self.phase != Phase::Ended {
             self.phase = Phase::SupervisorKilled;
@@ -110,7 +110,7 @@ impl State {
         self.phase == Phase::Running
     }
 
-    /// How the server ended, if nothing of it is left.
+    /// Returns the exit of the server, if nothing of it is left.
     pub(crate) fn ended(&self) -> Option<Exit> {
         self.exit.filter(|_| self.phase == Phase::Ended)
     }

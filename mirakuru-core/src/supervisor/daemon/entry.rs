@@ -1,25 +1,26 @@
-//! Where the supervisor begins: before `main`, in the same program as the tests.
+//! The entry point of the supervisor: a constructor, which runs before `main` of the test binary.
 //!
-//! Nothing else of the crate runs before `main`. In a process that is no supervisor this is one
-//! look at the environment.
+//! Nothing else of the crate runs before `main`. In other processes, the constructor only checks one
+//! environment variable.
 
 use std::panic;
 
-use super::Supervisor;
-use crate::supervisor::protocol::{Settings, VARIABLE};
+use super::supervisor::Supervisor;
+use crate::supervisor::protocol::VARIABLE;
+use crate::supervisor::settings::Settings;
 use crate::sys;
 
-/// The supervisor could not begin its work.
+/// The exit code of a supervisor that could not begin. `EX_SOFTWARE` of sysexits.h.
 const FAILED: i32 = 70;
 
 #[ctor::ctor(unsafe)]
 fn become_supervisor_if_asked() {
     let Some(value) = std::env::var_os(VARIABLE) else { return };
-    // `main` must never run here, whatever happens: it would run the tests once more.
-    let kept = panic::catch_unwind(|| {
+    // `main` cannot be allowed to run: it would run the tests again.
+    let served = panic::catch_unwind(|| {
         let settings = Settings::from_variable(&value)?;
         Supervisor::new(settings, sys::arguments()).ok()?.run();
         Some(())
     });
-    sys::exit_now(if matches!(kept, Ok(Some(()))) { 0 } else { FAILED });
+    sys::exit_now(if matches!(served, Ok(Some(()))) { 0 } else { FAILED });
 }

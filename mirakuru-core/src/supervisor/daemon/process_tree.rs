@@ -1,8 +1,8 @@
-//! The server and all that it has spawned, as their supervisor sees them.
+//! The server and everything it has spawned.
 //!
-//! Only children that are not reaped are asked to end, so a number always means the process that it
-//! meant before. What is deeper in the tree comes up when its parent ends, wave by wave, because
-//! the supervisor adopts orphans. `ECHILD` is then the proof that nothing is left.
+//! Only children that are not reaped are signalled to end, so a process id always means the process
+//! that it meant before. Deeper descendants become children of the supervisor, a subreaper, when
+//! their parents end. They are reached wave by wave, and `ECHILD` proves that nothing is left.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -18,28 +18,30 @@ use std::time::{Duration, Instant};
 use nix::libc;
 
 use super::readiness_fds::ReadinessFds;
-use crate::supervisor::protocol::{Event, LOADER_PREFIX, LOADER_VARIABLES, Settings, VARIABLE};
+use crate::supervisor::protocol::{Event, VARIABLE};
+use crate::supervisor::settings::{LOADER_PREFIX, LOADER_VARIABLES, Settings};
 use crate::sys::{self, FdSlots, Reaped};
 
-/// How long a kill signal other than SIGKILL may take.
+/// The time between a kill signal other than SIGKILL and the SIGKILL that follows it.
 const KILL_SIGNAL_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How often the tree is looked at while it is being stopped. An orphan that comes up because its
-/// parent ended by itself is announced by nobody.
+/// The interval at which the tree is checked while it is being stopped. No event announces an orphan
+/// whose parent ended by itself.
 const TICK: Duration = Duration::from_millis(10);
 
+/// The server and its descendants.
 pub(super) struct ProcessTree {
     settings: Settings,
-    /// The server's program, its name for itself, and its arguments.
+    /// The server's program, its `argv[0]`, and its arguments.
     command: Vec<OsString>,
-    channels: ReadinessFds,
+    readiness_fds: ReadinessFds,
     stage: Stage,
+    /// The main process of the last start; 0 before the first.
     main: i32,
     main_ended: bool,
-    /// Which of those that a launcher leaves is the main process, if one of them said so.
+    /// The process that announced itself as the main one (`MAINPID`).
     announced_main: Option<i32>,
-    forced: bool,
-    /// What is to be told.
+    was_killed: bool,
     events: Vec<Event>,
 }
 
@@ -47,124 +49,131 @@ enum Stage {
     /// There is no server.
     Idle,
     Running,
-    /// The main process has been asked to end; when it has, the others are.
-    Stopping {
-        signal: i32,
-        deadline: Instant,
-        asked: HashSet<i32>,
-        /// Whether SIGKILL comes next.
-        is_last: bool,
-    },
+    Stopping(Stop),
     /// Everything gets SIGKILL until nothing is left.
     Killing,
 }
 
+/// A stop by a signal that processes can handle.
+struct Stop {
+    signal: i32,
+    deadline: Instant,
+    wave: Wave,
+    /// The processes that were sent the signal.
+    signalled: HashSet<i32>,
+    /// SIGKILL follows at the deadline, instead of the configured kill signal.
+    is_last: bool,
+}
+
+/// The processes that a stop has reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wave {
+    /// The main process, which ends its own children if it can.
+    Main,
+    /// Everything.
+    All,
+}
+
+impl Wave {
+    /// The first wave ends with the main process.
+    fn next(self, main_ended: bool) -> Self {
+        if main_ended { Self::All } else { self }
+    }
+}
+
 impl ProcessTree {
-    pub(super) fn new(settings: Settings, command: Vec<OsString>, numbers: FdSlots) -> Self {
+    pub(super) fn new(settings: Settings, command: Vec<OsString>, fd_slots: FdSlots) -> Self {
         Self {
-            channels: ReadinessFds::new(numbers, &settings),
+            readiness_fds: ReadinessFds::new(fd_slots, &settings),
             settings,
             command,
             stage: Stage::Idle,
             main: 0,
             main_ended: true,
             announced_main: None,
-            forced: false,
+            was_killed: false,
             events: Vec::new(),
         }
     }
 
-    /// Whether nothing of the server is there.
+    /// Returns true if nothing of the server exists.
     pub(super) fn is_idle(&self) -> bool {
         matches!(self.stage, Stage::Idle)
     }
 
-    /// The main process, if there is a server.
+    /// Returns the main process, if there is a server.
     pub(super) fn main(&self) -> Option<i32> {
         (!self.is_idle()).then_some(self.main)
     }
 
-    /// When to look at the tree again, though nothing has happened.
+    /// Returns the time until the next check that no event asks for.
     pub(super) fn timeout(&self) -> Option<Duration> {
         match &self.stage {
             Stage::Idle | Stage::Running => None,
-            Stage::Stopping { deadline, .. } => {
-                Some(deadline.saturating_duration_since(Instant::now()).min(TICK))
+            Stage::Stopping(stop) => {
+                Some(stop.deadline.saturating_duration_since(Instant::now()).min(TICK))
             }
             Stage::Killing => Some(TICK),
         }
     }
 
-    /// What has happened since this was last asked.
+    /// Takes the events since the last call.
     pub(super) fn take_events(&mut self) -> Vec<Event> {
         mem::take(&mut self.events)
     }
 
-    /// Removes the server's own folder, and the socket that it speaks to.
+    /// Removes the server's temporary directory and its `sd_notify` socket.
     pub(super) fn remove_files(&mut self) {
-        self.channels.close();
+        self.readiness_fds.close();
         if let Some(dir) = &self.settings.dir {
-            let _ = fs::remove_dir_all(dir); // A server may have removed it itself.
+            let _ = fs::remove_dir_all(dir); // The server may have removed it.
         }
     }
 
-    /// How the server speaks and listens, beside its standard streams.
-    pub(super) fn channels(&self) -> &ReadinessFds {
-        &self.channels
+    pub(super) fn readiness_fds(&self) -> &ReadinessFds {
+        &self.readiness_fds
     }
 
-    pub(super) fn channels_mut(&mut self) -> &mut ReadinessFds {
-        &mut self.channels
-    }
-
-    /// Stops the server as its settings say, if it is running.
-    pub(super) fn stop_if_running(&mut self) {
-        if matches!(self.stage, Stage::Running) {
-            self.stop(self.settings.stop_signal, false);
-        }
-    }
-
-    /// Sends a signal to the main process.
-    pub(super) fn signal_main(&self, signal: i32) {
-        if !self.main_ended {
-            self.signal(self.main, signal);
-        }
+    pub(super) fn readiness_fds_mut(&mut self) -> &mut ReadinessFds {
+        &mut self.readiness_fds
     }
 
     pub(super) fn start(&mut self, stdin: Option<OwnedFd>) {
-        if !matches!(self.stage, Stage::Idle) {
-            return self.tell(Event::Failed(libc::EBUSY));
+        if !self.is_idle() {
+            return self.emit(Event::StartFailed(libc::EBUSY));
         }
-        if let Err(error) = self.enter_folder() {
-            return self.tell(Event::NoFolder(error.raw_os_error().unwrap_or(libc::EIO)));
+        if let Err(error) = self.enter_dir() {
+            return self.emit(Event::NoDirectory(error.raw_os_error().unwrap_or(libc::EIO)));
         }
         match self.spawn(stdin) {
             Ok(child) => {
                 self.main = child.id() as i32;
                 self.main_ended = false;
                 self.announced_main = None;
-                self.forced = false;
+                self.was_killed = false;
                 self.stage = Stage::Running;
-                self.tell(Event::Started(self.main));
+                self.emit(Event::Started(self.main));
             }
-            Err(error) => self.tell(Event::Failed(error.raw_os_error().unwrap_or(libc::EIO))),
+            Err(error) => {
+                self.emit(Event::StartFailed(error.raw_os_error().unwrap_or(libc::EIO)));
+            }
         }
     }
 
     fn spawn(&mut self, stdin: Option<OwnedFd>) -> io::Result<Child> {
         let mut command = self.server(stdin);
-        self.channels.open(&mut command)?;
-        let placed = self.channels.install_fds()?;
-        let told = self.channels.with_listen_pid(&command, &self.command)?;
-        sys::spawn_tied(&mut command, placed.taken(), told)
+        self.readiness_fds.open(&mut command)?;
+        let fds = self.readiness_fds.install_fds()?;
+        let with_listen_pid = self.readiness_fds.with_listen_pid(&command, &self.command)?;
+        sys::spawn_tied(&mut command, fds.numbers(), with_listen_pid)
     }
 
-    /// Makes the server's own folder, and goes to where the server runs. Not the test process does
-    /// it, which may be killed before there is somebody to remove the folder.
-    fn enter_folder(&self) -> io::Result<()> {
+    /// Makes the server's temporary directory, and changes to its working directory. The test process
+    /// does not make it: if it were killed then, no process would remove the directory.
+    fn enter_dir(&self) -> io::Result<()> {
         if let Some(dir) = &self.settings.dir {
             match DirBuilder::new().mode(0o700).create(dir) {
-                // At a restart it is there, with what the server has left in it.
+                // At a restart it exists, with the server's files in it.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && self.main != 0 => {}
                 made => made?,
             }
@@ -189,147 +198,193 @@ impl ProcessTree {
         command
     }
 
-    /// Reaps all that has ended.
+    /// Reaps all children that have ended.
     pub(super) fn reap(&mut self) {
         loop {
             match sys::reap() {
-                Reaped::Ended { pid, status } if pid == self.main => self.main_has_ended(status),
+                Reaped::Ended { pid, status } if pid == self.main => self.on_main_ended(status),
                 Reaped::Ended { .. } => {}
-                Reaped::NoneYet => return self.adopt_announced_main(),
+                Reaped::NoneYet => return self.adopt_main(),
                 Reaped::Childless => return self.on_no_children(),
             }
         }
     }
 
-    fn main_has_ended(&mut self, status: ExitStatus) {
+    fn on_main_ended(&mut self, status: ExitStatus) {
         self.main_ended = true;
-        self.tell(Event::Ended(status.into_raw()));
+        self.emit(Event::Ended(status.into_raw()));
     }
 
-    /// A launcher has done its work and left a daemon behind, which is the main process now.
-    fn adopt_announced_main(&mut self) {
+    /// Chooses the main process among what a launcher has left behind, such as a daemon.
+    fn adopt_main(&mut self) {
         if !self.main_ended || !matches!(self.stage, Stage::Running) {
             return;
         }
         let left = sys::children_of(own_pid());
-        let named = self.announced_main.filter(|pid| left.contains(pid));
-        if let Some(announced_main) = named.or(left.first().copied()) {
+        let announced = self.announced_main.filter(|pid| left.contains(pid));
+        if let Some(main) = announced.or(left.first().copied()) {
             self.main_ended = false;
-            self.move_to(announced_main);
+            self.change_main(main);
         }
     }
 
-    /// One of the server's processes says which of them is the main one.
-    pub(super) fn name_main(&mut self, pid: i32) {
+    /// Takes the word of one of the server's processes which of them is the main one.
+    pub(super) fn announce_main(&mut self, pid: i32) {
         self.announced_main = Some(pid);
-        // One that is no child yet will be one when its launcher has ended.
+        // A process that is no child yet becomes one when its launcher ends.
         if pid != self.main && !self.main_ended && sys::children_of(own_pid()).contains(&pid) {
-            self.move_to(pid);
+            self.change_main(pid);
         }
     }
 
-    fn move_to(&mut self, pid: i32) {
+    fn change_main(&mut self, pid: i32) {
         self.main = pid;
-        self.tell(Event::MainChanged(pid));
+        self.emit(Event::MainChanged(pid));
     }
 
     fn on_no_children(&mut self) {
-        let group_left = !sys::ADOPTS_ORPHANS && sys::kill(-self.main, 0).is_ok();
-        if matches!(self.stage, Stage::Idle) || group_left {
+        let group_left = !sys::HAS_SUBREAPER && sys::kill(-self.main, 0).is_ok();
+        if self.is_idle() || group_left {
             return;
         }
         self.stage = Stage::Idle;
-        self.tell(Event::TreeExited(self.forced.into()));
+        self.emit(Event::TreeExited(self.was_killed.into()));
     }
 
-    /// Asks the main process to end and then the others, or everything at once.
+    /// Stops the server as its settings say, if it is running.
+    pub(super) fn stop_if_running(&mut self) {
+        if matches!(self.stage, Stage::Running) {
+            self.stop(self.settings.stop_signal, false);
+        }
+    }
+
+    /// Begins a stop: of the main process and then of the rest, or of everything at once.
     pub(super) fn stop(&mut self, signal: i32, everything: bool) {
-        if matches!(self.stage, Stage::Idle) {
-            // It was told before that nothing is left.
-            return;
+        if self.is_idle() {
+            return; // `TreeExited` was sent before.
         }
         if signal == libc::SIGKILL && everything {
             self.stage = Stage::Killing;
             return;
         }
-        let mut asked = HashSet::new();
-        if !everything && !self.main_ended {
-            self.ask(self.main, signal);
-            asked.insert(self.main);
+        let mut stop = Stop {
+            signal,
+            deadline: Instant::now() + self.settings.stop_timeout,
+            wave: Wave::Main,
+            signalled: HashSet::new(),
+            is_last: self.settings.kill_signal == libc::SIGKILL,
+        };
+        if everything {
+            stop = Stop::kill(signal);
+        } else if !self.main_ended {
+            self.signal_to_end(self.main, signal);
+            stop.signalled.insert(self.main);
         }
-        // Nothing that is paused can do what it is asked, or what its parent asks it.
+        // A paused process could not handle the signal, nor what its parent then sends it.
         self.signal_tree(libc::SIGCONT);
-        // To ask everything at once is to behave as if the main process had ended.
-        self.main_ended |= everything;
-        let time = if everything { KILL_SIGNAL_TIMEOUT } else { self.settings.stop_timeout };
-        let is_last = everything || self.settings.kill_signal == libc::SIGKILL;
-        self.stage = Stage::Stopping { signal, deadline: Instant::now() + time, asked, is_last };
+        self.stage = Stage::Stopping(stop);
     }
 
-    /// Takes the next step of a stop: the next wave, or harder means.
+    /// Continues a stop: with the next wave, or with a stronger signal after the deadline.
     pub(super) fn escalate(&mut self) {
-        match &mut self.stage {
-            Stage::Idle | Stage::Running => return,
-            Stage::Stopping { deadline, is_last, .. } if Instant::now() >= *deadline => {
-                self.forced = true;
-                self.stage = if *is_last { Stage::Killing } else { self.kill_stage() };
+        let stage = mem::replace(&mut self.stage, Stage::Idle);
+        self.stage = match stage {
+            Stage::Stopping(stop) if Instant::now() >= stop.deadline => {
+                self.was_killed = true;
+                let kill_signal = self.settings.kill_signal;
+                self.signal_wave(if stop.is_last {
+                    Stage::Killing
+                } else {
+                    Stage::Stopping(Stop::kill(kill_signal))
+                })
             }
-            Stage::Stopping { .. } | Stage::Killing => {}
-        }
-        let reachable = self.reachable();
-        match &mut self.stage {
-            Stage::Stopping { signal, asked, .. } if self.main_ended => {
-                let signal = *signal;
-                let new: Vec<_> = reachable.into_iter().filter(|pid| asked.insert(*pid)).collect();
-                new.into_iter().for_each(|pid| self.ask(pid, signal));
+            stage => self.signal_wave(stage),
+        };
+    }
+
+    /// Signals what the stage is to reach now, and returns the stage after that.
+    fn signal_wave(&self, mut stage: Stage) -> Stage {
+        match &mut stage {
+            Stage::Idle | Stage::Running => {}
+            Stage::Stopping(stop) => {
+                stop.wave = stop.wave.next(self.main_ended);
+                if stop.wave == Wave::All {
+                    for pid in self.reachable() {
+                        if stop.signalled.insert(pid) {
+                            self.signal_to_end(pid, stop.signal);
+                        }
+                    }
+                }
             }
             Stage::Killing => {
-                reachable.into_iter().for_each(|pid| self.signal(pid, libc::SIGKILL));
+                self.reachable().into_iter().for_each(|pid| self.signal(pid, libc::SIGKILL));
             }
-            _ => {}
         }
+        stage
     }
 
-    /// The user's kill signal, to everything at once.
-    fn kill_stage(&mut self) -> Stage {
-        self.main_ended = true;
-        Stage::Stopping {
-            signal: self.settings.kill_signal,
-            deadline: Instant::now() + KILL_SIGNAL_TIMEOUT,
-            asked: HashSet::new(),
-            is_last: true,
-        }
-    }
-
-    /// What can be signalled safely: children that are not reaped, or else the server's group.
+    /// Returns what can be signalled safely: children that are not reaped, or where there is no
+    /// subreaper, the server's process group.
     fn reachable(&self) -> Vec<i32> {
-        if sys::ADOPTS_ORPHANS { sys::children_of(own_pid()) } else { vec![-self.main] }
+        if sys::HAS_SUBREAPER { sys::children_of(own_pid()) } else { vec![-self.main] }
     }
 
-    /// A paused process can only end when it is continued.
-    fn ask(&self, pid: i32, signal: i32) {
-        self.signal(pid, signal);
-        self.signal(pid, libc::SIGCONT);
-    }
-
-    fn signal(&self, pid: i32, signal: i32) {
-        let _ = sys::kill(pid, signal); // It may have ended, and is then a zombie of ours.
+    /// Sends a signal to the main process.
+    pub(super) fn signal_main(&self, signal: i32) {
+        if !self.main_ended {
+            self.signal(self.main, signal);
+        }
     }
 
     /// Sends a signal to everything.
     pub(super) fn signal_tree(&self, signal: i32) {
-        if sys::ADOPTS_ORPHANS {
+        if sys::HAS_SUBREAPER {
             sys::signal_descendants(own_pid(), signal);
         } else {
             self.signal(-self.main, signal);
         }
     }
 
-    fn tell(&mut self, event: Event) {
+    /// Sends a signal that ends a process, which a paused one handles only when it is continued.
+    fn signal_to_end(&self, pid: i32, signal: i32) {
+        self.signal(pid, signal);
+        self.signal(pid, libc::SIGCONT);
+    }
+
+    fn signal(&self, pid: i32, signal: i32) {
+        let _ = sys::kill(pid, signal); // If it has ended, it is still a zombie of ours.
+    }
+
+    fn emit(&mut self, event: Event) {
         self.events.push(event);
+    }
+}
+
+impl Stop {
+    /// Sends the user's kill signal to everything at once.
+    fn kill(signal: i32) -> Self {
+        Self {
+            signal,
+            deadline: Instant::now() + KILL_SIGNAL_TIMEOUT,
+            wave: Wave::All,
+            signalled: HashSet::new(),
+            is_last: true,
+        }
     }
 }
 
 fn own_pid() -> i32 {
     std::process::id() as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stop_reaches_everything_when_the_main_process_has_ended() {
+        assert_eq!(Wave::Main.next(false), Wave::Main);
+        assert_eq!(Wave::Main.next(true), Wave::All);
+        assert_eq!(Wave::All.next(false), Wave::All);
+    }
 }

@@ -1,5 +1,5 @@
-//! How a server speaks and listens beside its standard streams: a socket for `sd_notify`, a
-//! descriptor on which it says that it is ready, listening sockets that it is handed.
+//! The descriptors of a server beside its standard streams: the socket for `sd_notify`, the pipe for
+//! a readiness line, and listening sockets that are passed to it.
 
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, File};
@@ -10,29 +10,30 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::supervisor::protocol::{ReadinessFd, Settings};
+use crate::supervisor::protocol::ReadinessFd;
+use crate::supervisor::settings::Settings;
 use crate::sys::{self, ExecWithListenPid, FD_SLOTS, FdSlots, InstalledFds};
 
-/// How many bytes are taken away at once.
-const BYTES_AT_ONCE: usize = 1024;
+/// The number of bytes that one `drain` reads.
+const DRAIN_BYTES: usize = 1024;
 
 pub(super) struct ReadinessFds {
-    numbers: FdSlots,
+    fd_slots: FdSlots,
     notify_path: Option<PathBuf>,
     notify: Option<OwnedFd>,
     ready_fd: Option<i32>,
-    /// Both ends of the pipe on which this start of the server says that it is ready.
+    /// Both ends of the pipe for the readiness line of this start.
     ready: Option<(OwnedFd, OwnedFd)>,
-    /// Where the server goes on to write when whoever waited for it has heard enough. If nobody had
-    /// that end, to write would be its end.
+    /// A copy of the reading end, which stays open when the waiting process has closed its own.
+    /// Without a reader, SIGPIPE would end a server that writes more.
     ready_later: Option<File>,
     listeners: Vec<OwnedFd>,
 }
 
 impl ReadinessFds {
-    pub(super) fn new(numbers: FdSlots, settings: &Settings) -> Self {
+    pub(super) fn new(fd_slots: FdSlots, settings: &Settings) -> Self {
         Self {
-            numbers,
+            fd_slots,
             notify_path: settings.notify_socket.clone(),
             notify: None,
             ready_fd: settings.ready_fd,
@@ -42,14 +43,14 @@ impl ReadinessFds {
         }
     }
 
-    /// Hands these to every server from now on.
+    /// Passes these sockets to every server from now on.
     pub(super) fn listen(&mut self, listeners: Vec<OwnedFd>) {
         self.listeners.extend(listeners);
     }
 
-    /// Makes what the next server speaks to, and tells it of that.
+    /// Makes the descriptors of the next server, and sets the variables that name them.
     pub(super) fn open(&mut self, command: &mut Command) -> io::Result<()> {
-        // What the last server has said means nothing for this one.
+        // Messages of the last server do not count for this one.
         self.drain();
         if let Some(path) = &self.notify_path {
             if self.notify.is_none() {
@@ -66,16 +67,16 @@ impl ReadinessFds {
         Ok(())
     }
 
-    /// Puts at their numbers what the server gets.
+    /// Installs the descriptors at their numbers.
     pub(super) fn install_fds(&self) -> io::Result<InstalledFds<'_>> {
         let mut fds: Vec<_> = FD_SLOTS.zip(self.listeners.iter().map(AsFd::as_fd)).collect();
         if let (Some(number), Some((_, write))) = (self.ready_fd, &self.ready) {
             fds.push((number, write.as_fd()));
         }
-        self.numbers.put(&fds)
+        self.fd_slots.install(&fds)
     }
 
-    /// The command in a form that tells the program its process id, if it is handed sockets.
+    /// Returns the command in a form that sets `LISTEN_PID`, if sockets are passed to the server.
     pub(super) fn with_listen_pid(
         &self,
         command: &Command,
@@ -98,32 +99,32 @@ impl ReadinessFds {
         }))
     }
 
-    /// What whoever waits for the server reads, which is theirs until it is ready.
+    /// Returns the reading ends for the process that waits for the server.
     pub(super) fn take_readable(&mut self) -> Vec<(ReadinessFd, OwnedFd)> {
         let notify = self.notify.as_ref().and_then(|socket| socket.try_clone().ok());
-        // Only the server has the other end now, so that its end is seen.
+        // From now on only the server has the writing end, so its close is noticed.
         let ready = self.ready.take().map(|(read, _write)| read);
         self.ready_later = ready.as_ref().and_then(|read| Some(read.try_clone().ok()?.into()));
         let ready = ready.map(|read| (ReadinessFd::Ready, read));
         notify.map(|socket| (ReadinessFd::Notify, socket)).into_iter().chain(ready).collect()
     }
 
-    /// What wakes up who drains it.
+    /// Returns the descriptors that `drain` reads.
     pub(super) fn readable(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let notify = self.notify.iter().map(AsFd::as_fd);
         notify.chain(self.ready_later.iter().map(AsFd::as_fd))
     }
 
-    /// Takes away what a server that is ready has to say, which would stand still if nobody did.
+    /// Reads and discards what a server writes that is not waited for: a full pipe would block it.
     pub(super) fn drain(&mut self) {
         if let Some(socket) = &self.notify {
             let received = || sys::receive_datagram(socket.as_fd(), &mut [0; 1]).is_ok();
-            let _ = (0..sys::DATAGRAMS_AT_ONCE).all(|_| received()); // The rest wakes us up again.
+            let _ = (0..sys::DATAGRAMS_AT_ONCE).all(|_| received()); // The rest wakes the loop again.
         }
         if let Some(pipe) = &mut self.ready_later {
             let readable = sys::wait_readable(&[pipe.as_fd()], Some(Duration::ZERO));
             let has_some = readable.is_ok_and(|readable| readable == [true]);
-            if has_some && pipe.read(&mut [0; BYTES_AT_ONCE]).is_ok_and(|length| length == 0) {
+            if has_some && pipe.read(&mut [0; DRAIN_BYTES]).is_ok_and(|length| length == 0) {
                 self.ready_later = None;
             }
         }
@@ -132,7 +133,7 @@ impl ReadinessFds {
     pub(super) fn close(&mut self) {
         self.notify = None;
         if let Some(path) = &self.notify_path {
-            let _ = fs::remove_file(path); // There was no start, or somebody has cleared up.
+            let _ = fs::remove_file(path); // There was no start, or it was removed.
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Where others come to share a server.
+//! The socket in the session's directory to which other test processes connect.
 
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::sys;
 
-/// A socket in the folder of a session. Whoever drops it lets nobody come any more.
+/// The session's socket. Dropping it removes its file, so that no process connects any more.
 pub(super) struct SessionListener {
     listener: UnixListener,
     path: PathBuf,
@@ -17,21 +17,26 @@ pub(super) struct SessionListener {
 }
 
 impl SessionListener {
-    /// None if the runner has ended meanwhile.
+    /// Returns none if the runner has ended.
     pub(super) fn open(listener: OwnedFd, runner: i32, started: u64) -> Option<Self> {
         let listener = UnixListener::from(listener);
-        // Whoever has come may have gone again. Nobody must keep the supervisor from its work.
+        // A process that connected may have ended before `accept`, which must not block then.
         listener.set_nonblocking(true).ok()?;
         let path = listener.local_addr().ok()?.as_pathname().map(PathBuf::from)?;
         Some(Self { listener, path, runner: sys::Process::open(runner, started)? })
     }
 
-    /// What wakes up who waits for visitors and for the end of the runner.
-    pub(super) fn fds(&self) -> (BorrowedFd<'_>, Option<BorrowedFd<'_>>) {
-        (self.listener.as_fd(), self.runner.as_fd())
+    /// Returns the descriptor that becomes readable when a process connects.
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.listener.as_fd()
     }
 
-    /// How often to look at the runner though nothing wakes up who waits for its end.
+    /// Returns the descriptor that becomes readable when the runner ends.
+    pub(super) fn runner_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.runner.as_fd()
+    }
+
+    /// Returns the interval at which to check the runner where no descriptor announces its end.
     pub(super) fn poll_interval(&self) -> Option<Duration> {
         self.runner.poll_interval()
     }
@@ -40,30 +45,30 @@ impl SessionListener {
         self.runner.is_alive()
     }
 
-    /// Another process of this user who has come, if one has.
+    /// Accepts a connection of a process of this user, if there is one.
     pub(super) fn accept(&self) -> Option<UnixStream> {
         let (stream, _) = self.listener.accept().ok()?;
         let is_ours = sys::peer_user(&stream).is_none_or(|user| user == sys::effective_user());
         is_ours.then_some(stream)
     }
 
-    /// Removes the session's folder, unless another server is still in it.
+    /// Removes the session's directory, unless another server still has a socket in it.
     pub(super) fn end_session(self) {
-        let folder = self.path.parent().map(PathBuf::from);
+        let dir = self.path.parent().map(PathBuf::from);
         drop(self);
-        let Some(folder) = folder else { return };
-        let files = fs::read_dir(&folder).into_iter().flatten().flatten().map(|file| file.path());
+        let Some(dir) = dir else { return };
+        let files = fs::read_dir(&dir).into_iter().flatten().flatten().map(|file| file.path());
         if !files.into_iter().any(|file| file.extension() == Some("sock".as_ref())) {
-            let _ = fs::remove_dir_all(folder); // Another supervisor may be at it too.
+            let _ = fs::remove_dir_all(dir); // Another supervisor may remove it too.
         }
     }
 }
 
 impl Drop for SessionListener {
     fn drop(&mut self) {
-        // The socket comes last: nobody starts another server before it is gone.
+        // The socket comes last: no other server is started before it is gone.
         for extension in ["info", "sock"] {
-            let _ = fs::remove_file(self.path.with_extension(extension)); // Another may clear up too.
+            let _ = fs::remove_file(self.path.with_extension(extension)); // May be removed already.
         }
     }
 }

@@ -55,7 +55,7 @@ pub(crate) const SEND_FLAGS: MsgFlags = MsgFlags::MSG_NOSIGNAL;
 pub(crate) const RECEIVE_FLAGS: MsgFlags = MsgFlags::MSG_CMSG_CLOEXEC;
 
 /// Whether `become_subreaper` does anything.
-pub(crate) const ADOPTS_ORPHANS: bool = true;
+pub(crate) const HAS_SUBREAPER: bool = true;
 
 /// Makes orphans among the descendants children of this process.
 pub(crate) fn become_subreaper() {

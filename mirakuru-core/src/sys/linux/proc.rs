@@ -198,7 +198,7 @@ pub(crate) fn sockets_of(pid: i32) -> Vec<u64> {
 }
 
 /// Whether a process has the socket with this inode open; `None` if that may not be looked at.
-pub(crate) fn holds_socket(pid: i32, inode: u64) -> Option<bool> {
+pub(crate) fn owns_socket(pid: i32, inode: u64) -> Option<bool> {
     let wanted = PathBuf::from(format!("socket:[{inode}]"));
     let fds = match fs::read_dir(format!("/proc/{pid}/fd")) {
         Ok(fds) => fds,
@@ -211,6 +211,6 @@ pub(crate) fn holds_socket(pid: i32, inode: u64) -> Option<bool> {
 }
 
 /// A process that has the socket with this inode open, if it may be looked at.
-pub(crate) fn holder_of_socket(inode: u64) -> Option<i32> {
-    all_processes().find(|pid| holds_socket(*pid, inode) == Some(true))
+pub(crate) fn socket_owner(inode: u64) -> Option<i32> {
+    all_processes().find(|pid| owns_socket(*pid, inode) == Some(true))
 }

@@ -40,7 +40,7 @@ struct Socket {
 pub(super) fn listener(address: SocketAddr) -> io::Result<Listener> {
     let found = find(&request(address, None, 0))?;
     let listens = found.filter(|socket| socket.state == TCP_LISTEN);
-    Ok(listens.map_or(Listener::Nobody, |socket| Listener::Socket(socket.inode)))
+    Ok(listens.map_or(Listener::None, |socket| Listener::Socket(socket.inode)))
 }
 
 /// Whether a connection from this client has been accepted by whoever listens at this server's
@@ -206,7 +206,7 @@ mod tests {
             let server = TcpListener::bind("127.0.0.1:0").unwrap();
             server.local_addr().unwrap()
         };
-        assert_eq!(listener(address).unwrap(), Listener::Nobody);
+        assert_eq!(listener(address).unwrap(), Listener::None);
     }
 
     #[test]

@@ -1,0 +1,324 @@
+//! The test process's end of the control socket.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::Child;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::libc;
+use parking_lot::Mutex;
+
+use super::exit_hook::{Registration, StopAtExit};
+use super::spawn::{InheritedFds, SupervisorCommand};
+use super::state::{Phase, State};
+use crate::diagnostics::events;
+use crate::diagnostics::log_dir;
+use crate::supervisor::protocol::{Event, FRAME_LEN, Frame, ReadinessFd, Request};
+use crate::sys;
+
+/// The interval at which a thread checks for events that another thread has read.
+const RECHECK_INTERVAL: Duration = Duration::from_millis(20);
+
+/// The time that a supervisor may take to end, in addition to the stop timeout.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Everything that another process needs to talk to a supervisor, besides a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SupervisorInfo {
+    pub(crate) pid: i32,
+    /// A variable in the environment of the server, with its value.
+    pub(crate) mark: String,
+    /// The name of the server in messages.
+    pub(crate) name: String,
+    pub(crate) stop_timeout: Duration,
+}
+
+/// A connection to a supervisor. The supervisor stops its server when the last one is closed.
+pub(crate) struct Client {
+    stream: UnixStream,
+    info: SupervisorInfo,
+    /// The supervisor, if this process has started it.
+    child: Mutex<Option<Child>>,
+    /// The supervisor outlives this client.
+    is_shared: AtomicBool,
+    state: Mutex<State>,
+    /// The ends of the server's readiness descriptors that this process reads, until they are taken.
+    readiness_fds: Mutex<Vec<(ReadinessFd, OwnedFd)>>,
+    leases: AtomicU64,
+    /// A stop was requested since the last start.
+    stop_requested: AtomicBool,
+    /// The end of the last start was reported to the user, or is not to be.
+    is_end_reported: AtomicBool,
+    /// The process that made this client. A copy in a fork of it does nothing.
+    owner: u32,
+}
+
+impl Client {
+    /// Starts a supervisor that keeps `fds` open for its server, which is not started yet.
+    pub(crate) fn launch(command: SupervisorCommand, fds: &InheritedFds) -> io::Result<Arc<Self>> {
+        let registration = Registration::begin()?;
+        let (ours, theirs) = UnixStream::pair()?;
+        let (name, stop_timeout) = (command.name.clone(), command.settings.stop_timeout);
+        let (child, mark) = command.spawn(theirs)?;
+        let info = SupervisorInfo { pid: child.id() as i32, mark, name, stop_timeout };
+        let client = Arc::new(Self::new(ours, info, Some(child)));
+        registration.complete(Arc::downgrade(&client) as _);
+        client.send_in_parts(Request::KeepFds, &fds.ports)?;
+        client.send_in_parts(Request::Listen, &fds.listeners)?;
+        Ok(client)
+    }
+
+    /// Uses the supervisor of a server that another process has started.
+    pub(crate) fn attach(stream: UnixStream, info: SupervisorInfo) -> Arc<Self> {
+        let client = Self::new(stream, info, None);
+        client.is_shared.store(true, Ordering::Relaxed);
+        Arc::new(client)
+    }
+
+    fn new(stream: UnixStream, info: SupervisorInfo, child: Option<Child>) -> Self {
+        Self {
+            stream,
+            info,
+            child: Mutex::new(child),
+            is_shared: AtomicBool::new(false),
+            state: Mutex::new(State::new(Phase::Ended)),
+            readiness_fds: Mutex::default(),
+            leases: AtomicU64::new(0),
+            stop_requested: AtomicBool::new(false),
+            is_end_reported: AtomicBool::new(true),
+            owner: std::process::id(),
+        }
+    }
+
+    /// Returns what another process needs to attach.
+    pub(crate) fn info(&self) -> SupervisorInfo {
+        self.info.clone()
+    }
+
+    /// Shares the server with other processes, which connect to `listener`, until the runner ends.
+    pub(crate) fn share(
+        &self,
+        listener: &UnixListener,
+        runner: i32,
+        started: u64,
+    ) -> io::Result<()> {
+        self.send(Request::Share { runner, started }, &[listener.as_fd()])?;
+        self.is_shared.store(true, Ordering::Relaxed);
+        // While the server lives, no other run removes its log.
+        if let Some(lock) = log_dir::log_dir_lock() {
+            self.send(Request::KeepFds, &[lock])?;
+        }
+        Ok(())
+    }
+
+    /// Starts the server, and returns when its program runs or cannot be run.
+    pub(crate) fn start(&self, stdin: Option<OwnedFd>, deadline: Instant) -> io::Result<State> {
+        {
+            let mut state = self.state.lock();
+            let (lease, is_disconnected) = (state.lease, state.is_disconnected);
+            *state = State { lease, is_disconnected, ..State::new(Phase::Starting) };
+            self.readiness_fds.lock().clear();
+        }
+        self.stop_requested.store(false, Ordering::Relaxed);
+        self.send(Request::Start, stdin.as_ref().map(AsFd::as_fd).as_slice())?;
+        let state = self.wait(deadline, |state| state.phase != Phase::Starting);
+        self.is_end_reported.store(false, Ordering::Relaxed);
+        state.ok_or_else(|| {
+            io::Error::new(io::ErrorKind::TimedOut, "the supervisor does not answer")
+        })
+    }
+
+    pub(crate) fn request(&self, request: Request) -> io::Result<()> {
+        if matches!(request, Request::Stop(_) | Request::Kill(_)) {
+            self.stop_requested.store(true, Ordering::Relaxed);
+        }
+        self.send(request, &[])
+    }
+
+    fn send(&self, request: Request, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+        sys::send(&self.stream, &request.to_bytes(), fds)
+    }
+
+    /// Sends more descriptors than one message can carry.
+    fn send_in_parts(&self, request: Request, fds: &[OwnedFd]) -> io::Result<()> {
+        let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
+        fds.chunks(sys::FDS_MAX).try_for_each(|part| self.send(request, part))
+    }
+
+    /// Takes the reading end of a readiness descriptor of the server that is starting. It arrives
+    /// after the start, once.
+    pub(crate) fn take_readiness_fd(&self, wanted: ReadinessFd) -> Option<OwnedFd> {
+        self.drain_events(&mut self.state.lock());
+        let mut fds = self.readiness_fds.lock();
+        let at = fds.iter().position(|(readiness_fd, _)| *readiness_fd == wanted)?;
+        Some(fds.swap_remove(at).1)
+    }
+
+    /// Returns what is known of the server now.
+    pub(crate) fn state(&self) -> State {
+        let mut state = self.state.lock();
+        self.drain_events(&mut state);
+        *state
+    }
+
+    /// Waits until `until` holds or the supervisor is gone. Returns none at the deadline.
+    pub(crate) fn wait(&self, deadline: Instant, until: impl Fn(&State) -> bool) -> Option<State> {
+        loop {
+            let state = self.state();
+            if until(&state) || state.is_disconnected {
+                return Some(state);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return None;
+            }
+            // The lock is released meanwhile, so that other threads can read events. If one of them
+            // reads what this thread waits for, nothing wakes this thread but the interval.
+            let step = left.min(RECHECK_INTERVAL);
+            sys::wait_readable(&[self.stream.as_fd()], Some(step)).ok()?;
+        }
+    }
+
+    /// Returns true if a stop was requested since the last start.
+    pub(crate) fn stop_requested(&self) -> bool {
+        self.stop_requested.load(Ordering::Relaxed)
+    }
+
+    /// Kills what a killed supervisor has left. The kernel has killed only the main process.
+    pub(crate) fn sweep_if_lost(&self) {
+        if self.state().phase == Phase::SupervisorKilled {
+            sys::kill_marked(&self.info.mark, Instant::now() + GRACE);
+        }
+    }
+
+    /// Returns all processes of the server that can be found.
+    pub(crate) fn left(&self) -> Vec<i32> {
+        let mut left = sys::marked(&self.info.mark);
+        left.retain(|pid| *pid != self.info.pid);
+        left.extend(sys::descendants_of(self.info.pid));
+        left.sort_unstable();
+        left.dedup();
+        left
+    }
+
+    /// Returns the descriptor that becomes readable when the state changes.
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+
+    /// Returns the name of the server in messages.
+    pub(crate) fn name(&self) -> &str {
+        &self.info.name
+    }
+
+    /// Returns the supervisor, which every process of the server descends from.
+    pub(crate) fn supervisor_pid(&self) -> i32 {
+        self.info.pid
+    }
+
+    /// Applies all events that have arrived.
+    fn drain_events(&self, state: &mut State) {
+        while !state.is_disconnected
+            && sys::wait_readable(&[self.stream.as_fd()], Some(Duration::ZERO))
+                .is_ok_and(|ready| ready == [true])
+        {
+            let mut bytes = [0; FRAME_LEN];
+            match sys::receive(&self.stream, &mut bytes) {
+                Ok((FRAME_LEN, fds)) => self.apply(state, Event::from_bytes(bytes), fds),
+                _ => return state.disconnect(),
+            }
+        }
+    }
+
+    fn apply(&self, state: &mut State, event: Option<Event>, fds: Vec<OwnedFd>) {
+        match event {
+            Some(Event::ReadinessFd(readiness_fd)) => {
+                self.readiness_fds.lock().extend(fds.into_iter().map(|fd| (readiness_fd, fd)));
+            }
+            Some(event) => state.apply(event),
+            None => {}
+        }
+    }
+
+    /// Counts one more lease, for the report of the end.
+    pub(crate) fn count_lease(&self) {
+        self.leases.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Reports the end of this start to no one.
+    pub(crate) fn suppress_end_report(&self) {
+        self.is_end_reported.store(true, Ordering::Relaxed);
+    }
+
+    /// Reports the end of the server as an event, once for each start.
+    pub(crate) fn report_end(&self, state: &State) {
+        if !self.is_end_reported.swap(true, Ordering::Relaxed) {
+            events::stopped(self.name(), state.exit, self.leases.load(Ordering::Relaxed));
+        }
+    }
+
+    /// Continues a supervisor that was paused: a server can send SIGSTOP to its parent.
+    fn resume_supervisor(&self) {
+        let mut child = self.child.lock();
+        let is_running = |child: &mut Child| child.try_wait().is_ok_and(|ended| ended.is_none());
+        if child.as_mut().is_some_and(is_running) {
+            let _ = sys::kill(self.info.pid, libc::SIGCONT); // Not reaped, so the pid is ours.
+        }
+    }
+
+    /// Ends the use of the server. If it is not shared, it has ended when this returns.
+    pub(crate) fn close(&self) {
+        let is_owner = self.owner == std::process::id();
+        // A fork must not read the events of its parent.
+        if is_owner && self.state().is_running() {
+            self.stop_requested.store(true, Ordering::Relaxed);
+        }
+        if is_owner && self.is_shared.load(Ordering::Relaxed) {
+            // The connection ends even if a fork has a copy of its descriptor.
+            let _ = self.stream.shutdown(std::net::Shutdown::Both);
+        }
+        self.release();
+        self.finish();
+    }
+
+    /// Returns true if the server ends with this client: it is not shared, and this is no fork.
+    fn ends_server(&self) -> bool {
+        !self.is_shared.load(Ordering::Relaxed) && self.owner == std::process::id()
+    }
+}
+
+impl StopAtExit for Client {
+    fn release(&self) {
+        if self.ends_server() {
+            let _ = self.stream.shutdown(std::net::Shutdown::Write); // It may be gone already.
+            self.resume_supervisor();
+        }
+    }
+
+    fn finish(&self) {
+        if !self.ends_server() {
+            return;
+        }
+        let mut child = self.child.lock();
+        let Some(child) = child.as_mut() else { return };
+        if child.try_wait().is_ok_and(|status| status.is_none()) {
+            let deadline = Instant::now() + self.info.stop_timeout + GRACE;
+            if self.wait(deadline, |_| false).is_none() {
+                // Its server does not end even by SIGKILL, or the supervisor is paused itself.
+                let _ = child.kill();
+            }
+            let _ = child.wait(); // A handler that reaps every child may have been faster.
+        }
+        self.sweep_if_lost();
+        self.report_end(&self.state());
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

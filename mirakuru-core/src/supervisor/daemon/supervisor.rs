@@ -1,0 +1,354 @@
+//! The supervisor's loop: one thread that serves the users of one server, and ends when the server
+//! has no users any more.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use nix::libc;
+use nix::sys::signal::Signal;
+
+use super::connections::{CONTROL_SOCKET, Connections, Received};
+use super::process_tree::ProcessTree;
+use super::session_listener::SessionListener;
+use crate::supervisor::lease_queue::{Answer, LeaseQueue};
+use crate::supervisor::protocol::{Event, Request};
+use crate::supervisor::settings::Settings;
+use crate::sys;
+
+/// The supervisor of one server.
+pub(super) struct Supervisor {
+    tree: ProcessTree,
+    signals: OwnedFd,
+    /// Descriptors that are only kept open: they reserve ports and the log directory.
+    kept_fds: Vec<OwnedFd>,
+    connections: Connections,
+    /// The process that started this supervisor. A fork of it may hold the control socket open.
+    starter: Option<sys::Process>,
+    readiness: Readiness,
+    mode: Mode,
+}
+
+/// Who uses the server.
+enum Mode {
+    /// The processes that are connected, and no others. The supervisor leaves when none is.
+    Private,
+    /// Every process that connects, as long as the runner of the tests lives.
+    Shared { listener: SessionListener, queue: LeaseQueue },
+    /// The server is being stopped. The supervisor ends when nothing of it is left.
+    Leaving,
+}
+
+/// How far the last start of the server has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Readiness {
+    /// There was none, or the server was stopped on request.
+    Stopped,
+    /// A test process waits for it, and reads what the server announces.
+    Starting,
+    Ready,
+}
+
+/// A reason to wake up.
+#[derive(Clone, Copy)]
+enum Source {
+    Signals,
+    /// The process that started this supervisor has ended.
+    Starter,
+    /// A process connects to the session's socket.
+    Listener,
+    /// The runner of the session has ended.
+    Runner,
+    /// The server announces something after it was ready.
+    ReadinessFds,
+    Connection(u64),
+}
+
+impl Supervisor {
+    pub(super) fn new(settings: Settings, arguments: Vec<OsString>) -> io::Result<Self> {
+        sys::close_inherited();
+        let fd_slots = sys::FdSlots::reserve()?;
+        sys::new_session();
+        sys::become_subreaper();
+        sys::ignore_sigpipe();
+        sys::unblock_signals();
+        sys::set_name(c"mirakuru");
+        let wake_up = [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
+        let control_socket = UnixStream::from(sys::standard_input()?);
+        Ok(Self {
+            tree: ProcessTree::new(settings, arguments.into_iter().skip(1).collect(), fd_slots),
+            signals: sys::signal_pipe(&wake_up)?,
+            kept_fds: Vec::new(),
+            connections: Connections::new(control_socket)?,
+            starter: sys::parent_process(),
+            readiness: Readiness::Stopped,
+            mode: Mode::Private,
+        })
+    }
+
+    /// Runs until the server has no users any more and nothing of it is left.
+    pub(super) fn run(mut self) {
+        while !(matches!(self.mode, Mode::Leaving) && self.tree.is_idle()) {
+            self.wait();
+            self.tree.reap();
+            self.tree.escalate();
+            self.broadcast_events();
+            self.update_mode();
+        }
+        self.tree.remove_files();
+    }
+
+    /// Sleeps until something happens, and handles it.
+    fn wait(&mut self) {
+        let sources = self.sources();
+        let fds: Vec<_> = sources.iter().map(|(_, fd)| *fd).collect();
+        let is_readable = sys::wait_readable(&fds, self.timeout()).unwrap_or_default();
+        let readable = sources.iter().zip(is_readable).filter(|(_, is_readable)| *is_readable);
+        let readable: Vec<_> = readable.map(|((source, _), _)| *source).collect();
+        self.check_starter();
+        for source in readable {
+            self.handle(source);
+        }
+    }
+
+    fn sources(&self) -> Vec<(Source, BorrowedFd<'_>)> {
+        let mut sources = vec![(Source::Signals, self.signals.as_fd())];
+        let starter = self.starter.as_ref().and_then(sys::Process::as_fd);
+        sources.extend(starter.map(|fd| (Source::Starter, fd)));
+        if let Mode::Shared { listener, .. } = &self.mode {
+            sources.push((Source::Listener, listener.as_fd()));
+            sources.extend(listener.runner_fd().map(|fd| (Source::Runner, fd)));
+        }
+        // While a test process waits for the server, it reads these itself.
+        if self.readiness != Readiness::Starting {
+            let fds = self.tree.readiness_fds().readable();
+            sources.extend(fds.map(|fd| (Source::ReadinessFds, fd)));
+        }
+        sources.extend(self.connections.open().map(|(id, fd)| (Source::Connection(id), fd)));
+        sources
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        let runner = match &self.mode {
+            Mode::Shared { listener, .. } => listener.poll_interval(),
+            Mode::Private | Mode::Leaving => None,
+        };
+        [self.tree.timeout(), runner].into_iter().flatten().min()
+    }
+
+    fn handle(&mut self, source: Source) {
+        match source {
+            Source::Signals => self.read_signals(),
+            Source::Listener => self.accept(),
+            Source::ReadinessFds => self.tree.readiness_fds_mut().drain(),
+            // It may have been removed since it became readable.
+            Source::Connection(id) => self.serve_connection(id),
+            // `check_starter` and `update_mode` look at these each time.
+            Source::Starter | Source::Runner => {}
+        }
+    }
+
+    fn read_signals(&mut self) {
+        let mut numbers = [0; 64];
+        let length = nix::unistd::read(&self.signals, &mut numbers).unwrap_or(0);
+        if numbers[..length].iter().any(|number| i32::from(*number) != libc::SIGCHLD) {
+            self.leave();
+        }
+    }
+
+    /// Disconnects a starter that has ended, even if a fork of it holds the socket open.
+    fn check_starter(&mut self) {
+        if self.starter.as_ref().is_some_and(|starter| !starter.is_alive()) {
+            self.starter = None;
+            // What it requested before its end still counts.
+            self.serve_connection(CONTROL_SOCKET);
+            self.disconnect(CONTROL_SOCKET);
+        }
+    }
+
+    fn accept(&mut self) {
+        let Mode::Shared { listener, .. } = &self.mode else { return };
+        let Some(stream) = listener.accept() else { return };
+        let Ok(id) = self.connections.add(stream) else { return };
+        if let Some(main) = self.tree.main() {
+            self.connections.send(id, Event::Started(main), &[]);
+        }
+    }
+
+    /// Serves all requests of a connection that have arrived. Those of another connection are served
+    /// after them: one that ended must be seen to have ended before what came later.
+    fn serve_connection(&mut self, id: u64) {
+        loop {
+            match self.connections.receive(id) {
+                Received::Request(request, fds) => self.serve(id, request, fds),
+                Received::Nothing => return,
+                Received::End => return self.disconnect(id),
+            }
+        }
+    }
+
+    fn serve(&mut self, id: u64, request: Request, fds: Vec<OwnedFd>) {
+        match request {
+            Request::KeepFds => self.kept_fds.extend(fds),
+            Request::Start => self.start(id, fds.into_iter().next()),
+            Request::Listen => self.tree.readiness_fds_mut().listen(fds),
+            Request::Main(pid) => self.tree.announce_main(pid),
+            Request::Ready => self.readiness = Readiness::Ready,
+            Request::Signal(signal) => self.tree.signal_main(signal),
+            Request::Stop(signal) => self.stop(signal, false),
+            Request::Kill(signal) => self.stop(signal, true),
+            Request::Pause => self.tree.signal_tree(libc::SIGSTOP),
+            Request::Resume => self.tree.signal_tree(libc::SIGCONT),
+            Request::Share { runner, started } => self.share(fds, runner, started),
+            Request::Lease { test, exclusive } => self.lease(id, test, exclusive),
+            Request::Count => self.send_lease_count(id),
+        }
+    }
+
+    fn start(&mut self, id: u64, stdin: Option<OwnedFd>) {
+        if matches!(self.mode, Mode::Leaving) {
+            return self.connections.send(id, Event::StartFailed(libc::ESHUTDOWN), &[]);
+        }
+        self.readiness = Readiness::Starting;
+        self.tree.start(stdin);
+        for (readiness_fd, fd) in self.tree.readiness_fds_mut().take_readable() {
+            self.connections.send(id, Event::ReadinessFd(readiness_fd), &[fd.as_fd()]);
+        }
+    }
+
+    fn stop(&mut self, signal: i32, everything: bool) {
+        self.readiness = Readiness::Stopped;
+        self.tree.stop(signal, everything);
+    }
+
+    fn share(&mut self, fds: Vec<OwnedFd>, runner: i32, started: u64) {
+        let Some(socket) = fds.into_iter().next() else { return };
+        match SessionListener::open(socket, runner, started) {
+            Some(listener) => self.mode = Mode::Shared { listener, queue: LeaseQueue::default() },
+            None => self.leave(),
+        }
+    }
+
+    fn lease(&mut self, id: u64, test: u64, exclusive: bool) {
+        let Mode::Shared { queue, .. } = &mut self.mode else { return self.revoke(id) };
+        match queue.request(id, test, exclusive) {
+            Answer::Granted => {
+                let leases = queue.lease_count() as i32;
+                self.connections.send(id, Event::Granted(leases), &[]);
+            }
+            Answer::SelfDeadlock => self.connections.send(id, Event::SelfDeadlock, &[]),
+            Answer::Queued => {}
+        }
+    }
+
+    fn send_lease_count(&self, id: u64) {
+        let holders = match &self.mode {
+            Mode::Shared { queue, .. } => queue.holders(),
+            Mode::Private | Mode::Leaving => Vec::new(),
+        };
+        let leases = holders.len() as i32;
+        let holder_pid = self.connections.peer_pid(&holders).unwrap_or_default();
+        self.connections.send(id, Event::LeaseCount { leases, holder_pid }, &[]);
+    }
+
+    fn disconnect(&mut self, id: u64) {
+        let Mode::Shared { queue, .. } = &mut self.mode else { return self.connections.close(id) };
+        self.connections.remove(id);
+        let had_lease = queue.is_granted(id);
+        let was_exclusive = had_lease && queue.is_exclusive();
+        queue.remove(id);
+        let queued = queue.queued();
+        if was_exclusive {
+            // The test that used the server alone may have paused it.
+            self.tree.signal_tree(libc::SIGCONT);
+        }
+        if had_lease {
+            // The time limit of a queued request starts again when a lease changes hands.
+            queued.into_iter().for_each(|waiting| self.send_lease_count(waiting));
+        }
+    }
+
+    /// Decides, after each event, which requests are granted and whether the server still has users.
+    fn update_mode(&mut self) {
+        match &mut self.mode {
+            Mode::Leaving => {}
+            Mode::Private if self.connections.open().next().is_none() => self.leave(),
+            Mode::Private => {}
+            Mode::Shared { listener, queue } => {
+                let is_exclusive = queue.is_exclusive();
+                if self.readiness != Readiness::Ready && !is_exclusive {
+                    // The test that stopped or restarted it has ended, and what has become of the
+                    // server is unknown.
+                    self.tree.stop(libc::SIGKILL, true);
+                }
+                // A test with an exclusive lease may have stopped the server to start it again.
+                if self.tree.is_idle() && !is_exclusive {
+                    self.close_session();
+                } else if !listener.has_runner() {
+                    self.end_session();
+                } else if self.readiness == Readiness::Ready {
+                    self.grant_next();
+                }
+            }
+        }
+    }
+
+    fn grant_next(&mut self) {
+        let Mode::Shared { queue, .. } = &mut self.mode else { return };
+        for id in queue.grant_next() {
+            let leases = queue.lease_count() as i32;
+            self.connections.send(id, Event::Granted(leases), &[]);
+        }
+    }
+
+    /// Shares the server no longer, because it has ended. Queued requests are sent away to start
+    /// another one, below another supervisor.
+    fn close_session(&mut self) {
+        self.set_mode(Mode::Private);
+        if self.connections.open().next().is_none() {
+            self.leave();
+        }
+    }
+
+    /// Ends because the runner has ended.
+    fn end_session(&mut self) {
+        if let Mode::Shared { listener, queue } = std::mem::replace(&mut self.mode, Mode::Private) {
+            listener.end_session();
+            queue.queued().into_iter().for_each(|id| self.revoke(id));
+        }
+        self.leave();
+    }
+
+    /// Stops the server. The supervisor ends when nothing of it is left.
+    fn leave(&mut self) {
+        if matches!(self.mode, Mode::Leaving) {
+            return;
+        }
+        self.set_mode(Mode::Leaving);
+        self.readiness = Readiness::Stopped;
+        self.kept_fds.clear();
+        self.tree.stop_if_running();
+    }
+
+    /// Changes the mode. Where the server was shared, its socket is closed first, so that the
+    /// processes whose requests are revoked do not connect to it again.
+    fn set_mode(&mut self, mode: Mode) {
+        if let Mode::Shared { listener, queue } = std::mem::replace(&mut self.mode, mode) {
+            drop(listener);
+            queue.queued().into_iter().for_each(|id| self.revoke(id));
+        }
+    }
+
+    fn revoke(&mut self, id: u64) {
+        self.connections.send(id, Event::LeaseRevoked, &[]);
+        self.connections.close(id);
+    }
+
+    fn broadcast_events(&mut self) {
+        for event in self.tree.take_events() {
+            self.connections.broadcast(event);
+        }
+    }
+}

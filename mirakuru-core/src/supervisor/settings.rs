@@ -1,0 +1,99 @@
+//! What a supervisor is started with: the settings in its one environment variable.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Marks the server and everything it spawns, unless they clear their environment. By it, a test
+/// process finds what a killed supervisor has left.
+pub(crate) const MARK_VARIABLE: &str = "MIRAKURU_PROCESS";
+
+/// Variables that the dynamic loader reads. The supervisor is the test binary and needs the test's
+/// values; the server's are kept under names with a prefix until the server is started.
+pub(crate) const LOADER_VARIABLES: [&str; 2] = ["LD_LIBRARY_PATH", "LD_PRELOAD"];
+pub(crate) const LOADER_PREFIX: &str = "MIRAKURU_SERVER_";
+
+/// What the supervisor needs to know when the test process has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    pub(crate) stop_signal: i32,
+    pub(crate) kill_signal: i32,
+    pub(crate) stop_timeout: Duration,
+    /// The socket for `sd_notify`, which the supervisor makes and removes.
+    pub(crate) notify_socket: Option<PathBuf>,
+    /// The number of the descriptor on which the server writes a line when it is ready.
+    pub(crate) ready_fd: Option<i32>,
+    /// The temporary directory, which the supervisor makes and removes.
+    pub(crate) dir: Option<PathBuf>,
+    /// The working directory of the server.
+    pub(crate) current_dir: Option<PathBuf>,
+}
+
+impl Settings {
+    pub(crate) fn to_variable(&self) -> OsString {
+        let Self { stop_signal, kill_signal, stop_timeout, .. } = self;
+        let (micros, ready_fd) = (stop_timeout.as_micros(), self.ready_fd.unwrap_or_default());
+        let [notify, dir, current_dir] = [&self.notify_socket, &self.dir, &self.current_dir]
+            .map(|path| path.as_ref().map_or(&[][..], |path| path.as_os_str().as_bytes()));
+        let lengths = format!("{} {}", notify.len(), dir.len());
+        let numbers = format!("{stop_signal} {kill_signal} {micros} {ready_fd} {lengths} ");
+        OsString::from_vec([numbers.as_bytes(), notify, dir, current_dir].concat())
+    }
+
+    pub(crate) fn from_variable(value: &OsStr) -> Option<Self> {
+        let mut fields = value.as_bytes().splitn(7, |byte| *byte == b' ');
+        let mut number = || std::str::from_utf8(fields.next()?).ok()?.parse::<u64>().ok();
+        let stop_signal = i32::try_from(number()?).ok()?;
+        let kill_signal = i32::try_from(number()?).ok()?;
+        let stop_timeout = Duration::from_micros(number()?);
+        let ready_fd = i32::try_from(number()?).ok()?;
+        let notify_len = usize::try_from(number()?).ok()?;
+        let dir_len = usize::try_from(number()?).ok()?;
+        let (notify, rest) = fields.next()?.split_at_checked(notify_len)?;
+        let (dir, current_dir) = rest.split_at_checked(dir_len)?;
+        let path =
+            |bytes: &[u8]| (!bytes.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(bytes)));
+        Some(Self {
+            stop_signal,
+            kill_signal,
+            stop_timeout,
+            notify_socket: path(notify),
+            ready_fd: (ready_fd != 0).then_some(ready_fd),
+            dir: path(dir),
+            current_dir: path(current_dir),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_survive_the_environment() {
+        for dir in [
+            None,
+            Some(PathBuf::from("/tmp/a b")),
+            Some(PathBuf::from(OsStr::from_bytes(b"/\xff"))),
+        ] {
+            let settings = Settings {
+                stop_signal: 2,
+                kill_signal: 9,
+                stop_timeout: Duration::from_millis(1500),
+                notify_socket: dir.clone(),
+                ready_fd: dir.is_some().then_some(3),
+                current_dir: dir.clone(),
+                dir,
+            };
+            assert_eq!(Settings::from_variable(&settings.to_variable()), Some(settings));
+        }
+    }
+
+    #[test]
+    fn what_is_no_settings_is_refused() {
+        for text in ["", "1", "15 9", "15 9 x 0 0 0 /tmp", "15 9 1 0 0 9 /tmp"] {
+            assert_eq!(Settings::from_variable(OsStr::new(text)), None, "{text}");
+        }
+    }
+}
