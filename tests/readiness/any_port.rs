@@ -4,13 +4,13 @@
 use std::net::{TcpListener, TcpStream};
 
 use mirakuru_rstest::{ErrorKind, Executor};
-use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, reports};
+use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, reports, restart_when_ready};
 use mirakuru_tests::{bin, http_get, need};
 
 #[test]
 fn the_port_is_found_at_the_process_itself() {
     let server = [bin!("mk-tcp-server"), "0", "--delay", "100"];
-    let process = Executor::new(server).tcp("127.0.0.1:0").timeout(LONG).start_soon();
+    let process = Executor::new(server).tcp("127.0.0.1:0").timeout(LONG).start_when_ready();
     assert_eq!(process.addr().port(), process.port());
     TcpStream::connect(process.addr()).unwrap();
     let told = process.log().read().unwrap();
@@ -20,17 +20,19 @@ fn the_port_is_found_at_the_process_itself() {
 #[test]
 fn it_is_found_below_a_shell_and_in_a_daemon() {
     let shell = format!("{} 0 & wait", bin!("mk-http-server"));
-    let process = Executor::shell(shell).tcp("localhost:0").timeout(LONG).start_soon();
+    let process = Executor::shell(shell).tcp("localhost:0").timeout(LONG).start_when_ready();
     assert_eq!(http_get(&format!("http://{}/", process.addr())).0, 200);
     let daemon = [bin!("mk-daemon"), "--port", "0"];
-    let process = Executor::new(daemon).tcp("127.0.0.1:0").timeout(LONG).start_soon();
+    let process = Executor::new(daemon).tcp("127.0.0.1:0").timeout(LONG).start_when_ready();
     TcpStream::connect(process.addr()).unwrap();
 }
 
 #[test]
 fn it_is_found_while_one_process_hands_it_to_the_next() {
     let Some(python) = need("python3") else { return };
-    let script = "import os, socket
+    let script = "import os, socket, time
+time.sleep(0.05)
+open(os.environ['READY_MARK'], 'w').close()
 server = socket.create_server(('127.0.0.1', 0))
 for _ in range(100):
     if os.fork():
@@ -38,21 +40,21 @@ for _ in range(100):
 while True:
     server.accept()";
     let executor = Executor::new([python]).args(["-c", script]).tcp("127.0.0.1:0").timeout(LONG);
-    (0..5).for_each(|_| drop(executor.start_soon()));
+    (0..5).for_each(|_| drop(executor.start_when_ready()));
 }
 
 #[test]
 fn it_is_a_placeholder_for_other_conditions() {
     let server = Executor::new([bin!("mk-http-server"), "0"]).tcp("127.0.0.1:0");
-    let mut process = server.http("http://127.0.0.1:{port}/").timeout(LONG).start_soon();
-    process.restart().unwrap();
+    let mut process = server.http("http://127.0.0.1:{port}/").timeout(LONG).start_when_ready();
+    restart_when_ready(&mut process);
     assert_eq!(http_get(&process.url()).0, 200);
 }
 
 #[test]
 fn a_url_with_port_0_is_asked_at_the_port_that_is_found() {
     let server = Executor::new([bin!("mk-http-server"), "0"]);
-    let process = server.http("http://127.0.0.1:0/status/204").timeout(LONG).start_soon();
+    let process = server.http("http://127.0.0.1:0/status/204").timeout(LONG).start_when_ready();
     assert!(process.url().ends_with(&process.render(":{port}/status/204").unwrap()));
 }
 
@@ -67,7 +69,7 @@ fn what_others_listen_on_does_not_count() {
 #[test]
 fn the_host_says_which_family_is_meant() {
     let server = Executor::new([bin!("mk-tcp-server"), "0", "--v6only"]);
-    let process = server.clone().tcp("localhost:0").timeout(LONG).start_soon();
+    let process = server.clone().tcp("localhost:0").timeout(LONG).start_when_ready();
     assert!(process.addr().is_ipv6());
     fails(&server.tcp("127.0.0.1:0").timeout(SHORT), ErrorKind::Timeout);
 }
@@ -83,14 +85,15 @@ fn a_socket_that_the_process_is_handed_is_not_one_that_it_has_chosen() {
 fn the_host_may_be_what_the_process_tells() {
     let server =
         Executor::new([bin!("mk-tcp-server"), "0"]).output(r"listening on (?<host>[^:]+):");
-    let process = server.tcp("{host}:0").timeout(LONG).start_soon();
+    let process = server.tcp("{host}:0").timeout(LONG).start_when_ready();
     assert_eq!(process.addr().port(), process.port());
 }
 
 #[test]
 fn a_server_of_python_is_found() {
     let Some(python) = need("python3") else { return };
-    let server = Executor::new([python]).args(["-m", "http.server", "0", "--bind", "127.0.0.1"]);
-    let process = server.http("http://127.0.0.1:0/").timeout(LONG).start_soon();
+    let serve = format!("exec {} -m http.server 0 --bind 127.0.0.1", python.display());
+    let server = Executor::shell(format!("sleep 0.05; : > $READY_MARK; {serve}"));
+    let process = server.http("http://127.0.0.1:0/").timeout(LONG).start_when_ready();
     assert_eq!(http_get(&process.url()).0, 200);
 }

@@ -7,7 +7,7 @@ use std::thread;
 use mirakuru_rstest::{Attempt, ErrorKind, Executor, Shared};
 #[cfg(not(mirakuru_fallback))]
 use mirakuru_tests::starting::kill_supervisor;
-use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, reports};
+use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, reports, restart_when_ready};
 use mirakuru_tests::{bin, http_get};
 
 const LISTENING: &str = r"^listening on (?<host>[0-9.]+):(?<port>\d+)$";
@@ -19,7 +19,7 @@ fn chooses_its_port() -> Executor {
 
 #[test]
 fn what_a_group_matches_is_a_placeholder_from_then_on() {
-    let process = chooses_its_port().start_soon();
+    let process = chooses_its_port().start_when_ready();
     assert_ne!(process.port(), 0);
     assert_eq!(process.render("{host}:{port}").unwrap(), process.addr().to_string());
     assert_eq!(http_get(&process.url()).0, 200);
@@ -27,9 +27,9 @@ fn what_a_group_matches_is_a_placeholder_from_then_on() {
 
 #[test]
 fn a_restart_captures_again() {
-    let mut process = chooses_its_port().start_soon();
+    let mut process = chooses_its_port().start_when_ready();
     for _ in 0..3 {
-        process.restart().unwrap();
+        restart_when_ready(&mut process);
         let (_, pid) = http_get(&process.render("http://{host}:{port}/pid").unwrap());
         assert_eq!(pid, process.pid().to_string());
         assert_eq!(process.addr().port(), process.port());
@@ -38,9 +38,9 @@ fn a_restart_captures_again() {
 
 #[test]
 fn a_port_has_the_name_of_its_group() {
-    let script = r"echo 'admin at 1, data at 2'; exec sleep 300";
+    let script = r"sleep 0.05; : > $READY_MARK; echo 'admin at 1, data at 2'; exec sleep 300";
     let banner = r"admin at (?<admin>\d+), data at (?<data>\d+)";
-    let process = Executor::shell(script).output(banner).timeout(LONG).start_soon();
+    let process = Executor::shell(script).output(banner).timeout(LONG).start_when_ready();
     assert_eq!((process.port_named("admin"), process.port_named("data")), (1, 2));
     let error = process.render("{user}").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
@@ -48,8 +48,9 @@ fn a_port_has_the_name_of_its_group() {
 
 #[test]
 fn half_a_line_does_not_give_half_a_number() {
-    let script = "printf 'port 1'; sleep 0.1; echo 234; exec sleep 300";
-    let process = Executor::shell(script).output(r"port (?<port>\d+)").timeout(LONG).start_soon();
+    let script = "printf 'port 1'; sleep 0.1; : > $READY_MARK; echo 234; exec sleep 300";
+    let process =
+        Executor::shell(script).output(r"port (?<port>\d+)").timeout(LONG).start_when_ready();
     assert_eq!(process.port(), 1234);
 }
 
@@ -78,7 +79,7 @@ fn a_probe_of_ones_own_knows_what_is_captured() {
         TcpStream::connect(address).map(drop)
     };
     let server = Executor::new([bin!("mk-http-server"), "0"]).probe(connects).output(LISTENING);
-    server.timeout(LONG).start_soon();
+    server.timeout(LONG).start_when_ready();
 }
 
 #[test]

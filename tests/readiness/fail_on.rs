@@ -47,8 +47,9 @@ fn a_line_of_an_earlier_start_does_not_count() {
 
 #[test]
 fn a_process_that_never_prints_it_becomes_ready() {
-    let executor = Executor::shell("echo fatal; echo ready; exec sleep 300");
-    executor.output("ready").fail_on("^FATAL").timeout(LONG).start_soon();
+    let executor =
+        Executor::shell("echo fatal; sleep 0.05; : > $READY_MARK; echo ready; exec sleep 300");
+    executor.output("ready").fail_on("^FATAL").timeout(LONG).start_when_ready();
 }
 
 #[test]

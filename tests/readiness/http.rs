@@ -22,7 +22,7 @@ fn slow(method: &str, warm_ms: &str) -> Executor {
 #[test]
 fn a_server_below_a_shell_is_waited_for() {
     let script = format!("sleep 0.2 && {} {{port}}; true", bin!("mk-http-server"));
-    let mut process = Executor::shell(script).http(ROOT).timeout(LONG).start_soon();
+    let mut process = Executor::shell(script).http(ROOT).timeout(LONG).start_when_ready();
     assert!(process.is_running());
     assert_eq!(http_get(&process.url()).0, 200);
     process.stop().unwrap();
@@ -42,7 +42,7 @@ fn nothing_listens_before_the_start_nor_after_the_end() {
         refused
     };
     let executor = Executor::shell(script).probe(refused_before).http(ROOT).timeout(LONG);
-    let mut process = executor.start_soon();
+    let mut process = executor.start_when_ready();
     let (address, go) = (process.addr(), process.dir().join("go"));
     process
         .stopped(|| {
@@ -61,7 +61,7 @@ fn answers_of_500_are_not_ready_by_any_method() {
         [("HEAD", Http::head(ROOT)), ("GET", Http::get(ROOT)), ("POST", Http::post(ROOT))]
     {
         let began = Instant::now();
-        let process = slow(method, "200").http(http).timeout(LONG).start_soon();
+        let process = slow(method, "200").http(http).timeout(LONG).start_when_ready();
         assert!(began.elapsed() >= Duration::from_millis(200), "{method}");
         assert!(process.is_running());
         assert_eq!(http_get(&process.url()).0, 200);
@@ -71,7 +71,7 @@ fn answers_of_500_are_not_ready_by_any_method() {
 #[test]
 fn a_form_is_posted() {
     let form = || Http::post(ROOT).form([("key", "hole")]);
-    let process = slow("KEY", "200").http(form()).timeout(LONG).start_soon();
+    let process = slow("KEY", "200").http(form()).timeout(LONG).start_when_ready();
     assert!(process.is_running());
     assert_eq!(http_get(&process.url()).0, 200);
 
@@ -96,7 +96,7 @@ fn answers_of_500_to_the_end_are_a_timeout() {
 
 #[test]
 fn a_second_server_at_a_url_is_refused() {
-    let first = server().http(ROOT).start_soon();
+    let first = server().http(ROOT).start_when_ready();
     let port = first.port();
     let second = Executor::new([bin!("mk-http-server"), &port.to_string()]).http(first.url());
     for _ in 0..2 {
@@ -135,7 +135,7 @@ fn a_status_is_a_number_a_range_or_a_pattern() {
         Status::from("(200|404)"),
     ] {
         let http = Http::head("http://127.0.0.1:{port}/nowhere").status(status);
-        assert!(server().http(http).start_soon().is_running());
+        assert!(server().http(http).start_when_ready().is_running());
     }
 }
 
@@ -143,7 +143,7 @@ fn a_status_is_a_number_a_range_or_a_pattern() {
 #[track_caller]
 fn requests(url: &str) -> Vec<String> {
     let executor = server().http(Http::head(url).status(200..=499));
-    let process = executor.start_soon();
+    let process = executor.start_when_ready();
     let log = process.log().read().unwrap();
     log.lines().filter(|line| line.starts_with("HEAD ")).map(String::from).collect()
 }

@@ -3,10 +3,9 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
 
 use mirakuru_rstest::{ErrorKind, Executor, Process};
-use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, reports};
+use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, reports, restart_when_ready};
 use mirakuru_tests::{bin, free_port, need};
 
 fn activated() -> Executor {
@@ -44,11 +43,9 @@ fn several_sockets_come_in_their_order() {
 
 #[test]
 fn a_port_is_not_ready_before_the_process_accepts() {
-    let began = Instant::now();
     let executor = activated().arg("--delay").arg("300");
-    let mut process = executor.tcp("127.0.0.1:{port}").start_soon();
-    assert!(began.elapsed() >= Duration::from_millis(300), "{:?}", began.elapsed());
-    process.restart().unwrap();
+    let mut process = executor.tcp("127.0.0.1:{port}").start_when_ready();
+    restart_when_ready(&mut process);
 
     let never = Executor::new("sleep 300").listen("127.0.0.1:{port}").tcp("127.0.0.1:{port}");
     let error = fails(&never.timeout(SHORT), ErrorKind::Timeout);
@@ -59,10 +56,11 @@ fn a_port_is_not_ready_before_the_process_accepts() {
 fn one_connection_that_is_accepted_is_enough_also_beside_other_conditions() {
     let Some(python) = need("python3") else { return };
     // It is never quick to accept the next one.
-    let script = "import socket, time; s = socket.socket(fileno=3); print('up', flush=True)\n\
+    let script = "import os, socket, time; s = socket.socket(fileno=3); print('up', flush=True)\n\
+                  time.sleep(0.05); open(os.environ['READY_MARK'], 'w').close()\n\
                   while True: s.accept()[0].close(); time.sleep(0.1)";
     let executor = Executor::new([python]).args(["-c", script]).listen("127.0.0.1:{port}");
-    executor.tcp("127.0.0.1:{port}").output("^up$").timeout(LONG).start_soon();
+    executor.tcp("127.0.0.1:{port}").output("^up$").timeout(LONG).start_when_ready();
 }
 
 #[test]
@@ -78,9 +76,10 @@ fn a_connection_made_during_a_restart_is_answered_after_it() {
 
 #[test]
 fn a_socket_and_a_readiness_descriptor_stand_beside_each_other() {
-    let script = format!("echo >&4; exec 4>&-; exec {}", bin!("mk-activated"));
+    let script =
+        format!("sleep 0.05; : > $READY_MARK; echo >&4; exec 4>&-; exec {}", bin!("mk-activated"));
     let executor = Executor::shell(script).listen("127.0.0.1:{port}").ready_fd(4);
-    let process = executor.timeout(LONG).start_soon();
+    let process = executor.timeout(LONG).start_when_ready();
     process.log().wait_for("LISTEN_PID is mine: true", LONG).unwrap();
     let taken = activated().ready_fd(3);
     reports(&fails(&taken, ErrorKind::InvalidInput), &["not one from 4 to 19"]);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use mirakuru_rstest::{ErrorKind, Executor, Process};
 #[cfg(not(mirakuru_fallback))]
 use mirakuru_tests::starting::kill_supervisor;
-use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, reports, soon};
+use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, reports, restart_when_ready, soon};
 use mirakuru_tests::{bin, need};
 
 fn says(messages: &[&str]) -> Executor {
@@ -15,13 +15,13 @@ fn says(messages: &[&str]) -> Executor {
 
 #[test]
 fn ready_is_what_the_server_says() {
-    says(&["READY=1"]).start_soon();
-    says(&["STATUS=on its way", "pause=100", "STATUS=there\\nREADY=1"]).start_soon();
+    says(&["READY=1"]).start_when_ready();
+    says(&["STATUS=on its way", "pause=100", "STATUS=there\\nREADY=1"]).start_when_ready();
 }
 
 #[test]
 fn ready_may_come_from_a_child_that_has_ended() {
-    says(&["--by-child", "READY=1"]).start_soon();
+    says(&["--by-child", "READY=1"]).start_when_ready();
 }
 
 #[test]
@@ -43,23 +43,23 @@ fn an_errno_ends_the_wait_with_its_text() {
     reports(&error, &["No space left", "no disk"]);
     let error = fails(&says(&["ERRNO=28\\nSTATUS=no disk"]), ErrorKind::Failed);
     reports(&error, &["No space left", "no disk"]);
-    says(&["ERRNO=0", "READY=1"]).start_soon();
+    says(&["ERRNO=0", "READY=1"]).start_when_ready();
 }
 
 #[test]
 fn a_server_may_ask_for_more_time_than_its_limit() {
     let more = "EXTEND_TIMEOUT_USEC=10000000";
     let slow = ["pause=50", more, "pause=600", "READY=1"];
-    says(&slow).timeout(SHORT).start_soon();
+    says(&slow).timeout(SHORT).start_when_ready();
     // It is a wish for more, not for less.
-    says(&["EXTEND_TIMEOUT_USEC=1", "pause=100", "READY=1"]).start_soon();
+    says(&["EXTEND_TIMEOUT_USEC=1", "pause=100", "READY=1"]).start_when_ready();
 }
 
 #[test]
 fn a_server_that_goes_on_speaking_does_not_stand_still() {
     // Far more messages than the kernel keeps for nobody.
     let executor = says(&["READY=1", "--flood", "5000"]);
-    let mut process = executor.start_soon();
+    let mut process = executor.start_when_ready();
     process.log().wait_for("sent all", LONG).unwrap();
     soon(|| process.stop()).unwrap();
 }
@@ -71,23 +71,24 @@ fn what_a_server_says_is_heard_while_another_condition_is_waited_for() {
     messages.extend(["WATCHDOG=1"; 600]);
     messages.extend(["pause=500", "READY=1"]);
     let server = Executor::new([bin!("mk-notify")]).args(messages);
-    server.output("sent all").notify().timeout(SHORT).start_soon();
+    server.output("sent all").notify().timeout(SHORT).start_when_ready();
 }
 
 #[test]
 fn each_start_waits_for_its_own_word() {
     let once = "if [ -e {dir}/once ]; then exec sleep 300; fi; : > {dir}/once; exec ";
     let script = format!("{once}{} READY=1", bin!("mk-notify"));
-    let mut process = Executor::shell(script).notify().timeout(Duration::from_secs(1)).start_soon();
+    let mut process =
+        Executor::shell(script).notify().timeout(Duration::from_secs(1)).start_when_ready();
     assert_eq!(process.restart().unwrap_err().kind(), ErrorKind::Timeout);
 }
 
 #[test]
 fn the_socket_is_gone_with_the_process() {
-    let mut process = says(&["READY=1"]).start_soon();
+    let mut process = says(&["READY=1"]).start_when_ready();
     let path = socket_of(&process);
     assert!(fs::exists(&path).unwrap());
-    process.restart().unwrap();
+    restart_when_ready(&mut process);
     drop(process);
     assert!(!fs::exists(path).unwrap());
 }
@@ -103,7 +104,7 @@ fn socket_of(process: &Process) -> String {
 #[cfg(not(mirakuru_fallback))]
 #[test]
 fn a_supervisor_that_is_killed_leaves_no_socket_that_is_in_the_way() {
-    let mut process = says(&["READY=1"]).start_soon();
+    let mut process = says(&["READY=1"]).start_when_ready();
     let path = socket_of(&process);
     kill_supervisor(&process);
     process.restart().unwrap();
@@ -116,6 +117,7 @@ fn a_supervisor_that_is_killed_leaves_no_socket_that_is_in_the_way() {
 #[test]
 fn systemd_notify_works_from_a_shell() {
     let Some(tool) = need("systemd-notify") else { return };
-    let script = format!("{} --ready --status=up; exec sleep 300", tool.display());
-    Executor::shell(script).notify().timeout(LONG).start_soon();
+    let ready = "sleep 0.05; : > $READY_MARK";
+    let script = format!("{ready}; {} --ready --status=up; exec sleep 300", tool.display());
+    Executor::shell(script).notify().timeout(LONG).start_when_ready();
 }

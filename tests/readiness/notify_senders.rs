@@ -17,7 +17,7 @@ fn of_those_that_a_launcher_leaves_the_one_that_is_named_is_the_main_process() {
          until [ -e {{dir}}/go ]; do sleep 0.01; done"
     );
     let mut process =
-        Executor::shell(script).notify().probe(launcher_has_ended).timeout(LONG).start_soon();
+        Executor::shell(script).notify().probe(launcher_has_ended).timeout(LONG).start_when_ready();
     let program = fs::read_link(format!("/proc/{}/exe", process.pid())).unwrap();
     assert_eq!(program.to_str(), Some(notify));
     process.stop().unwrap();

@@ -8,19 +8,19 @@ use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, mark, nothing_left
 
 #[test]
 fn a_line_on_stdout_is_waited_for_and_the_next_one_can_be_read() {
-    let process = Executor::shell("sleep 0.2; echo foo; echo bar; sleep 300")
+    let process = Executor::shell("sleep 0.2; : > $READY_MARK; echo foo; echo bar; sleep 300")
         .output(Banner::new("foo").on(Stream::Stdout))
         .timeout(LONG)
-        .start_soon();
+        .start_when_ready();
     assert!(process.is_running());
     assert_eq!(process.log().wait_for("^b", LONG).unwrap(), "bar");
 }
 
 #[test]
 fn a_line_on_stderr_is_waited_for_and_the_next_one_can_be_read() {
-    let script = "sleep 0.2; echo foo >&2; echo bar >&2; sleep 300";
+    let script = "sleep 0.2; : > $READY_MARK; echo foo >&2; echo bar >&2; sleep 300";
     for banner in [Banner::new("foo"), Banner::new("foo").on(Stream::Stderr)] {
-        let process = Executor::shell(script).output(banner).timeout(LONG).start_soon();
+        let process = Executor::shell(script).output(banner).timeout(LONG).start_when_ready();
         assert!(process.is_running());
         assert_eq!(process.log().wait_for("^b", LONG).unwrap(), "bar");
     }
@@ -47,7 +47,7 @@ fn a_line_on_the_other_stream_does_not_count() {
 fn a_line_after_megabytes_of_others_is_found() {
     let server = [bin!("mk-banner"), "--lines", "60000", "--text", "BANNER_READY"];
     for server in [Executor::new(server), Executor::new(server).arg("--stderr")] {
-        let process = server.output("^BANNER_READY$").timeout(LONG).start().unwrap();
+        let process = server.output("^BANNER_READY$").timeout(LONG).start_when_ready();
         assert!(process.is_running());
         assert!(process.log().read().unwrap().len() > 60_000 * 80);
     }
@@ -56,7 +56,7 @@ fn a_line_after_megabytes_of_others_is_found() {
 #[test]
 fn a_line_written_in_two_pieces_is_found() {
     let server = [bin!("mk-banner"), "--text", "BANNER", "--split"];
-    let process = Executor::new(server).output("^BANNER$").timeout(LONG).start_soon();
+    let process = Executor::new(server).output("^BANNER$").timeout(LONG).start_when_ready();
     assert!(process.is_running());
 }
 
@@ -73,7 +73,7 @@ fn a_line_begun_and_never_ended_counts_only_if_it_matches() {
     let begun = [bin!("mk-banner"), "--text", "BAN", "--no-newline"];
     fails(&Executor::new(begun).output("BANNER").timeout(SHORT), ErrorKind::Timeout);
     let whole = [bin!("mk-banner"), "--text", "BANNER", "--no-newline"];
-    Executor::new(whole).output("BANNER").timeout(LONG).start_soon();
+    Executor::new(whole).output("BANNER").timeout(LONG).start_when_ready();
 }
 
 #[test]

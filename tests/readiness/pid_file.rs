@@ -6,8 +6,8 @@ use mirakuru_tests::{bin, scratch_dir};
 
 #[test]
 fn a_file_that_comes_late_is_waited_for() {
-    let executor = Executor::shell("sleep 0.2; touch {dir}/pid; sleep 300");
-    let process = executor.pid_file("{dir}/pid").timeout(LONG).start_soon();
+    let executor = Executor::shell("sleep 0.2; : > $READY_MARK; touch {dir}/pid; sleep 300");
+    let process = executor.pid_file("{dir}/pid").timeout(LONG).start_when_ready();
     assert!(process.is_running());
     assert!(process.dir().join("pid").is_file());
 }
@@ -16,7 +16,7 @@ fn a_file_that_comes_late_is_waited_for() {
 fn a_file_that_stays_empty_counts_soon() {
     for _ in 0..5 {
         let executor = Executor::new([bin!("mk-pid-file"), "{dir}/pid", "--empty"]);
-        let process = executor.pid_file("{dir}/pid").timeout(LONG).start_soon();
+        let process = executor.pid_file("{dir}/pid").timeout(LONG).start_when_ready();
         assert_eq!(process.dir().join("pid").metadata().unwrap().len(), 0);
     }
 }
@@ -27,7 +27,7 @@ fn a_file_with_the_pid_of_the_server_is_waited_for() {
     let path = dir.join("pid");
     let executor = Executor::new([bin!("mk-pid-file"), "--delay", "200"]).arg(&path);
     assert!(!path.exists());
-    let mut process = executor.pid_file(&path).timeout(LONG).start_soon();
+    let mut process = executor.pid_file(&path).timeout(LONG).start_when_ready();
     let text = std::fs::read_to_string(&path).unwrap();
     assert_eq!(text.trim(), process.pid().to_string());
     process.stop().unwrap();
@@ -55,7 +55,7 @@ fn a_file_that_comes_too_late_is_a_timeout() {
 #[test]
 fn a_second_server_with_the_same_file_is_refused_without_a_word_about_ports() {
     let first = Executor::new([bin!("mk-pid-file"), "{dir}/pid"]);
-    let first = first.pid_file("{dir}/pid").start_soon();
+    let first = first.pid_file("{dir}/pid").start_when_ready();
     let path = first.dir().join("pid");
     let second = Executor::new([bin!("mk-pid-file")]).arg(&path).pid_file(&path);
     let error = fails(&second, ErrorKind::AlreadyRunning);

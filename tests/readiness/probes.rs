@@ -3,7 +3,16 @@
 use std::time::{Duration, Instant};
 
 use mirakuru_rstest::{Attempt, ErrorKind, Executor, Probe, Readiness, Shared};
-use mirakuru_tests::starting::{LONG, fails, reports};
+use mirakuru_tests::starting::{LONG, StartSoon, fails, reports, restart_when_ready};
+
+#[test]
+fn a_probe_is_asked_until_it_holds() {
+    let script = "sleep 0.2; : > $READY_MARK; : > {dir}/up; exec sleep 300";
+    let is_up = |attempt: &Attempt<'_>| attempt.dir().unwrap().join("up").exists();
+    let mut process = Executor::shell(script).probe(is_up).timeout(LONG).start_when_ready();
+    std::fs::remove_file(process.dir().join("up")).unwrap();
+    restart_when_ready(&mut process);
+}
 
 #[test]
 fn a_probe_that_gives_up_ends_the_start_at_once() {

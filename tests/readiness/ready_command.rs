@@ -3,21 +3,24 @@
 use std::time::Duration;
 
 use mirakuru_rstest::{ErrorKind, Executor};
-use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, mark, nothing_left, reports, soon};
+use mirakuru_tests::starting::{
+    LONG, SHORT, StartSoon, fails, mark, nothing_left, reports, restart_when_ready, soon,
+};
 use mirakuru_tests::{bin, test_process};
 
 #[test]
 fn it_is_asked_again_until_it_exits_with_0() {
-    let server = Executor::shell("sleep 0.2; : > {dir}/up; exec sleep 300");
-    let mut process = server.ready_command("test -e {dir}/up").timeout(LONG).start_soon();
-    process.restart().unwrap();
+    let server = Executor::shell("sleep 0.2; : > $READY_MARK; : > {dir}/up; exec sleep 300");
+    let mut process = server.ready_command("test -e {dir}/up").timeout(LONG).start_when_ready();
+    std::fs::remove_file(process.dir().join("up")).unwrap();
+    restart_when_ready(&mut process);
 }
 
 #[test]
 fn it_has_the_directory_and_the_environment_of_the_process() {
-    let script = r#"test "$COLOUR" = blue && test "$PWD" = {dir}"#;
+    let script = r#"test "$COLOUR" = blue && test "$PWD" = {dir} && : > $READY_MARK"#;
     let server = Executor::new("sleep 300").env("COLOUR", "blue").current_dir("{dir}");
-    server.ready_command(["sh", "-c", script]).timeout(LONG).start_soon();
+    server.ready_command(["sh", "-c", script]).timeout(LONG).start_when_ready();
 }
 
 #[test]
@@ -31,8 +34,8 @@ fn its_output_stands_in_the_report() {
 #[test]
 fn the_process_itself_may_make_it() {
     let make = "printf '#!/bin/sh\\n' > {dir}/check; chmod +x {dir}/check";
-    let server = Executor::shell(format!("sleep 0.1; {make}; exec sleep 300"));
-    server.ready_command("{dir}/check").timeout(LONG).start_soon();
+    let server = Executor::shell(format!("sleep 0.1; : > $READY_MARK; {make}; exec sleep 300"));
+    server.ready_command("{dir}/check").timeout(LONG).start_when_ready();
 }
 
 #[test]
@@ -48,10 +51,12 @@ fn its_output_does_not_pile_up() {
 #[test]
 fn one_that_hangs_is_killed_and_tried_again() {
     let mark = mark();
-    let check = format!("test -e {{dir}}/seen || {{{{ : > {{dir}}/seen; sleep 300; }}}} # {mark}");
+    let check = format!(
+        "test -e {{dir}}/seen && : > $READY_MARK && exit; : > {{dir}}/seen; sleep 300 # {mark}"
+    );
     let process =
         Executor::new("sleep 300").env("DIR", "{dir}").ready_command(["sh", "-c", &check]);
-    let process = process.timeout(LONG).start_soon();
+    let process = process.timeout(LONG).start_when_ready();
     drop(process);
     nothing_left(&mark);
 }
@@ -111,7 +116,7 @@ fn a_check_does_not_outlive_a_killed_test_process() {
 
 #[test]
 fn one_that_leaves_others_behind_counts_by_its_own_exit() {
-    let server = Executor::shell("sleep 0.2; : > {dir}/up; exec sleep 300");
+    let server = Executor::shell("sleep 0.2; : > $READY_MARK; : > {dir}/up; exec sleep 300");
     let check = "test -e {dir}/up && {{ sleep 300 & }}";
-    server.ready_command(["sh", "-c", check]).timeout(LONG).start_soon();
+    server.ready_command(["sh", "-c", check]).timeout(LONG).start_when_ready();
 }

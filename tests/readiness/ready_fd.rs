@@ -1,22 +1,22 @@
 //! A line on a descriptor.
 
 use mirakuru_rstest::{ErrorKind, Executor};
-use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, reports};
+use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, reports, restart_when_ready};
 use rstest::rstest;
 
 #[rstest]
 fn a_line_on_the_descriptor_means_ready(#[values(3, 4, 9)] number: i32) {
-    let script = format!("sleep 0.05; echo up >&{number}; exec sleep 300");
-    let mut process = Executor::shell(script).ready_fd(number).timeout(LONG).start_soon();
-    process.restart().unwrap();
+    let script = format!("sleep 0.05; : > $READY_MARK; echo up >&{number}; exec sleep 300");
+    let mut process = Executor::shell(script).ready_fd(number).timeout(LONG).start_when_ready();
+    restart_when_ready(&mut process);
 }
 
 #[test]
 fn what_is_written_after_the_line_neither_ends_the_server_nor_holds_it_up() {
     // More than a pipe holds.
-    let script = "echo up >&3; until [ -e {dir}/go ]; do sleep 0.01; done; \
+    let script = "sleep 0.05; : > $READY_MARK; echo up >&3; until [ -e {dir}/go ]; do sleep 0.01; done; \
                   head -c 300000 /dev/zero >&3 && echo sent all; exec sleep 300";
-    let process = Executor::shell(script).ready_fd(3).timeout(LONG).start_soon();
+    let process = Executor::shell(script).ready_fd(3).timeout(LONG).start_when_ready();
     std::fs::write(process.dir().join("go"), "").unwrap();
     process.log().wait_for("sent all", LONG).unwrap();
 }

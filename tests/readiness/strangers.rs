@@ -75,7 +75,7 @@ fn a_stranger_on_another_address_of_this_machine_is_named() {
     let Some(ip) = another_address() else { return };
     let executor = Executor::new([bin!("mk-tcp-server"), "{port}", "--host", &ip.to_string()]);
     let address = format!("{ip}:{{port}}");
-    assert!(executor.tcp(&address).timeout(LONG).start_soon().is_running());
+    assert!(executor.tcp(&address).timeout(LONG).start_when_ready().is_running());
 
     let mark = mark();
     let executor = Executor::shell(format!("sleep 300 # {mark}")).env("PORT", "{port}");
@@ -91,7 +91,7 @@ fn a_stranger_on_another_address_of_this_machine_is_named() {
 #[test]
 fn a_stranger_that_gets_a_part_of_the_connections_is_named() {
     let server = Executor::new([bin!("mk-tcp-server"), "{port}", "--share"]);
-    let ours = server.clone().tcp("127.0.0.1:{port}").timeout(LONG).start_soon();
+    let ours = server.clone().tcp("127.0.0.1:{port}").timeout(LONG).start_when_ready();
     assert!(ours.is_running());
 
     let taken = Mutex::new(Vec::new());
@@ -119,7 +119,7 @@ fn an_end_of_ours_is_not_hidden_by_a_strangers_answer() {
 #[test]
 fn the_url_of_another_server_does_not_make_ours_ready() {
     let server = [bin!("mk-http-server"), "{port}"];
-    let other = Executor::new(server).http("http://127.0.0.1:{port}/").start_soon();
+    let other = Executor::new(server).http("http://127.0.0.1:{port}/").start_when_ready();
     let executor = Executor::new("sleep 300").http(other.url()).timeout(LONG);
     reports(&fails(&executor, ErrorKind::AlreadyRunning), &[&format!("pid {}", other.pid())]);
 }
@@ -177,7 +177,7 @@ fn a_unix_socket_that_a_crash_left_does_no_harm() {
     eventually(SOON, || UnixStream::connect(&path).is_err());
     assert!(path.exists());
     let executor = Executor::new([bin!("mk-unix-server")]).arg(&path).unix_socket(&path);
-    assert!(executor.timeout(LONG).start_soon().is_running());
+    assert!(executor.timeout(LONG).start_when_ready().is_running());
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn a_pid_file_left_by_a_crash_does_no_harm() {
     std::fs::write(&path, format!("{}\n", crashed.id())).unwrap();
 
     let executor = Executor::new([bin!("mk-pid-file"), "--delay", "100"]).arg(&path);
-    let process = executor.pid_file(&path).timeout(LONG).start_soon();
+    let process = executor.pid_file(&path).timeout(LONG).start_when_ready();
     let text = std::fs::read_to_string(&path).unwrap();
     assert_eq!(text.trim(), process.pid().to_string());
 }

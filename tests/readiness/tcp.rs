@@ -10,7 +10,7 @@ use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, mark, nothing_left
 fn a_port_that_listens_late_is_waited_for() {
     let server = [bin!("mk-tcp-server"), "{port}", "--delay", "200"];
     let executor = Executor::new(server).tcp("localhost:{port}").timeout(LONG);
-    let mut process = executor.start_soon();
+    let mut process = executor.start_when_ready();
     assert!(process.is_running());
     TcpStream::connect(process.addr()).unwrap();
     process.stop().unwrap();
@@ -37,7 +37,7 @@ fn a_port_that_listens_too_late_is_a_timeout() {
 #[test]
 fn a_second_server_on_a_port_is_refused() {
     let server = [bin!("mk-tcp-server"), "{port}"];
-    let first = Executor::new(server).tcp("127.0.0.1:{port}").start_soon();
+    let first = Executor::new(server).tcp("127.0.0.1:{port}").start_when_ready();
     let mark = mark();
     let port = first.port();
     let second = [bin!("mk-tcp-server"), &port.to_string(), "--mark", &mark];

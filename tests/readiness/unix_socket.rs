@@ -9,7 +9,8 @@ use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, mark, nothing_left
 #[test]
 fn a_bound_socket_that_does_not_listen_is_not_ready() {
     let server = [bin!("mk-unix-server"), "{dir}/socket", "--delay", "200"];
-    let process = Executor::new(server).unix_socket("{dir}/socket").timeout(LONG).start_soon();
+    let process =
+        Executor::new(server).unix_socket("{dir}/socket").timeout(LONG).start_when_ready();
     assert!(process.is_running());
     UnixStream::connect(process.dir().join("socket")).unwrap();
 }
@@ -29,7 +30,7 @@ fn a_socket_that_never_listens_is_a_timeout() {
 #[test]
 fn a_second_server_on_a_socket_is_refused_without_a_word_about_ports() {
     let first = [bin!("mk-unix-server"), "{dir}/socket"];
-    let first = Executor::new(first).unix_socket("{dir}/socket").start_soon();
+    let first = Executor::new(first).unix_socket("{dir}/socket").start_when_ready();
     let path = first.dir().join("socket");
     let second = Executor::new([bin!("mk-unix-server")]).arg(&path).unix_socket(&path);
     let error = fails(&second, ErrorKind::AlreadyRunning);

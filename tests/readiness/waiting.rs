@@ -16,7 +16,7 @@ const TEN_MIB: u64 = 10 * 1024 * 1024;
 fn megabytes_of_output_before_ready_do_not_stall() {
     let flood = TEN_MIB.to_string();
     let server = [bin!("mk-tcp-server"), "{port}", "--flood", &flood];
-    let process = Executor::new(server).tcp("127.0.0.1:{port}").timeout(LONG).start_soon();
+    let process = Executor::new(server).tcp("127.0.0.1:{port}").timeout(LONG).start_when_ready();
     assert!(process.log().path().metadata().unwrap().len() > TEN_MIB);
 }
 
@@ -24,7 +24,7 @@ fn megabytes_of_output_before_ready_do_not_stall() {
 fn megabytes_of_output_after_ready_do_not_stall() {
     let flood = TEN_MIB.to_string();
     let server = [bin!("mk-banner"), "--then", "flood", &flood];
-    let process = Executor::new(server).output("^ready$").timeout(LONG).start_soon();
+    let process = Executor::new(server).output("^ready$").timeout(LONG).start_when_ready();
     let log = process.log();
     eventually(LONG, || log.path().metadata().unwrap().len() > TEN_MIB);
     assert!(process.is_running());
@@ -96,7 +96,7 @@ fn an_answer_that_is_no_http_is_not_ready() {
 fn ipv6_is_as_good_as_ipv4() {
     let server = [bin!("mk-tcp-server"), "{port}", "--v6only"];
     for address in ["[::1]:{port}", "localhost:{port}"] {
-        let process = Executor::new(server).tcp(address).timeout(LONG).start_soon();
+        let process = Executor::new(server).tcp(address).timeout(LONG).start_when_ready();
         assert!(process.addr().is_ipv6(), "{}", process.addr());
         TcpStream::connect(process.addr()).unwrap();
     }
@@ -105,7 +105,7 @@ fn ipv6_is_as_good_as_ipv4() {
 #[test]
 fn http_over_ipv6_is_asked_and_a_second_server_refused() {
     let server = [bin!("mk-http-server"), "{port}", "--host", "::1"];
-    let first = Executor::new(server).http("http://[::1]:{port}/").timeout(LONG).start_soon();
+    let first = Executor::new(server).http("http://[::1]:{port}/").timeout(LONG).start_when_ready();
     assert_eq!(mirakuru_tests::http_get(&first.url()).0, 200);
     let second = Executor::new("sleep 300").http(first.url()).timeout(LONG);
     reports(&fails(&second, ErrorKind::AlreadyRunning), &[&format!("pid {}", first.pid())]);
@@ -138,7 +138,7 @@ fn a_server_that_knows_no_head_is_asked_by_get() {
     for code in ["405", "501"] {
         let server = [bin!("mk-http-server"), "{port}", "--no-head", code];
         let executor = Executor::new(server).http("http://127.0.0.1:{port}/");
-        let process = executor.timeout(LONG).start_soon();
+        let process = executor.timeout(LONG).start_when_ready();
         assert!(process.log().read().unwrap().contains("GET /\n"), "{code}");
     }
 }
@@ -164,7 +164,7 @@ fn a_status_pattern_means_the_whole_code() {
 #[test]
 fn readiness_is_seen_long_before_the_limit() {
     let server = [bin!("mk-tcp-server"), "{port}", "--delay", "200"];
-    Executor::new(server).tcp("127.0.0.1:{port}").timeout(LONG).start_soon();
+    Executor::new(server).tcp("127.0.0.1:{port}").timeout(LONG).start_when_ready();
 }
 
 #[test]
@@ -194,15 +194,16 @@ fn prompt(pattern: &str) -> Executor {
 #[test]
 fn a_prompt_without_an_end_of_line_is_found() {
     for pattern in ["db> ", "^db> $", "db>"] {
-        let process = prompt(pattern).start_soon();
+        let process = prompt(pattern).start_when_ready();
         assert!(process.is_running(), "{pattern}");
     }
 }
 
 #[test]
 fn anchors_are_the_ends_of_every_line() {
-    let script = "printf 'not ready\\nready now\\nready\\n'; sleep 300";
-    let process = Executor::shell(script).output("^ready$").timeout(LONG).start_soon();
+    let script =
+        "printf 'not ready\\nready now\\n'; sleep 0.05; : > $READY_MARK; echo ready; sleep 300";
+    let process = Executor::shell(script).output("^ready$").timeout(LONG).start_when_ready();
     assert!(process.is_running());
     let part = "printf 'not ready\\nready now\\n'; sleep 300";
     fails(&Executor::shell(part).output("^ready$").timeout(SHORT), ErrorKind::Timeout);
@@ -210,20 +211,23 @@ fn anchors_are_the_ends_of_every_line() {
 
 #[test]
 fn a_pattern_over_two_lines_does_not_depend_on_how_they_were_written() {
-    for script in ["printf 'one\\ntwo\\n'", "echo one; sleep 0.1; printf t; sleep 0.1; echo wo"] {
+    let at_once = "sleep 0.05; : > $READY_MARK; printf 'one\\ntwo\\n'";
+    let in_pieces = "echo one; sleep 0.1; printf t; sleep 0.1; : > $READY_MARK; echo wo";
+    for script in [at_once, in_pieces] {
         let executor = Executor::shell(format!("{script}; sleep 300")).output(r"^one\ntwo$");
-        assert!(executor.timeout(LONG).start_soon().is_running());
+        assert!(executor.timeout(LONG).start_when_ready().is_running());
     }
 }
 
 #[test]
 fn one_pattern_is_looked_for_on_both_streams() {
-    let script = "echo first; echo second >&2; sleep 300";
+    let mark = "sleep 0.05; : > $READY_MARK";
+    let script = format!("{mark}; echo first; echo second >&2; sleep 300");
     for pattern in ["first", "second"] {
-        Executor::shell(script).output(pattern).timeout(LONG).start_soon();
+        Executor::shell(&script).output(pattern).timeout(LONG).start_when_ready();
     }
-    let twice = Executor::shell("echo up; echo up >&2; sleep 300");
-    twice.output(Banner::new("^up$").times(2)).timeout(LONG).start_soon();
+    let twice = Executor::shell(format!("echo up; {mark}; echo up >&2; sleep 300"));
+    twice.output(Banner::new("^up$").times(2)).timeout(LONG).start_when_ready();
 }
 
 #[test]
@@ -233,14 +237,14 @@ fn a_line_across_the_edge_of_a_buffer_is_found() {
     for split in [None, Some("--split")] {
         let server = Executor::new([bin!("mk-banner"), "--lines", "101", "--text", text]);
         let executor = server.args(split).output(format!("^{text}$"));
-        assert!(executor.timeout(LONG).start_soon().is_running());
+        assert!(executor.timeout(LONG).start_when_ready().is_running());
     }
 }
 
 #[test]
 fn bytes_that_are_not_text_do_no_harm() {
-    let script = r"printf '\377\376\n\377 ready\n'; sleep 300";
-    let process = Executor::shell(script).output("ready$").timeout(LONG).start_soon();
+    let script = r"sleep 0.05; : > $READY_MARK; printf '\377\376\n\377 ready\n'; sleep 300";
+    let process = Executor::shell(script).output("ready$").timeout(LONG).start_when_ready();
     assert!(process.log().read().unwrap().ends_with("\u{fffd} ready\n"));
 }
 

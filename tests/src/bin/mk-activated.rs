@@ -20,7 +20,7 @@ fn main() -> io::Result<()> {
     let number = |name: &str| env::var(name).ok().and_then(|value| value.parse::<u32>().ok());
     let (count, pid) = (number("LISTEN_FDS").unwrap_or(0), number("LISTEN_PID"));
     say(format_args!("LISTEN_FDS={count}, LISTEN_PID is mine: {}", pid == Some(process::id())))?;
-    program::pause(delay);
+    program::become_ready(delay)?;
     for fd in 3..3 + count as RawFd {
         // SAFETY: whoever set `LISTEN_FDS` has left this descriptor to this process.
         let listener = unsafe { TcpListener::from_raw_fd(fd) };

@@ -8,7 +8,7 @@
 use std::io::{self, Write};
 use std::process;
 
-use mirakuru_tests::program::{self, Args, flood, pause, sleep_forever};
+use mirakuru_tests::program::{self, Args, become_ready, flood, pause, sleep_forever};
 
 /// Long enough for a reader to see the two halves apart.
 const BETWEEN_HALVES: Option<u64> = Some(200); // milliseconds
@@ -29,19 +29,15 @@ fn main() -> io::Result<()> {
 
     program::exit_on_term(|| ());
     flood(&mut out, filler)?;
-    pause(delay);
-    print(&mut out, &text, split)?;
-    then.go_on(&mut out)
-}
-
-fn print(out: &mut dyn Write, text: &str, split: bool) -> io::Result<()> {
-    if !split {
-        return write_now(out, text);
+    if split {
+        let half = text.char_indices().nth(text.chars().count() / 2).map_or(0, |(at, _)| at);
+        write_now(&mut out, &text[..half])?;
+        text.drain(..half);
+        pause(BETWEEN_HALVES);
     }
-    let half = text.char_indices().nth(text.chars().count() / 2).map_or(0, |(at, _)| at);
-    write_now(out, &text[..half])?;
-    pause(BETWEEN_HALVES);
-    write_now(out, &text[half..])
+    become_ready(delay)?;
+    write_now(&mut out, &text)?;
+    then.go_on(&mut out)
 }
 
 fn write_now(out: &mut dyn Write, text: &str) -> io::Result<()> {

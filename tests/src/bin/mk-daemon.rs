@@ -68,6 +68,7 @@ fn serve(mut args: Args) -> io::Result<()> {
     if has_title {
         hide_command_line(b"daemon: waiting")?;
     }
+    program::become_ready(None)?;
     let listener = port.map(|port| TcpListener::bind(("127.0.0.1", port))).transpose()?;
     pid_file.map(|path| program::write_pid_file(&path)).transpose()?;
     say(format_args!("daemon {}", process::id()))?;

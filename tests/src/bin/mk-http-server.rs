@@ -20,7 +20,7 @@ fn main() -> io::Result<()> {
     args.end();
 
     program::exit_on_term(|| println!("bye"));
-    program::pause(delay);
+    program::become_ready(delay)?;
     let listener = TcpListener::bind((host.as_str(), port))?;
     say(format_args!("listening on {}", listener.local_addr()?))?;
 

@@ -41,6 +41,9 @@ fn send(message: &str) -> io::Result<()> {
         return Ok(());
     }
     let path = env::var_os("NOTIFY_SOCKET").ok_or(io::ErrorKind::NotFound)?;
+    if message.split("\\n").any(|field| field == "READY=1") {
+        program::become_ready(None)?;
+    }
     let pid = process::id().to_string();
     let message = message.replace("\\n", "\n").replace("{pid}", &pid);
     UnixDatagram::unbound()?.send_to(message.as_bytes(), path).map(drop)

@@ -18,7 +18,7 @@ fn main() -> io::Result<()> {
     program::exit_on_term(move || {
         let _ = fs::remove_file(to_remove); // It is not there yet during the delay.
     });
-    program::pause(delay);
+    program::become_ready(delay)?;
     if empty {
         File::create(&path)?;
     } else {

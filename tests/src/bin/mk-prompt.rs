@@ -7,6 +7,7 @@ use mirakuru_tests::program;
 
 fn main() -> io::Result<()> {
     program::begin().end();
+    program::become_ready(None)?;
     prompt()?;
     for line in io::stdin().lines() {
         println!("{}", line?);

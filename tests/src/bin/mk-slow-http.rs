@@ -63,6 +63,9 @@ impl Slow {
         if first.elapsed() < self.warm_up {
             return Answer::code(500);
         }
+        if let Err(error) = program::become_ready(None) {
+            return Answer::new(500, error.to_string());
+        }
         Answer::new(200, "Hi. I am very slow.")
     }
 }

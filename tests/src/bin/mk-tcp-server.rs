@@ -25,11 +25,11 @@ fn main() -> io::Result<()> {
     args.end();
 
     program::exit_on_term(|| ());
-    program::pause(delay);
     if hides {
         nix::sys::prctl::set_dumpable(false)?;
     }
     program::flood(io::stdout(), flood)?;
+    program::become_ready(delay)?;
     let listener = match shares {
         true => program::listen_beside_others(port)?,
         false => TcpListener::bind((host.as_str(), port))?,

@@ -23,7 +23,7 @@ fn main() -> io::Result<()> {
         let _ = fs::remove_file(to_remove); // It may be gone with its folder.
     });
     say(format_args!("bound {}", path.display()))?;
-    program::pause(delay);
+    program::become_ready(delay)?;
     socket::listen(&bound, Backlog::MAXCONN)?;
     say(format_args!("listening on {}", path.display()))?;
 

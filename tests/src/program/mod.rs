@@ -5,6 +5,7 @@ pub mod http;
 mod signals;
 mod start_log;
 
+use std::env;
 use std::fs;
 use std::io::{self, Write};
 use std::net::{SocketAddrV4, TcpListener};
@@ -54,6 +55,27 @@ pub fn exit_on_term(last_words: impl FnOnce() + Send + 'static) {
 /// Sleeps for the milliseconds of a knob: the slowness that the program is there to show.
 pub fn pause(millis: Option<u64>) {
     thread::sleep(Duration::from_millis(millis.unwrap_or(0)));
+}
+
+/// Names the file that a program leaves at the moment it becomes ready.
+pub const READY_MARK: &str = "READY_MARK";
+
+/// How long a program that leaves a mark takes at least: a start that does not wait is over by then.
+const BEFORE_MARK: u64 = 50; // milliseconds
+
+/// Waits for the milliseconds of a knob, then leaves the mark of readiness if there is to be one.
+/// This comes right before the act that makes the program ready.
+pub fn become_ready(delay: Option<u64>) -> io::Result<()> {
+    match env::var_os(READY_MARK) {
+        Some(mark) => {
+            pause(Some(delay.unwrap_or(0).max(BEFORE_MARK)));
+            fs::write(mark, "")
+        }
+        None => {
+            pause(delay);
+            Ok(())
+        }
+    }
 }
 
 /// Prints one line at once, whatever stdout is.

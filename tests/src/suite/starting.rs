@@ -1,10 +1,12 @@
 //! Limits, marks, and starts that fail.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::{self, Command};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::program::READY_MARK;
 use crate::{eventually, processes_with_mark};
 use mirakuru_core::{Error, ErrorKind, Executor, Exit, Process};
 
@@ -32,11 +34,35 @@ pub trait StartSoon {
     /// Starts it, and panics if it does not start or not soon.
     #[track_caller]
     fn start_soon(&self) -> Process;
+
+    /// Starts it like [`start_soon`](Self::start_soon), and panics if it is called ready before it
+    /// is: the server writes the file `$READY_MARK` right before it becomes ready.
+    #[track_caller]
+    fn start_when_ready(&self) -> Process;
+}
+
+/// The file that a server of [`StartSoon::start_when_ready`] writes before it is ready.
+fn ready_mark(process: &Process) -> PathBuf {
+    process.dir().join("ready-mark")
+}
+
+/// Restarts a process of [`StartSoon::start_when_ready`]; panics if that is over before it is ready.
+#[track_caller]
+pub fn restart_when_ready(process: &mut Process) {
+    fs::remove_file(ready_mark(process)).expect("the first start has left its mark");
+    soon(|| process.restart()).unwrap_or_else(|error| panic!("{error:?}"));
+    assert!(ready_mark(process).exists(), "the restart was over before the process was ready");
 }
 
 impl StartSoon for Executor {
     fn start_soon(&self) -> Process {
         soon(|| self.start()).unwrap_or_else(|error| panic!("{error:?}"))
+    }
+
+    fn start_when_ready(&self) -> Process {
+        let process = self.clone().env(READY_MARK, "{dir}/ready-mark").start_soon();
+        assert!(ready_mark(&process).exists(), "the start was over before the process was ready");
+        process
     }
 }
 
