@@ -60,6 +60,7 @@ fn an_outside_kill_is_reported_with_its_signal() {
     assert_eq!(process.exit_status().unwrap().signal(), Some(Signal::KILL));
 }
 
+#[cfg(not(mirakuru_fallback))]
 #[test]
 fn a_daemon_counts_as_running_and_is_killed() {
     let mark = mark();
@@ -74,6 +75,7 @@ fn a_daemon_counts_as_running_and_is_killed() {
     nothing_left(&mark);
 }
 
+#[cfg(not(mirakuru_fallback))]
 #[test]
 fn a_daemon_is_gone_after_tests_that_forgot_it() {
     if let Some(mark) = test_process::role() {

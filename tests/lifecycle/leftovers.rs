@@ -36,6 +36,7 @@ fn grandchildren_that_ignore_the_stop_signal_are_ended() {
     ends_with(process, &below);
 }
 
+#[cfg(not(mirakuru_fallback))]
 #[test]
 fn grandchildren_in_sessions_of_their_own_are_ended() {
     let process = stubborn(&mark()).arg("--setsid").start_soon();
@@ -43,6 +44,7 @@ fn grandchildren_in_sessions_of_their_own_are_ended() {
     ends_with(process, &below);
 }
 
+#[cfg(not(mirakuru_fallback))]
 #[test]
 fn a_daemon_without_its_environment_and_its_title_is_ended() {
     let daemon = [bin!("mk-daemon"), "--ignore-term", "--keep-env", "no", "--title"];
@@ -54,6 +56,7 @@ fn a_daemon_without_its_environment_and_its_title_is_ended() {
     ends_with(process, &daemon);
 }
 
+#[cfg(not(mirakuru_fallback))]
 #[test]
 fn a_shell_that_scrubs_the_environment_hides_nothing() {
     let script = "env -i setsid sh -c 'trap \"\" TERM; echo child $$; while :; do sleep 1; done' & \
@@ -76,6 +79,7 @@ fn what_forks_faster_than_one_can_look_is_ended() {
     nothing_left(&mark);
 }
 
+#[cfg(not(mirakuru_fallback))]
 #[test]
 fn nothing_survives_a_killed_test_process() {
     if let Some(mark) = test_process::role() {
@@ -173,6 +177,7 @@ fn as_server(command: &Command) -> Executor {
     Executor::new(words.collect::<Vec<_>>()).envs(set)
 }
 
+#[cfg(not(mirakuru_fallback))]
 #[test]
 fn servers_of_tests_that_are_a_server_themselves_are_ended_with_them() {
     if let Some(mark) = test_process::role() {
@@ -205,6 +210,7 @@ fn a_panic_during_the_start_leaves_nothing() {
     nothing_left(&mark);
 }
 
+#[cfg(not(mirakuru_fallback))]
 #[test]
 fn a_start_that_fails_leaves_nothing_while_its_error_is_kept() {
     let mark = mark();

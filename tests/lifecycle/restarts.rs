@@ -105,6 +105,7 @@ fn daemon_of(process: &Process) -> u32 {
     daemon
 }
 
+#[cfg(not(mirakuru_fallback))]
 #[test]
 fn a_daemon_is_running_and_can_be_stopped_for_a_while() {
     let daemon = [bin!("mk-daemon"), "--port", "{port}"];
@@ -124,6 +125,7 @@ fn a_daemon_is_running_and_can_be_stopped_for_a_while() {
     assert!(!process.is_running() && TcpStream::connect(address).is_err());
 }
 
+#[cfg(not(mirakuru_fallback))]
 #[test]
 fn a_daemon_that_dies_is_no_longer_running() {
     let daemon = [bin!("mk-daemon"), "--port", "{port}"];

@@ -94,6 +94,7 @@ fn answers_of_500_to_the_end_are_a_timeout() {
     }
 }
 
+#[cfg(not(mirakuru_fallback))]
 #[test]
 fn a_second_server_at_a_url_is_refused() {
     let first = server().http(ROOT).start_when_ready();

@@ -24,6 +24,7 @@ fn a_missing_socket_and_one_that_does_not_listen_are_distinguished() {
     reports(&fails(&deaf, ErrorKind::Timeout), &["/socket:/health", "no process listens on it"]);
 }
 
+#[cfg(not(mirakuru_fallback))]
 #[test]
 fn a_file_that_is_not_there_is_not_polled_for() {
     let error = fails(&echo("0").http("http://unix:{dir}/other"), ErrorKind::Timeout);
@@ -38,6 +39,7 @@ fn what_comes_from_a_socket_and_is_no_http_is_called_so() {
     reports(&error, &["the answer is not HTTP"]);
 }
 
+#[cfg(not(mirakuru_fallback))]
 #[test]
 fn a_stranger_on_the_socket_is_named() {
     let dir = scratch_dir();

@@ -23,6 +23,7 @@ fn take_its_port(host: IpAddr) -> impl Fn(&Attempt<'_>) -> bool + Send + Sync {
     }
 }
 
+#[cfg(not(mirakuru_fallback))]
 #[test]
 fn a_stranger_on_the_port_before_the_start_is_named() {
     let stranger = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -37,6 +38,7 @@ fn a_stranger_on_the_port_before_the_start_is_named() {
     }
 }
 
+#[cfg(not(mirakuru_fallback))]
 #[test]
 fn a_stranger_on_the_port_after_the_start_is_named() {
     let mark = mark();
@@ -105,6 +107,7 @@ fn a_stranger_that_gets_a_part_of_the_connections_is_named() {
     reports(&error, &["another process", &format!("pid {}", process::id())]);
 }
 
+#[cfg(not(mirakuru_fallback))]
 #[test]
 fn an_end_of_ours_is_not_hidden_by_a_strangers_answer() {
     let server = [bin!("mk-exit"), "98", "--delay", "100"];
@@ -116,6 +119,7 @@ fn an_end_of_ours_is_not_hidden_by_a_strangers_answer() {
     assert!(matches!(kind, ErrorKind::AlreadyRunning | ErrorKind::Exited), "{error:?}");
 }
 
+#[cfg(not(mirakuru_fallback))]
 #[test]
 fn the_url_of_another_server_does_not_make_ours_ready() {
     let server = [bin!("mk-http-server"), "{port}"];
@@ -143,6 +147,7 @@ fn of_two_that_race_for_a_port_one_starts_and_one_gets_an_error() {
     assert!(matches!(kind, ErrorKind::AlreadyRunning | ErrorKind::Exited), "{loser:?}");
 }
 
+#[cfg(not(mirakuru_fallback))]
 #[test]
 fn a_stranger_on_the_unix_socket_is_named() {
     let dir = scratch_dir();
@@ -155,6 +160,7 @@ fn a_stranger_on_the_unix_socket_is_named() {
     reports(&error, &[&format!("pid {}", process::id())]);
 }
 
+#[cfg(not(mirakuru_fallback))]
 #[test]
 fn a_stranger_on_the_unix_socket_after_the_start_is_named() {
     let taken = Mutex::new(Vec::new());
@@ -194,6 +200,7 @@ fn a_pid_file_left_by_a_crash_does_no_harm() {
     assert_eq!(text.trim(), process.pid().to_string());
 }
 
+#[cfg(not(mirakuru_fallback))]
 #[test]
 fn a_pid_file_that_names_a_stranger_is_refused_before_and_after_the_start() {
     let dir = scratch_dir();

@@ -34,6 +34,7 @@ fn a_port_that_listens_too_late_is_a_timeout() {
     nothing_left(&mark);
 }
 
+#[cfg(not(mirakuru_fallback))]
 #[test]
 fn a_second_server_on_a_port_is_refused() {
     let server = [bin!("mk-tcp-server"), "{port}"];

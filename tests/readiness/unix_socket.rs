@@ -27,6 +27,7 @@ fn a_socket_that_never_listens_is_a_timeout() {
     nothing_left(&mark);
 }
 
+#[cfg(not(mirakuru_fallback))]
 #[test]
 fn a_second_server_on_a_socket_is_refused_without_a_word_about_ports() {
     let first = [bin!("mk-unix-server"), "{dir}/socket"];

@@ -77,6 +77,7 @@ fn a_full_backlog_honours_the_time_limit() {
     }
 }
 
+#[cfg(not(mirakuru_fallback))]
 #[test]
 fn a_strangers_full_backlog_does_not_delay_the_start() {
     let stranger = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -102,6 +103,7 @@ fn ipv6_is_as_good_as_ipv4() {
     }
 }
 
+#[cfg(not(mirakuru_fallback))]
 #[test]
 fn http_over_ipv6_is_asked_and_a_second_server_refused() {
     let server = [bin!("mk-http-server"), "{port}", "--host", "::1"];
