@@ -1,5 +1,5 @@
-//! The functions of `linux.rs` where the kernel has nothing of the kind. What is lost: orphans are
-//! not adopted, nobody is told who listens at a port, and files are looked at by a timer.
+//! The functions of `linux/` for kernels without those calls. The cost: orphans are not adopted, the
+//! listener at a port is unknown, and files are checked by a timer.
 
 use std::ffi::OsString;
 use std::fs;

@@ -30,7 +30,7 @@ impl FdSlots {
     pub(crate) fn reserve() -> io::Result<Self> {
         let null = File::open("/dev/null")?;
         let high = fcntl(&null, FcntlArg::F_DUPFD_CLOEXEC(FD_SLOTS.end))?;
-        // SAFETY: the kernel just made this descriptor for us, and nobody else knows of it.
+        // SAFETY: the kernel returned this descriptor just now, and nothing else owns it.
         let numbers = Self { null: unsafe { OwnedFd::from_raw_fd(high) } };
         drop(null);
         FD_SLOTS.into_iter().try_for_each(|number| put(numbers.null.as_raw_fd(), number))?;

@@ -1,8 +1,8 @@
 //! System calls: the only unsafe code of the crate, and nothing but thin wrappers.
 //!
-//! What every Unix has stands in `unix.rs`. What only Linux has stands in `linux.rs` and `proc.rs`, and
-//! `portable.rs` answers for the same functions where the kernel has nothing of the kind.
-//! `--cfg mirakuru_fallback` chooses the twin on Linux too, so that the suite can run on it.
+//! `unix.rs` has what every Unix offers, `linux/` what only Linux offers. `fallback.rs` has the same
+//! functions for kernels without those calls. `--cfg mirakuru_fallback` selects it on Linux too, so
+//! that the suites can run on it.
 
 use std::time::{Duration, Instant};
 
@@ -19,20 +19,20 @@ pub(crate) use fs::{create_private_dir, short_temp_dir, write_atomically};
 pub(crate) use platform::*;
 pub(crate) use unix::*;
 
-/// When a wait of this length is over. One that is longer than anybody waits is cut.
+/// Returns the end of a wait of this length, which is limited to a year.
 pub(crate) fn deadline_after(timeout: Duration) -> Instant {
     let now = Instant::now();
     now.checked_add(timeout).unwrap_or(now + Duration::from_secs(365 * 24 * 60 * 60))
 }
 
-/// What the kernel says of a TCP address.
-#[cfg_attr(mirakuru_fallback, allow(dead_code, reason = "the twin never knows"))]
+/// The listener at a TCP address, as the kernel reports it.
+#[cfg_attr(mirakuru_fallback, allow(dead_code, reason = "the fallback never knows"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Listener {
-    /// Nobody listens there.
+    /// No socket listens there.
     None,
     /// A socket with this inode listens there.
     Socket(u64),
-    /// This system does not tell; only a connection can.
+    /// The kernel does not report it; only a connection shows it.
     Unknown,
 }

@@ -1,4 +1,4 @@
-//! What every Unix has.
+//! System calls that every Unix has.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, IoSlice, IoSliceMut};
@@ -36,46 +36,46 @@ pub(crate) fn exit_now(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-/// The effective user's id.
+/// Returns the effective user's id.
 pub(crate) fn effective_user() -> u32 {
     nix::unistd::geteuid().as_raw()
 }
 
-/// Starts a new session and leaves the terminal and the process group of the caller behind.
+/// Starts a new session, without a terminal and in a new process group.
 pub(crate) fn new_session() {
     // This can only fail for a group leader, which a process that was just spawned is not.
     let _ = setsid();
 }
 
-/// Starts `command` in a session of its own, with default signal handling, as a child that does
-/// not outlive the calling process where the kernel offers that. It gets the descriptors that were
-/// put at `numbers`. If `told` is given, that is what it becomes.
+/// Starts `command` in a session of its own, with default signal handling. Where the kernel supports
+/// it, the child is killed when the calling process ends. It inherits the descriptors at `numbers`,
+/// and executes `with_listen_pid` instead of `command` if that is given.
 ///
-/// The caller must have one thread only: the tie to the parent follows the thread that forks.
+/// The caller must be single-threaded: `PR_SET_PDEATHSIG` follows the thread that forks.
 pub(crate) fn spawn_tied(
     command: &mut Command,
     numbers: Vec<RawFd>,
-    told: Option<ExecWithListenPid>,
+    with_listen_pid: Option<ExecWithListenPid>,
 ) -> io::Result<Child> {
     let parent = Pid::this();
     let prepare = move || {
         super::platform::set_pdeathsig();
         if getppid() != parent {
-            // The parent ended before the tie was made.
+            // The parent ended before the signal was set.
             exit_now(1);
         }
         new_session();
         reset_signals();
         leave(&numbers);
-        told.as_ref().map_or(Ok(()), |told| Err(told.exec()))
+        with_listen_pid.as_ref().map_or(Ok(()), |program| Err(program.exec()))
     };
-    // SAFETY: the closure makes system calls and allocates, which is safe because the process had
-    // one thread when it forked: no lock can be held by another.
+    // SAFETY: the closure makes system calls and allocates. That is safe because the process had one
+    // thread when it forked, so no other thread can hold a lock.
     unsafe { command.pre_exec(prepare) };
     command.spawn()
 }
 
-/// Undoes what a test runner may have left ignored: `exec` would hand it on to the server.
+/// Resets signals that a test runner ignores: `exec` would pass that on to the server.
 fn reset_signals() {
     for number in 1..32 {
         // SAFETY: setting the default action has no preconditions. For KILL and STOP it is an
@@ -84,17 +84,17 @@ fn reset_signals() {
     }
 }
 
-/// Where the signal handler writes to.
+/// The writing end of the self-pipe, for the signal handler.
 static SELF_PIPE: AtomicI32 = AtomicI32::new(-1);
 
-/// Makes the given signals readable: one byte, the signal's number, for each that comes.
+/// Makes signals readable: each one writes its number as a byte to a pipe. Returns the reading end.
 pub(crate) fn signal_pipe(signals: &[Signal]) -> io::Result<OwnedFd> {
     let (read, write) = super::platform::pipe()?;
     for end in [&read, &write] {
         fcntl(end, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     }
     SELF_PIPE.store(write.as_raw_fd(), Ordering::SeqCst);
-    // The handler needs it until the process ends.
+    // The handler uses it until the process ends.
     std::mem::forget(write);
     let action =
         SigAction::new(SigHandler::Handler(on_signal), SaFlags::SA_RESTART, SigSet::empty());
@@ -109,24 +109,24 @@ extern "C" fn on_signal(number: i32) {
     let errno = Errno::last_raw();
     let byte = number as u8;
     let pipe = SELF_PIPE.load(Ordering::SeqCst);
-    // SAFETY: `write` is async-signal-safe and reads one byte of a living variable. A full pipe
-    // loses nothing: the reader is about to wake up anyway.
+    // SAFETY: `write` is async-signal-safe and reads one byte of a living variable. If the pipe is full,
+    // the reader wakes up anyway.
     unsafe { libc::write(pipe, (&raw const byte).cast(), 1) };
     Errno::set_raw(errno);
 }
 
-/// Undoes what the thread that started this process has blocked.
+/// Unblocks the signals that the thread which started this process had blocked.
 pub(crate) fn unblock_signals() {
     let _ = SigSet::empty().thread_set_mask(); // An empty set is valid.
 }
 
-/// Lets writes to a closed connection fail instead of ending this process.
+/// Makes a write to a closed connection fail instead of ending this process.
 pub(crate) fn ignore_sigpipe() {
     // SAFETY: ignoring a signal installs no handler.
     let _ = unsafe { nix::sys::signal::signal(Signal::SIGPIPE, SigHandler::SigIgn) };
 }
 
-/// Sends `bytes`, with descriptors, in one go.
+/// Sends `bytes` with descriptors in one message.
 pub(crate) fn send(stream: &UnixStream, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
     let raw: Vec<RawFd> = fds.iter().map(AsRawFd::as_raw_fd).collect();
     let rights = [ControlMessage::ScmRights(&raw)];
@@ -138,27 +138,27 @@ pub(crate) fn send(stream: &UnixStream, bytes: &[u8], fds: &[BorrowedFd<'_>]) ->
         super::platform::SEND_FLAGS,
         None,
     )?;
-    // A frame is far smaller than the socket's buffer, which is empty or full by whole frames.
+    // All frames have one length, so the free space of the buffer is a multiple of it.
     if sent == bytes.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
 }
 
-/// The most descriptors that come with one message.
+/// The largest number of descriptors in one message of ours.
 pub(crate) const FDS_MAX: usize = 8;
 
-/// How many datagrams are taken at once, so that who sends without end keeps nobody from other work.
+/// The number of datagrams that are received in a row, so that an endless sender cannot stall the loop.
 pub(crate) const DATAGRAMS_AT_ONCE: usize = 1024;
 
-/// A socket in a file for datagrams, by which whoever likes may speak to this process.
+/// Binds a datagram socket to a path that every user can send to.
 pub(crate) fn bind_datagram(path: &Path) -> io::Result<OwnedFd> {
     let socket = UnixDatagram::bind(path)?;
     socket.set_nonblocking(true)?;
     super::platform::tell_senders(&socket);
-    // A server that gives up its rights has to reach it still.
+    // A server that changes its user still has to reach it.
     fs::set_permissions(path, Permissions::from_mode(0o777))?;
     Ok(socket.into())
 }
 
-/// Receives up to `bytes.len()` bytes and the descriptors that came with them.
+/// Receives up to `bytes.len()` bytes and the attached descriptors.
 pub(crate) fn receive(stream: &UnixStream, bytes: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
     let mut space = nix::cmsg_space!([RawFd; FDS_MAX]);
     let mut buffers = [IoSliceMut::new(bytes)];
@@ -174,18 +174,18 @@ pub(crate) fn receive(stream: &UnixStream, bytes: &mut [u8]) -> io::Result<(usiz
 }
 
 fn adopt(raw: RawFd) -> OwnedFd {
-    // SAFETY: the kernel just made this descriptor for us, and nobody else knows of it.
+    // SAFETY: the kernel returned this descriptor just now, and nothing else owns it.
     let fd = unsafe { OwnedFd::from_raw_fd(raw) };
     let _ = fcntl(&fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)); // An open descriptor takes the flag.
     fd
 }
 
-/// A second descriptor for this process's standard input.
+/// Duplicates the descriptor of this process's standard input.
 pub(crate) fn standard_input() -> io::Result<OwnedFd> {
     io::stdin().as_fd().try_clone_to_owned()
 }
 
-/// What there was to reap.
+/// The result of reaping.
 pub(crate) enum Reaped {
     /// A child ended.
     Ended { pid: i32, status: ExitStatus },
@@ -195,9 +195,9 @@ pub(crate) enum Reaped {
     Childless,
 }
 
-/// Reaps one child of this process, whichever has ended.
+/// Reaps one child of this process that has ended.
 ///
-/// Not by `nix`, which takes a real-time signal for an error after it has reaped the child.
+/// `nix` is not used here: if a real-time signal ended the child, it reports an error after reaping.
 pub(crate) fn reap() -> Reaped {
     let mut status = 0;
     // SAFETY: the pointer is to a living variable.
@@ -233,15 +233,15 @@ pub(crate) fn kill(pid: i32, signal: i32) -> io::Result<()> {
     Ok(())
 }
 
-/// Locks a file until the last copy of its descriptor is closed. False if another has locked it.
+/// Locks a file until the last copy of its descriptor is closed. Returns false if it is locked.
 ///
-/// Not by `nix`, which unlocks it for all copies when one is dropped.
+/// `nix` is not used here: it unlocks the file for all copies when one is dropped.
 pub(crate) fn try_lock(file: &File) -> bool {
     // SAFETY: the descriptor is open as long as the file is borrowed.
     unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) == 0 }
 }
 
-/// How many columns the terminal has, if it is one and says so.
+/// Returns the number of columns of a terminal, if it reports one.
 pub(crate) fn terminal_width(terminal: impl AsRawFd) -> Option<u16> {
     let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: the call writes to a living variable of the type that it is made for.

@@ -1,4 +1,4 @@
-//! What only Linux has. `portable.rs` has the same functions.
+//! System calls that only Linux has. `fallback.rs` has the same functions.
 
 mod proc;
 mod sock_diag;
@@ -32,47 +32,46 @@ use parking_lot::Mutex;
 pub(crate) use self::proc::*;
 use super::Listener;
 
-/// The program that this process runs, also after the file was replaced.
+/// Returns a path to the program that this process runs, even after the file was replaced.
 pub(crate) fn own_program() -> io::Result<PathBuf> {
     Ok(PathBuf::from("/proc/self/exe"))
 }
 
-/// The arguments of this process. Not from std, which knows them before `main` on glibc only.
+/// Returns the arguments of this process. std has them before `main` only with glibc.
 pub(crate) fn arguments() -> Vec<OsString> {
     let bytes = fs::read("/proc/self/cmdline").unwrap_or_default();
     let bytes = bytes.strip_suffix(b"\0").unwrap_or(&bytes);
     bytes.split(|byte| *byte == 0).map(|word| OsString::from_vec(word.to_vec())).collect()
 }
 
-/// Lets no child inherit a socket.
+/// Makes sockets close at `exec`.
 pub(crate) const SOCKET_FLAGS: SockFlag = SockFlag::SOCK_CLOEXEC;
 
-/// Lets a message to nobody be an error, not a signal.
+/// Turns SIGPIPE into an error.
 pub(crate) const SEND_FLAGS: MsgFlags = MsgFlags::MSG_NOSIGNAL;
 
-/// Lets no child inherit a descriptor that comes with a message, not even one that is started at that
-/// very time.
+/// Makes received descriptors close at `exec`, without a moment in which a child could inherit them.
 pub(crate) const RECEIVE_FLAGS: MsgFlags = MsgFlags::MSG_CMSG_CLOEXEC;
 
-/// Whether `become_subreaper` does anything.
+/// True if `become_subreaper` has an effect.
 pub(crate) const HAS_SUBREAPER: bool = true;
 
-/// Makes orphans among the descendants children of this process.
+/// Makes this process the parent of orphaned descendants.
 pub(crate) fn become_subreaper() {
     let _ = prctl::set_child_subreaper(true); // Every Linux since 3.4 has it.
 }
 
-/// Gives this process a name that `ps` and `top` show.
+/// Sets the name of this process that `ps` and `top` show.
 pub(crate) fn set_name(name: &std::ffi::CStr) {
     let _ = prctl::set_name(name); // Only a name.
 }
 
-/// Lets the calling process die when the thread that made it ends.
+/// Has the kernel send SIGKILL to this process when the thread that forked it ends.
 pub(crate) fn set_pdeathsig() {
     let _ = prctl::set_pdeathsig(Signal::SIGKILL); // SIGKILL is a valid signal.
 }
 
-/// Closes all descriptors from 3 on, whoever left them inheritable.
+/// Closes all descriptors from 3 on.
 pub(crate) fn close_inherited() {
     // SAFETY: the caller owns no descriptor yet but 0, 1 and 2.
     if unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) } == 0 {
@@ -86,7 +85,7 @@ pub(crate) fn close_inherited() {
     }
 }
 
-/// A pipe that no child inherits: what reads, what writes.
+/// Makes a pipe that closes at `exec`: the reading end, the writing end.
 pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(nix::unistd::pipe2(OFlag::O_CLOEXEC)?)
 }
@@ -96,17 +95,17 @@ pub(crate) fn poll_once(fds: &mut [PollFd<'_>], left: Option<Duration>) -> nix::
     ppoll(fds, left.map(TimeSpec::from_duration), None)
 }
 
-/// From now on, datagrams that come say who has sent them.
+/// Attaches the sender to datagrams that arrive from now on.
 pub(crate) fn tell_senders(socket: &impl AsFd) {
     let _ = setsockopt(socket, PassCred, &true); // Every Linux has it.
 }
 
-/// The most descriptors that the kernel lets anybody send at once. Where there is no room for all,
-/// those that have come are told to nobody, and stay open.
+/// The largest number of descriptors in one message. With room for fewer, the kernel truncates the
+/// list, and the extra descriptors leak.
 const SENT_FDS_MAX: usize = 253;
 
-/// Takes a datagram from a socket, and who has sent it. Descriptors that came with it are closed,
-/// which is what a sender waits for who sends them as a barrier.
+/// Receives a datagram and its sender. Attached descriptors are closed: a sender that uses one as a
+/// barrier waits for that.
 pub(crate) fn receive_datagram(
     socket: BorrowedFd<'_>,
     bytes: &mut [u8],
@@ -127,39 +126,39 @@ pub(crate) fn receive_datagram(
     Ok((message.bytes, sender.filter(|pid| *pid != 0)))
 }
 
-/// The process at the other end of a Unix connection.
+/// Returns the process at the other end of a Unix connection.
 pub(crate) fn peer_pid(stream: &UnixStream) -> Option<i32> {
     getsockopt(stream, PeerCredentials).ok().map(|peer| peer.pid())
 }
 
-/// The user of the process at the other end of a Unix connection.
+/// Returns the user of the process at the other end of a Unix connection.
 pub(crate) fn peer_user(stream: &UnixStream) -> Option<u32> {
     getsockopt(stream, PeerCredentials).ok().map(|peer| peer.uid())
 }
 
-/// The ports that are given to whoever asks for any.
+/// Returns the range of ports that the kernel assigns to sockets that are bound to port 0.
 pub(crate) fn ephemeral_ports() -> Option<RangeInclusive<u16>> {
     let text = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
     let (first, last) = text.trim().split_once(char::is_whitespace)?;
     Some(first.parse().ok()?..=last.trim().parse().ok()?)
 }
 
-/// Who listens at a TCP address, without a connection.
+/// Finds the listener at a TCP address, without a connection.
 pub(crate) fn listener(address: SocketAddr) -> Listener {
     sock_diag::listener(address).unwrap_or(Listener::Unknown)
 }
 
-/// All addresses that somebody listens at, with the inodes of the sockets.
+/// Returns the addresses of all listening sockets, with their inodes.
 pub(crate) fn listeners() -> Option<Vec<(SocketAddr, u64)>> {
     sock_diag::listeners().ok()
 }
 
-/// Whether a connection was accepted by whoever listens at its other end.
+/// Returns true if the listener has accepted the connection.
 pub(crate) fn is_accepted(stream: &TcpStream) -> io::Result<bool> {
     sock_diag::is_accepted(stream.peer_addr()?, stream.local_addr()?)
 }
 
-/// Watchers that nobody uses now. They are kept because closing one takes the kernel some 8 ms.
+/// Watchers that are not in use. They are kept because the kernel takes some 8 ms to close one.
 static IDLE_WATCHERS: Mutex<Vec<Inotify>> = Mutex::new(Vec::new());
 
 /// Wakes a wait when one of the watched paths changes.
@@ -169,7 +168,7 @@ pub(crate) struct Watcher {
 }
 
 impl Watcher {
-    /// A watcher without paths. Where the system has none left, it never wakes anybody.
+    /// Makes a watcher without paths. If the user has no inotify instance left, it never wakes a wait.
     pub(crate) fn new() -> Self {
         let idle = IDLE_WATCHERS.lock().pop();
         let flags = InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC;
@@ -177,7 +176,7 @@ impl Watcher {
         Self { inotify, watched: HashMap::new() }
     }
 
-    /// Watches a file, or what comes into a folder. Returns whether it is watched.
+    /// Watches a file, or the entries of a directory. Returns true if it is watched.
     pub(crate) fn watch(&mut self, path: &Path) -> bool {
         if self.watched.contains_key(path) {
             return true;
@@ -202,7 +201,7 @@ impl Watcher {
         self.inotify.as_ref().map(AsFd::as_fd)
     }
 
-    /// Forgets what has happened so far, and watches that have ended with what they watched.
+    /// Discards the events so far, and the watches of paths that are gone.
     pub(crate) fn clear(&mut self) {
         let Some(inotify) = &self.inotify else { return };
         while let Ok(events) = inotify.read_events() {
@@ -221,13 +220,13 @@ impl Drop for Watcher {
     fn drop(&mut self) {
         let Some(inotify) = self.inotify.take() else { return };
         for watch in self.watched.values() {
-            let _ = inotify.rm_watch(*watch); // It is gone already if its file is.
+            let _ = inotify.rm_watch(*watch); // The kernel removes it with its file.
         }
         IDLE_WATCHERS.lock().push(inotify);
     }
 }
 
-/// What tells one state of a file from another.
+/// Returns what distinguishes a file from a later one at the same path, and from a changed one.
 pub(crate) fn file_identity(path: &Path) -> Option<(u64, i64, i64)> {
     let meta = fs::metadata(path).ok()?;
     Some((meta.ino(), meta.mtime(), meta.mtime_nsec()))

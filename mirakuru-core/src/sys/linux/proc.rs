@@ -1,4 +1,4 @@
-//! Other processes, as `/proc` shows them. Linux only; `portable.rs` has the same functions.
+//! Other processes, as `/proc` shows them. `fallback.rs` has the same functions.
 
 use std::fs;
 use std::io;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::libc;
 
-/// The children of a process, also those of its threads.
+/// Returns the children of a process, including those of its threads.
 pub(crate) fn children_of(pid: i32) -> Vec<i32> {
     let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
     let lists = tasks.flatten().map(|task| fs::read_to_string(task.path().join("children")));
@@ -17,7 +17,7 @@ pub(crate) fn children_of(pid: i32) -> Vec<i32> {
     text.split_whitespace().filter_map(|word| word.parse().ok()).collect()
 }
 
-/// All that descends from `root`, parents before their children, without `root`.
+/// Returns the descendants of `root`, parents before their children.
 pub(crate) fn descendants_of(root: i32) -> Vec<i32> {
     let mut found = children_of(root);
     let mut next = 0;
@@ -28,11 +28,11 @@ pub(crate) fn descendants_of(root: i32) -> Vec<i32> {
     found
 }
 
-/// Sends a signal to all that descends from `root`, parents before their children.
+/// Sends a signal to the descendants of `root`, parents before their children.
 pub(crate) fn signal_descendants(root: i32, signal: i32) {
     for pid in children_of(root) {
-        // The descriptor means one process for good. If that is still a child of its parent, it
-        // is the one that was listed, and no later one with its number.
+        // A pidfd never changes its process. If that is still a child of its parent now, it is the one
+        // that was listed, and not a later one with the same id.
         let Ok(process) = open_process(pid) else { continue };
         if parent_of(pid) == Some(root) {
             send_signal(&process, signal);
@@ -44,22 +44,22 @@ pub(crate) fn signal_descendants(root: i32, signal: i32) {
 /// Kills every process that has `mark` in its environment, and waits until they have ended.
 pub(crate) fn kill_marked(mark: &str, deadline: Instant) {
     loop {
-        // The descriptor comes before the look, so that it means the process that was looked at.
+        // The pidfd is opened before the environment is read, so that both are of one process.
         let open = |pid| open_process(pid).ok().filter(|_| is_marked(pid, mark));
         let marked: Vec<_> = all_processes().filter_map(open).collect();
         marked.iter().for_each(|process| send_signal(process, libc::SIGKILL));
         for process in &marked {
             let left = deadline.saturating_duration_since(Instant::now());
-            let _ = crate::sys::wait_readable(&[process.as_fd()], Some(left)); // It becomes readable at its end.
+            let _ = crate::sys::wait_readable(&[process.as_fd()], Some(left)); // Readable when it ends.
         }
-        // One of them may have made another meanwhile.
+        // One of them may have spawned another meanwhile.
         if marked.is_empty() || Instant::now() >= deadline {
             return;
         }
     }
 }
 
-/// All processes that have `mark` in their environment.
+/// Returns all processes that have `mark` in their environment.
 pub(crate) fn marked(mark: &str) -> Vec<i32> {
     all_processes().filter(|pid| is_marked(*pid, mark)).collect()
 }
@@ -76,29 +76,29 @@ fn all_processes() -> impl Iterator<Item = i32> {
 
 fn send_signal(process: &OwnedFd, signal: i32) {
     let no_info: *const libc::siginfo_t = std::ptr::null();
-    // SAFETY: a null pointer stands for "no information", and no other memory is read. That the
-    // process has ended meanwhile is no fault.
+    // SAFETY: a null pointer means "no information", and no other memory is read. An error means that
+    // the process has ended.
     unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), signal, no_info, 0) };
 }
 
 fn open_process(pid: i32) -> io::Result<OwnedFd> {
     // SAFETY: the call reads no memory of ours.
     let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
-    // SAFETY: the kernel just made this descriptor for us, and nobody else knows of it.
+    // SAFETY: the kernel returned this descriptor just now, and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
-/// Whether a process exists and has not ended.
+/// Returns true if a process exists and is no zombie.
 pub(crate) fn is_alive(pid: i32) -> bool {
     stat_fields(pid).is_some_and(|fields| !matches!(fields[0].as_str(), "Z" | "X"))
 }
 
-/// Whether a process stands still: stopped, or at its end.
+/// Returns true if a process is stopped or has ended.
 pub(crate) fn is_paused(pid: i32) -> bool {
     stat_fields(pid).is_none_or(|fields| matches!(fields[0].as_str(), "T" | "t" | "Z" | "X"))
 }
 
-/// Whether a process is at its end, or past it. None where this cannot be told.
+/// Returns true if a process is exiting or has ended; none if the kernel does not report it.
 pub(crate) fn is_ending(pid: i32) -> Option<bool> {
     const PF_EXITING: u32 = 0x4; // Set before the kernel closes what the process has open.
     let Some(fields) = stat_fields(pid) else { return Some(true) };
@@ -106,52 +106,52 @@ pub(crate) fn is_ending(pid: i32) -> Option<bool> {
     Some(flags & PF_EXITING != 0)
 }
 
-/// The process that made the given one.
+/// Returns the parent of a process.
 pub(crate) fn parent_of(pid: i32) -> Option<i32> {
     stat_fields(pid)?[1].parse().ok()
 }
 
-/// When a process started, in a unit that tells it from a later one with the same number.
+/// Returns the start time of a process, which distinguishes it from a later one with the same id.
 pub(crate) fn start_time(pid: i32) -> Option<u64> {
     stat_fields(pid)?[19].parse().ok()
 }
 
-/// The fields of `/proc/PID/stat` from the state on, at least twenty.
+/// Returns the fields of `/proc/PID/stat` from the state on, at least twenty.
 fn stat_fields(pid: i32) -> Option<Vec<String>> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name before it stands in parentheses and may hold anything.
+    // The name before them is in parentheses and can contain anything.
     let fields = stat.rsplit_once(") ")?.1.split(' ').map(str::to_owned).collect::<Vec<_>>();
     (fields.len() >= 20).then_some(fields)
 }
 
-/// The process that has made this one.
+/// Returns the parent of this process.
 pub(crate) fn parent_process() -> Option<Process> {
     let parent = nix::unistd::getppid().as_raw();
     Process::open(parent, start_time(parent)?)
 }
 
-/// A process of somebody else's, which is told from a later one with the same number.
+/// A process that is no child of this one, distinguished from a later one with the same id.
 pub(crate) struct Process {
     pid: i32,
     started: u64,
-    /// None where the kernel does not give it out.
+    /// None if the kernel refuses it.
     process: Option<OwnedFd>,
 }
 
 impl Process {
-    /// The process with this number, if it is the one that started at this time.
+    /// Opens the process with this id, if it started at this time.
     pub(crate) fn open(pid: i32, started: u64) -> Option<Self> {
         let process = Self { pid, started, process: open_process(pid).ok() };
-        // After the descriptor was opened, so that it means the process that is looked at.
+        // Checked after the pidfd was opened, so that both are of one process.
         process.is_listed().then_some(process)
     }
 
-    /// What becomes readable when the process ends.
+    /// Returns the descriptor that becomes readable when the process ends.
     pub(crate) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
         self.process.as_ref().map(AsFd::as_fd)
     }
 
-    /// How often to look at it, if nothing wakes up who waits for its end.
+    /// Returns the interval at which to check it, if there is no such descriptor.
     pub(crate) fn poll_interval(&self) -> Option<Duration> {
         self.process.is_none().then_some(Duration::from_millis(200))
     }
@@ -167,19 +167,19 @@ impl Process {
     }
 }
 
-/// The name of the program that a process runs.
+/// Returns the name of the program that a process runs.
 pub(crate) fn program_name(pid: i32) -> Option<String> {
     Some(fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim_end().to_owned())
 }
 
-/// The command line of a process, in one line.
+/// Returns the command line of a process, in one line.
 pub(crate) fn command_line(pid: i32) -> Option<String> {
     let bytes = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     let text = String::from_utf8_lossy(&bytes).replace('\0', " ");
     Some(text.trim_end().to_owned())
 }
 
-/// The value of a variable in the environment of a process.
+/// Returns the value of a variable in the environment of a process.
 pub(crate) fn variable_of(pid: i32, name: &str) -> Option<String> {
     let environ = fs::read(format!("/proc/{pid}/environ")).ok()?;
     let environ = String::from_utf8_lossy(&environ).into_owned();
@@ -188,7 +188,7 @@ pub(crate) fn variable_of(pid: i32, name: &str) -> Option<String> {
         .find_map(|variable| Some(variable.strip_prefix(name)?.strip_prefix('=')?.to_owned()))
 }
 
-/// The inodes of the sockets that a process has open, as far as that may be looked at.
+/// Returns the inodes of the sockets that a process has open, if this user can inspect it.
 pub(crate) fn sockets_of(pid: i32) -> Vec<u64> {
     let fds = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
     let links =
@@ -197,20 +197,20 @@ pub(crate) fn sockets_of(pid: i32) -> Vec<u64> {
     links.filter_map(inode).collect()
 }
 
-/// Whether a process has the socket with this inode open; `None` if that may not be looked at.
+/// Returns true if a process has the socket with this inode open; none if this user cannot inspect it.
 pub(crate) fn owns_socket(pid: i32, inode: u64) -> Option<bool> {
     let wanted = PathBuf::from(format!("socket:[{inode}]"));
     let fds = match fs::read_dir(format!("/proc/{pid}/fd")) {
         Ok(fds) => fds,
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return None,
-        // It ended meanwhile.
+        // It has ended.
         Err(_) => return Some(false),
     };
     let mut links = fds.flatten().filter_map(|fd| fs::read_link(fd.path()).ok());
     Some(links.any(|link| link == wanted))
 }
 
-/// A process that has the socket with this inode open, if it may be looked at.
+/// Returns a process that has the socket with this inode open, if this user can inspect it.
 pub(crate) fn socket_owner(inode: u64) -> Option<i32> {
     all_processes().find(|pid| owns_socket(*pid, inode) == Some(true))
 }

@@ -1,7 +1,7 @@
-//! Asks the kernel who listens at a TCP address: one datagram there, one back, no connection.
+//! Finds listening TCP sockets by netlink: one datagram to the kernel, one back, no connection.
 //!
-//! The question is exact ("which listener would get a connection to this address?"), so it takes
-//! some 3 µs where reading `/proc/net/tcp` takes 9 ms. See sock_diag(7).
+//! The request is exact ("the listener for a connection to this address"), so it takes some 3 µs where
+//! reading `/proc/net/tcp` takes 9 ms. See sock_diag(7).
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -18,8 +18,7 @@ const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const HEADER_LEN: usize = 16;
 const REQUEST_LEN: usize = HEADER_LEN + 56;
 const TCP_LISTEN: u8 = 10;
-/// The states of a connection that nobody has accepted yet: established, and two of one that is
-/// about to be.
+/// The states of a connection that can wait in the accept queue: established, and two before that.
 const WAITING: [u8; 3] = [1, 3, 12];
 /// Offsets in the answer, `struct inet_diag_msg`, behind the header.
 const FAMILY: usize = HEADER_LEN;
@@ -28,30 +27,29 @@ const PORT: usize = HEADER_LEN + 4;
 const SOURCE: usize = HEADER_LEN + 8;
 const INODE: usize = HEADER_LEN + 68;
 
-/// What the kernel says of one socket.
+/// One socket, as the kernel describes it.
 struct Socket {
     address: SocketAddr,
     state: u8,
-    /// 0 for one that nobody has accepted yet.
+    /// 0 for a connection that is not accepted yet.
     inode: u64,
 }
 
-/// Who listens at an address.
+/// Finds the listener at an address.
 pub(super) fn listener(address: SocketAddr) -> io::Result<Listener> {
     let found = find(&request(address, None, 0))?;
     let listens = found.filter(|socket| socket.state == TCP_LISTEN);
     Ok(listens.map_or(Listener::None, |socket| Listener::Socket(socket.inode)))
 }
 
-/// Whether a connection from this client has been accepted by whoever listens at this server's
-/// address.
+/// Returns true if the listener at `server` has accepted the connection from `client`.
 pub(super) fn is_accepted(server: SocketAddr, client: SocketAddr) -> io::Result<bool> {
     let waits = |socket: Socket| WAITING.contains(&socket.state) && socket.inode == 0;
-    // One that is not there any more was closed by whoever had accepted it.
+    // A connection that is gone was accepted and closed.
     Ok(!find(&request(server, Some(client), 0))?.is_some_and(waits))
 }
 
-/// All addresses that somebody listens at, with the inodes of the sockets.
+/// Returns the addresses of all listening sockets, with their inodes.
 pub(super) fn listeners() -> io::Result<Vec<(SocketAddr, u64)>> {
     let mut found = Vec::new();
     for any in [IpAddr::from([0; 4]), IpAddr::from([0; 16])] {
@@ -96,7 +94,7 @@ fn next(netlink: &OwnedFd, answer: &mut [u8]) -> io::Result<Part> {
     parse(&answer[..length])
 }
 
-/// Asks for who listens at an address, or for its end of the connection with `peer`.
+/// Makes a request for the listener at an address, or for its end of a connection with `peer`.
 fn request(address: SocketAddr, peer: Option<SocketAddr>, more_flags: i32) -> [u8; REQUEST_LEN] {
     let mut request = [0; REQUEST_LEN];
     let flags = (libc::NLM_F_REQUEST | more_flags) as u16;
