@@ -14,7 +14,7 @@ pub(crate) const MARK_VARIABLE: &str = "MIRAKURU_PROCESS";
 pub(crate) const LOADER_VARIABLES: [&str; 2] = ["LD_LIBRARY_PATH", "LD_PRELOAD"];
 pub(crate) const LOADER_PREFIX: &str = "MIRAKURU_SERVER_";
 
-/// What the supervisor needs to know when the test process has ended.
+/// Everything that the supervisor needs after the test process has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
     pub(crate) stop_signal: i32,

@@ -10,7 +10,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::diagnostics::events;
 use crate::sys;
 
-/// What has to be stopped before this process has ended.
+/// Something that has to be stopped before this process has ended.
 pub(super) trait StopAtExit: Send + Sync {
     /// Begins the stop, and does not wait for its end.
     fn release(&self);
@@ -23,7 +23,7 @@ static REGISTERED: Mutex<Registered> =
     Mutex::new(Registered { clients: Vec::new(), pending: 0, is_exiting: false });
 static COMPLETED: Condvar = Condvar::new();
 
-/// How long the exit waits for the lock, and for registrations that are being completed.
+/// The time that the exit waits for the lock, and for registrations that are being completed.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
 
 struct Registered {

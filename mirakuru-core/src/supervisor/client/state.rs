@@ -118,7 +118,7 @@ impl State {
 
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // What a previous_main_exit leaves behind that failed is not what was to run.
+        // If a launcher failed, the processes that it left behind are not the server.
         let failed =
             self.previous_main_exit.filter(|previous_main_exit| !previous_main_exit.success());
         match (self.phase, self.exit.or(failed)) {

@@ -31,7 +31,7 @@ pub(super) struct Supervisor {
     mode: Mode,
 }
 
-/// Who uses the server.
+/// The users of the server.
 enum Mode {
     /// The processes that are connected, and no others. The supervisor leaves when none is.
     Private,
@@ -41,7 +41,7 @@ enum Mode {
     Leaving,
 }
 
-/// How far the last start of the server has come.
+/// The progress of the last start of the server.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Readiness {
     /// There was none, or the server was stopped on request.
