@@ -70,7 +70,7 @@ impl InProcess {
             // Restarting a dead process needs an exclusive lease, which is downgraded after it.
             let place = self.request(for_restart)?;
             place.wait_for_turn(timeout, for_restart)?;
-            if let Some(process) = place.running_process()? {
+            if let Some(process) = place.running_process(timeout)? {
                 if for_restart {
                     place.downgrade();
                 }
@@ -85,7 +85,7 @@ impl InProcess {
     pub(super) fn exclusive(self: &Arc<Self>, timeout: Duration) -> Result<ExclusiveHold> {
         let place = self.request(true)?;
         place.wait_for_turn(timeout, false)?;
-        let process = place.running_process()?.expect("no other test holds a lease");
+        let process = place.running_process(timeout)?.expect("no other test holds a lease");
         // From now on the lease has the only reference, until it puts it back.
         self.state.lock().slot = Slot::NotStarted;
         self.report_lease(true);
@@ -199,20 +199,18 @@ impl Place {
 
     /// Returns the process for a granted request, and starts it if it does not run. Returns `None` if
     /// it is dead and other tests still hold leases of it.
-    fn running_process(&self) -> Result<Option<Arc<Process>>> {
+    fn running_process(&self, timeout: Duration) -> Result<Option<Arc<Process>>> {
         // Asked outside the lock: it is a system call.
         let found = self.shared.state.lock().process();
         if let Some(process) = found.filter(|it| self.has_another || it.is_running()) {
             return Ok(Some(process));
         }
         let mut state = self.shared.state.lock();
-        while state.is_starting() {
-            if self.has_another {
-                // The calling thread itself is inside that start.
-                return Err(Error::lease_deadlock(&self.shared.name));
-            }
-            self.shared.changed.wait(&mut state);
+        if state.is_starting() && self.has_another {
+            // The calling thread itself is inside that start.
+            return Err(Error::lease_deadlock(&self.shared.name));
         }
+        self.wait_for_start(&mut state, timeout)?;
         match &state.slot {
             Slot::Failed(error) => return Err(error.clone()),
             Slot::Running(process) if self.has_another || process.is_running() => {
@@ -224,6 +222,20 @@ impl Place {
         let former = std::mem::replace(&mut state.slot, Slot::Starting);
         drop(state);
         self.start(former).map(Some)
+    }
+
+    /// Waits for the end of another test's start. That has a time limit of its own, but a probe of the
+    /// user's may exceed it.
+    fn wait_for_start(&self, state: &mut MutexGuard<'_, State>, timeout: Duration) -> Result<()> {
+        // A start is repeated once if its port cannot be bound.
+        let starts = self.shared.executor.spec().timeout.saturating_mul(2);
+        let deadline = sys::deadline_after(starts.saturating_add(timeout));
+        while state.is_starting() {
+            if self.shared.changed.wait_until(state, deadline).timed_out() {
+                return Err(Error::lease_timeout(&self.shared.name, timeout, &state.holders()));
+            }
+        }
+        Ok(())
     }
 
     /// Starts the process outside the lock, and lets the other tests know the outcome.
@@ -517,7 +529,7 @@ mod tests {
             let restart = || {
                 let place = shared.request(true).unwrap();
                 place.wait_for_turn(LONG, true).unwrap();
-                let process = place.running_process().unwrap().unwrap();
+                let process = place.running_process(LONG).unwrap().unwrap();
                 place.downgrade();
                 together.wait();
                 process.pid()
