@@ -56,9 +56,7 @@ fn executor(shape: &str, mark: &str, pid_file: &Path) -> Executor {
         "double fork" => daemon(),
         "scrubbed daemon" => {
             let pid_file = pid_file.to_str().unwrap();
-            daemon()
-                .args(["--keep-env", "no", "--title", "--pid-file", pid_file])
-                .pid_file(pid_file)
+            daemon().args(["--clear-env", "--title", "--pid-file", pid_file]).pid_file(pid_file)
         }
         "ignores TERM" => Executor::new(signals).args(["--ignore", "TERM"]).output("ready"),
         "daemon ignores TERM" => daemon().arg("--ignore-term"),

@@ -47,7 +47,7 @@ fn grandchildren_in_sessions_of_their_own_are_ended() {
 #[cfg(not(mirakuru_fallback))]
 #[test]
 fn a_daemon_without_its_environment_and_its_title_is_ended() {
-    let daemon = [bin!("mk-daemon"), "--ignore-term", "--keep-env", "no", "--title"];
+    let daemon = [bin!("mk-daemon"), "--ignore-term", "--clear-env", "--title"];
     let executor = Executor::new(daemon).output("^daemon").timeout(LONG).stop_timeout(SHORT);
     let process = executor.start_soon();
     let daemon = pids(&process, "daemon ");

@@ -68,7 +68,7 @@ fn what_others_listen_on_does_not_count() {
 
 #[test]
 fn the_host_says_which_family_is_meant() {
-    let server = Executor::new([bin!("mk-tcp-server"), "0", "--v6only"]);
+    let server = Executor::new([bin!("mk-tcp-server"), "0", "--host", "::1"]);
     let process = server.clone().tcp("localhost:0").timeout(LONG).start_when_ready();
     assert!(process.addr().is_ipv6());
     fails(&server.tcp("127.0.0.1:0").timeout(SHORT), ErrorKind::Timeout);

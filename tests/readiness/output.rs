@@ -78,7 +78,7 @@ fn a_line_begun_and_never_ended_counts_only_if_it_matches() {
 
 #[test]
 fn endless_output_does_not_delay_the_timeout() {
-    let server = [bin!("mk-banner"), "--text", "noise", "--then", "chat", "0"];
+    let server = [bin!("mk-banner"), "--text", "noise", "--chat", "0"];
     let began = Instant::now();
     let error = fails(&Executor::new(server).output("banner").timeout(SHORT), ErrorKind::Timeout);
     assert!(began.elapsed() >= SHORT, "{:?}", began.elapsed());

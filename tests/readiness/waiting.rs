@@ -23,7 +23,7 @@ fn megabytes_of_output_before_ready_do_not_stall() {
 #[test]
 fn megabytes_of_output_after_ready_do_not_stall() {
     let flood = TEN_MIB.to_string();
-    let server = [bin!("mk-banner"), "--then", "flood", &flood];
+    let server = [bin!("mk-banner"), "--flood", &flood];
     let process = Executor::new(server).output("^ready$").timeout(LONG).start_when_ready();
     let log = process.log();
     eventually(LONG, || log.path().metadata().unwrap().len() > TEN_MIB);
@@ -65,7 +65,7 @@ fn a_full_backlog_honours_the_time_limit() {
             is_full
         };
         let limit = Duration::from_secs(1);
-        let server = [bin!("mk-tcp-server"), "{port}", "--accept", "no"];
+        let server = [bin!("mk-tcp-server"), "{port}", "--no-accept"];
         let executor = Executor::new(server).probe(fill).timeout(limit);
         let executor = if is_http {
             executor.http("http://127.0.0.1:{port}/")
@@ -95,7 +95,7 @@ fn an_answer_that_is_no_http_is_not_ready() {
 
 #[test]
 fn ipv6_is_as_good_as_ipv4() {
-    let server = [bin!("mk-tcp-server"), "{port}", "--v6only"];
+    let server = [bin!("mk-tcp-server"), "{port}", "--host", "::1"];
     for address in ["[::1]:{port}", "localhost:{port}"] {
         let process = Executor::new(server).tcp(address).timeout(LONG).start_when_ready();
         assert!(process.addr().is_ipv6(), "{}", process.addr());

@@ -1,14 +1,13 @@
-//! Prints N filler lines, after the delay the text (`ready`), then goes on until SIGTERM.
+//! Prints N filler lines, after the delay the text (`ready`), and waits for SIGTERM.
 //! `mk-banner [--delay MS] [--lines N] [--text TEXT] [--stderr] [--no-newline] [--split]
-//! [--then X]`
+//! [--flood BYTES | --chat MS]`
 //!
-//! `--split` prints the text in two halves, 200 ms apart.
-//! X is `sleep`, `exit CODE`, `flood BYTES` or `chat MS` (a line each MS milliseconds).
+//! `--split` prints the text in two halves, 200 ms apart. After the text, `--flood` prints that many
+//! bytes of lines, and `--chat` a line every MS milliseconds.
 
 use std::io::{self, Write};
-use std::process;
 
-use mirakuru_tests::program::{self, Args, become_ready, flood, pause, sleep_forever};
+use mirakuru_tests::program::{self, become_ready, flood, pause, sleep_forever};
 
 /// Long enough for a reader to see the two halves apart.
 const BETWEEN_HALVES: Option<u64> = Some(200); // milliseconds
@@ -24,7 +23,8 @@ fn main() -> io::Result<()> {
     }
     let mut out: Box<dyn Write> =
         if args.flag("--stderr") { Box::new(io::stderr()) } else { Box::new(io::stdout()) };
-    let then = Then::from(&mut args);
+    let flood_after = args.value("--flood").unwrap_or(0);
+    let chat = args.value("--chat");
     args.end();
 
     program::exit_on_term(|| ());
@@ -37,7 +37,11 @@ fn main() -> io::Result<()> {
     }
     become_ready(delay)?;
     write_now(&mut out, &text)?;
-    then.go_on(&mut out)
+    flood(&mut out, flood_after)?;
+    match chat {
+        Some(millis) => keep_printing(&mut out, millis),
+        None => sleep_forever(),
+    }
 }
 
 fn write_now(out: &mut dyn Write, text: &str) -> io::Result<()> {
@@ -45,40 +49,9 @@ fn write_now(out: &mut dyn Write, text: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// What comes after the banner.
-enum Then {
-    Sleep,
-    Exit(i32),
-    /// So many bytes of lines, then sleep.
-    Flood(usize),
-    /// A line each so many milliseconds, for ever.
-    Chat(u64),
-}
-
-impl Then {
-    fn from(args: &mut Args) -> Then {
-        let word = args.value::<String>("--then").unwrap_or(String::from("sleep"));
-        match word.as_str() {
-            "sleep" => Then::Sleep,
-            "exit" => Then::Exit(args.positional("CODE")),
-            "flood" => Then::Flood(args.positional("BYTES")),
-            "chat" => Then::Chat(args.positional("MS")),
-            other => program::fail(format_args!("--then `{other}`")),
-        }
-    }
-
-    fn go_on(self, out: &mut dyn Write) -> io::Result<()> {
-        match self {
-            Then::Sleep => sleep_forever(),
-            Then::Exit(code) => process::exit(code),
-            Then::Flood(bytes) => {
-                flood(out, bytes)?;
-                sleep_forever()
-            }
-            Then::Chat(millis) => loop {
-                write_now(out, "and on\n")?;
-                pause(Some(millis));
-            },
-        }
+fn keep_printing(out: &mut dyn Write, millis: u64) -> io::Result<()> {
+    loop {
+        write_now(out, "and on\n")?;
+        pause(Some(millis));
     }
 }

@@ -1,5 +1,5 @@
 //! Goes to the background by double fork and setsid, prints `daemon PID`, and waits for SIGTERM.
-//! `mk-daemon [--port PORT] [--pid-file PATH] [--keep-env no] [--ignore-term] [--title]`
+//! `mk-daemon [--port PORT] [--pid-file PATH] [--clear-env] [--ignore-term] [--title]`
 //!
 //! `--title` writes over its command line, as servers do that show there what they are doing.
 
@@ -17,7 +17,7 @@ use nix::unistd::{ForkResult, fork, setsid};
 
 fn main() -> io::Result<()> {
     let mut args = Args::from_env();
-    let keeps_env = args.value::<String>("--keep-env").is_none_or(|keep| keep != "no");
+    let clears_env = args.flag("--clear-env");
     if args.flag("--is-daemon") {
         return serve(args);
     }
@@ -26,7 +26,7 @@ fn main() -> io::Result<()> {
     fork_and_leave()?;
     program::limit_life();
     StartLog::from_env().started();
-    if keeps_env { serve(args) } else { Err(run_again_without_environment()) }
+    if clears_env { Err(run_again_without_environment()) } else { serve(args) }
 }
 
 fn fork_and_leave() -> io::Result<()> {
