@@ -1,11 +1,11 @@
-//! Thousands of processes, one after the other, in one process.
+//! Thousands of starts, one after the other, in one test process.
 
 use std::fs;
 
 use mirakuru_rstest::Executor;
 use mirakuru_tests::{test_process, this_test};
 
-/// What this process has open, runs, has not reaped, and needs of memory.
+/// The descriptors, threads, children and memory of this process.
 #[derive(Debug)]
 struct Usage {
     descriptors: usize,
@@ -31,7 +31,7 @@ impl Usage {
     }
 }
 
-/// Runs in a process of its own, where no other test opens anything.
+/// Runs in a process of its own, where no other test opens descriptors.
 #[test]
 fn two_thousand_cycles_use_up_nothing() {
     if test_process::role().is_none() {
@@ -42,7 +42,7 @@ fn two_thousand_cycles_use_up_nothing() {
     }
     let executor = Executor::new("sleep 300");
     let cycles = |count: usize| (0..count).for_each(|_| drop(executor.start().unwrap()));
-    // What is made once and kept is there after these.
+    // What is created once and kept exists after these.
     cycles(100);
     let before = Usage::now();
     cycles(2000);

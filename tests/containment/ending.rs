@@ -1,4 +1,4 @@
-//! The test process that comes to an end, played by this binary in a process of its own.
+//! Test processes that end in a given way.
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -23,7 +23,7 @@ impl Ending {
         Self { process, mark: mark.to_owned() }
     }
 
-    /// All that is left of it and its server.
+    /// Returns the processes that are left of it and its server.
     pub(crate) fn survivors(&self, temp: &Path) -> Vec<i32> {
         let mut left = processes_with_mark(&self.mark);
         let named = std::fs::read_to_string(temp.join("pid")).unwrap_or_default();
@@ -32,7 +32,7 @@ impl Ending {
     }
 }
 
-/// A test process in a process group of its own.
+/// Returns the command of a test process in a process group of its own.
 pub(crate) fn playing(test: &str, role: &str, mark: &str, temp: &Path) -> Command {
     let mut command = test_process::playing(test, role);
     command.env("MARK", mark).env("TMPDIR", temp).process_group(0);
@@ -46,7 +46,7 @@ fn plays_a_role() {
     let (shape, mark) = (test_process::value("SHAPE"), test_process::value("MARK"));
     let server = shape::start(&shape, &mark, &std::env::temp_dir().join("pid"));
     if end == "panics in an aborting program" {
-        // What `panic = "abort"` compiles into a program.
+        // `panic = "abort"` has this effect.
         std::panic::set_hook(Box::new(|_| std::process::abort()));
     }
     test_process::say("started");

@@ -1,5 +1,4 @@
-//! A copy of the test process that a `fork` made: what it drops and how it ends is not the end of
-//! the server.
+//! A fork of the test process: what it drops and how it ends does not end the server.
 
 use mirakuru_rstest::{ErrorKind, Executor};
 use mirakuru_tests::alive;
@@ -19,11 +18,11 @@ fn plays_a_role() {
     let Some(end) = test_process::role() else { return };
     let server = Executor::new("sleep 300").start().unwrap();
     let pid = server.pid();
-    // SAFETY: the child uses locks that no other thread can hold, because none uses the library.
+    // SAFETY: no other thread uses the library, so no lock that the child takes can be held.
     match unsafe { fork() }.unwrap() {
         ForkResult::Child if end == "exits" => std::process::exit(0),
         ForkResult::Child if end == "is killed" => {
-            // It has a copy of all that its parent has open, and outlives it.
+            // It has copies of all descriptors of its parent, and outlives it.
             say(format_args!("server {pid}"));
             wait_for_end_of_input();
             std::process::abort();

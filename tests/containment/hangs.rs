@@ -1,4 +1,4 @@
-//! A test that hangs until its runner gives up. `.ci/run` asks nextest to.
+//! A test that hangs until its runner kills it. `.ci/run` has nextest do that.
 
 use mirakuru_tests::scratch_dir;
 

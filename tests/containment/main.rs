@@ -1,6 +1,6 @@
-//! Nothing is left behind: each end of a test process with each shape of a server, kills at random
-//! moments, and thousands of starts in one process. Survivors are counted by an independent look at
-//! `/proc`, not by what the library believes.
+//! No process is left behind: each end of a test process with each shape of a server, kills at
+//! random moments, and thousands of starts in one process. Survivors are searched for in `/proc`,
+//! independently of the library.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test panics as the test would")]
 

@@ -17,7 +17,7 @@ use crate::shape::SHAPES;
 const THREADS: usize = 4;
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Ends that the process comes to by itself, and those that a signal brings.
+/// Ends of the process by itself, and by a signal.
 const ENDS: [(&str, Option<Signal>); 12] = [
     ("passes", None),
     ("fails", None),
@@ -33,7 +33,7 @@ const ENDS: [(&str, Option<Signal>); 12] = [
     ("KILL", Some(Signal::SIGKILL)),
 ];
 
-/// After these, everything has ended before the process has.
+/// With these, everything has ended before the process has.
 const ORDERLY: [&str; 4] = ["passes", "fails", "forgets", "exits"];
 
 #[test]
@@ -57,7 +57,7 @@ fn no_end_leaves_anything_of_any_shape() {
     println!("{}", table(&times.into_inner().unwrap()));
 }
 
-/// Plays one cell, and returns how long after the process had ended the last of it was gone.
+/// Plays one cell, and returns the time from the end of the process to that of the last survivor.
 fn end_of(end: &str, signal: Option<Signal>, shape: &str, number: usize) -> Duration {
     let temp = scratch_dir();
     let mark = format!("cell-{number}-{}", std::process::id());
@@ -75,7 +75,7 @@ fn end_of(end: &str, signal: Option<Signal>, shape: &str, number: usize) -> Dura
     }
     eventually(LIMIT, || tests.survivors(&temp).is_empty());
     let took = ended.elapsed();
-    // The folder of a supervisor is gone with it.
+    // The directory of a supervisor is removed with it.
     let is_left = |name: &str| name.starts_with("mirakuru-");
     let names = std::fs::read_dir(&*temp).unwrap().flatten().map(|entry| entry.file_name());
     let left: Vec<_> = names.filter(|name| is_left(&name.to_string_lossy())).collect();

@@ -1,4 +1,4 @@
-//! Ports that are held, while others in this process and in another one open and close theirs as
+//! Reserved ports, while threads of this process and of another one open and close ports as
 //! fast as they can.
 
 use std::collections::BTreeSet;
@@ -15,12 +15,12 @@ use nix::libc;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::{setsockopt, sockopt::Linger};
 
-/// How many ports each of the others has at a time.
+/// The number of ports that each thread has open at a time.
 const BATCH: usize = 32;
 
 const HOSTS: [&str; 4] = ["127.0.0.1", "0.0.0.0", "::1", "::"];
 
-/// How many servers there are at once, and how often: fewer where time is short.
+/// Returns the number of servers at once, and of rounds: fewer if the time is short.
 fn size() -> (usize, usize) {
     if budget() > Duration::from_secs(10) { (256, 10) } else { (64, 2) }
 }
@@ -28,7 +28,7 @@ fn size() -> (usize, usize) {
 #[test]
 fn no_port_is_lost_while_others_open_and_close_ports() {
     let (servers, rounds) = size();
-    // Each server takes some descriptors here.
+    // Each server needs some descriptors in this process.
     let (now, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     setrlimit(Resource::RLIMIT_NOFILE, now.max(most.min(8192)), most).unwrap();
     let mut other = TestProcess::playing("ports::opens_and_closes_until_its_input_ends", "opens");
@@ -49,10 +49,10 @@ fn no_port_is_lost_while_others_open_and_close_ports() {
          another process",
         began.elapsed()
     );
-    assert!(opened > 0 && opened_there > 0, "nobody was in the way");
+    assert!(opened > 0 && opened_there > 0, "no port was opened meanwhile");
 }
 
-/// Starts so many servers at once, and returns how long that took.
+/// Starts that many servers at once, and returns the slowest start.
 fn one_round(servers: usize) -> Duration {
     let executor = Executor::new([bin!("mk-http-server"), "{port}"]).tcp("127.0.0.1:{port}");
     let all_are_up = Barrier::new(servers);
@@ -76,7 +76,7 @@ fn one_round(servers: usize) -> Duration {
     let mut processes = Vec::new();
     for (process, took, pid) in outcomes.into_iter().flatten() {
         assert_eq!(pid, process.pid().to_string(), "another server answers at its port");
-        // A port that is lost is not seen otherwise: the server gets one of the second way.
+        // A lost port would not be noticed otherwise: the server is started again on a locked port.
         assert!(is_ephemeral(process.port()), "the port was lost, and {process:?} has another one");
         assert!(ports.insert(process.port()), "{} is given twice", process.port());
         slowest = slowest.max(took);
@@ -94,7 +94,7 @@ fn stop_all(processes: Vec<Process>) {
     });
 }
 
-/// Does it while threads open and close ports of the kernel's choice. Returns how many that were.
+/// Acts while threads open and close ports that the kernel chooses. Returns the number of those.
 fn beside_others(act: impl FnOnce()) -> usize {
     let (is_over, opened) = (AtomicBool::new(false), AtomicUsize::new(0));
     let until_it_is_over = |open: fn()| {
@@ -107,7 +107,7 @@ fn beside_others(act: impl FnOnce()) -> usize {
         for open in [open_listeners, open_connections, open_datagrams] {
             scope.spawn(move || until_it_is_over(open));
         }
-        // The others end also if this panics.
+        // The threads end even if this panics.
         let _end = End(&is_over);
         act();
     });
@@ -133,7 +133,7 @@ fn open_connections() {
     drop((0..BATCH).map(|_| connect(&listener, address)).collect::<Vec<_>>());
 }
 
-/// Both ends of a connection that leave no port behind that waits for a minute.
+/// Returns both ends of a connection that does not leave a port in TIME_WAIT.
 fn connect(listener: &TcpListener, address: SocketAddr) -> [TcpStream; 2] {
     let client = TcpStream::connect(address).unwrap();
     let (server, _) = listener.accept().unwrap();

@@ -1,4 +1,4 @@
-//! The shapes of a server, from the plain one to those that want to get away.
+//! The shapes of a server, from the plain one to those that try to escape.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use mirakuru_rstest::{Executor, Process};
 use mirakuru_tests::bin;
 
-/// How long a server that heeds nothing is waited for.
+/// The stop timeout, for servers that ignore signals.
 const STOP_TIMEOUT: Duration = Duration::from_millis(300);
 
 pub(crate) const SHAPES: &[&str] = if cfg!(mirakuru_fallback) { STAYS } else { ALL };
@@ -30,8 +30,8 @@ const ALL: &[&str] = &[
     "other sessions",
 ];
 
-/// Starts a server of a shape. Its processes have `mark` in their arguments; one that scrubs those
-/// writes its id to `pid_file`.
+/// Starts a server of a shape. Its processes have `mark` in their arguments; one that overwrites
+/// those writes its id to `pid_file`.
 pub(crate) fn start(shape: &str, mark: &str, pid_file: &Path) -> Process {
     let process = executor(shape, mark, pid_file).stop_timeout(STOP_TIMEOUT).start();
     let mut process = process.unwrap_or_else(|error| panic!("{shape}: {error:?}"));

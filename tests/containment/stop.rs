@@ -1,17 +1,17 @@
-//! Stopping: who is asked, who is killed, and when.
+//! Stops: which processes get the stop signal, which are killed, and when.
 
 use std::time::{Duration, Instant};
 
 use mirakuru_rstest::{Executor, Process};
 use mirakuru_tests::{alive, bin, processes_with_mark};
 
-/// The processes that a program said it has spawned.
+/// Returns the processes that a program has reported as its children.
 fn children(process: &Process) -> Vec<i32> {
     let log = process.log().read().unwrap();
     log.lines().filter_map(|line| line.strip_prefix("child ")?.parse().ok()).collect()
 }
 
-/// Its children are in sessions of their own where that is no way to escape.
+/// A server with children, in sessions of their own unless they could escape by that.
 fn tree(options: &[&str]) -> Executor {
     let tree = Executor::new([bin!("mk-tree")]).args(options).output("^ready$");
     if cfg!(mirakuru_fallback) { tree } else { tree.arg("--setsid") }
@@ -42,12 +42,12 @@ fn what_a_main_process_leaves_is_asked_too_before_it_is_killed() {
     let children = children(&process);
     assert_eq!(children.len(), 3);
     let exit = process.stop().unwrap();
-    assert!(!exit.was_killed(), "children that heed SIGTERM were killed");
+    assert!(!exit.was_killed(), "children that obey SIGTERM were killed");
     assert!(!children.iter().any(alive));
 }
 
 #[test]
-fn what_does_not_heed_the_signal_is_killed_though_its_leader_obeys() {
+fn a_child_that_ignores_the_signal_is_killed_though_its_parent_obeys() {
     let executor = tree(&["--children", "2", "--child-ignores-term"]);
     let mut process = executor.stop_timeout(Duration::from_millis(200)).start().unwrap();
     let children = children(&process);
@@ -80,7 +80,7 @@ fn a_paused_tree_can_be_stopped_in_order() {
 
 #[test]
 fn a_server_inherits_three_descriptors() {
-    // One that a careless library left inheritable.
+    // A descriptor that a careless library left inheritable.
     let inheritable = std::fs::File::open("/dev/null").unwrap();
     nix::fcntl::fcntl(&inheritable, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty()))
         .unwrap();
@@ -100,7 +100,7 @@ fn a_supervisor_holds_nothing_of_the_test_open() {
         .map(|fd| std::fs::read_link(fd.path()).unwrap().to_string_lossy().into_owned())
         .map(|target| target.split(':').next().unwrap().to_owned())
         .collect();
-    // By the one it watches the test process, with the other it keeps numbers for the server.
+    // A pidfd watches the test process; `/dev/null` keeps descriptor numbers free for the server.
     targets.retain(|target| target != "anon_inode" && target != "/dev/null");
     targets.sort();
     let log = process.log().path().to_string_lossy().into_owned();

@@ -39,13 +39,13 @@ fn a_test_process_may_be_killed_at_any_moment() {
     });
     let (kills, slowest) = (kills.into_inner(), slowest.into_inner().unwrap());
     println!(
-        "{kills} kills, 0 survivors, 0 folders left; the slowest was cleared after {slowest:?}"
+        "{kills} kills, 0 survivors, 0 directories left; the slowest was cleared after {slowest:?}"
     );
     assert!(kills > 0);
 }
 
-/// Kills one test process at a random moment of its work, and returns how long it took until
-/// nothing of it was left.
+/// Kills one test process at a random moment of its work, and returns the time until all of its
+/// processes were gone.
 fn kill_one(random: &mut Random, thread: u64) -> Duration {
     let temp = scratch_dir();
     let mark = format!("stress-{thread}-{}-{}", std::process::id(), random.below(1 << 30));
@@ -63,7 +63,7 @@ fn kill_one(random: &mut Random, thread: u64) -> Duration {
     took
 }
 
-/// Waits for a time in which the child does not end.
+/// Waits for a time, or until the child exits.
 fn wait_up_to(child: &mut Child, time: Duration) {
     let end = Instant::now() + time;
     while Instant::now() < end && child.try_wait().unwrap().is_none() {
@@ -87,7 +87,7 @@ fn works_until_it_is_killed() {
 
 fn executor(random: &mut Random, mark: &str) -> Executor {
     let tree = || Executor::new([bin!("mk-tree"), "--mark", mark]);
-    // Daemons and sessions of their own are ways to escape there.
+    // With the fallback, daemons and processes in other sessions escape.
     let shapes = if cfg!(mirakuru_fallback) { 2 } else { 4 };
     let executor = match random.below(shapes) {
         0 => {

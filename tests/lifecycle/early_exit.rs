@@ -1,4 +1,4 @@
-//! Starts that fail by the end of the process, and what the two crates export.
+//! Starts that fail because the process exits, and the exports of the two crates.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

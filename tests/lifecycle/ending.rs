@@ -1,4 +1,4 @@
-//! Stops that tell the truth, and end.
+//! Stops: their results, their limits, and that they end.
 
 use std::io::Write;
 use std::panic::catch_unwind;
@@ -8,7 +8,7 @@ use mirakuru_core::{ErrorKind, Executor, Process, Signal, Stdin};
 use mirakuru_tests::starting::{LONG, SHORT, SOON, StartSoon, ended, fails, soon};
 use mirakuru_tests::{alive, bin, eventually};
 
-/// A server that prints each signal, and of these ends at SIGTERM.
+/// A server that prints each signal and exits on SIGTERM.
 #[track_caller]
 fn signals(args: &[&str], change: impl Fn(Executor) -> Executor) -> Process {
     let executor = Executor::new([bin!("mk-signals")]).args(args).output("^ready$");
@@ -55,7 +55,7 @@ fn death_by_a_signal_and_its_code_are_the_same() {
         let by_code = signals(&["--exit", "143"], |it| it.expect_exit(expected)).stop();
         assert_eq!(by_code.unwrap().code(), Some(143));
     }
-    // As a JVM ends.
+    // The exit code of a JVM after SIGTERM.
     assert_eq!(signals(&["--exit", "143"], |it| it).stop().unwrap().code(), Some(143));
 }
 
@@ -88,10 +88,10 @@ fn a_kill_ends_what_ignores_its_kill_signal() {
 fn unread_input_does_not_delay_the_stop() {
     let mut process = signals(&[], |it| it.stdin(Stdin::Piped));
     let mut stdin = process.take_stdin().unwrap();
-    stdin.write_all(b"nobody reads this").unwrap();
+    stdin.write_all(b"unread input").unwrap();
     let exit = soon(|| process.stop()).unwrap();
     assert!(exit.success() && !process.is_running());
-    // A process that another test starts just now may hold the reading end for a moment.
+    // A process that another test forks at this moment may hold the reading end for a moment.
     eventually(SOON, || stdin.write_all(b"nor this").is_err());
 
     let mut not_taken = signals(&[], |it| it.stdin(Stdin::Piped));

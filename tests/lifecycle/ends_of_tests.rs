@@ -1,4 +1,4 @@
-//! The ends of a test process: nothing is left behind after any.
+//! The ways in which a test process ends: none leaves anything behind.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
@@ -15,8 +15,8 @@ use nix::sys::signal::Signal::{self, *};
 
 static SHARED: Shared = Shared::new(|| tree(&test_process::value("MARK")));
 
-/// A server with two children that do not heed SIGTERM, in sessions of their own where that is no
-/// way to escape.
+/// A server with two children that ignore SIGTERM, in sessions of their own unless they could
+/// escape by that.
 fn tree(mark: &str) -> Executor {
     let options = ["--children", "2", "--child-ignores-term", "--mark", mark];
     let tree = Executor::new([bin!("mk-tree")]).args(options).output("^ready$");
@@ -27,7 +27,7 @@ fn tree(mark: &str) -> Executor {
 const STOP_TIMEOUT: Duration = Duration::from_millis(300);
 const LONG: Duration = Duration::from_secs(20);
 
-/// Plays the test process that ends.
+/// Plays a role for another test: the test process that ends.
 #[test]
 fn plays_a_role() {
     let Some(role) = test_process::role() else { return };
@@ -56,9 +56,9 @@ fn exit_while_others_start() {
     for _ in 0..4 {
         let send = send.clone();
         std::thread::spawn(move || {
-            // Until this process exits, and refuses to start more.
+            // Starts fail once this process exits.
             while tree(&test_process::value("MARK")).start().is_ok() {
-                let _ = send.send(()); // Nobody listens in the end.
+                let _ = send.send(()); // The receiver is dropped at the end.
             }
         });
     }
@@ -94,7 +94,7 @@ fn nothing_is_left_when_a_test_process_has_exited(
     let output = playing(role, &mark).output().unwrap();
     let printed = test_process::printed(&output);
     assert!(printed.contains("started"), "{printed}");
-    // No waiting: all has stopped before the process ended.
+    // There is no wait: all processes have stopped before the test process ended.
     assert_eq!(processes_with_mark(&mark), [], "{printed}");
 }
 

@@ -1,4 +1,4 @@
-//! Killing: by our hand, by another's, and what is hard to kill.
+//! Killing: by the test, by another process, and of processes that are hard to kill.
 
 use std::path::Path;
 use std::time::Instant;
@@ -114,7 +114,7 @@ fn to_end_what_has_just_ended_is_no_error() {
     assert!(process.kill().unwrap().success());
     assert!(process.stop().unwrap().success());
 
-    // At any moment of its end.
+    // At any moment of the exit.
     for _ in 0..20 {
         let mut process = Executor::new("true").start_soon();
         process.kill().unwrap();

@@ -1,4 +1,4 @@
-//! Nothing survives, whoever ends in whatever way.
+//! Nothing survives: neither descendants of a server nor servers of test processes that ended.
 
 use std::iter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,13 +13,13 @@ use nix::unistd::{ForkResult, fork};
 
 use mirakuru_tests::starting::{LONG, SHORT, StartSoon, mark, marked, nothing_left, pids, soon};
 
-/// A server with a child and a grandchild that do not heed SIGTERM.
+/// A server with a child and a grandchild that ignore SIGTERM.
 fn stubborn(mark: &str) -> Executor {
     let tree = [bin!("mk-tree"), "--grandchildren", "1", "--child-ignores-term", "--mark", mark];
     Executor::new(tree).output("^ready$").timeout(LONG).stop_timeout(SHORT)
 }
 
-/// Stops it, and panics unless all of these are gone then, by force.
+/// Stops the process, and panics unless all of these were killed.
 #[track_caller]
 fn ends_with(mut process: Process, below: &[u32]) {
     assert!(below.iter().all(alive));
@@ -104,7 +104,7 @@ fn nothing_survives_an_exit_that_runs_no_handlers() {
         let process = stubborn(&mark).start_soon();
         say(format_args!("server {}", process.pid()));
         wait_for_end_of_input();
-        // SAFETY: to end the process at once is what this call is for.
+        // SAFETY: the call takes any status and does not return.
         unsafe { nix::libc::_exit(3) }
     }
     let mark = mark();
@@ -160,7 +160,7 @@ fn a_fork_that_drops_its_copy_leaves_the_server_alone() {
             return say("answered");
         }
         drop(process);
-        // SAFETY: to end the process at once is what this call is for.
+        // SAFETY: the call takes any status and does not return.
         unsafe { nix::libc::_exit(0) }
     }
     let mark = mark();

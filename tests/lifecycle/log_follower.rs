@@ -1,4 +1,4 @@
-//! Reading output line after line.
+//! Reading output line by line.
 
 use std::io::Write;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a process is given: environment, folder, standard input, arguments.
+//! What a process gets: environment, directory, standard input, arguments.
 
 use std::io::Write;
 use std::path::Path;
@@ -7,7 +7,7 @@ use mirakuru_core::{Executor, Stdin};
 use mirakuru_tests::starting::{StartSoon, ended};
 use mirakuru_tests::{bin, scratch_dir};
 
-/// What `mk-env` prints: its folder, then its environment.
+/// Returns what `mk-env` prints: its directory, then its environment.
 #[track_caller]
 fn seen(executor: Executor) -> Vec<String> {
     let mut process = executor.start_soon();
@@ -37,7 +37,7 @@ fn variables_are_taken_away() {
 #[test]
 fn a_cleared_environment_holds_only_what_is_set_after() {
     let mut seen = seen(env_printer().env("BEFORE", "1").env_clear().env("AFTER", "2"));
-    // The library's own mark is there always.
+    // The library always sets its own mark.
     seen.retain(|line| !line.starts_with("MIRAKURU_PROCESS="));
     assert_eq!(seen[1..], ["AFTER=2"]);
 }

@@ -1,4 +1,4 @@
-//! A process without a condition: how it is described, how it runs, how it is stopped.
+//! A process without a condition: its description, its run and its stop.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Ports: each server gets its own, whatever it does with it.
+//! Ports: each server gets its own, however it binds it.
 
 use std::fs;
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use mirakuru_rstest::{Executor, Process};
 use mirakuru_tests::{bin, is_ephemeral, need, scratch_dir, starts, test_process};
 
-/// Listens without `SO_REUSEADDR`, and notes that it was started.
+/// Listens without `SO_REUSEADDR`, and logs its start.
 const LISTENS_WITHOUT_REUSE: &str = r#"
     use IO::Socket::INET;
     open(my $log, ">>", $ARGV[1]); print $log "start $$\n"; close $log;
@@ -42,7 +42,7 @@ fn a_server_that_does_not_reuse_addresses_fails_once_and_never_again() {
         connect(process);
     }
     assert_ne!(first.port(), second.port());
-    // Another description begins as each does.
+    // Another executor tries the reserved port first again.
     drop(executor.name("another").start().unwrap());
     assert_eq!(starts(&log), 5);
 }
@@ -79,7 +79,7 @@ fn a_server_gets_the_port_that_is_held_for_it_in_whichever_family_it_listens() {
     }
 }
 
-/// Not a test of its own: a server whose descriptors nobody may look at but root.
+/// Plays a role for another test: starts a server whose descriptors only root can inspect.
 #[test]
 fn plays_a_role() {
     let Some(role) = test_process::role() else { return };
@@ -93,7 +93,7 @@ fn plays_a_role() {
     ));
 }
 
-/// A command that is run by somebody who is not root.
+/// Returns the same command, run by a user who is not root.
 fn without_privileges(command: &Command, temp: &Path) -> Option<Command> {
     if !nix::unistd::geteuid().is_root() {
         let mut same = Command::new(command.get_program());
@@ -106,12 +106,12 @@ fn without_privileges(command: &Command, temp: &Path) -> Option<Command> {
     let mut may = Command::new("setpriv");
     may.args(drop_root).args(["test", "-x"]).arg(command.get_program());
     if !may.status().unwrap().success() {
-        println!("skipped: this folder is not for others to look into");
+        println!("skipped: other users cannot read this directory");
         return None;
     }
-    let mut nobody = Command::new("setpriv");
-    nobody.args(drop_root).arg(command.get_program()).args(command.get_args());
-    Some(nobody)
+    let mut unprivileged = Command::new("setpriv");
+    unprivileged.args(drop_root).arg(command.get_program()).args(command.get_args());
+    Some(unprivileged)
 }
 
 #[test]
@@ -129,10 +129,10 @@ fn a_listener_whose_owner_cannot_be_determined_is_accepted_and_reported() {
         let words: Vec<_> = line.split(' ').collect();
         let address = words.iter().find(|word| word.starts_with("127.0.0.1:")).unwrap();
         let pid = words.last().unwrap().trim_end_matches('.');
-        let told = format!(
+        let event = format!(
             "mirakuru: the owner of {address} cannot be determined; taken for server (pid {pid})"
         );
         let is_hidden = role == "hides" || cfg!(mirakuru_fallback);
-        assert_eq!(printed.matches(&told).count(), usize::from(is_hidden), "{told}: {printed}");
+        assert_eq!(printed.matches(&event).count(), usize::from(is_hidden), "{event}: {printed}");
     }
 }

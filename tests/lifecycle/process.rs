@@ -1,4 +1,4 @@
-//! A process, and threads, signals, folders and conditions around it.
+//! A process together with threads, signals, directories and conditions.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -54,9 +54,9 @@ fn a_relative_directory_is_found_again_by_a_restart() {
         Executor::shell("pwd; exec sleep 300").current_dir("src").output("/").start().unwrap();
     process.restart().unwrap();
     let log = process.log().read().unwrap();
-    let folders: Vec<_> = log.lines().collect();
-    assert_eq!(folders.len(), 2, "{log}");
-    assert!(folders[0].ends_with("tests/src") && folders[0] == folders[1], "{log}");
+    let directories: Vec<_> = log.lines().collect();
+    assert_eq!(directories.len(), 2, "{log}");
+    assert!(directories[0].ends_with("tests/src") && directories[0] == directories[1], "{log}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Starting again: after a stop, a death, a panic, and what left its launcher.
+//! Restarts: after a stop, a crash, a panic, and of daemons.
 
 use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -42,7 +42,7 @@ fn a_restart_right_after_a_stop_works_each_time() {
 fn a_new_start_right_after_a_stop_works_each_time() {
     let keeper = mirakuru_tests::starting::keeps_a_port();
     let port = keeper.port();
-    // The main process ends at once, its child holds the port for a while.
+    // The main process exits at once; its child keeps the port for a while.
     let script = format!("{} {port} & wait", bin!("mk-tcp-server"));
     let executor = Executor::shell(script).tcp(format!("127.0.0.1:{port}")).timeout(LONG);
     for _ in 0..10 {
@@ -96,7 +96,7 @@ fn a_second_start_while_it_runs_does_it_no_harm() {
     assert!(second.is_running());
 }
 
-/// The pid of the daemon, once it is that of the process: its launchers may outlive its first steps.
+/// Returns the pid of the daemon once it is the main process: the launcher may still run at first.
 #[track_caller]
 fn daemon_of(process: &Process) -> u32 {
     process.log().wait_for("^daemon", LONG).unwrap();
@@ -139,7 +139,7 @@ fn a_daemon_that_dies_is_no_longer_running() {
 
 #[test]
 fn a_restart_that_fails_leaves_it_stopped_and_says_why() {
-    // The first life makes what the second one falls over.
+    // The first start creates the directory over which the second one fails.
     let script = "test -e {dir}/once && { echo no more >&2; exit 6; }; touch {dir}/once; \
                   echo up; sleep 300";
     let script = script.replace("{ echo", "{{ echo").replace("6; }", "6; }}");

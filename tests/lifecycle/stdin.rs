@@ -1,4 +1,4 @@
-//! What a process can read, and a program that is given by its path.
+//! Standard input, and programs that are given by a path.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek};
@@ -9,7 +9,7 @@ use mirakuru_tests::{bin, scratch_dir};
 
 const LONG: Duration = Duration::from_secs(20);
 
-/// Starts `cat` with this input and returns what it printed.
+/// Starts `cat` with this input and returns its output.
 #[track_caller]
 fn printed(stdin: impl Into<Stdin>) -> String {
     let mut process = Executor::new("cat").stdin(stdin).start().unwrap();

@@ -1,4 +1,4 @@
-//! The values of a process, and errors where it has none.
+//! The values of a process, and the errors if it does not have them.
 
 use std::error::Error as _;
 use std::io;
@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use mirakuru_rstest::{Error, ErrorKind, Executor, Process};
 use mirakuru_tests::bin;
 
-/// The error of a value that the process does not have, and the panic of the same.
+/// Returns the error of a missing value, and checks that the panic says the same.
 #[track_caller]
 fn absent<T, U>(error: Result<T, Error>, get: impl FnOnce() -> U) -> String {
     let Err(error) = error else { panic!("it has a value") };
@@ -53,7 +53,7 @@ fn a_value_that_a_process_has_is_the_same_either_way() {
     assert_eq!(process.try_dir().unwrap(), process.dir());
 }
 
-/// A port does not tell at which address the server listens.
+/// A port alone does not determine the address at which the server listens.
 #[test]
 fn an_address_is_never_assumed_from_a_port() {
     let executor = Executor::new([bin!("mk-tcp-server"), "{port}"]).output("^listening");

@@ -1,4 +1,4 @@
-//! Where `#[with_process]` may stand, and what its keys do.
+//! Where `#[with_process]` can stand, and what its keys do.
 
 use std::error::Error;
 use std::time::Duration;
@@ -139,7 +139,7 @@ mod on_a_module {
         assert!(helper());
     }
 
-    /// No test: it is left alone.
+    /// Not a test, so the attribute does not change it.
     fn helper() -> bool {
         static OTHER: Shared = Shared::new(described);
         OTHER.lease().is_ok()

@@ -1,4 +1,4 @@
-//! The attributes: what they generate, and what the compiler says of mistakes.
+//! The attributes: what they generate, and the compiler errors of mistakes.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test panics as the test would")]
 

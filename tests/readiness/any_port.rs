@@ -1,4 +1,4 @@
-//! A server that chooses its port and tells nobody.
+//! Port 0: a server that chooses its port and does not announce it.
 #![cfg(not(mirakuru_fallback))]
 
 use std::net::{TcpListener, TcpStream};
@@ -13,8 +13,8 @@ fn the_port_is_found_at_the_process_itself() {
     let process = Executor::new(server).tcp("127.0.0.1:0").timeout(LONG).start_when_ready();
     assert_eq!(process.addr().port(), process.port());
     TcpStream::connect(process.addr()).unwrap();
-    let told = process.log().read().unwrap();
-    assert!(told.contains(&process.render("listening on 127.0.0.1:{port}").unwrap()), "{told}");
+    let log = process.log().read().unwrap();
+    assert!(log.contains(&process.render("listening on 127.0.0.1:{port}").unwrap()), "{log}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Values that the process tells by its output.
+//! Captured values: placeholders that get their value from the output.
 
 use std::net::TcpStream;
 use std::sync::mpsc;
@@ -121,9 +121,9 @@ fn a_lease_that_waited_sees_the_values_captured_meanwhile() {
             });
             is_asked.recv().unwrap();
             exclusive.restart().unwrap();
-            let told = (exclusive.port(), exclusive.pid().to_string());
+            let restarted = (exclusive.port(), exclusive.pid().to_string());
             drop(exclusive);
-            assert_eq!(waiting.join().unwrap(), told);
+            assert_eq!(waiting.join().unwrap(), restarted);
         });
     }
 }

@@ -1,4 +1,4 @@
-//! A line that means that it will never be ready.
+//! `fail_on`: a line that means that the process will never be ready.
 
 use mirakuru_rstest::{Attempt, ErrorKind, Executor};
 use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, mark, nothing_left, reports};

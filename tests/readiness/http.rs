@@ -14,7 +14,7 @@ fn server() -> Executor {
     Executor::new([bin!("mk-http-server"), "{port}"]).timeout(LONG)
 }
 
-/// A server that answers 500 for so long after the first request of the method.
+/// A server that answers 500 for that long after the first request with the method.
 fn slow(method: &str, warm_ms: &str) -> Executor {
     Executor::new([bin!("mk-slow-http"), "{port}", "--method", method, "--warm-ms", warm_ms])
 }
@@ -36,7 +36,7 @@ fn nothing_listens_before_the_start_nor_after_the_end() {
     let refused_before = |attempt: &Attempt<'_>| {
         let go = attempt.dir().unwrap().join("go");
         let refuses = || TcpStream::connect(("127.0.0.1", attempt.port().unwrap())).is_err();
-        // All conditions are looked at once more in the end, when somebody listens.
+        // All conditions are polled once more at the end, when the server listens.
         let refused = go.exists() || refuses();
         fs::write(go, "").unwrap();
         refused
@@ -110,7 +110,7 @@ fn a_second_server_at_a_url_is_refused() {
 
 #[test]
 fn a_url_without_a_port_means_port_80() {
-    // Whoever may listen there, the message names the port.
+    // The message names the port, whether or not a process listens there.
     let executor = Executor::new("sleep 300").http("http://127.0.0.1/").timeout(SHORT);
     reports(&executor.start().unwrap_err(), &["127.0.0.1:80"]);
 }
@@ -140,7 +140,7 @@ fn a_status_is_a_number_a_range_or_a_pattern() {
     }
 }
 
-/// The requests that the server saw, in the order in which they came.
+/// Returns the requests in the order in which the server received them.
 #[track_caller]
 fn requests(url: &str) -> Vec<String> {
     let executor = server().http(Http::head(url).status(200..=499));

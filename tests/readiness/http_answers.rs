@@ -1,4 +1,4 @@
-//! What a report says of answers that were not the right one.
+//! What a report quotes of unexpected HTTP answers.
 
 use std::fs;
 use std::time::Duration;
@@ -13,7 +13,7 @@ fn server() -> Executor {
     Executor::new([bin!("mk-http-server"), "{port}"]).timeout(SHORT)
 }
 
-/// The methods by which the server was asked, in their order, and whether it started.
+/// Returns the methods of the requests in their order, and true if the start succeeded.
 fn methods(http: Http, limit: Duration) -> (Vec<String>, bool) {
     let dir = scratch_dir();
     let log = dir.join("log");

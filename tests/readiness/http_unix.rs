@@ -1,4 +1,4 @@
-//! A URL that is asked through a Unix socket.
+//! A URL that is requested through a Unix socket.
 
 use std::fs;
 use std::os::unix::net::UnixListener;
@@ -8,7 +8,7 @@ use mirakuru_core::{ErrorKind, Executor};
 use mirakuru_tests::starting::{SHORT, fails, reports};
 use mirakuru_tests::{bin, scratch_dir};
 
-/// A server on a socket that speaks no HTTP: it sends back what it gets.
+/// A server on a socket that does not speak HTTP: it echoes what it receives.
 fn echo(delay: &str) -> Executor {
     let words = [bin!("mk-unix-server"), "{dir}/socket", "--delay", delay];
     Executor::new(words).timeout(SHORT)
@@ -51,7 +51,7 @@ fn a_stranger_on_the_socket_is_named() {
     let error = fails(&Executor::new("sleep 300").http(&url), ErrorKind::AlreadyRunning);
     reports(&error, &["already running", &own_pid, "/socket is listened on by"]);
 
-    // One that comes after the start is not taken for the process either.
+    // A listener that appears after the start does not count either.
     drop(listener);
     fs::remove_file(&path).unwrap();
     let bind = path.clone();

@@ -1,4 +1,4 @@
-//! Sockets that the process is handed.
+//! `listen`: sockets that are passed to the process.
 #![cfg(not(mirakuru_fallback))]
 
 use std::io::{BufRead, BufReader};
@@ -12,7 +12,7 @@ fn activated() -> Executor {
     Executor::new([bin!("mk-activated")]).listen("127.0.0.1:{port}").timeout(LONG)
 }
 
-/// The number of the socket, `LISTEN_FDS`, and the pid of whoever answers.
+/// Returns the number of the socket, `LISTEN_FDS`, and the pid of the process that answers.
 fn answer(process: &Process, port: u16) -> (i32, u32, u32) {
     let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream.set_read_timeout(Some(LONG)).unwrap();
@@ -55,7 +55,7 @@ fn a_port_is_not_ready_before_the_process_accepts() {
 #[test]
 fn one_connection_that_is_accepted_is_enough_also_beside_other_conditions() {
     let Some(python) = need("python3") else { return };
-    // It is never quick to accept the next one.
+    // It accepts ten connections a second at most.
     let script = "import os, socket, time; s = socket.socket(fileno=3); print('up', flush=True)\n\
                   time.sleep(0.05); open(os.environ['READY_MARK'], 'w').close()\n\
                   while True: s.accept()[0].close(); time.sleep(0.1)";
@@ -107,8 +107,8 @@ fn a_port_that_is_in_use_is_reported() {
 
 #[test]
 fn a_script_without_a_first_line_that_names_its_interpreter_is_run_by_the_shell() {
-    let folder = mirakuru_tests::scratch_dir();
-    let script = folder.join("script");
+    let directory = mirakuru_tests::scratch_dir();
+    let script = directory.join("script");
     std::fs::write(&script, "exec \"$1\"\n").unwrap();
     std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let executor = Executor::new([&script]).arg(bin!("mk-activated")).listen("127.0.0.1:{port}");

@@ -1,4 +1,4 @@
-//! `sd_notify`: what a server says of itself.
+//! `sd_notify`: messages of the server about its state.
 
 use std::fs;
 use std::time::Duration;
@@ -51,13 +51,13 @@ fn a_server_may_ask_for_more_time_than_its_limit() {
     let more = "EXTEND_TIMEOUT_USEC=10000000";
     let slow = ["pause=50", more, "pause=600", "READY=1"];
     says(&slow).timeout(SHORT).start_when_ready();
-    // It is a wish for more, not for less.
+    // It can extend the limit, not shorten it.
     says(&["EXTEND_TIMEOUT_USEC=1", "pause=100", "READY=1"]).start_when_ready();
 }
 
 #[test]
 fn a_server_that_goes_on_speaking_does_not_stand_still() {
-    // Far more messages than the kernel keeps for nobody.
+    // Far more messages than the kernel queues.
     let executor = says(&["READY=1", "--flood", "5000"]);
     let mut process = executor.start_when_ready();
     process.log().wait_for("sent all", LONG).unwrap();
@@ -66,7 +66,7 @@ fn a_server_that_goes_on_speaking_does_not_stand_still() {
 
 #[test]
 fn what_a_server_says_is_heard_while_another_condition_is_waited_for() {
-    // More messages than the kernel keeps for nobody, and the wish for more time.
+    // More messages than the kernel queues, and a request for more time.
     let mut messages = vec!["EXTEND_TIMEOUT_USEC=10000000"];
     messages.extend(["WATCHDOG=1"; 600]);
     messages.extend(["pause=500", "READY=1"]);
@@ -93,7 +93,7 @@ fn the_socket_is_gone_with_the_process() {
     assert!(!fs::exists(path).unwrap());
 }
 
-/// The name of the socket that a process speaks to.
+/// Returns the name of the socket that a process sends its messages to.
 fn socket_of(process: &Process) -> String {
     let environ = fs::read(format!("/proc/{}/environ", process.pid())).unwrap();
     let environ = String::from_utf8_lossy(&environ).into_owned();

@@ -1,4 +1,4 @@
-//! Who has sent a message by `sd_notify`, which Linux alone tells.
+//! The sender of a `sd_notify` message, which only Linux reports.
 #![cfg(not(mirakuru_fallback))]
 
 use std::fs;
@@ -23,7 +23,7 @@ fn of_those_that_a_launcher_leaves_the_one_that_is_named_is_the_main_process() {
     process.stop().unwrap();
 }
 
-/// Lets the launcher end, which is not asked before what was said has been heard.
+/// Lets the launcher exit. This probe comes after `notify`, so the message has been received.
 fn launcher_has_ended(attempt: &Attempt<'_>) -> bool {
     fs::write(attempt.dir().unwrap().join("go"), "").unwrap();
     let program = fs::read_link(format!("/proc/{}/exe", attempt.pid())).unwrap_or_default();
@@ -33,12 +33,12 @@ fn launcher_has_ended(attempt: &Attempt<'_>) -> bool {
 #[test]
 fn what_a_stranger_says_does_not_count() {
     let dir = scratch_dir();
-    let told = dir.join("told");
-    let script = "echo \"$NOTIFY_SOCKET\" > \"$TOLD\"; exec sleep 300";
-    let executor = Executor::shell(script).env("TOLD", &told).notify().timeout(SHORT * 3);
+    let name = dir.join("name");
+    let script = "echo \"$NOTIFY_SOCKET\" > \"$NAME_FILE\"; exec sleep 300";
+    let executor = Executor::shell(script).env("NAME_FILE", &name).notify().timeout(SHORT * 3);
     let error = thread::scope(|scope| {
         scope.spawn(|| {
-            let path = || fs::read_to_string(&told).unwrap_or_default().trim_end().to_owned();
+            let path = || fs::read_to_string(&name).unwrap_or_default().trim_end().to_owned();
             eventually(LONG, || !path().is_empty());
             UnixDatagram::unbound().unwrap().send_to(b"READY=1", path()).unwrap();
         });

@@ -87,7 +87,7 @@ fn endless_output_does_not_delay_the_timeout() {
 
 #[test]
 fn megabytes_in_short_lines_delay_neither_the_timeout_nor_its_report() {
-    // `yes` writes faster than anybody can read.
+    // `yes` writes faster than any reader reads.
     let executor = Executor::shell("yes | head -c 40000000; sleep 300").output("banner");
     let began = Instant::now();
     let error = executor.timeout(SHORT).start().unwrap_err();

@@ -1,4 +1,4 @@
-//! A pid file.
+//! `pid_file`: a file appears, and names a process of ours.
 
 use mirakuru_core::{ErrorKind, Executor};
 use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, mark, nothing_left};

@@ -1,4 +1,4 @@
-//! Conditions of a test's own.
+//! Probes: the user's own conditions.
 
 use std::time::{Duration, Instant};
 
@@ -43,7 +43,7 @@ fn a_probe_that_captured_a_value_is_not_taken_for_another_one() {
     let error = ONE.lease().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     reports(&error, &["holds values", "help: implement `Probe` for a type of your own"]);
-    // Without sharing, nothing is compared.
+    // Probes are compared only when a process is shared.
     with_value(1).start().unwrap();
 }
 

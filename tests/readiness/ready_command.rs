@@ -1,4 +1,4 @@
-//! A command that exits with code 0.
+//! `ready_command`: a command that exits with code 0.
 
 use std::time::Duration;
 
@@ -85,12 +85,12 @@ fn one_that_takes_long_is_not_run_without_a_pause() {
     let check = format!("echo run >> {}; sleep 0.05; exit 1", runs.display());
     let executor = Executor::new("sleep 300").ready_command(["sh", "-c", &check]);
     fails(&executor.timeout(Duration::from_millis(600)), ErrorKind::Timeout);
-    // One after the other, there would be twelve.
+    // Without pauses there would be twelve.
     let runs = std::fs::read_to_string(runs).unwrap().lines().count();
     assert!((1..=6).contains(&runs), "{runs}");
 }
 
-/// Plays the test process that is killed while a check hangs.
+/// Plays a role for another test: it is killed while a check hangs.
 #[test]
 fn plays_a_role() {
     let Some(mark) = test_process::role() else { return };

@@ -1,4 +1,4 @@
-//! A line on a descriptor.
+//! `ready_fd`: a line on a descriptor.
 
 use mirakuru_rstest::{ErrorKind, Executor};
 use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, reports, restart_when_ready};
@@ -13,7 +13,7 @@ fn a_line_on_the_descriptor_means_ready(#[values(3, 4, 9)] number: i32) {
 
 #[test]
 fn what_is_written_after_the_line_neither_ends_the_server_nor_holds_it_up() {
-    // More than a pipe holds.
+    // More than the capacity of a pipe.
     let script = "sleep 0.05; : > $READY_MARK; echo up >&3; until [ -e {dir}/go ]; do sleep 0.01; done; \
                   head -c 300000 /dev/zero >&3 && echo sent all; exec sleep 300";
     let process = Executor::shell(script).ready_fd(3).timeout(LONG).start_when_ready();
@@ -43,8 +43,8 @@ fn an_exit_of_the_process_is_reported_as_such() {
 
 #[test]
 fn a_program_that_cannot_be_run_is_reported_although_it_is_passed_a_descriptor() {
-    let folder = mirakuru_tests::scratch_dir();
-    let script = folder.join("script");
+    let directory = mirakuru_tests::scratch_dir();
+    let script = directory.join("script");
     std::fs::write(&script, "#!/nonsuch/interpreter\n").unwrap();
     std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     for number in 3..20 {

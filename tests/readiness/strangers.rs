@@ -1,4 +1,4 @@
-//! What another process answers does not make ours ready.
+//! Ownership: a listener or pid file of another process does not make ours ready.
 
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -13,7 +13,7 @@ use mirakuru_tests::starting::{
 };
 use mirakuru_tests::{bin, eventually, http_get, scratch_dir};
 
-/// This test process takes the port of the server once that has started.
+/// A probe that takes the port of the server after that has started.
 fn take_its_port(host: IpAddr) -> impl Fn(&Attempt<'_>) -> bool + Send + Sync {
     let taken = Mutex::new(Vec::new());
     move |attempt| {
@@ -57,7 +57,7 @@ fn a_stranger_on_the_port_after_the_start_is_named() {
     }
 }
 
-/// An address of this machine that is not its loopback one.
+/// Returns an address of this machine that is not a loopback address.
 #[cfg(not(mirakuru_fallback))]
 fn another_address() -> Option<IpAddr> {
     let mut addresses = nix::ifaddrs::getifaddrs().unwrap();
@@ -179,7 +179,7 @@ fn a_unix_socket_that_a_crash_left_does_no_harm() {
     let dir = scratch_dir();
     let path = dir.join("socket");
     drop(UnixListener::bind(&path).unwrap());
-    // A process that another test starts just now may hold it for a moment.
+    // A process that another test forks at this moment may hold it for a moment.
     eventually(SOON, || UnixStream::connect(&path).is_err());
     assert!(path.exists());
     let executor = Executor::new([bin!("mk-unix-server")]).arg(&path).unix_socket(&path);

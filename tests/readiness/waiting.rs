@@ -1,4 +1,4 @@
-//! Waiting that neither stalls, nor hangs, nor misses.
+//! The wait: no stall, no hang, no missed event, and one time limit.
 
 use std::iter;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -9,7 +9,7 @@ use mirakuru_core::{Attempt, Banner, ErrorKind, Executor, Http, Stdin};
 use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, mark, nothing_left, reports};
 use mirakuru_tests::{bin, eventually};
 
-/// Far more than a pipe holds.
+/// Far more than the capacity of a pipe.
 const TEN_MIB: u64 = 10 * 1024 * 1024;
 
 #[test]
@@ -48,7 +48,7 @@ fn an_end_before_the_port_comes_with_its_code_and_its_output() {
     }
 }
 
-/// Makes connections until nobody accepts any more. They have to be kept.
+/// Connects until no more connections are accepted, and returns those that were.
 fn fill_backlog(address: SocketAddr) -> Vec<TcpStream> {
     let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(100));
     iter::repeat_with(connect).map_while(Result::ok).collect()
@@ -116,7 +116,7 @@ fn http_over_ipv6_is_asked_and_a_second_server_refused() {
 #[test]
 fn a_host_that_does_not_resolve_is_an_error_before_the_start() {
     let mark = mark();
-    // No name has a label of 64 characters, so that nobody on the network has to be asked.
+    // A label of 64 characters is invalid, so no name server is asked.
     let host = "x".repeat(64);
     let executor = Executor::shell(format!("sleep 300 # {mark}")).timeout(LONG);
     for executor in
@@ -234,7 +234,7 @@ fn one_pattern_is_looked_for_on_both_streams() {
 
 #[test]
 fn a_line_across_the_edge_of_a_buffer_is_found() {
-    // 101 lines of 81 bytes end 11 bytes before 8192.
+    // 101 lines of 81 bytes end 11 bytes before the end of a buffer of 8192.
     let text = "a line that is longer than that";
     for split in [None, Some("--split")] {
         let server = Executor::new([bin!("mk-banner"), "--lines", "101", "--text", text]);
@@ -255,8 +255,8 @@ fn a_probe_that_waits_knows_its_deadline() {
     let waits = |attempt: &Attempt<'_>| {
         let left = attempt.deadline().saturating_duration_since(Instant::now());
         assert!(left <= SHORT);
-        Err::<(), _>("nobody came")
+        Err::<(), _>("no client came")
     };
     let error = fails(&Executor::new("sleep 300").probe(waits).timeout(SHORT), ErrorKind::Timeout);
-    reports(&error, &["nobody came"]);
+    reports(&error, &["no client came"]);
 }

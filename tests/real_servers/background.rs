@@ -1,4 +1,4 @@
-//! Servers that go into the background: what was started exits, another process goes on.
+//! Servers that daemonize: the started process exits, and another one goes on.
 
 use std::fs;
 
@@ -15,7 +15,7 @@ fn pid_in(file: &str, process: &Process) -> u32 {
     first.trim().parse().expect("it begins with a number")
 }
 
-/// Waits for the launcher to be gone, which may outlive the start of what it launches.
+/// Waits until the launcher has exited; it may outlive the start of its daemon.
 #[track_caller]
 fn assert_becomes(process: &Process, file: &str) {
     eventually(LIMIT, || process.pid() == pid_in(file, process));
@@ -45,7 +45,7 @@ fn a_killed_daemon_comes_back_in_spite_of_its_old_pid_file() -> Result<()> {
     let (pids, old) = (tree(&nginx), pid_in("nginx.pid", &nginx));
     nginx.kill()?;
     assert_gone(&pids);
-    assert_eq!(pid_in("nginx.pid", &nginx), old, "nobody was left to remove the file");
+    assert_eq!(pid_in("nginx.pid", &nginx), old, "no process was left to remove the file");
 
     nginx.restart()?;
     assert_eq!(get(&nginx, "/").0, 200);
@@ -68,7 +68,7 @@ fn an_upgrade_of_nginx_moves_the_process_to_the_new_master() -> Result<()> {
     eventually(LIMIT, || children(nginx.pid()).len() == 2);
     let old = tree(&nginx);
     nginx.signal(Signal::USR2)?;
-    // The old master renames its file, and the new one writes another.
+    // The old master renames its pid file, and the new one writes another.
     let oldbin = nginx.dir().join("nginx.pid.oldbin");
     let pid_file = nginx.dir().join("nginx.pid");
     eventually(LIMIT, || {

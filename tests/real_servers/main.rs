@@ -1,4 +1,4 @@
-//! Real servers, as a distribution brings them, and what their clients see.
+//! Real servers, as a distribution packages them, and what their clients see.
 
 mod background;
 mod memcached;
@@ -22,10 +22,10 @@ use std::time::Duration;
 use mirakuru_rstest::Process;
 use mirakuru_tests::alive;
 
-/// Longer than any step takes, also on a busy machine.
+/// Longer than any step takes on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A server's processes: the main one first, then what descends from it.
+/// Returns a server's processes: the main one first, then its descendants.
 fn tree(process: &Process) -> Vec<u32> {
     let mut tree = vec![process.pid()];
     let mut next = 0;
@@ -36,7 +36,7 @@ fn tree(process: &Process) -> Vec<u32> {
     tree
 }
 
-/// The children of a process, also those of its threads.
+/// Returns the children of a process and of its threads.
 fn children(pid: u32) -> Vec<u32> {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     let lists = tasks.map(|task| fs::read_to_string(task.path().join("children")));
@@ -54,7 +54,7 @@ fn assert_gone(pids: &[u32]) {
     assert!(left.is_empty(), "{left:?} of {pids:?} are still there");
 }
 
-/// Whether nobody listens there, in the words of the kernel.
+/// Returns true if the kernel refuses the connection.
 fn refuses(addr: SocketAddr) -> bool {
     TcpStream::connect(addr).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
 }
@@ -65,7 +65,7 @@ fn refuses_unix(socket: &Path) -> bool {
     })
 }
 
-/// A client of a protocol that is made of lines.
+/// A client of a protocol of lines.
 struct Client<S>(BufReader<S>);
 
 impl Client<TcpStream> {
@@ -76,7 +76,7 @@ impl Client<TcpStream> {
         Self(BufReader::new(stream))
     }
 
-    /// Whether no answer comes while one could have come many times.
+    /// Returns true if no answer comes within a time that is long enough for many.
     #[track_caller]
     fn waits_in_vain(&mut self) -> bool {
         self.0.get_ref().set_read_timeout(Some(Duration::from_millis(100))).expect("not zero");
@@ -101,7 +101,7 @@ impl<S: Read + Write> Client<S> {
         self.0.get_mut().write_all(text.as_bytes()).expect("the server reads");
     }
 
-    /// The next line, without its end; empty at the end of all.
+    /// Returns the next line without its end; empty at the end of the stream.
     #[track_caller]
     fn line(&mut self) -> String {
         let mut line = String::new();

@@ -1,4 +1,4 @@
-//! memcached: threads instead of children, a user to drop to, nothing kept.
+//! memcached: threads instead of children, a user to change to, no data on disk.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -11,7 +11,7 @@ use rstest::rstest;
 
 use crate::{Client, LIMIT, assert_gone, is_root, refuses, refuses_unix, tree};
 
-/// It refuses to stay root, and does not mind the option where it is not.
+/// It refuses to run as root, and ignores the option if it does not.
 fn memcached(user: &str) -> Option<Executor> {
     Some(Executor::new([need("memcached")?]).args(["-t", "2", "-u", user]))
 }
@@ -22,12 +22,13 @@ fn on_tcp(user: &str) -> Option<Executor> {
 }
 
 fn on_unix_socket() -> Option<Executor> {
-    // The folder belongs to who runs the tests, and only he may put a socket there.
+    // The directory belongs to the user who runs the tests, and only that user can create a socket
+    // there.
     let options = ["-s", "{dir}/cache.sock", "-a", "0700"];
     Some(memcached("root")?.args(options).unix_socket("{dir}/cache.sock"))
 }
 
-/// Sends a command, and returns the lines of the answer, all but the last one.
+/// Sends a command, and returns the lines of the answer except the last one.
 #[track_caller]
 fn ask(client: &mut Client<impl Read + Write>, command: &str) -> (Vec<String>, String) {
     client.send(&format!("{command}\r\n"));

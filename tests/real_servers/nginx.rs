@@ -9,7 +9,7 @@ use rstest::rstest;
 
 use crate::{Client, LIMIT, assert_gone, children, refuses, refuses_unix, tree};
 
-/// The part of the configuration that is the same for all. Braces are doubled for the library.
+/// The common part of the configurations. Braces are doubled for the library.
 const COMMON: &str = r#"
 worker_processes 2;
 pid {dir}/nginx.pid;
@@ -45,8 +45,8 @@ pub(crate) fn nginx(directives: &str) -> Option<Executor> {
     configured("", &format!("{directives}\n{COMMON}"))
 }
 
-/// A shell prepares what nginx needs and writes the configuration, because only the library knows
-/// the ports, and becomes nginx.
+/// A shell creates the directories and writes the configuration, because only the library knows
+/// the ports; then it becomes nginx.
 pub(crate) fn configured(prepare: &str, config: &str) -> Option<Executor> {
     let nginx = need("nginx")?;
     let script = format!(
@@ -147,7 +147,7 @@ fn a_quit_waits_for_a_connection_only_until_the_time_to_stop_is_over() -> Result
     let mut nginx = nginx.stop_timeout(Duration::from_millis(300)).start()?;
     eventually(LIMIT, || children(nginx.pid()).len() == 2);
     let pids = tree(&nginx);
-    // A request that was begun and is never finished.
+    // A request that is never completed.
     let mut client = Client::tcp(nginx.addr());
     client.send("GET / HTTP/1.1\r\nHost: ");
     assert!(nginx.stop()?.was_killed());

@@ -1,4 +1,4 @@
-//! nginx by other doors than plain HTTP at a port: a Unix socket, and TLS.
+//! nginx on a Unix socket, and with TLS.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use rstest::rstest;
 use crate::nginx::configured;
 use crate::{Client, LIMIT, refuses_unix};
 
-/// A configuration with these servers in it. Braces are doubled for the library.
+/// Returns a configuration with these servers. Braces are doubled for the library.
 fn with_servers(prepare: &str, servers: &str) -> Option<Executor> {
     let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|name| format!("{name}_temp_path {{dir}}/{name};"));
@@ -89,7 +89,7 @@ mod https {
 
     use super::{Executor, Http, Result, fails, reports, rstest, with_servers};
 
-    /// Two names at one port: `localhost`, and any other, to which it refuses to speak.
+    /// Two names at one port: `localhost`, and any other, whose handshake is rejected.
     fn nginx() -> Option<Executor> {
         let openssl = need("openssl")?;
         let prepare = format!(

@@ -1,4 +1,4 @@
-//! PostgreSQL: a script that makes the database first, a user that is not root, many children.
+//! PostgreSQL: a script that creates the cluster first, a user other than root, many children.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -10,7 +10,7 @@ use mirakuru_tests::{eventually, need};
 
 use crate::{LIMIT, assert_gone, children, is_root, refuses, refuses_unix, tree};
 
-/// Makes the database at the first start only. Root hands it over to another user, because
+/// Creates the cluster at the first start only. Root changes to another user, because
 /// PostgreSQL refuses to run as root. The shell's own braces are doubled.
 pub(crate) const SCRIPT: &str = r#"
 set -eu
@@ -39,8 +39,7 @@ fn postgres() -> Option<Executor> {
     Some(executor.tcp("127.0.0.1:{port}").unix_socket("{dir}/.s.PGSQL.{port}"))
 }
 
-/// In the place of `: fill`: a server for nobody else, to put data into, as the image of Docker has
-/// one.
+/// Replaces `: fill`: a private server that loads initial data, as the Docker image runs one.
 const FILL: &str = r#"
     "$@" "${{BIN}}/pg_ctl" start --wait --silent --options="-F -k {dir} -h '' -p {port}"
     "${{PSQL}}" --host={dir} --port={port} --username=tester --dbname=postgres \
@@ -48,7 +47,7 @@ const FILL: &str = r#"
     "$@" "${{BIN}}/pg_ctl" stop --wait --silent --mode=fast
 "#;
 
-/// Where a client finds the server.
+/// The address of the server, for a client.
 #[derive(Clone, Copy)]
 pub(crate) enum By {
     Tcp,
@@ -74,7 +73,7 @@ fn psql(by: By, postgres: &Process, statement: &str) -> Command {
     command
 }
 
-/// What `psql` prints; panics with what it says if it fails.
+/// Returns the output of `psql`; panics with its errors if it fails.
 #[track_caller]
 pub(crate) fn ask(by: By, postgres: &Process, statement: &str) -> String {
     let Output { status, stdout, stderr } =
@@ -137,7 +136,7 @@ fn comes_back_after_a_crash_with_what_was_committed() -> Result<()> {
     let pids = tree(&postgres);
     assert_eq!(postgres.kill()?.signal(), Some(Signal::KILL));
     assert_gone(&pids);
-    assert!(postgres.dir().join("data/postmaster.pid").exists(), "nobody removed it");
+    assert!(postgres.dir().join("data/postmaster.pid").exists(), "it was removed");
 
     postgres.restart()?;
     assert_eq!(ask(By::Socket, &postgres, "SELECT number FROM items"), "42");
@@ -182,13 +181,13 @@ fn a_shutdown_that_waits_for_a_session_is_forced_in_the_end() -> Result<()> {
     let mut postgres = postgres.stop_timeout(Duration::from_millis(300)).start()?;
     let mut session = busy_session(&postgres)?;
     let pids = tree(&postgres);
-    // What PostgreSQL calls a smart shutdown.
+    // A smart shutdown, in the words of PostgreSQL.
     assert!(postgres.stop_with(Signal::TERM)?.was_killed());
     assert_gone(&pids);
     assert_eq!(session.wait_timeout(LIMIT)?.code(), Some(2), "its connection went bad");
     let log = postgres.log().read()?;
     assert!(log.contains("received smart shutdown request"), "{log}");
-    // The next start clears away the shared memory that the killed one could not.
+    // The next start removes the shared memory of the killed one.
     postgres.restart()
 }
 

@@ -25,7 +25,7 @@ fn script(text: &str) -> Option<Executor> {
     Some(Executor::new([need("python3")?]).args(["-u", "-c"]).arg(text))
 }
 
-/// Whether there is an IPv6 loopback address; says that the test is skipped where there is none.
+/// Returns true if there is an IPv6 loopback address; otherwise prints that the test is skipped.
 fn has_ipv6() -> bool {
     let has = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
     if !has {
@@ -214,7 +214,7 @@ socketserver.TCPServer(("127.0.0.1", int(sys.argv[1])), Echo).serve_forever()
 
 #[test]
 fn a_condition_that_held_for_a_while_only_does_not_hold() {
-    // As a database listens while it is being filled, and again when it is ready.
+    // A database image listens while it is initialised, and again when it is ready.
     const SCRIPT: &str = r#"
 import socket, sys, time
 with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as listener:

@@ -10,7 +10,7 @@ use mirakuru_tests::{eventually, need};
 
 use crate::{Client, LIMIT, assert_gone, children, refuses, refuses_unix, tree};
 
-/// Redis without anything to wait for.
+/// Redis without a condition.
 pub(crate) fn bare() -> Option<Executor> {
     let redis = need("redis-server")?;
     Some(Executor::new([redis]).args(["--dir", "{dir}", "--save", ""]))
@@ -20,7 +20,7 @@ pub(crate) fn redis() -> Option<Executor> {
     Some(bare()?.args(["--port", "{port}", "--bind", "127.0.0.1"]).tcp("127.0.0.1:{port}"))
 }
 
-/// Sends a command in the protocol of Redis, and returns what is answered.
+/// Sends a command in the protocol of Redis, and returns the answer.
 #[track_caller]
 pub(crate) fn ask(client: &mut Client<impl Read + Write>, command: &str) -> String {
     let words = command.split(' ');
@@ -107,7 +107,7 @@ fn refuses_while_it_is_stopped_and_answers_on_the_same_port_after() -> Result<()
 fn what_it_acknowledged_is_there_after_a_stop_and_after_a_crash() -> Result<()> {
     let Some(redis) = redis() else { return Ok(()) };
     let durable = ["--appendonly", "yes", "--appendfsync", "always"];
-    // It listens, and answers `-LOADING`, before it has read its data.
+    // It listens, and answers `-LOADING`, until it has read its data.
     let mut redis = redis.args(durable).output("Ready to accept connections").start()?;
     assert_eq!(ask_once(&redis, "SET first 1"), "+OK");
     redis.stopped(|| ())?;
@@ -168,7 +168,7 @@ fn a_shutdown_by_a_client_is_an_end_like_any_other() -> Result<()> {
 #[test]
 fn a_crash_is_reported_once_with_the_output() -> Result<()> {
     let Some(redis) = redis() else { return Ok(()) };
-    // No memory test after the crash, and no core file but in the folder that goes.
+    // No memory test after the crash, and no core file except in the directory that is removed.
     let quick = ["--enable-debug-command", "yes", "--crash-memcheck-enabled", "no"];
     let mut redis = redis.args(quick).current_dir("/tmp").start()?;
     Client::tcp(redis.addr()).send("DEBUG SEGFAULT\r\n");
@@ -187,7 +187,8 @@ fn a_crash_is_reported_once_with_the_output() -> Result<()> {
 fn a_faulty_option_is_reported_at_once_in_the_words_of_redis() {
     let Some(redis) = redis() else { return };
     let redis = redis.args(["--maxmemory", "many"]).timeout(LIMIT * 60);
-    // More than once, because its end and that of all below it are told one after the other.
+    // Several times: the exits of the main process and of its tree are reported one after the
+    // other.
     for _ in 0..20 {
         let error = redis.start().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Exited);
@@ -203,7 +204,7 @@ fn answers_what_was_asked_while_it_was_paused() -> Result<()> {
     let Some(redis) = redis() else { return Ok(()) };
     let mut redis = redis.start()?;
     redis.pause()?;
-    // The kernel accepts for it.
+    // The kernel accepts connections although the process is paused.
     let mut client = Client::tcp(redis.addr());
     client.send("PING\r\n");
     assert!(client.waits_in_vain());

@@ -1,4 +1,4 @@
-//! One Redis for several tests, by the attributes.
+//! One Redis shared by several tests.
 
 use std::iter;
 use std::net::TcpStream;
@@ -12,7 +12,8 @@ use rstest::{fixture, rstest};
 use crate::redis::ask;
 use crate::{Client, assert_gone, refuses, tree};
 
-/// Where there is no Redis, something else listens, so that the tests come to say it.
+/// Without Redis, another server listens, so that the tests get to the point where they are
+/// skipped.
 fn command() -> Vec<PathBuf> {
     let (program, words): (PathBuf, &[&str]) = match need("redis-server") {
         Some(redis) => (redis, &["--save", "", "--bind", "127.0.0.1", "--port", "{port}"]),
@@ -31,7 +32,7 @@ fn redis() -> Executor {
     Executor::new(command()).tcp("127.0.0.1:{port}").name("redis")
 }
 
-/// A connection, if this is Redis.
+/// Returns a connection if this is Redis.
 #[track_caller]
 fn client(process: &Process) -> Option<Client<TcpStream>> {
     need("redis-server").map(|_| Client::tcp(process.addr()))

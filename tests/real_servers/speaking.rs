@@ -1,4 +1,4 @@
-//! Servers that say themselves when they are ready, or are asked by a program of their own.
+//! Servers that announce readiness themselves, or have a client that checks it.
 
 use std::net::UdpSocket;
 
@@ -60,7 +60,7 @@ fn memcached_has_a_port_for_both_protocols() -> Result<()> {
     assert!(Client::tcp(memcached.addr()).waits_in_vain(), "it speaks when it is asked");
     let client = UdpSocket::bind("127.0.0.1:0").unwrap();
     client.set_read_timeout(Some(LIMIT)).unwrap();
-    // A request id, the place among the parts and their number, and two reserved bytes.
+    // A request id, the index of the datagram, their number, and two reserved bytes.
     let request = b"\0\x07\0\0\0\x01\0\0version\r\n";
     let mut answer = [0; 100];
     eventually(LIMIT, || {

@@ -5,7 +5,7 @@ use std::fs;
 use mirakuru_rstest::{Executor, Result, Signal};
 use mirakuru_tests::{http_get, need};
 
-/// nginx in front of another server, whose address it is told by the environment.
+/// nginx in front of another server, whose address is in the environment.
 const PROXY: &str = r#"
 cat > {dir}/nginx.conf <<END
 daemon off;

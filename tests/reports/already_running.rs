@@ -1,4 +1,4 @@
-//! What would count as ready was there before, or is another's.
+//! A condition held before the start, or holds because of another process.
 
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
@@ -27,8 +27,8 @@ fn on_a_port() {
 
 #[test]
 fn on_a_unix_socket() {
-    let folder = scratch_dir();
-    let path = folder.join("socket");
+    let directory = scratch_dir();
+    let path = directory.join("socket");
     let _first = UnixListener::bind(&path).unwrap();
     fails(
         &Executor::new("sleep 60").unix_socket(path),
@@ -42,8 +42,8 @@ fn on_a_unix_socket() {
 
 #[test]
 fn by_a_pid_file() {
-    let folder = scratch_dir();
-    let path = folder.join("pid");
+    let directory = scratch_dir();
+    let path = directory.join("pid");
     std::fs::write(&path, std::process::id().to_string()).unwrap();
     fails(
         &Executor::new("sleep 60").pid_file(&path),

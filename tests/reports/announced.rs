@@ -1,4 +1,4 @@
-//! What a process says of itself, or is asked, or is handed.
+//! Conditions in which the process takes part: notify, ready_fd, ready_command, listen, captures.
 
 use expect_test::expect;
 use mirakuru_rstest::Executor;
@@ -50,7 +50,7 @@ fn a_status_by_sd_notify() {
 #[test]
 fn an_errno_by_sd_notify() {
     let script = format!("exec {} 'STATUS=cannot write' ERRNO=28", bin!("mk-notify"));
-    // What it prints may come before or after its end is seen.
+    // Its output may arrive before or after its exit.
     let executor = Executor::shell(format!("{script} > /dev/null")).name("database").notify();
     fails(
         &executor,

@@ -1,4 +1,4 @@
-//! Faulty descriptions: an error that says what is wrong, and nothing is started.
+//! Faulty executors: the error says what is wrong, and no process is started.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,7 +10,7 @@ fn with(command: &str) -> Executor {
     Executor::new(command)
 }
 
-/// A description that is right until the given change, a word of the report, and the kind.
+/// Returns faulty executors, each with words of its report and the kind of its error.
 fn table() -> Vec<(Executor, &'static str, ErrorKind)> {
     use ErrorKind::{InvalidInput, NotFound, PermissionDenied};
     let good = || Executor::new(["sleep", "60", "bad-input-mark"]);
@@ -128,8 +128,8 @@ fn a_url_of_https_asks_for_the_feature_of_that_name() {
 
 #[test]
 fn a_script_without_its_interpreter_says_so() {
-    let folder = scratch_dir();
-    let script = folder.join("script");
+    let directory = scratch_dir();
+    let script = directory.join("script");
     std::fs::write(&script, "#!/nonsuch/interpreter\n").unwrap();
     std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let error = Executor::new([&script]).start().unwrap_err();

@@ -1,4 +1,4 @@
-//! A line of output that does not come, or nearly.
+//! A line of output that does not appear, or appears with a small difference.
 
 use expect_test::{Expect, expect};
 use mirakuru_rstest::{Banner, Executor, Stream};

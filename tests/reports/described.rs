@@ -1,4 +1,4 @@
-//! A description that is faulty.
+//! Faulty executors.
 
 use expect_test::expect;
 use mirakuru_rstest::{Banner, Executor, Http, Signal};

@@ -1,4 +1,4 @@
-//! Descriptions that are taken or refused, and errors that can be printed and tell enough.
+//! Executors that are accepted or rejected, and errors that can be printed and say enough.
 
 use std::error::Error as StdError;
 use std::path::PathBuf;
@@ -49,7 +49,7 @@ fn a_path_too_long_for_a_unix_socket_is_refused() {
     reports(&error, &["125 bytes", "107"]);
 }
 
-/// One error of each kind that a process of one's own can give.
+/// Returns one error of each kind that a process can cause.
 fn one_of_each_kind() -> Vec<Error> {
     let first = Executor::new([bin!("mk-tcp-server"), "{port}"]).tcp("127.0.0.1:{port}");
     let first = first.start_soon();
@@ -130,7 +130,7 @@ fn output_can_be_read_after_the_stop_and_after_the_drop() {
     assert_eq!(log.read().unwrap(), "last words\n");
 }
 
-/// Prints the headers of the first request and answers it.
+/// A server that prints the headers of the first request and answers it.
 const HEADER_PRINTER: &str = "
 import http.server, sys
 class Printer(http.server.BaseHTTPRequestHandler):

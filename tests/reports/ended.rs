@@ -1,4 +1,4 @@
-//! Processes that end before they are ready, or not as expected.
+//! Processes that exit before they are ready, or with an unexpected status.
 
 use std::time::Duration;
 

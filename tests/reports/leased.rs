@@ -34,7 +34,7 @@ fn because_it_is_not_given_back() {
     "#]].assert_eq(&normal(report));
 }
 
-/// Not a test of its own: a test that keeps a process from another one.
+/// Plays a role for another test: one test keeps another one waiting for a process.
 #[test]
 fn plays_a_role() {
     static SLEEPER: Shared = Shared::new(|| Executor::new("sleep 60").name("kept"));
@@ -47,7 +47,7 @@ fn plays_a_role() {
     let keeper = keeper.spawn(move || {
         let lease = SLEEPER.exclusive().unwrap();
         is_held.send(()).unwrap();
-        let _ = over.recv(); // It ends when the other one has its answer.
+        let _ = over.recv(); // The sender is dropped when the other test has its error.
         drop(lease);
     });
     held.recv().unwrap();

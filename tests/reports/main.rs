@@ -1,7 +1,7 @@
-//! The report of every kind of failure, as its reader sees it.
+//! The report of every kind of failure, as it is printed.
 //!
-//! Each says what happened, to whom, and what to do next. `UPDATE_EXPECT=1` writes the texts anew;
-//! read the difference.
+//! Each says what happened, to which process, and what to do next. `UPDATE_EXPECT=1` rewrites the
+//! texts; read the difference.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test panics as the test would")]
 

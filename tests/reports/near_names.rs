@@ -1,4 +1,4 @@
-//! A program or folder that is not there: the report says what may have been meant.
+//! A program or directory that does not exist: the report suggests what may have been meant.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -8,7 +8,7 @@ use std::path::Path;
 use mirakuru_rstest::{ErrorKind, Executor};
 use mirakuru_tests::{bin, scratch_dir};
 
-/// The report of a start that finds no program or folder.
+/// Returns the report of a start that does not find its program or directory.
 #[track_caller]
 fn not_found(executor: &Executor) -> String {
     let error = executor.start().unwrap_err();
@@ -22,31 +22,31 @@ fn says(executor: &Executor, help: &str) {
     assert!(report.contains(&format!("help: {help}")), "`{help}` is not in: {report}");
 }
 
-fn program(folder: &Path, name: impl AsRef<Path>) {
-    let path = folder.join(name);
+fn program(directory: &Path, name: impl AsRef<Path>) {
+    let path = directory.join(name);
     fs::write(&path, "#!/bin/sh\n").unwrap();
     fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
 }
 
 #[test]
 fn the_nearest_program_of_the_path_is_named() {
-    let folder = scratch_dir();
+    let directory = scratch_dir();
     for name in ["quux-server", "quux-sentinel", "quux-cli"] {
-        program(&folder, name);
+        program(&directory, name);
     }
-    let with_path = |command: &str| Executor::new(command).env("PATH", folder.as_os_str());
+    let with_path = |command: &str| Executor::new(command).env("PATH", directory.as_os_str());
     says(&with_path("quux-sever --port 1"), "did you mean `quux-server`?");
     says(&with_path("Quux-Server"), "`quux-server` is there: upper and lower case");
-    let report = not_found(&with_path("memcached-of-nobody"));
+    let report = not_found(&with_path("memcached-of-none"));
     assert!(!report.contains("did you mean"), "{report}");
 }
 
 #[test]
 fn only_what_can_be_executed_is_named() {
-    let folder = scratch_dir();
-    fs::write(folder.join("quux-servers"), "a text").unwrap();
-    fs::create_dir(folder.join("quux-serve")).unwrap();
-    let report = not_found(&Executor::new("quux-server-x").env("PATH", folder.as_os_str()));
+    let directory = scratch_dir();
+    fs::write(directory.join("quux-servers"), "a text").unwrap();
+    fs::create_dir(directory.join("quux-serve")).unwrap();
+    let report = not_found(&Executor::new("quux-server-x").env("PATH", directory.as_os_str()));
     assert!(!report.contains("did you mean"), "{report}");
 }
 
@@ -59,40 +59,40 @@ fn a_program_in_a_directory_outside_of_the_path_is_named() {
 
 #[test]
 fn odd_directories_in_the_path_do_no_harm() {
-    let folder = scratch_dir();
-    let odd = folder.join("odd");
+    let directory = scratch_dir();
+    let odd = directory.join("odd");
     fs::create_dir(&odd).unwrap();
     program(&odd, Path::new(std::ffi::OsStr::from_bytes(b"my-s\xffrver")));
     symlink("loop", odd.join("loop")).unwrap();
     symlink("/nonsuch", odd.join("my-serve")).unwrap();
-    fs::write(folder.join("file"), "").unwrap();
-    let fifo = folder.join("fifo");
+    fs::write(directory.join("file"), "").unwrap();
+    let fifo = directory.join("fifo");
     let made = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
     assert!(made.success());
     program(&odd, "my-servers");
     let path = ["/nonsuch", "", "file", "fifo", "odd/loop", "odd", "/dev", "/proc"];
-    let path = path.map(|part| folder.join(part).display().to_string()).join(":");
+    let path = path.map(|part| directory.join(part).display().to_string()).join(":");
     says(&Executor::new("my-server-").env("PATH", path), "did you mean `my-servers`?");
 }
 
 #[test]
 fn shell_syntax_is_distinguished_from_a_program() {
-    let folder = scratch_dir();
-    let in_folder = |executor: Executor| executor.env("PATH", folder.as_os_str());
-    says(&in_folder(Executor::new("cd /tmp && ls")), "`cd` is a word of the shell");
-    says(&in_folder(Executor::new("PORT=1 ls")), "variables are set by `env`");
-    says(&in_folder(Executor::new(["ls -l"])), "these are several words");
+    let directory = scratch_dir();
+    let in_directory = |executor: Executor| executor.env("PATH", directory.as_os_str());
+    says(&in_directory(Executor::new("cd /tmp && ls")), "`cd` is a word of the shell");
+    says(&in_directory(Executor::new("PORT=1 ls")), "variables are set by `env`");
+    says(&in_directory(Executor::new(["ls -l"])), "these are several words");
     let own = Path::new(bin!("mk-cat")).file_name().unwrap();
-    says(&in_folder(Executor::new([own])), "`mk-cat` is a binary of this workspace");
+    says(&in_directory(Executor::new([own])), "`mk-cat` is a binary of this workspace");
 }
 
 #[test]
 fn a_missing_path_is_reported_as_far_as_it_exists() {
-    let folder = scratch_dir();
-    let shown = folder.display();
-    fs::create_dir(folder.join("bin")).unwrap();
-    program(&folder.join("bin"), "server");
-    let run = |command: &str| Executor::new(command).current_dir(&*folder);
+    let directory = scratch_dir();
+    let shown = directory.display();
+    fs::create_dir(directory.join("bin")).unwrap();
+    program(&directory.join("bin"), "server");
+    let run = |command: &str| Executor::new(command).current_dir(&*directory);
     let report = not_found(&run("./bin/sever"));
     assert!(
         report.starts_with(&format!("sever: there is no program `{shown}/bin/sever`")),
@@ -101,15 +101,15 @@ fn a_missing_path_is_reported_as_far_as_it_exists() {
     says(&run("./bin/sever"), &format!("did you mean `{shown}/bin/server`?"));
     says(&run("bni/server"), &format!("did you mean `{shown}/bin`?"));
     says(&run("build/server"), &format!("`{shown}` is there, and has no `build` in it"));
-    symlink("/nonsuch/server", folder.join("link")).unwrap();
+    symlink("/nonsuch/server", directory.join("link")).unwrap();
     says(&run("./link"), "it is a link to `/nonsuch/server`, which is not there");
 
-    let executor = Executor::new("sleep 60").current_dir(folder.join("bin/sub/sub"));
+    let executor = Executor::new("sleep 60").current_dir(directory.join("bin/sub/sub"));
     says(&executor, &format!("`{shown}/bin` is there, and has no `sub` in it"));
-    let executor = Executor::new("sleep 60").current_dir("nonsuch-folder");
+    let executor = Executor::new("sleep 60").current_dir("nonsuch-directory");
     let own = std::env::current_dir().unwrap();
     let report = not_found(&executor);
-    assert!(report.contains(&format!("`{}/nonsuch-folder`", own.display())), "{report}");
+    assert!(report.contains(&format!("`{}/nonsuch-directory`", own.display())), "{report}");
     says(
         &Executor::new("sleep 60").current_dir("{dir}/data"),
         "the directory that {dir} stands for",
@@ -118,10 +118,10 @@ fn a_missing_path_is_reported_as_far_as_it_exists() {
 
 #[test]
 fn a_script_with_line_ends_of_windows_says_so() {
-    let folder = scratch_dir();
-    program(&folder, "script");
-    fs::write(folder.join("script"), "#!/bin/sh\r\nsleep 60\r\n").unwrap();
-    says(&Executor::new([folder.join("script")]), "its first line ends as lines do on Windows");
+    let directory = scratch_dir();
+    program(&directory, "script");
+    fs::write(directory.join("script"), "#!/bin/sh\r\nsleep 60\r\n").unwrap();
+    says(&Executor::new([directory.join("script")]), "its first line ends as lines do on Windows");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Takes out of a report what is different each time.
+//! Replaces what differs from run to run in a report.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use mirakuru_rstest::{Error, Executor};
 use mirakuru_tests::bin;
 use regex_lite::Regex;
 
-/// A limit that is reached.
+/// A time limit that is reached.
 pub(crate) const SHORT: Duration = Duration::from_millis(300);
 
-/// Compares the report of a start that fails.
+/// Compares the report of a failing start with the expected text.
 #[track_caller]
 pub(crate) fn fails(executor: &Executor, expected: &Expect) {
     match executor.start() {
@@ -20,13 +20,13 @@ pub(crate) fn fails(executor: &Executor, expected: &Expect) {
     }
 }
 
-/// Compares the report of an error.
+/// Compares the report of an error with the expected text.
 #[track_caller]
 pub(crate) fn check(error: &Error, expected: &Expect) {
     expected.assert_eq(&normal(&format!("{error:?}\n")));
 }
 
-/// What stands in the place of what, in this order.
+/// Patterns and their replacements, in the order in which they are applied.
 const CHANGES: &[(&str, &str)] = &[
     (r"/[^ `]*/mk-[0-9]+-[0-9a-f]+-[0-9]+", "SCRATCH"),
     (r"/[^ `]*/mirakuru-[0-9]+-[0-9]+-[0-9a-f]+", "DIR"),

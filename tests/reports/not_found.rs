@@ -1,4 +1,4 @@
-//! A program or folder that is not there or not to be used.
+//! A program or directory that does not exist or cannot be used.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,8 +10,8 @@ use mirakuru_tests::scratch_dir;
 
 use crate::normal::fails;
 
-fn program(folder: &Path, name: &str, text: &str) -> PathBuf {
-    let path = folder.join(name);
+fn program(directory: &Path, name: &str, text: &str) -> PathBuf {
+    let path = directory.join(name);
     fs::write(&path, text).unwrap();
     fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
     path
@@ -19,9 +19,9 @@ fn program(folder: &Path, name: &str, text: &str) -> PathBuf {
 
 #[test]
 fn a_program_with_a_near_name() {
-    let folder = scratch_dir();
-    program(&folder, "quux-server", "");
-    let executor = Executor::new("quux-sever --port {port}").env("PATH", folder.as_os_str());
+    let directory = scratch_dir();
+    program(&directory, "quux-server", "");
+    let executor = Executor::new("quux-sever --port {port}").env("PATH", directory.as_os_str());
     fails(
         &executor,
         &expect![[r#"
@@ -29,7 +29,7 @@ fn a_program_with_a_near_name() {
           help: did you mean `quux-server`?
     "#]],
     );
-    let executor = Executor::new("QUUX-server --port {port}").env("PATH", folder.as_os_str());
+    let executor = Executor::new("QUUX-server --port {port}").env("PATH", directory.as_os_str());
     fails(
         &executor,
         &expect![[r#"
@@ -52,10 +52,10 @@ fn a_program_that_is_nowhere() {
 
 #[test]
 fn a_program_by_a_relative_path() {
-    let folder = scratch_dir();
-    program(&folder, "server", "");
+    let directory = scratch_dir();
+    program(&directory, "server", "");
     fails(
-        &Executor::new("./sevrer").current_dir(&*folder),
+        &Executor::new("./sevrer").current_dir(&*directory),
         &expect![[r#"
         sevrer: there is no program `SCRATCH/sevrer`
           help: did you mean `SCRATCH/server`?
@@ -65,8 +65,8 @@ fn a_program_by_a_relative_path() {
 
 #[test]
 fn a_file_that_is_not_executable() {
-    let folder = scratch_dir();
-    let path = folder.join("script");
+    let directory = scratch_dir();
+    let path = directory.join("script");
     fs::write(&path, "#!/bin/sh\n").unwrap();
     fails(
         &Executor::new([path]),
@@ -79,8 +79,8 @@ fn a_file_that_is_not_executable() {
 
 #[test]
 fn a_directory_for_a_program() {
-    let folder = scratch_dir();
-    let bin = folder.join("bin");
+    let directory = scratch_dir();
+    let bin = directory.join("bin");
     fs::create_dir(&bin).unwrap();
     fails(
         &Executor::new([bin]),
@@ -92,9 +92,9 @@ fn a_directory_for_a_program() {
 
 #[test]
 fn a_working_directory_that_is_missing() {
-    let folder = scratch_dir();
+    let directory = scratch_dir();
     fails(
-        &Executor::new("sleep 60").current_dir(folder.join("a/b")),
+        &Executor::new("sleep 60").current_dir(directory.join("a/b")),
         &expect![[r#"
             sleep: there is no directory `SCRATCH/a/b`
               help: `SCRATCH` is there, and has no `a` in it
@@ -104,8 +104,8 @@ fn a_working_directory_that_is_missing() {
 
 #[test]
 fn a_script_without_its_interpreter() {
-    let folder = scratch_dir();
-    let script = program(&folder, "script", "#!/nonsuch/bin/interpreter -x\n");
+    let directory = scratch_dir();
+    let script = program(&directory, "script", "#!/nonsuch/bin/interpreter -x\n");
     fails(
         &Executor::new([script]),
         &expect![[r#"

@@ -1,4 +1,4 @@
-//! Waits that take long are seen, and those that do not are not.
+//! Slow waits are reported on stderr, and quick ones are not.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
@@ -15,13 +15,13 @@ static QUICK_FOR_ALL: Shared = Shared::new(|| answers_after(0).name("quick")).sc
 static SLOW_FOR_ALL: Shared =
     Shared::new(|| answers_after(1500).name("slow")).scope(Scope::Session);
 
-/// A server that answers by 503 until so much time has passed.
+/// A server that answers 503 until that much time has passed.
 fn answers_after(millis: u64) -> Executor {
     let url = format!("http://127.0.0.1:{{port}}/warm?ms={millis}");
     Executor::new([bin!("mk-http-server"), "{port}"]).http(url)
 }
 
-/// Plays the test process that waits.
+/// Plays a role for another test: the test process that waits.
 #[test]
 fn plays_a_role() {
     let Some(role) = test_process::role() else { return };
@@ -52,7 +52,7 @@ fn start_at_once(count: usize) {
     });
 }
 
-/// One test keeps the process until the input ends; two others want it.
+/// One test holds the process until the input ends; two others wait for it.
 fn wait_for_a_lease() {
     let (send, is_held) = mpsc::channel();
     thread::scope(|scope| {
@@ -78,7 +78,7 @@ fn playing(role: &str) -> Command {
 }
 
 /// Returns the lines that a test process writes to stderr: all of them are from the library.
-fn told(command: &mut Command) -> Vec<String> {
+fn stderr_lines(command: &mut Command) -> Vec<String> {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", test_process::printed(&output));
     String::from_utf8(output.stderr).unwrap().lines().map(str::to_owned).collect()
@@ -86,8 +86,8 @@ fn told(command: &mut Command) -> Vec<String> {
 
 #[test]
 fn a_slow_start_is_reported_once_with_the_last_observation() {
-    let told = told(&mut playing("starts a slow one"));
-    let [line] = &told[..] else { panic!("{told:#?}") };
+    let lines = stderr_lines(&mut playing("starts a slow one"));
+    let [line] = &lines[..] else { panic!("{lines:#?}") };
     assert!(line.starts_with("mirakuru: waiting for slow: HEAD http://127.0.0.1:"), "{line}");
     assert!(line.contains("/warm?ms=1300 "), "{line}");
     assert!(line.ends_with(" (so far: HTTP status 503; 1 of 30 s)"), "{line}");
@@ -95,31 +95,31 @@ fn a_slow_start_is_reported_once_with_the_last_observation() {
 
 #[test]
 fn a_quick_start_is_not_reported() {
-    assert_eq!(told(&mut playing("starts a quick one")), [""; 0]);
+    assert_eq!(stderr_lines(&mut playing("starts a quick one")), [""; 0]);
 }
 
 #[test]
 fn slow_starts_are_not_reported_if_that_is_turned_off() {
-    assert_eq!(told(playing("starts a slow one").env("MIRAKURU_LOG", "off")), [""; 0]);
+    assert_eq!(stderr_lines(playing("starts a slow one").env("MIRAKURU_LOG", "off")), [""; 0]);
 }
 
 #[test]
 fn reports_of_several_waits_at_once_do_not_mix() {
-    let told = told(&mut playing("starts eight"));
+    let lines = stderr_lines(&mut playing("starts eight"));
     let name = |line: &String| {
         let rest = line.strip_prefix("mirakuru: waiting for ").unwrap();
         assert!(rest.contains(": HEAD http") && rest.ends_with("; 1 of 30 s)"), "{line}");
         rest.split(':').next().unwrap().to_owned()
     };
-    let names: BTreeSet<_> = told.iter().map(name).collect();
-    assert_eq!((names.len(), told.len()), (8, 8), "{told:#?}");
+    let names: BTreeSet<_> = lines.iter().map(name).collect();
+    assert_eq!((names.len(), lines.len()), (8, 8), "{lines:#?}");
 }
 
 #[test]
 fn a_wait_for_a_lease_names_the_holder_and_is_reported_by_one_of_the_waiting_tests() {
-    let told = lines_until_the_holder_lets_go(playing("waits for a lease"));
+    let lines = lines_until_the_holder_lets_go(playing("waits for a lease"));
     let line = "mirakuru: waiting for a lease of quick, held by the holder (1 of 60 s)";
-    assert_eq!(told, [line]);
+    assert_eq!(lines, [line]);
 }
 
 /// Returns the lines of a test process whose input ends after the first one.
@@ -128,12 +128,12 @@ fn lines_until_the_holder_lets_go(mut command: Command) -> Vec<String> {
     let mut child = command.stdin(stdin).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
     let mut input = child.stdin.take();
     let lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
-    let told = lines.inspect(|_| input = None).collect();
+    let lines = lines.inspect(|_| input = None).collect();
     assert!(child.wait().unwrap().success());
-    told
+    lines
 }
 
-/// Where the runner is not found, each process has servers of its own.
+/// Without Linux, the runner is not found and each process has its own servers.
 #[cfg(not(mirakuru_fallback))]
 mod across_processes {
     use std::io::{BufRead, BufReader};
@@ -143,13 +143,13 @@ mod across_processes {
     use mirakuru_tests::test_process::TestProcess;
     use mirakuru_tests::{ScratchDir, bin, scratch_dir};
 
-    use super::{playing, told};
+    use super::{playing, stderr_lines};
 
     /// A runner, whose life is one run of tests.
     struct Run {
         temp: ScratchDir,
         runner: Child,
-        /// The runner ends when this is closed.
+        /// The runner exits when this is closed.
         stdin: Option<ChildStdin>,
     }
 
@@ -182,8 +182,8 @@ mod across_processes {
     fn a_wait_for_another_test_process_that_starts_it_is_reported() {
         let run = Run::new();
         let mut all: Vec<String> = thread::scope(|scope| {
-            let both =
-                [(), ()].map(|()| scope.spawn(|| told(&mut run.playing("leases the slow one"))));
+            let both = [(), ()]
+                .map(|()| scope.spawn(|| stderr_lines(&mut run.playing("leases the slow one"))));
             both.into_iter().flat_map(|one| one.join().unwrap()).collect()
         });
         all.sort();
@@ -200,13 +200,13 @@ mod across_processes {
         holder.line("leased");
         let mut asks = run.playing("asks for the quick one");
         let mut asks = asks.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let told = BufReader::new(asks.stderr.take().unwrap()).lines().map_while(Result::ok);
-        let told: Vec<_> = told.inspect(|_| holder.go_on()).collect();
+        let lines = BufReader::new(asks.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let lines: Vec<_> = lines.inspect(|_| holder.go_on()).collect();
         assert!(asks.wait().unwrap().success());
         assert!(holder.finish().success());
         let holder = format!("pid {} (`holds the quick one`)", holder.pid());
         assert_eq!(
-            told,
+            lines,
             [format!("mirakuru: waiting for a lease of quick, held by {holder} (1 of 60 s)")]
         );
     }

@@ -1,11 +1,11 @@
-//! A server that cannot bind its address: the report says which process has it.
+//! A server that cannot bind its address: the report names the process that has it.
 
 #[cfg(not(mirakuru_fallback))]
 use std::net::TcpListener;
 
 use mirakuru_rstest::{ErrorKind, Executor};
 
-/// The report of a server that ends before it is ready.
+/// Returns the report of a server that exits before it is ready.
 #[track_caller]
 fn ended(executor: &Executor) -> String {
     let error = executor.start().unwrap_err();
@@ -18,7 +18,7 @@ fn says(text: &str) -> Executor {
     Executor::shell(format!("echo '{text}' >&2; exit 1")).output("^never$")
 }
 
-/// Names an address in a condition that never holds.
+/// Returns options of a condition that names the address and never holds.
 #[cfg(not(mirakuru_fallback))]
 fn never_at(port: u16) -> [String; 2] {
     ["false".to_owned(), format!("127.0.0.1:{port}")]
@@ -64,7 +64,7 @@ fn a_complaint_about_an_address_that_the_executor_does_not_name_says_how_to_look
     }
 }
 
-/// Without sock_diag, only a command can show which process listens.
+/// Without sock_diag, the report names a command that shows which process listens.
 #[test]
 #[cfg(mirakuru_fallback)]
 fn a_complaint_says_how_to_look() {

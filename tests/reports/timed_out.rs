@@ -42,7 +42,7 @@ fn a_port_without_a_listener() {
 
 #[test]
 fn a_port_that_does_not_accept() {
-    // A listener that accepts nobody answers those in its queue; there are at most so many.
+    // The kernel completes connections up to the length of the queue, so fill that first.
     let script = "import socket, sys, time
 s = socket.create_server(('127.0.0.1', int(sys.argv[1])), backlog=0)
 c = [socket.socket() for _ in range(4)]
@@ -66,7 +66,7 @@ time.sleep(60)";
 fn an_http_status_that_is_not_wanted() {
     let server = Executor::new([bin!("mk-http-server"), "{port}"]).timeout(SHORT);
     let error = server.http("http://127.0.0.1:{port}/status/503").start().unwrap_err();
-    // How many requests the server has printed is different each time.
+    // The number of requests in the output varies.
     let report = normal(&format!("{error:?}"));
     let lines: Vec<_> = report.lines().filter(|line| !line.starts_with("    ")).collect();
     expect![[r#"
@@ -113,10 +113,10 @@ fn a_unix_socket_that_is_not_there() {
 
 #[test]
 fn a_unix_socket_without_a_listener() {
-    let folder = mirakuru_tests::scratch_dir();
-    let path = folder.join("socket");
+    let directory = mirakuru_tests::scratch_dir();
+    let path = directory.join("socket");
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
-    // A process that another test starts just now may hold it for a moment.
+    // A process that another test forks at this moment may hold it for a moment.
     let is_free = || std::os::unix::net::UnixStream::connect(&path).is_err();
     mirakuru_tests::eventually(SHORT * 10, is_free);
     fails(
@@ -171,10 +171,10 @@ fn a_pid_file_that_is_missing() {
 fn a_pid_file_that_is_stale() {
     let mut gone = Command::new("true").spawn().unwrap();
     gone.wait().unwrap();
-    let folder = mirakuru_tests::scratch_dir();
-    std::fs::write(folder.join("pid"), gone.id().to_string()).unwrap();
+    let directory = mirakuru_tests::scratch_dir();
+    std::fs::write(directory.join("pid"), gone.id().to_string()).unwrap();
     fails(
-        &sleeper().pid_file(folder.join("pid")),
+        &sleeper().pid_file(directory.join("pid")),
         &expect![[r#"
             database: not ready within 0.300 s: the pid file SCRATCH/pid
               command: sleep 60

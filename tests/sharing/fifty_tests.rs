@@ -24,13 +24,13 @@ fn uses_the_server(
 
 #[test]
 fn fifty_tests_on_sixteen_threads_are_one_start_and_one_stop() {
-    let folder = scratch_dir();
-    let log = folder.join("starts");
+    let directory = scratch_dir();
+    let log = directory.join("starts");
     let mut crowd = test_process::printing("fifty_tests::uses_the_server");
     crowd.arg("--test-threads=16").env("START_LOG", &log);
     let output = crowd.output().unwrap();
     let printed = test_process::printed(&output);
     assert!(output.status.success() && printed.contains("50 passed"), "{printed}");
-    // No waiting: the server has stopped before the test process ended.
+    // There is no wait: the server has stopped before the test process ended.
     assert_eq!((starts(&log), stops(&log)), (1, 1), "{printed}");
 }

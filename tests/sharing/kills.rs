@@ -10,12 +10,12 @@ use nix::sys::signal::Signal;
 
 use crate::run::{LONG, Run, all_passed, run_all, session_directories};
 
-/// A test process that uses the server until it is killed, and the server's pid.
+/// Starts a test process that uses the server until it is killed; returns the server's pid too.
 fn staying(run: &Run) -> (TestProcess, u32) {
     holding(run, "stays")
 }
 
-/// A test process that holds on to the server until it is killed, and the server's pid.
+/// Starts a test process that holds a lease until it is killed; returns the server's pid too.
 fn holding(run: &Run, role: &str) -> (TestProcess, u32) {
     let mut process = TestProcess::start(&mut run.test(role));
     let pid = process.number("has pid ");
@@ -71,15 +71,17 @@ fn everything_ends_with_the_runner_though_tests_still_run() {
 fn a_supervisor_that_hears_at_once_of_all_and_of_the_end_of_its_starter_goes_on() {
     let run = Run::new();
     let (mut starter, supervisor) = holding(&run, "pauses its supervisor");
-    // It is shared from then on, which the supervisor does not know yet.
-    eventually(LONG, || session_directories(&run.temp).iter().any(|folder| has_socket(folder)));
+    // It is shared from now on; the paused supervisor does not know that yet.
+    eventually(LONG, || {
+        session_directories(&run.temp).iter().any(|directory| has_socket(directory))
+    });
     starter.signal(Signal::SIGKILL);
     test_process::kill(supervisor, Signal::SIGCONT);
     run.abandon();
 }
 
-fn has_socket(folder: &Path) -> bool {
-    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+fn has_socket(directory: &Path) -> bool {
+    let files = std::fs::read_dir(directory).into_iter().flatten().flatten();
     files.into_iter().any(|file| file.path().extension() == Some("sock".as_ref()))
 }
 
@@ -91,11 +93,11 @@ fn test_processes_killed_at_any_moment_block_no_others() {
     while Instant::now() < end {
         kills += kill_users_of_one_run(&mut random);
     }
-    println!("{kills} kills, 0 survivors, nobody held up");
+    println!("{kills} kills, 0 survivors, none blocked");
 }
 
-/// Kills users at moments from their first instruction on to their end, then looks whether others
-/// get what they ask for.
+/// Kills test processes at moments between their first instruction and their end, then checks that
+/// others get their leases.
 fn kill_users_of_one_run(random: &mut Random) -> usize {
     let run = Run::new();
     let rounds = 1 + random.below(20) as usize;
@@ -112,13 +114,13 @@ fn kill_users_of_one_run(random: &mut Random) -> usize {
         all_passed(&run_all((0..4).map(|_| run.test("uses the session's")).collect(), 4));
         run.finish();
     } else {
-        // Whoever is left starts or waits when the runner ends.
+        // Test processes may be starting or waiting when the runner ends.
         run.abandon();
     }
     4 * rounds
 }
 
-/// Waits for a time in which the child does not end.
+/// Waits for a time, or until the child exits.
 fn wait_a_little(child: &mut Child, time: Duration) {
     let end = Instant::now() + time;
     while Instant::now() < end && child.try_wait().unwrap().is_none() {

@@ -1,4 +1,4 @@
-//! Sharing in one process: who waits for whom, and what becomes of a process between leases.
+//! Sharing in one process: which lease waits for which, and the process between leases.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use mirakuru_tests::test_process;
 
 const LONG: Duration = Duration::from_secs(20);
 
-/// A server whose definition differs from that of other tests by its name.
+/// A server whose executor differs from those of other tests by its name.
 fn server(name: &str) -> Executor {
     let command = [bin!("mk-http-server"), "{port}", "--mark", name];
     Executor::new(command).http("http://127.0.0.1:{port}/")
@@ -93,26 +93,26 @@ fn an_exclusive_lease_waits_for_the_shared_ones_and_lets_no_new_ones_pass() {
             writer.send("exclusive").unwrap();
             drop(lease);
         });
-        // The lock is taken by now, or soon: a new lease then waits behind it.
+        // The exclusive request is queued by now, or soon: a new lease then waits behind it.
         eventually(LONG, || is_kept_out(&SERVER));
         scope.spawn(move || {
             let lease = SERVER.lease().unwrap();
             send.send("shared").unwrap();
             drop(lease);
         });
-        assert!(events.try_recv().is_err(), "somebody did not wait");
+        assert!(events.try_recv().is_err(), "a request did not wait");
         drop(shared);
         assert_eq!(events.recv_timeout(LONG), Ok("exclusive"));
         assert_eq!(events.recv_timeout(LONG), Ok("shared"));
     });
 }
 
-/// Whether another test that asks for a lease now has to wait.
+/// Returns true if another test that requests a lease now has to wait.
 fn is_kept_out(server: &'static Shared) -> bool {
     let (send, got) = mpsc::channel();
     let asking = thread::spawn(move || {
         let lease = server.lease();
-        let _ = send.send(()); // Nobody listens any more if it came late.
+        let _ = send.send(()); // The receiver is gone if the lease came late.
         drop(lease);
     });
     let is_kept_out = got.recv_timeout(Duration::from_millis(100)).is_err();
@@ -200,7 +200,7 @@ fn tests_that_name_processes_in_any_order_do_not_wait_for_each_other() {
             });
         }
     });
-    assert!(began.elapsed() < LONG, "somebody waited until its patience was over");
+    assert!(began.elapsed() < LONG, "a test waited until the lease timeout");
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn an_environment_variable_with_an_unknown_value_is_an_error_that_names_it() {
     }
 }
 
-/// Not a test of its own: two tests that take two processes one by one, in opposite orders.
+/// Plays a role for another test: two tests lease two processes one by one, in opposite orders.
 #[test]
 fn plays_a_role() {
     static A: Shared = Shared::new(|| server("deadlock-a"));

@@ -1,8 +1,7 @@
 //! One server for all test processes that name it.
 //!
 //! The processes are this binary, run again as nextest would: one test each. Their runner is a
-//! process that each suite here starts, and ends when it wants to. `.ci/run` does the same with the
-//! real runners.
+//! process that each test here starts and ends. `.ci/run` does the same with the real runners.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test panics as the test would")]
 

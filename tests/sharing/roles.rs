@@ -1,4 +1,4 @@
-//! What the test processes do.
+//! The roles of the test processes.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -23,7 +23,7 @@ fn server(name: &str) -> Executor {
     Executor::new(command).http("http://127.0.0.1:{port}/").name(name).env("DIR", "{dir}")
 }
 
-/// The supervisor hears what it is told from then on when it is continued.
+/// Its supervisor is paused before it is ready, and handles later messages when it is continued.
 fn with_paused_supervisor() -> Executor {
     server("paused").probe(|attempt: &Attempt<'_>| {
         let status = std::fs::read_to_string(format!("/proc/{}/status", attempt.pid())).unwrap();
@@ -34,14 +34,14 @@ fn with_paused_supervisor() -> Executor {
     })
 }
 
-/// It writes the start log itself, because no server ever runs.
+/// It writes the start log itself, because no server is started.
 fn fails() -> Executor {
     Executor::shell("echo start $$ >> $START_LOG; echo because >&2; sleep 0.2; exit 9")
         .tcp("127.0.0.1:{port}")
         .name("fails")
 }
 
-/// Writes down what happens, in one piece.
+/// Appends an event in one write.
 fn note(event: &str) {
     let path = test_process::value("EVENTS");
     let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
@@ -82,13 +82,14 @@ fn uses(shared: &Shared) {
 fn fails_at_once() {
     let error = FAILS.lease().unwrap_err();
     println!("{error:?}");
-    // Whichever test process it was that started it.
+    // It does not matter which test process started it.
     assert!(error.command().is_some_and(|command| command.contains("exit 9")), "{error:?}");
     assert_eq!(std::fs::read_to_string(error.log_path().unwrap()).unwrap(), "because\n");
     assert_eq!(error.exit().and_then(|exit| exit.code()), Some(9));
 }
 
-/// A reader is there while it holds the lease, and so is a writer: their notes tell.
+/// Records the time between taking and releasing a shared lease. `writes` does so for an exclusive
+/// one.
 fn reads() {
     let server = SESSION.lease().unwrap();
     note("reader begins");
@@ -121,7 +122,7 @@ fn stays() {
     }
 }
 
-/// Does something to the server, and holds on to it until it is killed.
+/// Acts on the server, and holds the exclusive lease until it is killed.
 fn alone(what: impl FnOnce(&mut Process)) {
     let mut server = SESSION.exclusive().unwrap();
     what(&mut server);
@@ -137,7 +138,7 @@ fn panics() {
     panic!("as it should");
 }
 
-/// The cost of a lease on a server that runs, beside what it cannot do without: a connection to a
+/// Compares the cost of a lease on a running server with the least that it needs: a connection to a
 /// Unix socket and a lock on a file.
 fn measures(shared: &Shared) {
     drop(shared.lease().unwrap());

@@ -1,4 +1,4 @@
-//! A run of tests, in processes of their own.
+//! A run of test processes with a runner of its own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,12 +14,12 @@ use mirakuru_tests::{
 
 pub(crate) const LONG: Duration = Duration::from_secs(20);
 
-/// A runner with what its tests leave.
+/// A runner, and the files of its tests.
 pub(crate) struct Run {
     pub(crate) temp: ScratchDir,
     pub(crate) mark: String,
     runner: Child,
-    /// The runner ends when this is closed.
+    /// The runner exits when this is closed.
     _stdin: ChildStdin,
 }
 
@@ -54,11 +54,11 @@ impl Run {
         command
     }
 
-    /// A copy of this binary, which counts as another one.
+    /// Returns the path of a copy of this binary, which counts as another binary.
     pub(crate) fn other_binary(&self) -> PathBuf {
         let copy = self.temp.join("other-binary");
         let own = std::env::current_exe().unwrap();
-        // A link is as good as a copy: it is another path.
+        // A link is enough: only the path matters.
         fs::hard_link(&own, &copy).or_else(|_| fs::copy(&own, &copy).map(drop)).unwrap();
         copy
     }
@@ -75,7 +75,7 @@ impl Run {
         stops(&self.start_log())
     }
 
-    /// The lines that the roles have written, in their order.
+    /// Returns the lines that the test processes have written, in their order.
     pub(crate) fn events(&self) -> Vec<String> {
         let text = fs::read_to_string(self.temp.join("events")).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
@@ -90,15 +90,15 @@ impl Run {
         self.runner.wait().unwrap();
     }
 
-    /// Ends the runner, and waits until no process is left. The folder of a session whose last
-    /// supervisor was gone before the runner is cleared by the next one.
+    /// Ends the runner, and waits until no process is left. If the last supervisor of a session
+    /// ended before its runner, the next session removes the directory.
     #[track_caller]
     pub(crate) fn abandon(mut self) {
         self.kill_runner();
         eventually(LONG, || self.processes().is_empty());
     }
 
-    /// Ends the runner, and waits until all that it was the runner for has ended too.
+    /// Ends the runner, and waits until no process and no directory of its session is left.
     #[track_caller]
     pub(crate) fn finish(mut self) {
         self.kill_runner();
@@ -115,7 +115,7 @@ impl Drop for Run {
     }
 }
 
-/// What sessions and processes have in the folder for temporary files.
+/// Returns the directories that sessions and processes have among the temporary files.
 pub(crate) fn session_directories(temp: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(temp).unwrap().flatten().map(|entry| entry.path());
     let is_ours = |path: &PathBuf| {
@@ -125,7 +125,7 @@ pub(crate) fn session_directories(temp: &Path) -> Vec<PathBuf> {
     entries.filter(is_ours).collect()
 }
 
-/// Runs processes, some at a time, and returns what they printed.
+/// Runs processes, that many at a time, and returns their output.
 pub(crate) fn run_all(commands: Vec<Command>, at_a_time: usize) -> Vec<Output> {
     let waiting = Mutex::new(commands);
     let outputs = Mutex::new(Vec::new());

@@ -109,14 +109,14 @@ fn a_test_that_fails_shows_its_own_lines_of_a_server_that_another_has_started() 
 fn the_directory_of_a_session_is_for_this_user_alone() {
     let run = Run::new();
     all_passed(&run_all(vec![run.test("uses the session's")], 1));
-    for folder in crate::run::session_directories(&run.temp) {
-        let mode = folder.metadata().unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o700, "{}", folder.display());
-        // One that others may have put something into is not used.
-        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).unwrap();
+    for directory in crate::run::session_directories(&run.temp) {
+        let mode = directory.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "{}", directory.display());
+        // A directory that other users could have written to is not used.
+        std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o777)).unwrap();
     }
     let output = run.test("uses the session's").output().unwrap();
-    assert!(test_process::printed(&output).contains("is not a folder of this user alone"));
+    assert!(test_process::printed(&output).contains("of this user alone"));
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn what_a_session_has_left_is_cleared_by_the_next() {
     let mut next = second.test("uses the session's");
     next.env("TMPDIR", &*first.temp);
     all_passed(&run_all(vec![next], 1));
-    assert!(!left.iter().any(|folder| folder.exists()), "{left:?}");
+    assert!(!left.iter().any(|directory| directory.exists()), "{left:?}");
     second.finish();
 }
 

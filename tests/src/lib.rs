@@ -1,4 +1,4 @@
-//! What the small server programs and the suites of this package share.
+//! Helpers of the small server programs and of the suites.
 //!
 //! `program` is for `src/bin`: arguments, signals, the start log, a little HTTP. `suite` is for the
 //! tests; its names stand at the root of the crate.
@@ -14,7 +14,7 @@ pub use suite::{starting, test_process};
 
 /// The path of a program of this package: `bin!("mk-http-server")`.
 ///
-/// A macro, because cargo tells these paths only while it compiles a test.
+/// A macro, because cargo sets the variables with these paths only while it compiles a test.
 #[macro_export]
 macro_rules! bin {
     ($name:literal) => {

@@ -1,7 +1,7 @@
 //! Imports of the core crate go down only: between the rooms, and between the files of each.
 //!
 //! A room is a directory below `src`, or a file beside them. `mod.rs` counts as a file of its
-//! room; what it only re-exports counts as an import of the file that has it.
+//! room; an import of a name that it re-exports counts as an import of the file that defines it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -46,8 +46,8 @@ impl Crate {
         Self(rust_files(&core()).into_iter().map(|file| (module(&file), file)).collect())
     }
 
-    /// The module that has the item at this path: the longest path to a file, or where a `mod.rs`
-    /// re-exports the item from.
+    /// Returns the module that defines the item: that of the longest path to a file, or the one
+    /// that a `mod.rs` re-exports it from.
     fn module_of(&self, path: &[String]) -> Vec<String> {
         let length = (0..=path.len()).rev().find(|n| self.0.contains_key(&path[..*n])).unwrap();
         let module = path[..length].to_vec();
@@ -61,7 +61,7 @@ impl Crate {
         }
     }
 
-    /// The modules that a module imports from.
+    /// Returns the modules that a module imports from.
     fn imports(&self, module: &[String]) -> BTreeSet<Vec<String>> {
         let mut imports: BTreeSet<_> = paths(&code(&self.0[module]))
             .into_iter()
@@ -74,7 +74,7 @@ impl Crate {
     }
 }
 
-/// The names that a file re-exports from its children, with the paths to those.
+/// Returns the names that a file re-exports from its children, with the paths to those.
 fn re_exports(code: &str) -> BTreeMap<String, Vec<String>> {
     let statements = statements(code).into_iter().filter(|it| it.starts_with("pub"));
     let uses = statements.filter_map(|it| Some(it.split_once("use ")?.1.to_owned()));
@@ -86,7 +86,7 @@ fn re_exports(code: &str) -> BTreeMap<String, Vec<String>> {
     named.collect()
 }
 
-/// Every path that begins with `crate`, `super` or `self`, and what `use` names of children.
+/// Returns every path that begins with `crate`, `super` or `self`, and the children in `use`.
 fn paths(code: &str) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     for statement in statements(code) {
@@ -106,7 +106,7 @@ fn paths(code: &str) -> Vec<Vec<String>> {
     found
 }
 
-/// The statements that import or re-export, each in one line.
+/// Returns the statements that import or re-export, each in one line.
 fn statements(code: &str) -> Vec<String> {
     let mut statements = Vec::new();
     let mut open: Option<String> = None;
@@ -126,7 +126,7 @@ fn statements(code: &str) -> Vec<String> {
     statements
 }
 
-/// The paths of a tree such as `a::{b, c::{d, e}}`.
+/// Returns the paths of a tree such as `a::{b, c::{d, e}}`.
 fn expand(tree: &str) -> Vec<Vec<String>> {
     let tree = tree.trim();
     let Some(open) = tree.find('{') else {
@@ -163,7 +163,7 @@ fn split_at_depth_0(text: &str) -> Vec<String> {
     parts.into_iter().filter(|part| !part.trim().is_empty()).collect()
 }
 
-/// A path from the root of the crate; none for one that leads out of it.
+/// Returns the path from the root of the crate, or none for a path that leads out of it.
 fn absolute(module: &[String], path: Vec<String>) -> Option<Vec<String>> {
     let is_mod = core().join(module.join("/")).is_dir();
     let mut base = module.to_vec();
@@ -213,7 +213,7 @@ fn imports_of_the_core_have_no_cycle_inside_a_room() {
         .filter(|module| !module.is_empty())
         .map(|module| (module.clone(), the_crate.imports(module)))
         .collect();
-    // Neither a module that imports nothing that is left, nor one that nothing left imports, is in
+    // A module that imports no remaining module, or that no remaining module imports, is not in
     // a cycle.
     loop {
         let imported: BTreeSet<_> = left.values().flatten().cloned().collect();

@@ -1,4 +1,4 @@
-//! The house rules that a program can check.
+//! Rules of the source that a program can check.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test panics as the test would")]
 
@@ -9,16 +9,16 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// No file is longer than this, its tests left out.
+/// The greatest number of lines of a file without its unit tests.
 const LINES_MAX: usize = 400;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-fn rust_files(folder: &Path) -> Vec<PathBuf> {
+fn rust_files(directory: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    for entry in fs::read_dir(folder).unwrap().flatten() {
+    for entry in fs::read_dir(directory).unwrap().flatten() {
         let path = entry.path();
         if path.is_dir() && !path.ends_with("target") {
             files.extend(rust_files(&path));
@@ -29,7 +29,7 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The code of a file, without its unit tests.
+/// Returns the text of a file up to its unit tests.
 fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
     text.split("#[cfg(test)]").next().unwrap().to_owned()
@@ -69,7 +69,7 @@ fn only_one_file_runs_before_main() {
 
 #[test]
 fn conditions_never_kill() {
-    // What a condition runs itself is its own to end.
+    // A condition may end the process that it has started itself.
     let own = core().join("readiness/command/contained.rs");
     for file in rust_files(&core().join("readiness")).iter().filter(|file| **file != own) {
         let code = code(file);
@@ -101,7 +101,7 @@ fn nothing_sleeps_and_nothing_unwraps_outside_tests() {
 
 #[test]
 fn no_wait_looks_at_a_clock_that_can_be_set() {
-    // These name files and tell old ones from new ones.
+    // These name files and compare their ages.
     let allowed = ["diagnostics/log_dir.rs", "resources/temp_path.rs", "sharing/session/mod.rs"]
         .map(|name| core().join(name));
     for file in rust_files(&core()).iter().filter(|file| !allowed.contains(file)) {

@@ -14,7 +14,7 @@ fn server() -> Executor {
     Executor::new([bin!("mk-http-server"), "{port}"]).tcp("127.0.0.1:{port}").name("server")
 }
 
-/// Whether to fail, after the server has written a line.
+/// Returns true if the test is to fail, after the server has written a line.
 fn fails(server: &Process, path: &str) -> bool {
     let has_role = test_process::role().is_some();
     if has_role {

@@ -1,4 +1,5 @@
-//! A test that fails shows its servers: in its own output, and only then.
+//! A test that fails prints the output of its servers, in its own output; a test that passes does
+//! not.
 
 mod failing;
 
@@ -7,7 +8,7 @@ use std::process::Command;
 use mirakuru_tests::test_process;
 use rstest::rstest;
 
-/// One of the failing tests, with what libtest would print for it.
+/// Returns the command that runs one failing test, with the output that libtest prints for it.
 fn failing(name: &str) -> Command {
     let mut command = test_process::capturing(&format!("failures::failing::{name}"));
     command.arg("--exact").env(test_process::ROLE, "fails");
@@ -28,7 +29,7 @@ fn shown(command: &mut Command, name: &str) -> String {
     section(&printed, name).unwrap_or_else(|| panic!("nothing of {name} in {printed}"))
 }
 
-/// What libtest prints below the name of a test that has failed.
+/// Returns what libtest prints below the name of a test that has failed.
 fn section(printed: &str, name: &str) -> Option<String> {
     let title = format!("---- failures::failing::{name} stdout ----\n");
     let (_, rest) = printed.split_once(&title)?;
@@ -160,7 +161,7 @@ fn of_many_lines_the_last_are_shown_with_how_much_was_before_and_where() {
     let (path, rest) = rest.split_once("):\n").unwrap();
     let whole = std::fs::read_to_string(path).unwrap();
     let (before, _) = whole.split_once("GET /number-11\n").unwrap();
-    // The lease began after the server's first line, and what asked whether it was ready.
+    // The lease began after the server's first line and the requests of the readiness check.
     let (_, since) = before.split_at(before.find("GET /number-1\n").unwrap());
     assert!(
         rest.contains(&format!("    <{} bytes omitted before this>\n", since.len())),

@@ -1,4 +1,4 @@
-//! Forty tests, half of which use the server of this binary, and half that of the whole run.
+//! Forty tests: half of them use the server of this binary, half that of the whole run.
 
 use mirakuru_rstest::{Executor, Process, process_fixture, with_process};
 use mirakuru_tests::http_get;

@@ -1,4 +1,4 @@
-//! Takes the listening sockets that it is handed, and answers each connection by the number of the
+//! Accepts on the sockets that are passed to it, and answers each connection with the number of the
 //! socket, the value of `LISTEN_FDS` and its process id, after a delay.
 //! `mk-activated [--delay MS]`
 
@@ -22,7 +22,7 @@ fn main() -> io::Result<()> {
     say(format_args!("LISTEN_FDS={count}, LISTEN_PID is mine: {}", pid == Some(process::id())))?;
     program::become_ready(delay)?;
     for fd in 3..3 + count as RawFd {
-        // SAFETY: whoever set `LISTEN_FDS` has left this descriptor to this process.
+        // SAFETY: `LISTEN_FDS` says that this descriptor was passed to this process.
         let listener = unsafe { TcpListener::from_raw_fd(fd) };
         thread::spawn(move || answer(&listener, fd, count));
     }
@@ -32,7 +32,7 @@ fn main() -> io::Result<()> {
 fn answer(listener: &TcpListener, fd: RawFd, count: u32) -> io::Result<()> {
     loop {
         let (mut stream, _) = listener.accept()?;
-        // The client may be gone: one that only looks does not wait for an answer.
+        // The client may be gone: a TCP check does not wait for an answer.
         let _ = writeln!(stream, "{fd} {count} {}", process::id());
     }
 }

@@ -2,14 +2,14 @@
 //! `mk-banner [--delay MS] [--lines N] [--text TEXT] [--stderr] [--no-newline] [--split]
 //! [--flood BYTES | --chat MS]`
 //!
-//! `--split` prints the text in two halves, 200 ms apart. After the text, `--flood` prints that many
-//! bytes of lines, and `--chat` a line every MS milliseconds.
+//! `--split` prints the text in two halves, 200 ms apart. After the text, `--flood` prints that
+//! many bytes of lines, and `--chat` a line every MS milliseconds.
 
 use std::io::{self, Write};
 
 use mirakuru_tests::program::{self, become_ready, flood, pause, sleep_forever};
 
-/// Long enough for a reader to see the two halves apart.
+/// Long enough for a reader to read the two halves separately.
 const BETWEEN_HALVES: Option<u64> = Some(200); // milliseconds
 
 fn main() -> io::Result<()> {

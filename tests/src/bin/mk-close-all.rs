@@ -1,11 +1,11 @@
-//! Prints `closing`, closes all its descriptors, 0 to 2 as well, and waits for SIGTERM.
+//! Prints `closing`, closes all its descriptors including 0 to 2, and waits for SIGTERM.
 //! `mk-close-all`
 
 use std::io;
 
 use mirakuru_tests::program::{self, say, sleep_forever};
 
-/// More than any program here was ever given.
+/// Higher than any descriptor of a program here.
 const HIGHEST: i32 = 1024;
 
 fn main() -> io::Result<()> {

@@ -60,7 +60,7 @@ fn serve(mut args: Args) -> io::Result<()> {
     args.end();
 
     if ignores_term {
-        let _ = Signals::catchable().block(); // Nobody waits for them.
+        let _ = Signals::catchable().block(); // They are never waited for.
     } else {
         let to_remove = pid_file.clone();
         program::exit_on_term(move || end(to_remove, &start_log));

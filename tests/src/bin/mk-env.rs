@@ -1,4 +1,4 @@
-//! Prints its folder, then its environment sorted, and exits or stays.
+//! Prints its directory, then its environment sorted, and exits or stays.
 //! `mk-env [--stay]`; with `--stay` it prints `ready` and waits for SIGTERM.
 
 use std::env;

@@ -13,7 +13,7 @@ fn main() -> io::Result<()> {
 
     program::exit_on_term(|| ());
     for descriptor in descriptors()? {
-        // The one that read the folder is closed by now and has no target.
+        // The descriptor that read the directory is closed by now and has no target.
         if let Ok(target) = fs::read_link(format!("/proc/self/fd/{descriptor}")) {
             say(format_args!("{descriptor} -> {}", target.display()))?;
         }

@@ -1,5 +1,6 @@
-//! Hops from process to process: forks, and the parent exits with 0, every few (5) milliseconds.
-//! `mk-forker [--every-ms MS]`; it ends after 60 s or 3000 hops: each may leave pid 1 a zombie.
+//! Hops from process to process: every 5 ms it forks, and the parent exits with 0.
+//! `mk-forker [--every-ms MS]`; ends after 60 s or 3000 hops, because each may leave pid 1 a
+//! zombie.
 
 use std::io;
 use std::process;

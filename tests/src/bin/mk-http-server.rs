@@ -1,4 +1,4 @@
-//! A small HTTP server: `/` says ok, other paths answer as they are called (see `answer`).
+//! A small HTTP server: the path of a request determines the answer (see `answer`).
 //! `mk-http-server PORT [--delay MS] [--host H] [--no-head CODE]`
 
 use std::env;
@@ -70,7 +70,7 @@ fn working_directory() -> Answer {
     }
 }
 
-/// 503 until `ms` milliseconds after the start, then 200.
+/// Answers 503 until `ms` milliseconds after the start, then 200.
 fn warm(request: &Request, started: Instant) -> Answer {
     let ms = request.query("ms").and_then(|ms| ms.parse().ok()).unwrap_or(0);
     Answer::code(if started.elapsed() < Duration::from_millis(ms) { 503 } else { 200 })

@@ -1,8 +1,8 @@
 //! Sends each MESSAGE to the socket that `NOTIFY_SOCKET` names, and waits for SIGTERM.
 //! `mk-notify [--by-child | --is-child] [--flood N] MESSAGE…`
 //!
-//! `\n` in a message is an end of line, `{pid}` its own process id, and `pause=MS` is no message. With
-//! `--by-child` a child sends them, and has ended when it has. `--flood` then sends N messages more.
+//! In a message, `\n` is an end of line and `{pid}` the process id; `pause=MS` is a pause instead.
+//! With `--by-child` a child sends them and exits. `--flood` then sends N messages more.
 
 use std::env;
 use std::io;

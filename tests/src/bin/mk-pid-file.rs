@@ -1,4 +1,4 @@
-//! Writes its pid file after a delay (or creates it empty); on SIGTERM removes it and exits with 0.
+//! Writes its pid file after a delay, or creates it empty; removes it on SIGTERM.
 //! `mk-pid-file PATH [--delay MS] [--empty]`
 
 use std::fs::{self, File};
@@ -16,7 +16,7 @@ fn main() -> io::Result<()> {
 
     let to_remove = path.clone();
     program::exit_on_term(move || {
-        let _ = fs::remove_file(to_remove); // It is not there yet during the delay.
+        let _ = fs::remove_file(to_remove); // It does not exist during the delay.
     });
     program::become_ready(delay)?;
     if empty {

@@ -1,4 +1,4 @@
-//! Prints `ready`, then the name of each signal that comes; SIGTERM ends it unless ignored.
+//! Prints `ready`, then the name of each signal; SIGTERM ends it unless ignored.
 //! `mk-signals [--ignore TERM,INT] [--exit-on SIG] [--exit CODE] [--stop-ms MS]`
 
 use std::io;

@@ -1,8 +1,9 @@
-//! An HTTP server whose chosen method answers 500 until 2 s after its first request, then 200.
+//! An HTTP server that answers one method with 500 until 2 s after its first request, then with
+//! 200.
 //! `mk-slow-http PORT [--method HEAD|GET|POST|KEY] [--warm-ms MS] [--immortal]`
 //!
-//! KEY is POST of `key=hole`. Any other GET is 200, anything else 500. An immortal one prints each
-//! signal that it outlives.
+//! KEY is POST of `key=hole`. Any other GET gets 200, anything else 500. `--immortal` prints each
+//! signal and goes on.
 
 use std::io;
 use std::net::TcpListener;

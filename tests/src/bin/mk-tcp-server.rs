@@ -1,8 +1,8 @@
 //! Listens on a port after a delay, accepts, and echoes what each client sends.
 //! `mk-tcp-server PORT [--delay MS] [--host H] [--no-accept] [--flood BYTES] [--hide] [--share]`
 //!
-//! `--flood` prints that many bytes before it listens. `--hide` keeps its descriptors from all users
-//! but root. `--share` listens on 127.0.0.1 with `SO_REUSEPORT`.
+//! `--flood` prints that many bytes before it listens. `--hide` keeps its descriptors from all
+//! users but root. `--share` listens on 127.0.0.1 with `SO_REUSEPORT`.
 
 use std::io;
 use std::net::{TcpListener, TcpStream};

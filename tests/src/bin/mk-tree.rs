@@ -1,4 +1,4 @@
-//! Starts N (1) children, each with M of its own, prints `child PID` of all, `ready`, and waits.
+//! Starts N (1) children with M children each, prints `child PID` for all, `ready`, and waits.
 //! `mk-tree [--children N] [--grandchildren M] [--setsid] [--ignore-term] [--child-ignores-term]`
 
 use std::env;
@@ -24,7 +24,7 @@ fn main() -> io::Result<()> {
     if is_leaf { leaf(&below) } else { root(&below, ignores_term) }
 }
 
-/// What to start.
+/// The processes to start.
 struct Below {
     children: usize,
     grandchildren: usize,
@@ -35,10 +35,10 @@ struct Below {
 
 fn root(below: &Below, ignores_term: bool) -> io::Result<()> {
     StartLog::from_env().started();
-    // The children come first, so that they do not inherit what is blocked here.
+    // The children are started first, so that they do not inherit the signal mask.
     below.start_all()?;
     if ignores_term {
-        let _ = Signals::term().block(); // Nobody waits for it.
+        let _ = Signals::term().block(); // It is never waited for.
     } else {
         program::exit_on_term(|| ());
     }
@@ -52,7 +52,7 @@ fn leaf(below: &Below) -> io::Result<()> {
     }
     below.start_all()?;
     if below.ignore_term {
-        let _ = Signals::term().block(); // Nobody waits for it.
+        let _ = Signals::term().block(); // It is never waited for.
     }
     say("ready")?;
     sleep_forever()
@@ -63,7 +63,7 @@ impl Below {
         (0..self.children).try_for_each(|_| self.start())
     }
 
-    /// Starts one child and passes on what it prints, until it is ready.
+    /// Starts one child and forwards its output until it is ready.
     fn start(&self) -> io::Result<()> {
         let mut command = Command::new(env::current_exe()?);
         command.args(["--leaf", "--children", &self.grandchildren.to_string()]);

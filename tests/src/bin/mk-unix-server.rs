@@ -20,7 +20,7 @@ fn main() -> io::Result<()> {
     let bound = bind(&path)?;
     let to_remove = path.clone();
     program::exit_on_term(move || {
-        let _ = fs::remove_file(to_remove); // It may be gone with its folder.
+        let _ = fs::remove_file(to_remove); // Its directory may have been removed.
     });
     say(format_args!("bound {}", path.display()))?;
     program::become_ready(delay)?;
@@ -34,9 +34,9 @@ fn main() -> io::Result<()> {
     }
 }
 
-/// Std binds and listens in one step, so this takes the system calls.
+/// Binds without listening, which std cannot do.
 fn bind(path: &Path) -> io::Result<OwnedFd> {
-    let _ = fs::remove_file(path); // Mostly there is none.
+    let _ = fs::remove_file(path); // Usually there is none.
     let socket = socket::socket(AddressFamily::Unix, SockType::Stream, SockFlag::empty(), None)?;
     socket::bind(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
     Ok(socket)

@@ -3,10 +3,10 @@ use std::fmt::Display;
 use std::process;
 use std::str::FromStr;
 
-/// The arguments of a program: options are taken out first, then what stands alone, then `end`.
+/// The arguments of a program: first the options are taken out, then the positionals, then `end`.
 ///
-/// A wrong argument ends the program with code 2 and a line that says which. `--mark TEXT` is
-/// accepted by every program and means nothing: a test finds its own processes by it.
+/// A wrong argument ends the program with code 2 and a line that names it. Every program accepts
+/// `--mark TEXT` and ignores it: tests find their processes by it.
 #[derive(Debug)]
 pub struct Args {
     rest: Vec<String>,
@@ -14,7 +14,7 @@ pub struct Args {
 }
 
 impl Args {
-    /// Those of this process.
+    /// The arguments of this process.
     pub fn from_env() -> Args {
         Args::new(env::args().skip(1))
     }
@@ -25,18 +25,18 @@ impl Args {
         args
     }
 
-    /// What came with `--mark`, for the processes that this one starts.
+    /// Returns the value of `--mark`, for the processes that this one starts.
     pub fn mark(&self) -> Option<&str> {
         self.mark.as_deref()
     }
 
-    /// Whether the option is there.
+    /// Returns true if the option is given.
     pub fn flag(&mut self, name: &str) -> bool {
         let place = self.rest.iter().position(|arg| arg == name);
         place.map(|at| self.rest.remove(at)).is_some()
     }
 
-    /// The value that follows the option, if the option is there.
+    /// Returns the value of the option, if it is given.
     pub fn value<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
         let at = self.rest.iter().position(|arg| arg == name)?;
         self.rest.remove(at);
@@ -46,23 +46,23 @@ impl Args {
         Some(parse(name, &self.rest.remove(at)))
     }
 
-    /// The next argument that stands alone. `name` is for the complaint.
+    /// Returns the next positional argument. `name` is for the error.
     pub fn positional<T: FromStr<Err: Display>>(&mut self, name: &str) -> T {
         self.optional(name).unwrap_or_else(|| fail(format_args!("{name} is missing")))
     }
 
-    /// The next argument that stands alone, if there is one.
+    /// Returns the next positional argument, if there is one.
     pub fn optional<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
         let at = self.rest.iter().position(|arg| !arg.starts_with("--"))?;
         Some(parse(name, &self.rest.remove(at)))
     }
 
-    /// All that nobody took, in its order.
+    /// Returns the remaining arguments in their order.
     pub fn rest(self) -> Vec<String> {
         self.rest
     }
 
-    /// Complains about what nobody took.
+    /// Ends the program with an error if arguments remain.
     pub fn end(self) {
         if let Some(arg) = self.rest.first() {
             fail(format_args!("unknown argument `{arg}`"));
@@ -74,7 +74,7 @@ fn parse<T: FromStr<Err: Display>>(name: &str, value: &str) -> T {
     value.parse().unwrap_or_else(|err| fail(format_args!("{name} `{value}`: {err}")))
 }
 
-/// Ends the program with code 2 and says why.
+/// Prints the complaint and ends the program with code 2.
 pub fn fail(complaint: impl Display) -> ! {
     eprintln!("{complaint}");
     process::exit(2)

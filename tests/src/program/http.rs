@@ -1,37 +1,37 @@
-//! As much of HTTP/1.1 as a server for tests needs: one request a connection.
+//! The subset of HTTP/1.1 that the test servers need: one request per connection.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
-/// What the client asked.
+/// A request of a client.
 #[derive(Debug)]
 pub struct Request {
     /// `GET`, `HEAD`, …
     pub method: String,
-    /// Path and query as they came.
+    /// Path and query as received.
     pub target: String,
-    /// The header lines as they came.
+    /// The header lines as received.
     pub headers: String,
-    /// As many bytes as `Content-Length` said.
+    /// As many bytes as `Content-Length` says.
     pub body: Vec<u8>,
 }
 
 impl Request {
-    /// The path without the query.
+    /// Returns the path without the query.
     pub fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or("")
     }
 
-    /// A value of the query: `ms` of `/warm?ms=500`.
+    /// Returns a value of the query, such as `ms` of `/warm?ms=500`.
     pub fn query(&self, key: &str) -> Option<&str> {
         let (_, query) = self.target.split_once('?')?;
         let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
         pairs.find(|(name, _)| *name == key).map(|(_, value)| value)
     }
 
-    /// Reads one; `None` where the client went without asking, as a look at the port does.
+    /// Reads a request; `None` if the client disconnects without one, as a TCP check does.
     fn read(stream: &TcpStream) -> io::Result<Option<Request>> {
         let mut reader = BufReader::new(stream);
         let mut first = String::new();
@@ -67,7 +67,7 @@ fn content_length(headers: &str) -> usize {
         .unwrap_or(0)
 }
 
-/// What the server says.
+/// An answer of the server.
 #[derive(Debug)]
 pub struct Answer {
     code: u16,
@@ -75,17 +75,17 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// A status with a body.
+    /// An answer with a body.
     pub fn new(code: u16, body: impl Into<Vec<u8>>) -> Answer {
         Answer { code, body: body.into() }
     }
 
-    /// A status alone.
+    /// An answer without a body.
     pub fn code(code: u16) -> Answer {
         Answer::new(code, "")
     }
 
-    /// None: the connection is closed.
+    /// No answer: the connection is closed.
     pub fn nothing() -> Answer {
         Answer::code(0)
     }
@@ -120,7 +120,7 @@ fn reason(code: u16) -> &'static str {
     }
 }
 
-/// Answers each connection in a thread of its own, until the process ends.
+/// Answers each connection in a thread of its own, until the process exits.
 pub fn serve<F>(listener: &TcpListener, answer: F) -> io::Result<()>
 where
     F: Fn(&Request) -> Answer + Send + Sync + 'static,

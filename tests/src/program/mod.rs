@@ -1,4 +1,4 @@
-//! What the programs in `src/bin` share.
+//! Helpers of the programs in `src/bin`.
 
 mod args;
 pub mod http;
@@ -24,24 +24,24 @@ pub use args::{Args, fail};
 pub use signals::{Signals, sleep_forever};
 pub use start_log::StartLog;
 
-/// No program outlives this, so that a bug can leave nothing behind for ever.
+/// The longest life of a program, so that a bug cannot leave one behind for ever.
 const LIFE: u32 = 300; // seconds
 
-/// The usual first line of a program: limits its life, writes the start log, gives the arguments.
+/// Begins a program: limits its life, writes the start log, returns the arguments.
 pub fn begin() -> Args {
     limit_life();
     StartLog::from_env().started();
     Args::from_env()
 }
 
-/// Lets the kernel end this process after five minutes. A fork does not inherit that, an exec does.
+/// Makes the kernel end this process after five minutes. An exec keeps the alarm, a fork does not.
 pub fn limit_life() {
     nix::unistd::alarm::set(LIFE);
 }
 
-/// From now on SIGTERM is an orderly end: the last words, the stop log, code 0.
+/// Makes SIGTERM end this process with the last words, a line in the stop log, and code 0.
 ///
-/// To be called before other threads start, and after children that shall die of SIGTERM.
+/// Call it before other threads start, and after starting children that SIGTERM has to end.
 pub fn exit_on_term(last_words: impl FnOnce() + Send + 'static) {
     let term = Signals::term().block();
     thread::spawn(move || {
@@ -52,19 +52,19 @@ pub fn exit_on_term(last_words: impl FnOnce() + Send + 'static) {
     });
 }
 
-/// Sleeps for the milliseconds of a knob: the slowness that the program is there to show.
+/// Sleeps for the milliseconds of an option: some programs have to be slow.
 pub fn pause(millis: Option<u64>) {
     thread::sleep(Duration::from_millis(millis.unwrap_or(0)));
 }
 
-/// Names the file that a program leaves at the moment it becomes ready.
+/// The environment variable that names the file that a program writes when it becomes ready.
 pub const READY_MARK: &str = "READY_MARK";
 
-/// How long a program that leaves a mark takes at least: a start that does not wait is over by then.
+/// The least time before a mark: a start that does not wait returns earlier.
 const BEFORE_MARK: u64 = 50; // milliseconds
 
-/// Waits for the milliseconds of a knob, then leaves the mark of readiness if there is to be one.
-/// This comes right before the act that makes the program ready.
+/// Waits for the milliseconds of an option, then writes the file that `READY_MARK` names, if set.
+/// Call it right before the act that makes the program ready.
 pub fn become_ready(delay: Option<u64>) -> io::Result<()> {
     match env::var_os(READY_MARK) {
         Some(mark) => {
@@ -78,14 +78,14 @@ pub fn become_ready(delay: Option<u64>) -> io::Result<()> {
     }
 }
 
-/// Prints one line at once, whatever stdout is.
+/// Prints one line and flushes it.
 pub fn say(line: impl std::fmt::Display) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{line}")?;
     stdout.flush()
 }
 
-/// Listens on a port of 127.0.0.1 that others who do the same may listen on too.
+/// Listens on a port of 127.0.0.1 with `SO_REUSEPORT`.
 pub fn listen_beside_others(port: u16) -> io::Result<TcpListener> {
     let flags = SockFlag::SOCK_CLOEXEC;
     let socket = socket(AddressFamily::Inet, SockType::Stream, flags, None)?;
@@ -113,7 +113,7 @@ pub fn flood(to: impl Write, bytes: usize) -> io::Result<()> {
     to.flush()
 }
 
-/// Writes this process's id to the file, which is never there without it.
+/// Writes this process's id to the file, which is never seen empty.
 pub fn write_pid_file(path: &Path) -> io::Result<()> {
     let mut unfinished = path.to_owned().into_os_string();
     unfinished.push(".new");

@@ -9,17 +9,17 @@ use std::process;
 pub struct StartLog(Option<PathBuf>);
 
 impl StartLog {
-    /// The one that the environment names, if it names one.
+    /// The log that the environment names, if any.
     pub fn from_env() -> StartLog {
         StartLog(env::var_os("START_LOG").map(PathBuf::from))
     }
 
-    /// The one in this file, for a program that cleared its environment.
+    /// The log in this file, for a program that has cleared its environment.
     pub fn at(path: Option<PathBuf>) -> StartLog {
         StartLog(path)
     }
 
-    /// Where it is.
+    /// Returns the path.
     pub fn path(&self) -> Option<&Path> {
         self.0.as_deref()
     }
@@ -34,7 +34,7 @@ impl StartLog {
         self.append("stop");
     }
 
-    /// One write in append mode, so that lines of several processes never mix.
+    /// Appends by one write, so that lines of several processes never mix.
     fn append(&self, word: &str) {
         let Some(path) = &self.0 else { return };
         let line = format!("{word} {}\n", process::id());

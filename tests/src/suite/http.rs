@@ -1,4 +1,4 @@
-//! As much of an HTTP client as a test needs.
+//! The subset of an HTTP client that the tests need.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -7,7 +7,7 @@ use std::time::Duration;
 /// Longer than any answer of the programs here takes.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Code and body of the answer to GET; panics where there is none.
+/// Returns status and body of the answer to GET; panics if there is none.
 #[track_caller]
 pub fn http_get(url: &str) -> (u16, String) {
     match try_http_get(url) {
@@ -16,7 +16,7 @@ pub fn http_get(url: &str) -> (u16, String) {
     }
 }
 
-/// Code and body of the answer to GET.
+/// Returns status and body of the answer to GET.
 pub fn try_http_get(url: &str) -> io::Result<(u16, String)> {
     let rest = url.strip_prefix("http://").ok_or_else(|| invalid("not an http:// URL"))?;
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));

@@ -28,14 +28,14 @@ pub fn eventually(limit: Duration, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// A port of 127.0.0.1 that was free a moment ago.
+/// Returns a port of 127.0.0.1 that was free a moment ago.
 #[track_caller]
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("the kernel has a free port");
     listener.local_addr().expect("a bound socket has an address").port()
 }
 
-/// Whether the kernel gives this port to whoever asks for any.
+/// Returns true if the port is in the range from which the kernel chooses.
 #[track_caller]
 pub fn is_ephemeral(port: u16) -> bool {
     let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
@@ -45,12 +45,12 @@ pub fn is_ephemeral(port: u16) -> bool {
     (first..=last).contains(&port)
 }
 
-/// How many starts a start log holds; 0 if there is no such file.
+/// Returns the number of starts in a start log; 0 if there is no such file.
 pub fn starts(log: &Path) -> usize {
     count(log, "start ")
 }
 
-/// How many orderly stops a start log holds; 0 if there is no such file.
+/// Returns the number of orderly stops in a start log; 0 if there is no such file.
 pub fn stops(log: &Path) -> usize {
     count(log, "stop ")
 }
@@ -60,19 +60,19 @@ fn count(log: &Path, word: &str) -> usize {
     text.lines().filter(|line| line.starts_with(word)).count()
 }
 
-/// A new folder, which goes with all that is in it when the guard is dropped.
+/// Creates a directory, which is removed with its contents when the guard is dropped.
 #[track_caller]
 pub fn scratch_dir() -> ScratchDir {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    // The time keeps it apart from what a killed run with the same process id left.
+    // The time distinguishes it from what a killed run with the same process id left.
     let now = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_nanos());
     let path = env::temp_dir().join(format!("mk-{}-{now:x}-{number}", process::id()));
     fs::create_dir(&path).unwrap_or_else(|err| panic!("cannot create {}: {err}", path.display()));
     ScratchDir(path)
 }
 
-/// The folder of `scratch_dir`.
+/// The guard of [`scratch_dir`].
 #[derive(Debug)]
 pub struct ScratchDir(PathBuf);
 

@@ -1,4 +1,4 @@
-//! Which processes there are, and which programs.
+//! Queries about processes and programs.
 
 use std::env;
 use std::fmt::Display;
@@ -7,15 +7,15 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process;
 
-/// Whether the process is there and is no zombie. Takes a `u32` or an `i32`.
+/// Returns true if the process exists and is not a zombie. Takes a `u32` or an `i32`.
 pub fn alive(pid: impl Display) -> bool {
     let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
-    // The state is the first field after the name, which may hold blanks and parentheses.
+    // The state is the first field after the name, which may contain blanks and parentheses.
     let state = stat.rsplit(')').next().and_then(|fields| fields.trim_start().chars().next());
     !matches!(state, None | Some('Z' | 'X'))
 }
 
-/// The processes, but for this one, that have the mark in one of their arguments.
+/// Returns the processes, except this one, that have the mark in one of their arguments.
 #[track_caller]
 pub fn processes_with_mark(mark: &str) -> Vec<i32> {
     let entries = fs::read_dir("/proc").expect("/proc is there");
@@ -29,10 +29,11 @@ fn has_mark(pid: i32, mark: &str) -> bool {
     arguments.split(|byte| *byte == 0).any(|arg| String::from_utf8_lossy(arg).contains(mark))
 }
 
-/// Where the program is; where it is missing, says that the test is skipped, but panics on CI.
+/// Returns the path of a program. If it is missing, prints that the test is skipped, or panics on
+/// CI.
 #[track_caller]
 pub fn need(program: &str) -> Option<PathBuf> {
-    let found = folders().into_iter().map(|dir| dir.join(program)).find(|path| runs(path));
+    let found = directories().into_iter().map(|dir| dir.join(program)).find(|path| runs(path));
     if found.is_none() {
         assert!(env::var_os("CI").is_none(), "{program} is not installed, and CI needs it");
         println!("skipped: {program} is not installed");
@@ -40,16 +41,16 @@ pub fn need(program: &str) -> Option<PathBuf> {
     found
 }
 
-/// `PATH`, and where distributions keep servers that are not for users to call.
-fn folders() -> Vec<PathBuf> {
+/// Returns the directories of `PATH`, and those in which distributions keep servers.
+fn directories() -> Vec<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
-    let mut folders: Vec<PathBuf> = env::split_paths(&path).collect();
-    folders.push(PathBuf::from("/usr/sbin"));
+    let mut directories: Vec<PathBuf> = env::split_paths(&path).collect();
+    directories.push(PathBuf::from("/usr/sbin"));
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut postgres: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
     postgres.sort();
-    folders.extend(postgres.into_iter().rev());
-    folders
+    directories.extend(postgres.into_iter().rev());
+    directories
 }
 
 fn runs(path: &Path) -> bool {
@@ -83,7 +84,7 @@ mod tests {
             .stdin(process::Stdio::piped())
             .spawn()
             .unwrap();
-        // For a moment after it has begun, a program has no arguments yet.
+        // Right after its exec, a program has no arguments yet.
         let found = || processes_with_mark(&mark) == [child.id() as i32];
         crate::eventually(std::time::Duration::from_secs(10), found);
         child.kill().unwrap();

@@ -1,4 +1,4 @@
-//! Limits, marks, and starts that fail.
+//! Time limits, marks, and starts that succeed or fail.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,16 +10,16 @@ use crate::program::READY_MARK;
 use crate::{eventually, processes_with_mark};
 use mirakuru_core::{Error, ErrorKind, Executor, Exit, Process};
 
-/// A limit that is not reached.
+/// A time limit that is not reached.
 pub const LONG: Duration = Duration::from_secs(20);
 
-/// A limit that is reached.
+/// A time limit that is reached.
 pub const SHORT: Duration = Duration::from_millis(300);
 
-/// What is to be done at once takes no longer than this on a busy machine.
+/// The longest time that an immediate action takes on a busy machine.
 pub const SOON: Duration = Duration::from_secs(5);
 
-/// Does it, and panics if it took longer than [`SOON`].
+/// Acts, and panics if that takes longer than [`SOON`].
 #[track_caller]
 pub fn soon<R>(act: impl FnOnce() -> R) -> R {
     let began = Instant::now();
@@ -29,24 +29,24 @@ pub fn soon<R>(act: impl FnOnce() -> R) -> R {
     result
 }
 
-/// To start what is ready soon.
+/// Starts that succeed.
 pub trait StartSoon {
-    /// Starts it, and panics if it does not start or not soon.
+    /// Starts the process, and panics unless it is ready [`SOON`].
     #[track_caller]
     fn start_soon(&self) -> Process;
 
-    /// Starts it like [`start_soon`](Self::start_soon), and panics if it is called ready before it
-    /// is: the server writes the file `$READY_MARK` right before it becomes ready.
+    /// Starts like [`start_soon`](Self::start_soon), and panics if the start returns before the
+    /// server has written the file `$READY_MARK`, which it does right before it becomes ready.
     #[track_caller]
     fn start_when_ready(&self) -> Process;
 }
 
-/// The file that a server of [`StartSoon::start_when_ready`] writes before it is ready.
+/// Returns the path of the file that a server writes right before it becomes ready.
 fn ready_mark(process: &Process) -> PathBuf {
     process.dir().join("ready-mark")
 }
 
-/// Restarts a process of [`StartSoon::start_when_ready`]; panics if that is over before it is ready.
+/// Restarts a process of [`StartSoon::start_when_ready`], with the same check.
 #[track_caller]
 pub fn restart_when_ready(process: &mut Process) {
     fs::remove_file(ready_mark(process)).expect("the first start has left its mark");
@@ -66,7 +66,7 @@ impl StartSoon for Executor {
     }
 }
 
-/// The error of a start that fails soon, and in this way.
+/// Returns the error of a start that fails [`SOON`] with the kind.
 #[track_caller]
 pub fn fails(executor: &Executor, kind: ErrorKind) -> Error {
     match soon(|| executor.start()) {
@@ -78,7 +78,7 @@ pub fn fails(executor: &Executor, kind: ErrorKind) -> Error {
     }
 }
 
-/// Panics unless all of it stands in the report of the error.
+/// Panics unless the report of the error contains all parts.
 #[track_caller]
 pub fn reports(error: &Error, parts: &[&str]) {
     let report = format!("{error:?}");
@@ -87,31 +87,31 @@ pub fn reports(error: &Error, parts: &[&str]) {
     }
 }
 
-/// How a process ended that is about to.
+/// Waits for a process that is about to exit, and returns how it did.
 #[track_caller]
 pub fn ended(process: &mut Process) -> Exit {
     process.wait_timeout(LONG).unwrap_or_else(|error| panic!("{error:?}"))
 }
 
-/// A word for the arguments of a process by which it and what it starts are found.
+/// Returns a unique word for the arguments of a process, by which it and its children are found.
 pub fn mark() -> String {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     format!("mark-{}-{}-", process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Waits until no process has the mark, a supervisor neither.
+/// Waits until no process has the mark, supervisors included.
 #[track_caller]
 pub fn nothing_left(mark: &str) {
     eventually(SOON, || marked(mark).is_empty());
 }
 
-/// The processes with the mark, supervisors too.
+/// Returns the processes with the mark, supervisors included.
 #[track_caller]
 pub fn marked(mark: &str) -> Vec<u32> {
     processes_with_mark(mark).into_iter().map(i32::unsigned_abs).collect()
 }
 
-/// The pids of a log in lines like `child 123`.
+/// Returns the pids in lines such as `child 123` of a log.
 #[track_caller]
 pub fn pids(process: &Process, word: &str) -> Vec<u32> {
     let log = process.log().read().expect("a log can be read");
@@ -121,13 +121,13 @@ pub fn pids(process: &Process, word: &str) -> Vec<u32> {
     pids
 }
 
-/// A process that does nothing but keep [`port`](Process::port) from being given to others.
+/// Starts a process that only reserves its [`port`](Process::port).
 #[track_caller]
 pub fn keeps_a_port() -> Process {
     Executor::new("sleep 300").env("PORT", "{port}").start_soon()
 }
 
-/// Kills the supervisor of a process, and returns when that has ended too.
+/// Kills the supervisor of a process, and waits until the process has ended too.
 #[track_caller]
 pub fn kill_supervisor(process: &Process) {
     let status = fs::read_to_string(format!("/proc/{}/status", process.pid()));
