@@ -5,6 +5,7 @@
 
 mod connections;
 mod entry;
+mod mode;
 mod process_tree;
 mod readiness_fds;
 mod session_listener;

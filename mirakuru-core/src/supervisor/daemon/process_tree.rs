@@ -67,7 +67,7 @@ struct Stop {
 
 /// The processes that a stop has reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wave {
+pub(super) enum Wave {
     /// The main process, which ends its own children if it can.
     Main,
     /// Everything.
@@ -254,29 +254,24 @@ impl ProcessTree {
     /// Stops the server as its settings say, if it is running.
     pub(super) fn stop_if_running(&mut self) {
         if matches!(self.stage, Stage::Running) {
-            self.stop(self.settings.stop_signal, false);
+            self.stop(self.settings.stop_signal, Wave::Main);
         }
     }
 
-    /// Begins a stop: of the main process and then of the rest, or of everything at once.
-    pub(super) fn stop(&mut self, signal: i32, everything: bool) {
+    /// Begins a stop, which reaches at once what belongs to `wave`.
+    pub(super) fn stop(&mut self, signal: i32, wave: Wave) {
         if self.is_idle() {
             return; // `TreeExited` was sent before.
         }
-        if signal == libc::SIGKILL && everything {
+        if signal == libc::SIGKILL && wave == Wave::All {
             self.stage = Stage::Killing;
             return;
         }
-        let mut stop = Stop {
-            signal,
-            deadline: Instant::now() + self.settings.stop_timeout,
-            wave: Wave::Main,
-            signalled: HashSet::new(),
-            is_last: self.settings.kill_signal == libc::SIGKILL,
+        let mut stop = match wave {
+            Wave::Main => Stop::gentle(signal, &self.settings),
+            Wave::All => Stop::kill(signal),
         };
-        if everything {
-            stop = Stop::kill(signal);
-        } else if !self.main_ended {
+        if wave == Wave::Main && !self.main_ended {
             self.signal_to_end(self.main, signal);
             stop.signalled.insert(self.main);
         }
@@ -361,6 +356,17 @@ impl ProcessTree {
 }
 
 impl Stop {
+    /// Sends a stop signal to the main process, and to the others when that has ended.
+    fn gentle(signal: i32, settings: &Settings) -> Self {
+        Self {
+            signal,
+            deadline: Instant::now() + settings.stop_timeout,
+            wave: Wave::Main,
+            signalled: HashSet::new(),
+            is_last: settings.kill_signal == libc::SIGKILL,
+        }
+    }
+
     /// Sends the user's kill signal to everything at once.
     fn kill(signal: i32) -> Self {
         Self {

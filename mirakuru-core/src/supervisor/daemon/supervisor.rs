@@ -11,9 +11,10 @@ use nix::libc;
 use nix::sys::signal::Signal;
 
 use super::connections::{CONTROL_SOCKET, Connections, Received};
-use super::process_tree::ProcessTree;
+use super::mode::{EndedSession, Mode};
+use super::process_tree::{ProcessTree, Wave};
 use super::session_listener::SessionListener;
-use crate::supervisor::lease_queue::{Answer, LeaseQueue};
+use crate::supervisor::lease_queue::Answer;
 use crate::supervisor::protocol::{Event, Request};
 use crate::supervisor::settings::Settings;
 use crate::sys;
@@ -28,17 +29,7 @@ pub(super) struct Supervisor {
     /// The process that started this supervisor. A fork of it may hold the control socket open.
     starter: Option<sys::Process>,
     readiness: Readiness,
-    mode: Mode,
-}
-
-/// The users of the server.
-enum Mode {
-    /// The processes that are connected, and no others. The supervisor leaves when none is.
-    Private,
-    /// Every process that connects, as long as the runner of the tests lives.
-    Shared { listener: SessionListener, queue: LeaseQueue },
-    /// The server is being stopped. The supervisor ends when nothing of it is left.
-    Leaving,
+    mode: Mode<SessionListener>,
 }
 
 /// The progress of the last start of the server.
@@ -90,7 +81,7 @@ impl Supervisor {
 
     /// Runs until the server has no users any more and nothing of it is left.
     pub(super) fn run(mut self) {
-        while !(matches!(self.mode, Mode::Leaving) && self.tree.is_idle()) {
+        while !(self.mode.is_leaving() && self.tree.is_idle()) {
             self.wait();
             self.tree.reap();
             self.tree.escalate();
@@ -142,6 +133,8 @@ impl Supervisor {
         match source {
             Source::Signals => self.read_signals(),
             Source::Listener => self.accept(),
+            // If the server was started meanwhile, they are for the process that waits for it.
+            Source::ReadinessFds if self.readiness == Readiness::Starting => {}
             Source::ReadinessFds => self.tree.readiness_fds_mut().drain(),
             // It may have been removed since it became readable.
             Source::Connection(id) => self.serve_connection(id),
@@ -197,8 +190,8 @@ impl Supervisor {
             Request::Main(pid) => self.tree.announce_main(pid),
             Request::Ready => self.readiness = Readiness::Ready,
             Request::Signal(signal) => self.tree.signal_main(signal),
-            Request::Stop(signal) => self.stop(signal, false),
-            Request::Kill(signal) => self.stop(signal, true),
+            Request::Stop(signal) => self.stop(signal, Wave::Main),
+            Request::Kill(signal) => self.stop(signal, Wave::All),
             Request::Pause => self.tree.signal_tree(libc::SIGSTOP),
             Request::Resume => self.tree.signal_tree(libc::SIGCONT),
             Request::Share { runner, started } => self.share(fds, runner, started),
@@ -208,7 +201,7 @@ impl Supervisor {
     }
 
     fn start(&mut self, id: u64, stdin: Option<OwnedFd>) {
-        if matches!(self.mode, Mode::Leaving) {
+        if self.mode.is_leaving() {
             return self.connections.send(id, Event::StartFailed(libc::ESHUTDOWN), &[]);
         }
         self.readiness = Readiness::Starting;
@@ -218,15 +211,15 @@ impl Supervisor {
         }
     }
 
-    fn stop(&mut self, signal: i32, everything: bool) {
+    fn stop(&mut self, signal: i32, wave: Wave) {
         self.readiness = Readiness::Stopped;
-        self.tree.stop(signal, everything);
+        self.tree.stop(signal, wave);
     }
 
     fn share(&mut self, fds: Vec<OwnedFd>, runner: i32, started: u64) {
         let Some(socket) = fds.into_iter().next() else { return };
         match SessionListener::open(socket, runner, started) {
-            Some(listener) => self.mode = Mode::Shared { listener, queue: LeaseQueue::default() },
+            Some(listener) => self.mode.share(listener),
             None => self.leave(),
         }
     }
@@ -281,7 +274,7 @@ impl Supervisor {
                 if self.readiness != Readiness::Ready && !is_exclusive {
                     // The test that stopped or restarted it has ended, and what has become of the
                     // server is unknown.
-                    self.tree.stop(libc::SIGKILL, true);
+                    self.tree.stop(libc::SIGKILL, Wave::All);
                 }
                 // A test with an exclusive lease may have stopped the server to start it again.
                 if self.tree.is_idle() && !is_exclusive {
@@ -306,7 +299,11 @@ impl Supervisor {
     /// Shares the server no longer, because it has ended. Queued requests are sent away to start
     /// another one, below another supervisor.
     fn close_session(&mut self) {
-        self.set_mode(Mode::Private);
+        if let Some(EndedSession { listener, queued }) = self.mode.close_session() {
+            // The socket goes first, so that no revoked process connects to it again.
+            drop(listener);
+            queued.into_iter().for_each(|id| self.revoke(id));
+        }
         if self.connections.open().next().is_none() {
             self.leave();
         }
@@ -314,31 +311,25 @@ impl Supervisor {
 
     /// Ends because the runner has ended.
     fn end_session(&mut self) {
-        if let Mode::Shared { listener, queue } = std::mem::replace(&mut self.mode, Mode::Private) {
+        if let Some(EndedSession { listener, queued }) = self.mode.close_session() {
             listener.end_session();
-            queue.queued().into_iter().for_each(|id| self.revoke(id));
+            queued.into_iter().for_each(|id| self.revoke(id));
         }
         self.leave();
     }
 
     /// Stops the server. The supervisor ends when nothing of it is left.
     fn leave(&mut self) {
-        if matches!(self.mode, Mode::Leaving) {
+        if self.mode.is_leaving() {
             return;
         }
-        self.set_mode(Mode::Leaving);
+        if let Some(EndedSession { listener, queued }) = self.mode.leave() {
+            drop(listener);
+            queued.into_iter().for_each(|id| self.revoke(id));
+        }
         self.readiness = Readiness::Stopped;
         self.kept_fds.clear();
         self.tree.stop_if_running();
-    }
-
-    /// Changes the mode. Where the server was shared, its socket is closed first, so that the
-    /// processes whose requests are revoked do not connect to it again.
-    fn set_mode(&mut self, mode: Mode) {
-        if let Mode::Shared { listener, queue } = std::mem::replace(&mut self.mode, mode) {
-            drop(listener);
-            queue.queued().into_iter().for_each(|id| self.revoke(id));
-        }
     }
 
     fn revoke(&mut self, id: u64) {
@@ -350,5 +341,74 @@ impl Supervisor {
         for event in self.tree.take_events() {
             self.connections.broadcast(event);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::io::Read;
+    use std::os::unix::net::UnixListener;
+    use std::path::Path;
+    use std::time::Instant;
+
+    use super::*;
+    use crate::command::Environment;
+    use crate::supervisor::protocol::ReadinessFd;
+    use crate::supervisor::{Client, InheritedFds, Phase, SupervisorCommand};
+
+    /// Starts a shell script that writes a line to descriptor 3, and returns when it has.
+    fn start(script: &str, dir: &Path) -> std::sync::Arc<Client> {
+        let command = SupervisorCommand {
+            name: "server".to_owned(),
+            program: "/bin/sh".into(),
+            arguments: ["sh", "-c", script].map(OsString::from).into(),
+            environment: Environment::default(),
+            stdout: File::create(dir.join("stdout")).unwrap(),
+            stderr: File::create(dir.join("stderr")).unwrap(),
+            settings: Settings {
+                stop_signal: libc::SIGTERM,
+                kill_signal: libc::SIGKILL,
+                stop_timeout: Duration::from_secs(10),
+                notify_socket: None,
+                ready_fd: Some(3),
+                dir: None,
+                current_dir: None,
+            },
+        };
+        let client = Client::launch(command, &InheritedFds::default()).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        client.start(None, deadline).unwrap();
+        let fd = client.take_readiness_fd(ReadinessFd::Ready).unwrap();
+        File::from(fd).read_exact(&mut [0]).unwrap();
+        client.request(Request::Ready).unwrap();
+        // The answer shows that the request before it was served.
+        client.request(Request::Count).unwrap();
+        client.wait(deadline, |state| state.lease_count.is_some()).unwrap();
+        client
+    }
+
+    #[test]
+    fn a_server_that_is_shared_while_it_is_stopped_keeps_its_time_to_stop() {
+        let dir = std::env::temp_dir().join(format!("mirakuru-share-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let script =
+            "trap 'echo stopping; sleep 0.2; exit 3' TERM; echo >&3; while :; do sleep 0.02; done";
+        let client = start(script, &dir);
+        let listener = UnixListener::bind(dir.join("key.sock")).unwrap();
+        let runner = std::process::id() as i32;
+        let deadline = Instant::now() + Duration::from_secs(10);
+
+        sys::kill(client.supervisor_pid(), libc::SIGTERM).unwrap();
+        while fs::read(dir.join("stdout")).unwrap().is_empty() {
+            assert!(Instant::now() < deadline, "the server was not asked to end");
+            std::thread::yield_now();
+        }
+        client.share(&listener, runner, sys::start_time(runner).unwrap_or_default()).unwrap();
+
+        let state = client.wait(deadline, |state| state.phase == Phase::Ended).unwrap();
+        let exit = state.ended().unwrap();
+        assert_eq!((exit.code(), exit.was_killed()), (Some(3), false), "{exit}");
+        fs::remove_dir_all(dir).unwrap();
     }
 }
