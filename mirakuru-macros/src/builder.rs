@@ -8,6 +8,7 @@ use crate::key::Key;
 use crate::literal;
 use crate::model::{self, Attribute, Entry, Value};
 use crate::syntax::duration;
+use crate::syntax::signal;
 use crate::syntax::template::{Piece, Template};
 
 /// The expression that builds the `Executor`.
@@ -169,7 +170,7 @@ fn duration(expr: &Expr) -> TokenStream {
 }
 
 fn signal(expr: &Expr, k: &Path) -> TokenStream {
-    match variant(expr, literal::signal) {
+    match variant(expr, signal::find) {
         Some(name) => quote_spanned!(Span::mixed_site()=> #k::Signal::#name),
         None => expr.to_token_stream(),
     }

@@ -1,42 +1,6 @@
-use crate::syntax::suggest;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Key {
-    Cmd,
-    Shell,
-    Bin,
-    Args,
-    Http,
-    Status,
-    Method,
-    Header,
-    Form,
-    Body,
-    Tcp,
-    UnixSocket,
-    PidFile,
-    ReadyCommand,
-    Notify,
-    ReadyFd,
-    Output,
-    On,
-    Times,
-    FailOn,
-    Listen,
-    Stdin,
-    Env,
-    EnvRemove,
-    EnvClear,
-    Cwd,
-    Timeout,
-    StopTimeout,
-    StopSignal,
-    KillSignal,
-    ExpectExit,
-    Name,
-    Scope,
-    Crate,
-}
+use crate::literal::{self, Captured};
+use crate::syntax::suggest::{self, alternatives};
+use crate::syntax::{duration, http, numbers, signal};
 
 /// How a key is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,116 +19,181 @@ pub(crate) enum Form {
     Flag,
 }
 
-struct Row(Key, &'static str, Form, &'static [&'static str]);
+/// Checks the literal value of a key.
+#[derive(Clone, Copy)]
+pub(crate) enum Check {
+    /// There is nothing to check here.
+    Nothing,
+    Text(fn(&str) -> Result<(), String>),
+    /// A text that is needed after the start, so it can use captured values.
+    LateText(fn(&str, &Captured) -> Result<(), String>),
+    Number(fn(i64) -> Result<(), String>),
+    /// A text or a list of words.
+    Command,
+    LateCommand,
+    Words,
+    Program,
+    Status,
+    Bytes,
+}
 
-const TABLE: &[Row] = &[
-    Row(Key::Cmd, "cmd", Form::Value, &[r#"cmd = "redis-server --port {port}""#]),
-    Row(Key::Shell, "shell", Form::Value, &[r#"shell = "exec redis-server --port {port}""#]),
-    Row(Key::Bin, "bin", Form::Value, &[r#"bin = "my-server""#]),
-    Row(Key::Args, "args", Form::Value, &[r#"args = ["--port", "{port}"]"#]),
-    Row(Key::Http, "http", Form::Value, &[r#"http = "http://127.0.0.1:{port}/""#]),
-    Row(
-        Key::Status,
-        "status",
-        Form::Value,
-        &["status = 200", "status = 200..=299", r#"status = "2..""#],
-    ),
-    Row(Key::Method, "method", Form::Value, &[r#"method = "GET""#]),
-    Row(Key::Header, "header", Form::Pair, &[r#"header("Accept", "text/plain")"#]),
-    Row(Key::Form, "form", Form::Pairs, &[r#"form(user = "admin")"#]),
-    Row(Key::Body, "body", Form::Value, &[r#"body = "ping""#]),
-    Row(Key::Tcp, "tcp", Form::Value, &[r#"tcp = "127.0.0.1:{port}""#]),
-    Row(Key::UnixSocket, "unix_socket", Form::Value, &[r#"unix_socket = "{dir}/server.sock""#]),
-    Row(Key::PidFile, "pid_file", Form::Value, &[r#"pid_file = "{dir}/server.pid""#]),
-    Row(
-        Key::ReadyCommand,
-        "ready_command",
-        Form::Value,
-        &[r#"ready_command = "pg_isready -p {port}""#],
-    ),
-    Row(Key::Notify, "notify", Form::Flag, &[]),
-    Row(Key::ReadyFd, "ready_fd", Form::Value, &["ready_fd = 3"]),
-    Row(Key::Output, "output", Form::Value, &[r#"output = "ready to accept connections""#]),
-    Row(Key::On, "on", Form::Value, &["on = stdout", "on = stderr"]),
-    Row(Key::Times, "times", Form::Value, &["times = 2"]),
-    Row(Key::FailOn, "fail_on", Form::Value, &[r#"fail_on = "^FATAL""#]),
-    Row(Key::Listen, "listen", Form::Value, &[r#"listen = "127.0.0.1:{port}""#]),
-    Row(Key::Stdin, "stdin", Form::Value, &[r#"stdin = "text""#]),
-    Row(Key::Env, "env", Form::Pairs, &[r#"env(KEY = "value")"#]),
-    Row(Key::EnvRemove, "env_remove", Form::Names, &["env_remove(KEY)"]),
-    Row(Key::EnvClear, "env_clear", Form::Flag, &["env_clear"]),
-    Row(Key::Cwd, "cwd", Form::Value, &[r#"cwd = "{dir}""#]),
-    Row(Key::Timeout, "timeout", Form::Value, &[r#"timeout = "5s""#]),
-    Row(Key::StopTimeout, "stop_timeout", Form::Value, &[r#"stop_timeout = "500ms""#]),
-    Row(Key::StopSignal, "stop_signal", Form::Value, &[r#"stop_signal = "INT""#]),
-    Row(Key::KillSignal, "kill_signal", Form::Value, &[r#"kill_signal = "QUIT""#]),
-    Row(Key::ExpectExit, "expect_exit", Form::Value, &["expect_exit = 0"]),
-    Row(Key::Name, "name", Form::Value, &[r#"name = "redis""#]),
-    Row(Key::Scope, "scope", Form::Value, &[r#"scope = "binary""#, r#"scope = "session""#]),
-    Row(Key::Crate, "crate", Form::Path, &["crate = path::to::mirakuru_rstest"]),
-];
+/// Everything that is particular to one key.
+pub(crate) struct Row {
+    name: &'static str,
+    form: Form,
+    /// The key as users write it.
+    examples: &'static [&'static str],
+    check: Check,
+    /// It says when a process counts as started.
+    is_condition: bool,
+    /// Its value is needed before the process starts.
+    is_early: bool,
+    may_repeat: bool,
+    /// One of these keys has to be present too.
+    needs: &'static [Key],
+}
+
+const fn row(name: &'static str, form: Form, examples: &'static [&'static str]) -> Row {
+    Row {
+        name,
+        form,
+        examples,
+        check: Check::Nothing,
+        is_condition: false,
+        is_early: false,
+        may_repeat: false,
+        needs: &[],
+    }
+}
+
+impl Row {
+    const fn check(self, check: Check) -> Self {
+        Self { check, ..self }
+    }
+
+    const fn condition(self) -> Self {
+        Self { is_condition: true, ..self }
+    }
+
+    const fn early(self) -> Self {
+        Self { is_early: true, ..self }
+    }
+
+    const fn repeated(self) -> Self {
+        Self { may_repeat: true, ..self }
+    }
+
+    const fn needs(self, needs: &'static [Key]) -> Self {
+        Self { needs, ..self }
+    }
+}
+
+macro_rules! keys {
+    ($($key:ident: $row:expr,)*) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Key { $($key),* }
+
+        const TABLE: &[(Key, Row)] = &[$((Key::$key, $row)),*];
+    };
+}
+
+// A key whose value is an expression for the builder's method of the same name needs its row only.
+keys! {
+    Cmd: row("cmd", Form::Value, &[r#"cmd = "redis-server --port {port}""#]).early().check(Check::Command),
+    Shell: row("shell", Form::Value, &[r#"shell = "exec redis-server --port {port}""#]).early().check(Check::Text(literal::script)),
+    Bin: row("bin", Form::Value, &[r#"bin = "my-server""#]).check(Check::Program),
+    Args: row("args", Form::Value, &[r#"args = ["--port", "{port}"]"#]).early().needs(&[Key::Bin, Key::Cmd]).check(Check::Words),
+    Http: row("http", Form::Value, &[r#"http = "http://127.0.0.1:{port}/""#]).condition().check(Check::LateText(literal::url)),
+    Status: row("status", Form::Value, &["status = 200", "status = 200..=299", r#"status = "2..""#]).needs(&[Key::Http]).check(Check::Status),
+    Method: row("method", Form::Value, &[r#"method = "GET""#]).needs(&[Key::Http]).check(Check::Text(http::check_method)),
+    Header: row("header", Form::Pair, &[r#"header("Accept", "text/plain")"#]).repeated().needs(&[Key::Http]),
+    Form: row("form", Form::Pairs, &[r#"form(user = "admin")"#]).repeated().needs(&[Key::Http]),
+    Body: row("body", Form::Value, &[r#"body = "ping""#]).needs(&[Key::Http]).check(Check::Bytes),
+    Tcp: row("tcp", Form::Value, &[r#"tcp = "127.0.0.1:{port}""#]).condition().check(Check::LateText(literal::address)),
+    UnixSocket: row("unix_socket", Form::Value, &[r#"unix_socket = "{dir}/server.sock""#]).condition().check(Check::LateText(literal::late_path)),
+    PidFile: row("pid_file", Form::Value, &[r#"pid_file = "{dir}/server.pid""#]).condition().check(Check::LateText(literal::late_path)),
+    ReadyCommand: row("ready_command", Form::Value, &[r#"ready_command = "pg_isready -p {port}""#]).condition().check(Check::LateCommand),
+    Notify: row("notify", Form::Flag, &[]).condition(),
+    ReadyFd: row("ready_fd", Form::Value, &["ready_fd = 3"]).condition().check(Check::Number(ready_fd)),
+    Output: row("output", Form::Value, &[r#"output = "ready to accept connections""#]).condition().check(Check::Text(literal::output)),
+    On: row("on", Form::Value, &["on = stdout", "on = stderr"]).needs(&[Key::Output]).check(Check::Text(|text| literal::stream(text).map(drop))),
+    Times: row("times", Form::Value, &["times = 2"]).needs(&[Key::Output]).check(Check::Number(numbers::check_times)),
+    FailOn: row("fail_on", Form::Value, &[r#"fail_on = "^FATAL""#]).repeated().check(Check::Text(literal::pattern)),
+    Listen: row("listen", Form::Value, &[r#"listen = "127.0.0.1:{port}""#]).early().repeated().check(Check::Text(literal::listening_address)),
+    Stdin: row("stdin", Form::Value, &[r#"stdin = "text""#]).check(Check::Bytes),
+    Env: row("env", Form::Pairs, &[r#"env(KEY = "value")"#]).early().repeated(),
+    EnvRemove: row("env_remove", Form::Names, &["env_remove(KEY)"]).repeated(),
+    EnvClear: row("env_clear", Form::Flag, &["env_clear"]),
+    Cwd: row("cwd", Form::Value, &[r#"cwd = "{dir}""#]).early().check(Check::Text(literal::path)),
+    Timeout: row("timeout", Form::Value, &[r#"timeout = "5s""#]).check(Check::Text(time_limit)),
+    StopTimeout: row("stop_timeout", Form::Value, &[r#"stop_timeout = "500ms""#]).check(Check::Text(time_limit)),
+    StopSignal: row("stop_signal", Form::Value, &[r#"stop_signal = "INT""#]).check(Check::Text(|text| signal::find(text).map(drop))),
+    KillSignal: row("kill_signal", Form::Value, &[r#"kill_signal = "QUIT""#]).check(Check::Text(|text| signal::find(text).map(drop))),
+    ExpectExit: row("expect_exit", Form::Value, &["expect_exit = 0"]).check(Check::Number(numbers::check_exit)),
+    Name: row("name", Form::Value, &[r#"name = "redis""#]).check(Check::Text(literal::name)),
+    Scope: row("scope", Form::Value, &[r#"scope = "binary""#, r#"scope = "session""#]).check(Check::Text(|text| literal::scope(text).map(drop))),
+    Crate: row("crate", Form::Path, &["crate = path::to::mirakuru_rstest"]),
+}
+
+fn ready_fd(number: i64) -> Result<(), String> {
+    numbers::check_ready_fd(number, numbers::EXTRA_FDS.start)
+}
+
+fn time_limit(text: &str) -> Result<(), String> {
+    duration::duration(text).map(drop)
+}
 
 pub(crate) const OF_A_DEFINITION: &[Key] = &[Key::Name, Key::Scope, Key::Crate];
-/// Each says when a process counts as started.
-const CONDITIONS: &[Key] = &[
-    Key::Http,
-    Key::Tcp,
-    Key::UnixSocket,
-    Key::PidFile,
-    Key::ReadyCommand,
-    Key::Notify,
-    Key::ReadyFd,
-    Key::Output,
-];
 pub(crate) const OF_A_FIXTURE: &[Key] = &[Key::Scope, Key::Crate];
 
 impl Key {
     pub(crate) fn all() -> Vec<Self> {
-        TABLE.iter().map(|row| row.0).collect()
+        TABLE.iter().map(|(key, _)| *key).collect()
     }
 
     pub(crate) fn name(self) -> &'static str {
-        self.row().1
+        self.row().name
     }
 
     pub(crate) fn form(self) -> Form {
-        self.row().2
+        self.row().form
+    }
+
+    pub(crate) fn check(self) -> Check {
+        self.row().check
     }
 
     pub(crate) fn usage(self) -> String {
         if self.form() == Form::Flag {
             return format!("`{}` stands alone", self.name());
         }
-        let examples = alternatives(self.row().3.iter().copied(), "or");
+        let examples = alternatives(self.row().examples.iter().copied(), "or");
         format!("`{}` is written {examples}", self.name())
     }
 
     pub(crate) fn may_repeat(self) -> bool {
-        matches!(
-            self,
-            Self::Header | Self::Form | Self::Env | Self::EnvRemove | Self::FailOn | Self::Listen
-        )
+        self.row().may_repeat
     }
 
-    /// Whether its value is needed before the process starts.
+    /// Returns true if its value is needed before the process starts.
     pub(crate) fn is_early(self) -> bool {
-        matches!(self, Self::Cmd | Self::Shell | Self::Args | Self::Env | Self::Cwd | Self::Listen)
+        self.row().is_early
     }
 
-    /// One of these has to be there too, if there are any.
-    pub(crate) fn needs(self) -> &'static [Self] {
+    /// Returns the keys of which one has to be present too, if there are any.
+    pub(crate) fn needs(self) -> Vec<Self> {
         match self {
-            Self::Args => &[Self::Bin, Self::Cmd],
-            Self::Status | Self::Method | Self::Header | Self::Form | Self::Body => &[Self::Http],
-            Self::On | Self::Times => &[Self::Output],
-            Self::FailOn => CONDITIONS,
-            _ => &[],
+            Self::FailOn => {
+                let conditions = TABLE.iter().filter(|(_, row)| row.is_condition);
+                conditions.map(|(key, _)| *key).collect()
+            }
+            key => key.row().needs.to_vec(),
         }
     }
 
-    // The table stands in the order of the variants; a test checks it.
+    // The rows are in the order of the variants.
     fn row(self) -> &'static Row {
-        &TABLE[self as usize]
+        &TABLE[self as usize].1
     }
 }
 
@@ -188,25 +217,9 @@ pub(crate) fn list(keys: &[Key]) -> String {
     alternatives(keys.iter().map(|key| key.name()), "and")
 }
 
-pub(crate) fn alternatives<'a>(names: impl Iterator<Item = &'a str>, word: &str) -> String {
-    let quoted: Vec<_> = names.map(|name| format!("`{name}`")).collect();
-    match quoted.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} {word} {last}", rest.join(", ")),
-        _ => quoted.concat(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_table_stands_in_the_order_of_the_variants() {
-        for (place, row) in TABLE.iter().enumerate() {
-            assert_eq!(row.0 as usize, place, "{}", row.1);
-        }
-        assert_eq!(Key::Crate as usize + 1, TABLE.len());
-    }
 
     #[test]
     fn a_typing_error_finds_its_key() {
@@ -220,14 +233,22 @@ mod tests {
             ("unixsocket", "unix_socket"),
             ("arg", "args"),
         ] {
-            assert_eq!(suggest::name(typed, TABLE.iter().map(|row| row.1)), Some(meant), "{typed}");
+            assert_eq!(
+                suggest::name(typed, TABLE.iter().map(|(_, row)| row.name)),
+                Some(meant),
+                "{typed}"
+            );
         }
     }
 
     #[test]
     fn a_different_word_finds_none() {
         for typed in ["x", "banner", "socket_path"] {
-            assert_eq!(suggest::name(typed, TABLE.iter().map(|row| row.1)), None, "{typed}");
+            assert_eq!(
+                suggest::name(typed, TABLE.iter().map(|(_, row)| row.name)),
+                None,
+                "{typed}"
+            );
         }
     }
 

@@ -4,6 +4,7 @@ use syn::{Expr, ExprLit, ExprPath, Ident, Lit, LitStr, Path, Signature, Visibili
 
 use crate::key::Key;
 use crate::literal::{self, Captured};
+use crate::syntax::pattern;
 
 /// Finds placeholders in a text that gives them a value.
 type Names = fn(&str) -> Vec<String>;
@@ -87,7 +88,7 @@ impl Attribute {
     pub(crate) fn captured(&self) -> Captured {
         let mut captured = Captured::default();
         let keys: [(Key, Names); 3] = [
-            (Key::Output, literal::groups),
+            (Key::Output, pattern::groups),
             (Key::Tcp, |address| port_if(literal::has_any_port(address))),
             (Key::Http, |url| port_if(literal::asks_any_port(url))),
         ];

@@ -2,8 +2,8 @@ use syn::punctuated::Punctuated;
 use syn::{Attribute, FnArg, Pat, PatType, Signature, Type};
 
 use crate::fault::Faults;
-use crate::key;
 use crate::model::Attribute as Process;
+use crate::syntax::suggest;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
@@ -128,7 +128,7 @@ fn none_left(name: &str, n_processes: usize) -> String {
 
 fn ambiguous(name: &str, params: &[String], processes: &[Option<String>]) -> String {
     let free = processes.iter().flatten().filter(|process| !params.contains(process));
-    let free = key::alternatives(free.map(String::as_str), "or");
+    let free = suggest::alternatives(free.map(String::as_str), "or");
     let way_out = match free.as_str() {
         "" => format!("give one of them `name = \"{name}\"`"),
         _ => format!("call it {free}, or give a process `name = \"{name}\"`"),

@@ -2,11 +2,12 @@ use syn::{Expr, ExprRange, Lit, LitStr, RangeLimits, ReturnType, UnOp};
 
 use crate::fault::Faults;
 use crate::item;
-use crate::key::{self, Key, OF_A_DEFINITION};
+use crate::key::{self, Check, Key, OF_A_DEFINITION};
 use crate::literal::{self, Captured};
 use crate::model::{self, Attribute, Entry, Function, Value};
 use crate::params::{Access, Param};
-use crate::syntax::duration;
+use crate::syntax::http;
+use crate::syntax::suggest;
 
 /// Finds all that is wrong with one attribute.
 pub(crate) fn attribute(attribute: &Attribute, faults: &mut Faults) {
@@ -52,7 +53,7 @@ fn relations(attribute: &Attribute, faults: &mut Faults) {
         let needs = entry.key.needs();
         let is_reported = entry.key == Key::Args && !has_command;
         if !needs.is_empty() && !is_reported && !needs.iter().any(|key| attribute.has(*key)) {
-            let needs = key::alternatives(needs.iter().map(|key| key.name()), "or");
+            let needs = suggest::alternatives(needs.iter().map(|key| key.name()), "or");
             faults.add(&entry.ident, format!("`{}` needs {needs}", entry.key.name()));
         }
     }
@@ -77,8 +78,8 @@ fn literals(entry: &Entry, captured: &Captured, faults: &mut Faults) {
         Value::Expr(expr) => value(entry.key, expr, captured, faults),
         Value::Pairs(pairs) => pairs.iter().for_each(|(left, right)| match entry.key {
             Key::Header => {
-                text(entry.key, left, literal::header_name, faults);
-                text(entry.key, right, literal::header_value, faults);
+                text(entry.key, left, http::check_header_name, faults);
+                text(entry.key, right, http::check_header_value, faults);
             }
             Key::Env => {
                 text(entry.key, left, literal::variable, faults);
@@ -94,38 +95,17 @@ fn literals(entry: &Entry, captured: &Captured, faults: &mut Faults) {
 }
 
 fn value(key: Key, expr: &Expr, captured: &Captured, faults: &mut Faults) {
-    match key {
-        Key::Cmd => command(key, expr, &Captured::default(), faults),
-        Key::ReadyCommand => command(key, expr, captured, faults),
-        Key::Args => words(key, expr, faults),
-        Key::Shell => text(key, expr, literal::script, faults),
-        Key::Bin => program(expr, faults),
-        Key::Http => text(key, expr, |text| literal::url(text, captured), faults),
-        Key::Status => status(expr, faults),
-        Key::Method => text(key, expr, literal::method, faults),
-        Key::Tcp => text(key, expr, |text| literal::address(text, captured), faults),
-        Key::Listen => text(key, expr, literal::listening_address, faults),
-        Key::Cwd => text(key, expr, literal::path, faults),
-        Key::UnixSocket | Key::PidFile => {
-            text(key, expr, |text| literal::late_path(text, captured), faults);
-        }
-        Key::Output => text(key, expr, literal::output, faults),
-        Key::FailOn => text(key, expr, literal::pattern, faults),
-        Key::On => text(key, expr, |text| literal::stream(text).map(drop), faults),
-        Key::Timeout | Key::StopTimeout => {
-            text(key, expr, |text| duration::duration(text).map(drop), faults);
-        }
-        Key::StopSignal | Key::KillSignal => {
-            text(key, expr, |text| literal::signal(text).map(drop), faults);
-        }
-        Key::Scope => text(key, expr, |text| literal::scope(text).map(drop), faults),
-        Key::Name => text(key, expr, literal::name, faults),
-        Key::Times => number(key, expr, 1..=i64::MAX, faults),
-        Key::ReadyFd => number(key, expr, 3..=19, faults),
-        Key::ExpectExit => number(key, expr, -64..=255, faults),
-        Key::Stdin | Key::Body => bytes(key, expr, faults),
-        Key::Header | Key::Form | Key::Env | Key::EnvRemove | Key::EnvClear => {}
-        Key::Notify | Key::Crate => {}
+    match key.check() {
+        Check::Nothing => {}
+        Check::Text(check) => text(key, expr, check, faults),
+        Check::LateText(check) => text(key, expr, |text| check(text, captured), faults),
+        Check::Number(check) => number(key, expr, check, faults),
+        Check::Command => command(key, expr, &Captured::default(), faults),
+        Check::LateCommand => command(key, expr, captured, faults),
+        Check::Words => words(key, expr, faults),
+        Check::Program => program(expr, faults),
+        Check::Status => status(expr, faults),
+        Check::Bytes => bytes(key, expr, faults),
     }
 }
 
@@ -189,7 +169,7 @@ fn status(expr: &Expr, faults: &mut Faults) {
         return status_range(range, faults);
     }
     match model::lit(expr) {
-        Some(Lit::Str(text)) => checked(text, literal::pattern, faults),
+        Some(Lit::Str(text)) => checked(text, literal::status, faults),
         Some(Lit::Int(_)) => status_code(expr, faults),
         Some(other) => faults.add(other, Key::Status.usage()),
         None => {}
@@ -209,24 +189,19 @@ fn status_range(range: &ExprRange, faults: &mut Faults) {
 fn status_code(expr: &Expr, faults: &mut Faults) {
     if let Some(code) = integer(expr) {
         let code = u16::try_from(code).unwrap_or(u16::MAX);
-        if let Err(message) = literal::status_code(code) {
+        if let Err(message) = http::check_status(code) {
             faults.add(expr, message);
         }
     }
 }
 
-fn number(key: Key, expr: &Expr, range: std::ops::RangeInclusive<i64>, faults: &mut Faults) {
+fn number(key: Key, expr: &Expr, check: fn(i64) -> Result<(), String>, faults: &mut Faults) {
     match integer(expr) {
-        Some(number) if range.contains(&number) => {}
-        Some(_) if key == Key::ExpectExit => {
-            let message = "expected an exit code from 0 to 255, or `-N` for the end by signal N";
-            faults.add(expr, message);
+        Some(number) => {
+            if let Err(message) = check(number) {
+                faults.add(expr, message);
+            }
         }
-        Some(_) if key == Key::ReadyFd => {
-            let message = "expected a descriptor from 3 to 19; 0, 1 and 2 are the standard streams";
-            faults.add(expr, message);
-        }
-        Some(_) => faults.add(expr, format!("expected at least {}", range.start())),
         None if model::lit(expr).is_some() => faults.add(expr, key.usage()),
         None => {}
     }

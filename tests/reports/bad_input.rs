@@ -58,8 +58,8 @@ fn table() -> Vec<(Executor, &'static str, ErrorKind)> {
         (good().http(format!("http://unix:/{}:/", "x".repeat(200))), "limit", InvalidInput),
         (good().http(Http::request("GE T", url)), "method", InvalidInput),
         (good().http(Http::request("", url)), "method", InvalidInput),
-        (good().http(Http::get(url).header("a b", "c")), "request", InvalidInput),
-        (good().http(Http::get(url).header("a", "b\nc")), "request", InvalidInput),
+        (good().http(Http::get(url).header("a b", "c")), "header", InvalidInput),
+        (good().http(Http::get(url).header("a", "b\nc")), "header", InvalidInput),
         (good().http(Http::get(url).status("(")), "status", InvalidInput),
         (good().http(Http::get(url).status(20)), "status", InvalidInput),
         (

@@ -24,7 +24,7 @@ fn a_quote_that_is_not_closed() {
     fails(
         &Executor::new("sleep '60"),
         &expect![[r#"
-            a quote in the command `sleep '60` is not closed
+            the command `sleep '60` has a quote that is not closed, or ends with a backslash
               help: words that are given one by one need no quotes: `["program", "it's"]`
         "#]],
     );
@@ -35,8 +35,8 @@ fn a_command_that_is_empty() {
     fails(
         &Executor::new(""),
         &expect![[r#"
-        the command is empty
-    "#]],
+            the command is empty: name the program to run
+        "#]],
     );
 }
 
@@ -113,9 +113,9 @@ fn a_status_that_is_none() {
     fails(
         &server().http(Http::get("http://127.0.0.1:{port}/").status(20)),
         &expect![[r#"
-        database: no HTTP status is 20
-          command: sleep 60
-    "#]],
+            database: 20 is not an HTTP status; they go from 100 to 599
+              command: sleep 60
+        "#]],
     );
 }
 
@@ -137,8 +137,8 @@ fn a_variable_that_cannot_be_one() {
     fails(
         &server().env("A=B", "x"),
         &expect![[r#"
-        database: `A=B` cannot be the name of an environment variable
-    "#]],
+            database: `A=B` is not the name of an environment variable
+        "#]],
     );
 }
 

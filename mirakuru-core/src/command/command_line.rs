@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::syntax::command;
 
 /// A command: a text that is split into words as a shell would split it, or words that are taken as
 /// they are.
@@ -41,15 +42,14 @@ impl CommandLine {
     /// Returns the words, with their placeholders.
     pub(crate) fn words(&self) -> Result<Vec<OsString>> {
         match &self.0 {
-            Line::Text(text) => match shlex::split(text) {
-                Some(words) => Ok(words.into_iter().map(OsString::from).collect()),
-                None => {
-                    let what = format!("a quote in the command `{text}` is not closed");
-                    Err(Error::invalid(what).with_help(
+            Line::Text(text) => {
+                let words = command::split(text).map_err(|what| {
+                    Error::invalid(what).with_help(
                         "words that are given one by one need no quotes: `[\"program\", \"it's\"]`",
-                    ))
-                }
-            },
+                    )
+                })?;
+                Ok(words.into_iter().map(OsString::from).collect())
+            }
             Line::Words(words) => Ok(words.clone()),
         }
     }
@@ -69,16 +69,12 @@ impl CommandLine {
 
 /// Fails if no program is named, or if a word has a zero byte, which the kernel does not take.
 pub(crate) fn check_words(words: &[OsString]) -> Result<()> {
-    match words.first() {
-        None => Err(Error::invalid("the command is empty")),
-        Some(program) if program.is_empty() => {
-            Err(Error::invalid("the command's first word, the program, is empty"))
-        }
-        Some(_) if words.iter().any(|word| word.as_encoded_bytes().contains(&0)) => {
-            Err(Error::invalid("a word of the command has a zero byte in it"))
-        }
-        Some(_) => Ok(()),
+    let program = words.first().map(|program| program.as_encoded_bytes());
+    command::check_program(program).map_err(Error::invalid)?;
+    if words.iter().any(|word| word.as_encoded_bytes().contains(&0)) {
+        return Err(Error::invalid("a word of the command has a zero byte in it"));
     }
+    Ok(())
 }
 
 impl From<&str> for CommandLine {

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::process::Command;
 
 use crate::error::{Error, Result};
+use crate::syntax::command;
 
 /// The difference between the environment of a process and that of the tests.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -40,17 +41,8 @@ impl Environment {
 
     /// Fails if a name cannot be that of a variable.
     pub(crate) fn check(&self) -> Result<()> {
-        let is_bad = |name: &OsStr| {
-            let bytes = name.as_encoded_bytes();
-            bytes.is_empty() || bytes.contains(&b'=') || bytes.contains(&0)
-        };
-        match self.changes.iter().find(|(name, _)| is_bad(name)) {
-            Some((name, _)) => Err(Error::invalid(format!(
-                "`{}` cannot be the name of an environment variable",
-                name.to_string_lossy()
-            ))),
-            None => Ok(()),
-        }
+        let mut names = self.changes.iter().map(|(name, _)| name.as_encoded_bytes());
+        names.try_for_each(command::check_variable).map_err(Error::invalid)
     }
 }
 

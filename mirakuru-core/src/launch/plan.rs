@@ -198,11 +198,7 @@ fn tcp_address(text: &str) -> Option<Address> {
 }
 
 fn listening_address(text: &str, values: &Placeholders) -> Result<SocketAddr> {
-    let address = Address::parse(&values.render(text)?).map_err(Error::invalid)?;
-    if address.port == Port::Any {
-        let what = format!("`{text}`: clients could not find out which port that is");
-        return Err(Error::invalid(what).with_help("write `{port}`"));
-    }
+    let address = Address::parse_listening(&values.render(text)?).map_err(Error::invalid)?;
     let found = ports::resolve(&address)?;
     Ok(found[0])
 }

@@ -2,7 +2,7 @@
 
 use super::spec::ProcessSpec;
 use crate::error::{Error, Result};
-use crate::sys::FD_SLOTS;
+use crate::syntax::numbers::{self, EXTRA_FDS};
 
 /// Fails if a value of the spec is out of range, or if values contradict each other.
 pub(super) fn check(spec: &ProcessSpec) -> Result<()> {
@@ -35,33 +35,23 @@ fn check_signals(spec: &ProcessSpec) -> Result<()> {
 }
 
 fn check_expected_exit(spec: &ProcessSpec) -> Result<()> {
-    match spec.expect_exit {
-        Some(code) if !(-64..=255).contains(&code) => {
-            Err(Error::invalid(format!("no process exits with code {code}")))
-        }
-        _ => Ok(()),
-    }
+    spec.expect_exit.map_or(Ok(()), |code| numbers::check_exit(code.into())).map_err(Error::invalid)
 }
 
 fn check_listeners(spec: &ProcessSpec) -> Result<()> {
     let listeners = spec.listens.len();
-    if listeners > FD_SLOTS.len() - 1 {
+    if listeners > EXTRA_FDS.len() - 1 {
         return Err(Error::invalid(format!("{listeners} sockets to listen on are too many")));
     }
     Ok(())
 }
 
 fn check_ready_fd(spec: &ProcessSpec) -> Result<()> {
-    let mut numbers = ready_fds(spec);
-    let Some(number) = numbers.next() else { return Ok(()) };
-    let first_free = FD_SLOTS.start + spec.listens.len() as i32;
-    if !(first_free..FD_SLOTS.end).contains(&number) {
-        let last = FD_SLOTS.end - 1;
-        return Err(Error::invalid(format!(
-            "the readiness descriptor {number} is not one from {first_free} to {last}"
-        )));
-    }
-    match numbers.next() {
+    let mut ready_fds = ready_fds(spec);
+    let Some(number) = ready_fds.next() else { return Ok(()) };
+    let first_free = EXTRA_FDS.start + spec.listens.len() as i32;
+    numbers::check_ready_fd(number.into(), first_free).map_err(Error::invalid)?;
+    match ready_fds.next() {
         Some(_) => Err(Error::invalid("a process has one readiness descriptor")),
         None => Ok(()),
     }

@@ -4,6 +4,7 @@ use regex_lite::Regex;
 
 use super::terminal::without_escapes;
 use crate::error::{Error, Result};
+use crate::syntax::pattern;
 
 /// Searches a text that comes in pieces for a pattern.
 pub(crate) struct Matcher {
@@ -28,13 +29,10 @@ pub(crate) struct Matcher {
 
 impl Matcher {
     pub(crate) fn new(pattern: &str, times: usize) -> Result<Self> {
-        if pattern.is_empty() {
-            return Err(Error::invalid("an empty output pattern matches everything"));
-        }
         let compiled = compile(pattern)?;
         let needs_end = compiled.capture_names().flatten().next().is_some();
         let across_lines = pattern.contains('\n') || pattern.contains("\\n");
-        let literal = is_plain(pattern).then(|| pattern.to_owned());
+        let literal = pattern::is_plain(pattern).then(|| pattern.to_owned());
         Ok(Self {
             pattern: compiled,
             times,
@@ -123,23 +121,9 @@ impl Matcher {
     }
 }
 
+/// Compiles a pattern for output.
 pub(super) fn compile(pattern: &str) -> Result<Regex> {
-    Regex::new(&format!("(?m){pattern}")).map_err(|error| {
-        let what = format!("the pattern `{pattern}` is not a regular expression: {error}");
-        Error::invalid(what).with_help(match has_placeholder(pattern) {
-            true => "a pattern has no placeholders: `\\d+` matches any port",
-            false => "a backslash before a character takes it as it is: `\\(`",
-        })
-    })
-}
-
-/// Returns true if a pattern has no special characters, so that it matches itself only.
-pub(super) fn is_plain(pattern: &str) -> bool {
-    regex_lite::escape(pattern) == pattern
-}
-
-fn has_placeholder(pattern: &str) -> bool {
-    ["{port", "{udp", "{dir}", "{bin:"].iter().any(|begin| pattern.contains(begin))
+    pattern::compile(pattern).map_err(|what| Error::invalid(what).with_help(pattern::help(pattern)))
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use regex_lite::Regex;
 
-use super::matcher::is_plain;
 use super::terminal::without_escapes;
+use crate::syntax::pattern::is_plain;
 
 /// The similarity from which on a line is reported.
 const NEAR: f64 = 0.75;

@@ -1,9 +1,8 @@
 //! Patterns that are searched for in output.
 
-use regex_lite::Regex;
-
 use super::matcher::{Matcher, compile};
 use crate::error::{Error, Result};
+use crate::syntax::{numbers, pattern};
 use crate::types::Stream;
 
 /// A line of output that shows that a process is ready.
@@ -56,9 +55,7 @@ impl Banner {
 
     /// Returns the names of the groups, which become placeholders.
     pub(crate) fn groups(&self) -> Vec<String> {
-        let pattern = Regex::new(&self.pattern).ok();
-        let names = pattern.iter().flat_map(|pattern| pattern.capture_names().flatten());
-        names.map(str::to_owned).collect()
+        pattern::groups(&self.pattern)
     }
 
     /// Returns what the groups have matched in the line of the last wanted match.
@@ -70,11 +67,7 @@ impl Banner {
     }
 
     pub(crate) fn matcher(&self) -> Result<Matcher> {
-        if self.times == 0 {
-            return Err(Error::invalid(
-                "an output pattern that has to match 0 times waits for nothing",
-            ));
-        }
+        numbers::check_times(self.times as i64).map_err(Error::invalid)?;
         Matcher::new(&self.pattern, self.times)
     }
 }

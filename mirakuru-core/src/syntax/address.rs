@@ -32,6 +32,16 @@ impl Address {
         Ok(Self { host: parse_host(host, text)?, port: parse_port(port, text)? })
     }
 
+    /// Parses an address to listen on, which names its port.
+    pub(crate) fn parse_listening(text: &str) -> Result<Self, String> {
+        match Self::parse(text)? {
+            Self { port: Port::Any, .. } => Err(format!(
+                "`{text}`: clients could not find out which port that is; write `{{port}}`"
+            )),
+            address => Ok(address),
+        }
+    }
+
     pub(crate) fn number(&self) -> u16 {
         match self.port {
             Port::Number(number) => number,

@@ -9,8 +9,8 @@ pub(crate) fn name<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Opti
     by_distance.min().map(|(_, known)| known)
 }
 
-/// How many typing errors are between two names, if there are few enough for that. Two neighbours
-/// in the wrong order count as one, upper and lower case as none.
+/// Returns the number of typing errors between two names, if they are few. Two swapped letters count as
+/// one, upper and lower case as none.
 pub(crate) fn distance(name: &str, known: &str) -> Option<usize> {
     if is_same_but_for_case(name, known) {
         return Some(0);
@@ -22,9 +22,18 @@ pub(crate) fn distance(name: &str, known: &str) -> Option<usize> {
     is_close.then(|| strsim::osa_distance(name, known)).filter(|n_edits| *n_edits <= allowed)
 }
 
-/// Whether nothing but upper and lower case makes the difference.
+/// Returns true if only upper and lower case differ.
 pub(crate) fn is_same_but_for_case(name: &str, known: &str) -> bool {
     name.eq_ignore_ascii_case(known)
+}
+
+/// Lists names in words: "`a`, `b` and `c`".
+pub(crate) fn alternatives<'a>(names: impl Iterator<Item = &'a str>, word: &str) -> String {
+    let quoted: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} {word} {last}", rest.join(", ")),
+        _ => quoted.concat(),
+    }
 }
 
 #[cfg(test)]

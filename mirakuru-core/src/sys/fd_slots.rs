@@ -15,9 +15,6 @@ use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use nix::unistd::execve;
 
-/// The numbers at which a child can inherit descriptors, beside 0, 1 and 2.
-pub(crate) const FD_SLOTS: Range<RawFd> = 3..20;
-
 const SHELL: &CStr = c"/bin/sh";
 
 /// The reserved numbers.
@@ -27,14 +24,14 @@ pub(crate) struct FdSlots {
 
 impl FdSlots {
     /// Reserves the numbers. None of them may be in use.
-    pub(crate) fn reserve() -> io::Result<Self> {
+    pub(crate) fn reserve(numbers: Range<RawFd>) -> io::Result<Self> {
         let null = File::open("/dev/null")?;
-        let high = fcntl(&null, FcntlArg::F_DUPFD_CLOEXEC(FD_SLOTS.end))?;
+        let high = fcntl(&null, FcntlArg::F_DUPFD_CLOEXEC(numbers.end))?;
         // SAFETY: the kernel returned this descriptor just now, and nothing else owns it.
-        let numbers = Self { null: unsafe { OwnedFd::from_raw_fd(high) } };
+        let slots = Self { null: unsafe { OwnedFd::from_raw_fd(high) } };
         drop(null);
-        FD_SLOTS.into_iter().try_for_each(|number| put(numbers.null.as_raw_fd(), number))?;
-        Ok(numbers)
+        numbers.into_iter().try_for_each(|number| put(slots.null.as_raw_fd(), number))?;
+        Ok(slots)
     }
 
     /// Installs descriptors at their numbers, as long as the guard lives.

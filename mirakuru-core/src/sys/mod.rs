@@ -14,7 +14,7 @@ mod unix;
 #[cfg_attr(not(all(target_os = "linux", not(mirakuru_fallback))), path = "fallback.rs")]
 mod platform;
 
-pub(crate) use fd_slots::{ExecWithListenPid, FD_SLOTS, FdSlots, InstalledFds};
+pub(crate) use fd_slots::{ExecWithListenPid, FdSlots, InstalledFds};
 pub(crate) use fs::{create_private_dir, short_temp_dir, write_atomically};
 pub(crate) use platform::*;
 pub(crate) use unix::*;

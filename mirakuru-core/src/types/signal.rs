@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::syntax;
+
 /// A signal: one that a process can be sent, or that ended it.
 ///
 /// # Examples
@@ -29,28 +31,7 @@ macro_rules! signals {
     };
 }
 
-signals! {
-    HUP = SIGHUP, "The terminal was closed; many servers read their configuration again.";
-    INT = SIGINT, "Ctrl-C. PostgreSQL stops fast.";
-    QUIT = SIGQUIT, "nginx stops when its connections have ended.";
-    ABRT = SIGABRT, "The process aborted itself.";
-    KILL = SIGKILL, "Cannot be caught.";
-    SEGV = SIGSEGV, "The process accessed memory that it must not.";
-    USR1 = SIGUSR1, "For the server to define.";
-    USR2 = SIGUSR2, "For the server to define.";
-    PIPE = SIGPIPE, "The process wrote to a connection that nobody reads.";
-    ALRM = SIGALRM, "A timer has ended.";
-    TERM = SIGTERM, "Asks a process to end.";
-    CHLD = SIGCHLD, "A child has ended.";
-    CONT = SIGCONT, "Continues a paused process.";
-    STOP = SIGSTOP, "Pauses a process; cannot be caught.";
-    TSTP = SIGTSTP, "Ctrl-Z.";
-    WINCH = SIGWINCH, "The terminal's size changed; Apache ends gracefully.";
-    BUS = SIGBUS, "The process accessed memory that is not there.";
-    FPE = SIGFPE, "An arithmetic fault.";
-    ILL = SIGILL, "An illegal instruction.";
-    TRAP = SIGTRAP, "A breakpoint.";
-}
+crate::syntax::signal::with_signals!(signals);
 
 impl Signal {
     /// Returns the signal with this number, also one without a name here.
@@ -94,7 +75,7 @@ pub struct ParseSignalError(String);
 
 impl fmt::Display for ParseSignalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is not a signal", self.0)
+        f.write_str(&self.0)
     }
 }
 
@@ -106,7 +87,8 @@ impl TryFrom<i32> for Signal {
 
     fn try_from(number: i32) -> Result<Self, ParseSignalError> {
         let signal = Self::new(number);
-        signal.is_valid().then_some(signal).ok_or_else(|| ParseSignalError(number.to_string()))
+        let error = || ParseSignalError(format!("{number} is not the number of a signal"));
+        signal.is_valid().then_some(signal).ok_or_else(error)
     }
 }
 
@@ -115,8 +97,8 @@ impl FromStr for Signal {
     type Err = ParseSignalError;
 
     fn from_str(text: &str) -> Result<Self, ParseSignalError> {
-        let name = text.strip_prefix("SIG").unwrap_or(text);
+        let name = syntax::signal::find(text).map_err(ParseSignalError)?;
         let known = NAMES.iter().find(|(known, _)| *known == name);
-        known.map(|(_, signal)| *signal).ok_or_else(|| ParseSignalError(text.to_owned()))
+        Ok(known.expect("the name is in the same list").1)
     }
 }

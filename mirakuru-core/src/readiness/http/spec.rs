@@ -13,6 +13,7 @@ use crate::readiness::identity::Identity;
 use crate::readiness::tcp::connection_to;
 use crate::readiness::unix_socket::UnixSocket;
 use crate::syntax::address::{Place, Port, Url};
+use crate::syntax::http;
 
 /// An HTTP request, and the status of the answer that shows that a process is ready.
 ///
@@ -139,10 +140,19 @@ impl Http {
         self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host"))
     }
 
+    /// Fails if the method or a header cannot be one.
+    fn check(&self) -> Result<(), String> {
+        http::check_method(&self.method)?;
+        self.headers.iter().try_for_each(|(name, value)| {
+            http::check_header_name(name)?;
+            http::check_header_value(value)
+        })
+    }
+
     fn to_request(&self, url: &Url) -> Result<Request<Vec<u8>>> {
-        let method = Method::from_bytes(self.method.as_bytes()).map_err(|_| {
-            Error::invalid(format!("`{}` is not the name of an HTTP method", self.method))
-        })?;
+        self.check().map_err(Error::invalid)?;
+        let method = Method::from_bytes(self.method.as_bytes());
+        let method = method.expect("the method was checked");
         let (origin, host) = origin(url);
         let uri: Uri = format!("{origin}{}", url.target)
             .parse()

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use regex_lite::Regex;
 
 use crate::error::{Error, Result};
+use crate::syntax::http;
 
 /// A set of HTTP status codes: one code, a range, or a regular expression that matches the whole code.
 ///
@@ -71,19 +72,13 @@ pub(super) enum StatusMatcher {
 impl Status {
     pub(super) fn matcher(&self) -> Result<StatusMatcher> {
         match &self.0 {
-            Codes::Range(range)
-                if range.is_empty() || *range.end() < 100 || *range.start() > 599 =>
-            {
-                Err(Error::invalid(format!("no HTTP status is {self}")))
+            Codes::Range(codes) => {
+                http::check_statuses(codes).map_err(Error::invalid)?;
+                Ok(StatusMatcher::Range(codes.clone()))
             }
-            Codes::Range(range) => Ok(StatusMatcher::Range(range.clone())),
             Codes::Pattern(pattern) => {
-                let whole = Regex::new(&format!("^(?:{pattern})$")).map_err(|error| {
-                    let what =
-                        format!("the status `{pattern}` is not a regular expression: {error}");
-                    Error::invalid(what)
-                })?;
-                Ok(StatusMatcher::Pattern(whole))
+                let pattern = http::status_pattern(pattern).map_err(Error::invalid)?;
+                Ok(StatusMatcher::Pattern(pattern))
             }
         }
     }

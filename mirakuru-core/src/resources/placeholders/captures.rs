@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use parking_lot::Mutex;
 
 use crate::error::{Error, Result};
+use crate::syntax::pattern;
 use crate::syntax::template::{Piece, Template};
 
 /// The captured placeholders of one process. Their values differ from start to start.
@@ -17,14 +18,8 @@ pub(super) struct Captures {
 
 impl Captures {
     pub(super) fn new(names: Vec<String>) -> Result<Self> {
-        let is_taken = |name: &&String| ["dir", "udp"].contains(&name.as_str());
-        match names.iter().find(is_taken) {
-            Some(name) => Err(Error::invalid(format!(
-                "a group of an output pattern cannot be called `{name}`, which is another \
-                 placeholder"
-            ))),
-            None => Ok(Self { names, values: Mutex::default() }),
-        }
+        pattern::check_groups(&names).map_err(Error::invalid)?;
+        Ok(Self { names, values: Mutex::default() })
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use crate::supervisor::protocol::ReadinessFd;
 use crate::supervisor::settings::Settings;
-use crate::sys::{self, ExecWithListenPid, FD_SLOTS, FdSlots, InstalledFds};
+use crate::syntax::numbers::EXTRA_FDS;
+use crate::sys::{self, ExecWithListenPid, FdSlots, InstalledFds};
 
 /// The number of bytes that one `drain` reads.
 const DRAIN_BYTES: usize = 1024;
@@ -69,7 +70,7 @@ impl ReadinessFds {
 
     /// Installs the descriptors at their numbers.
     pub(super) fn install_fds(&self) -> io::Result<InstalledFds<'_>> {
-        let mut fds: Vec<_> = FD_SLOTS.zip(self.listeners.iter().map(AsFd::as_fd)).collect();
+        let mut fds: Vec<_> = EXTRA_FDS.zip(self.listeners.iter().map(AsFd::as_fd)).collect();
         if let (Some(number), Some((_, write))) = (self.ready_fd, &self.ready) {
             fds.push((number, write.as_fd()));
         }

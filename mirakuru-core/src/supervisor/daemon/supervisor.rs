@@ -17,6 +17,7 @@ use super::session_listener::SessionListener;
 use crate::supervisor::lease_queue::Answer;
 use crate::supervisor::protocol::{Event, Request};
 use crate::supervisor::settings::Settings;
+use crate::syntax::numbers::EXTRA_FDS;
 use crate::sys;
 
 /// The supervisor of one server.
@@ -60,7 +61,7 @@ enum Source {
 impl Supervisor {
     pub(super) fn new(settings: Settings, arguments: Vec<OsString>) -> io::Result<Self> {
         sys::close_inherited();
-        let fd_slots = sys::FdSlots::reserve()?;
+        let fd_slots = sys::FdSlots::reserve(EXTRA_FDS)?;
         sys::new_session();
         sys::become_subreaper();
         sys::ignore_sigpipe();
