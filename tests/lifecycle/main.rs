@@ -1,6 +1,10 @@
 //! Starting, using, stopping and restarting a process, and the ends of the tests that use it.
 
 #![allow(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
+#![cfg_attr(
+    mirakuru_fallback,
+    allow(unused_imports, dead_code, reason = "tests that need Linux are left out there")
+)]
 
 mod early_exit;
 mod ending;
