@@ -225,7 +225,7 @@ fn unjudged(output: &ReturnType, body: &Body) -> TokenStream {
     }
 }
 
-// The type of a result, if it is called one: nobody can ask here what an alias stands for.
+// Returns the type if its name ends with `Result`. A macro cannot resolve an alias of another name.
 fn result(output: &ReturnType) -> Option<&Type> {
     let ReturnType::Type(_, output) = output else { return None };
     let mut ty = &**output;

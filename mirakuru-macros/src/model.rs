@@ -131,7 +131,7 @@ fn as_identifier(name: &str) -> String {
     name.replace(|c: char| !c.is_alphanumeric(), "_")
 }
 
-/// A function whose body nobody reads: what stands in it is the user's affair.
+/// A function whose body is kept as tokens and not parsed.
 pub(crate) struct Function {
     pub(crate) attrs: Vec<syn::Attribute>,
     pub(crate) vis: Visibility,
