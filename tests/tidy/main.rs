@@ -4,6 +4,7 @@
 
 mod imports;
 mod parity;
+mod words;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,16 +18,23 @@ fn root() -> PathBuf {
 }
 
 fn rust_files(directory: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
+    let mut files = files(directory);
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "rs"));
+    files
+}
+
+/// Returns all files below a directory, except what cargo and git keep there.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
     for entry in fs::read_dir(directory).unwrap().flatten() {
         let path = entry.path();
-        if path.is_dir() && !path.ends_with("target") {
-            files.extend(rust_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
+        if path.is_dir() && !path.ends_with("target") && !path.ends_with(".git") {
+            found.extend(files(&path));
+        } else if path.is_file() {
+            found.push(path);
         }
     }
-    files
+    found
 }
 
 /// Returns the text of a file up to its unit tests.
@@ -113,7 +121,7 @@ fn no_wait_looks_at_a_clock_that_can_be_set() {
 }
 
 #[test]
-fn both_twins_have_the_same_functions() {
+fn linux_and_its_fallback_have_the_same_functions() {
     let names = |file: &str| -> BTreeSet<String> {
         let code = code(&core().join("sys").join(file));
         let items = ["pub(crate) fn ", "pub(crate) const ", "pub(crate) struct "];

@@ -1,0 +1,46 @@
+//! Words that comments, documentation and messages do not use.
+
+use std::fs;
+use std::path::Path;
+
+use regex_lite::Regex;
+
+use crate::{files, root};
+
+/// The words, each with one to use instead.
+const WORDS: [(&str, &str); 7] = [
+    ("whoever", "the process, the test, the user"),
+    ("somebody", "a process, a test, a user"),
+    ("nobody", "no process, no test, none"),
+    ("anew", "again"),
+    ("folders?", "directory"),
+    ("is told", "gets, receives, knows"),
+    ("told of", "reported"),
+];
+
+/// Returns true for source, documentation and scripts, except for this list and the fuzzing inputs.
+fn is_checked(path: &Path) -> bool {
+    let inside = path.strip_prefix(root()).unwrap();
+    let is_text = path.extension().is_some_and(|it| it == "rs" || it == "md" || it == "toml");
+    let is_exempt = inside.starts_with("fuzz/corpus") || inside == Path::new(file!());
+    (is_text || inside == Path::new(".ci/run")) && !is_exempt
+}
+
+#[test]
+fn words_that_are_not_used_are_not_used() {
+    let words = WORDS
+        .map(|(word, instead)| (Regex::new(&format!(r"(?i)\b{word}\b")).unwrap(), word, instead));
+    let mut found = Vec::new();
+    for path in files(&root()).iter().filter(|path| is_checked(path)) {
+        let text = fs::read_to_string(path).unwrap();
+        for (number, line) in text.lines().enumerate() {
+            // A user of that name has few rights.
+            let line = line.replace("\"nobody\"", "");
+            let used = words.iter().filter(|(pattern, ..)| pattern.is_match(&line));
+            found.extend(used.map(|(_, word, instead)| {
+                format!("{}:{}: `{word}`: {instead}", path.display(), number + 1)
+            }));
+        }
+    }
+    assert!(found.is_empty(), "{} words: {found:#?}", found.len());
+}
