@@ -35,9 +35,16 @@
 //! not needed: the server is shared anyway, and it is stopped when the tests are over, which a
 //! `#[once]` fixture never is.
 //!
-//! The feature `https` lets `https` URLs be asked, of servers with a self-signed certificate too.
+//! The feature `https` enables requests to `https` URLs, of servers with a self-signed certificate too.
 
-pub use mirakuru_core::*;
+#[doc(hidden)]
+pub use mirakuru_core::__private;
+#[doc(inline)]
+pub use mirakuru_core::{
+    Attempt, Banner, CommandLine, Error, ErrorKind, ExclusiveLease, Executor, Exit, Http, Lease,
+    Log, LogFollower, OpenFile, ParseSignalError, Probe, Process, Readiness, Result, Scope, Shared,
+    Signal, Status, Stdin, Stream,
+};
 #[doc(inline)]
 pub use mirakuru_macros::{
     process_fixture_rstest as process_fixture, with_process_rstest as with_process,
@@ -95,8 +102,8 @@ fn when_ready(executor: Executor, ready: &str) -> Executor {
         Some(("output", pattern)) => executor.output(pattern),
         Some(("command", command)) => executor.ready_command(command),
         _ => panic!(
-            "`{ready}` says nothing about when the process is ready; write http://…, \
-             tcp:HOST:PORT, unix:PATH, pid:PATH, output:PATTERN, command:COMMAND or notify"
+            "`{ready}` is not a readiness condition: write http://…, tcp:HOST:PORT, unix:PATH, \
+             pid:PATH, output:PATTERN, command:COMMAND or notify"
         ),
     }
 }

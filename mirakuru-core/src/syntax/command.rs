@@ -20,7 +20,10 @@ pub(crate) fn check_program(first: Option<&[u8]>) -> Result<(), String> {
 pub(crate) fn check_variable(name: &[u8]) -> Result<(), String> {
     if name.is_empty() || name.iter().any(|byte| matches!(byte, b'=' | 0)) {
         let name = String::from_utf8_lossy(name);
-        return Err(format!("`{}` is not the name of an environment variable", name.escape_debug()));
+        return Err(format!(
+            "`{}` is not the name of an environment variable",
+            name.escape_debug()
+        ));
     }
     Ok(())
 }
