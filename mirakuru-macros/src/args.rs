@@ -9,8 +9,7 @@ use crate::fault::Faults;
 use crate::key::{self, Form, Key};
 use crate::model::{Attribute, Entry, Value};
 
-/// Reads what stands in the parentheses of an attribute. After a fault it goes on behind the next
-/// comma.
+/// Parses the arguments of an attribute. After a fault, parsing continues at the next comma.
 pub(crate) fn parse(
     tokens: TokenStream,
     span: Span,
@@ -31,7 +30,7 @@ pub(crate) fn parse(
         Ok(())
     };
     let end = read.parse2(tokens);
-    // After a fault, syn tells once more of the tokens that were left.
+    // After a fault, syn also reports the remaining tokens.
     if let (Err(fault), false) = (end, attribute.is_broken) {
         faults.push(fault);
     }
@@ -42,7 +41,7 @@ fn item(input: ParseStream<'_>, known: &[Key], attribute: &mut Attribute) -> Res
     if !is_entry(input, known) {
         let path = definition(input)?;
         if attribute.definition.is_some() || !attribute.entries.is_empty() {
-            // A key that stands alone looks like a path.
+            // A key without a value looks like a path.
             let name = path.path.get_ident().map(Ident::to_string);
             if let Some(name) = name.filter(|name| key::nearest(name, known).is_some()) {
                 return Err(Error::new_spanned(path, key::unknown(&name, known)));
@@ -112,7 +111,7 @@ fn value(input: ParseStream<'_>, ident: &Ident, key: Key) -> Result<Value> {
     }
 }
 
-/// What stands behind `=`, if something does.
+/// Returns the input after `=`, if there is a value.
 fn assigned<'a>(input: ParseStream<'a>) -> Option<ParseStream<'a>> {
     input.parse::<Token![=]>().ok()?;
     let has_value = !input.is_empty() && !input.peek(Token![,]);

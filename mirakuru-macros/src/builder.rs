@@ -11,7 +11,7 @@ use crate::syntax::duration;
 use crate::syntax::signal;
 use crate::syntax::template::{Piece, Template};
 
-/// The expression that builds the `Executor`.
+/// Returns the expression that builds the `Executor`.
 pub(crate) fn executor(attribute: &Attribute, k: &Path) -> TokenStream {
     let span = Span::mixed_site();
     let command = command(attribute, k);
@@ -20,7 +20,7 @@ pub(crate) fn executor(attribute: &Attribute, k: &Path) -> TokenStream {
         quote_spanned!(span=> .known_bin(#name, ::core::option_env!(#variable)))
     });
     let args = attribute.expr(Key::Args).map(each_arg);
-    // What the test adds to the environment outlives the clearing, wherever it is written.
+    // The environment is cleared first, wherever the key is written, so that added variables stay.
     let clear = attribute.get(Key::EnvClear).map(|entry| {
         let method = method(entry, "env_clear");
         quote_spanned!(span=> .#method())
@@ -48,7 +48,7 @@ fn command(attribute: &Attribute, k: &Path) -> TokenStream {
     }
 }
 
-// One by one, since they may be of different types.
+// One call each: the arguments may have different types.
 fn each_arg(args: &Expr) -> TokenStream {
     let span = Span::mixed_site();
     match model::elements(args) {
@@ -57,7 +57,7 @@ fn each_arg(args: &Expr) -> TokenStream {
     }
 }
 
-// Core cannot ask for cargo's variables itself: they are set for the crate of the test only.
+// Cargo sets these variables only while it compiles the crate of the test, not core.
 fn binaries(attribute: &Attribute) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let named = attribute.expr(Key::Bin).and_then(model::text).map(LitStr::value);
@@ -69,7 +69,7 @@ fn binaries(attribute: &Attribute) -> BTreeSet<String> {
 }
 
 fn placeholders(text: &str) -> Vec<String> {
-    // The names of groups are of no interest here, and must not hinder.
+    // Names of groups are accepted, because the pattern may be elsewhere.
     let pieces = Template::parse(text, &|name| name != "port" && name != "dir" && name != "udp")
         .map(|template| template.pieces)
         .unwrap_or_default();
@@ -102,12 +102,12 @@ fn setting(entry: &Entry, attribute: &Attribute, k: &Path) -> TokenStream {
     }
 }
 
-// The place of the key, so that a fault of the compiler points there, and an editor too.
+// The method has the span of the key, so that compiler errors and editors point there.
 fn method(entry: &Entry, name: &str) -> Ident {
     Ident::new(name, Span::mixed_site().located_at(entry.ident.span()))
 }
 
-// None for a key that is part of another.
+// Returns none for a key that is part of another.
 fn argument(key: Key, expr: &Expr, attribute: &Attribute, k: &Path) -> Option<TokenStream> {
     match key {
         Key::Http => Some(http(expr, attribute, k)),
@@ -185,7 +185,7 @@ pub(crate) fn scope(expr: &Expr, k: &Path) -> TokenStream {
 
 type Lookup = fn(&str) -> Result<&'static str, String>;
 
-/// The known name that a literal or a lone word means.
+/// Returns the known name that a literal or a bare identifier means.
 fn variant(expr: &Expr, lookup: Lookup) -> Option<Ident> {
     let written = match model::text(expr) {
         Some(text) => text.value(),
@@ -201,7 +201,7 @@ fn bytes(expr: &Expr) -> TokenStream {
     }
 }
 
-// `Into<Status>` alone would let a number without a suffix be an `i32`.
+// With `Into<Status>` alone, a number without a suffix would be an `i32`.
 fn with_u16(status: &Expr) -> TokenStream {
     match model::peel(status) {
         Expr::Range(range) => {

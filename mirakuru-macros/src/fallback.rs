@@ -7,7 +7,7 @@ use crate::item;
 use crate::model::Function;
 use crate::params::Param;
 
-/// The faults, and the function as far as the compiler needs it to find nothing else.
+/// Generates the faults, and as much of the function as prevents further errors.
 pub(crate) fn function(function: Function, params: &[Param], faults: Faults) -> TokenStream {
     let span = Span::mixed_site();
     let faults = faults.into_tokens();

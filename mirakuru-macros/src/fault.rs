@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use syn::Error;
 
-/// All faults found so far: the user sees every one of them at once.
+/// The faults found so far. All of them are reported at once.
 #[derive(Default)]
 pub(crate) struct Faults(Option<Error>);
 

@@ -10,7 +10,7 @@ use crate::key::{Key, OF_A_FIXTURE};
 use crate::model::{Attribute as Args, Function};
 use crate::{args, builder, valid};
 
-const ON: &str = "`#[process_fixture]` stands on a function that returns an `Executor`";
+const ON: &str = "`#[process_fixture]` applies to a function that returns an `Executor`";
 
 pub(crate) fn expand(args: TokenStream, item: TokenStream, home: &Path) -> TokenStream {
     let mut faults = Faults::default();
@@ -37,15 +37,14 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream, home: &Path) -> Token
     quote!(#definition #fixture)
 }
 
-// In the value namespace it stays a function: a parameter may have its name, as it could not have
-// that of a static.
+// The definition stays a function: a parameter can have the name of a function, but not of a static.
 fn definition(function: Function, args: &Args, k: &Path) -> TokenStream {
     let span = Span::mixed_site();
     let Function { attrs, vis, sig, body } = function;
     let name = &sig.ident;
     let (inner_attrs, tokens) = (body.inner_attrs, body.tokens);
     let body = match args.expr(Key::Scope) {
-        // A function of its own, so that a `return` does not leave the scope out.
+        // The body is a function of its own, so that a `return` in it cannot skip the scope.
         Some(scope) => {
             let scope = builder::scope(scope, k);
             quote_spanned! {span=>
@@ -63,7 +62,7 @@ fn shared(function: &Function, args: &Args, k: &Path) -> TokenStream {
         let scope = builder::scope(scope, k);
         quote_spanned!(Span::mixed_site()=> .scope(#scope))
     });
-    // If the function makes something else, the compiler points at what it returns.
+    // If the function returns another type, the compiler error points at that type.
     let returned = match &function.sig.output {
         ReturnType::Type(_, ty) => ty.span(),
         ReturnType::Default => Span::call_site(),
@@ -76,7 +75,7 @@ fn shared(function: &Function, args: &Args, k: &Path) -> TokenStream {
     }
 }
 
-// What `#[rstest::fixture]` would make: rstest asks the type of the fixture's name for a value.
+// Generates what `#[rstest::fixture]` would: rstest gets the value from a type of the fixture's name.
 fn fixture(function: &Function, shared: TokenStream, k: &Path) -> TokenStream {
     let (vis, name) = (&function.vis, &function.sig.ident);
     let conditions: Vec<_> = with_name(&function.attrs, "cfg").collect();

@@ -12,15 +12,15 @@ use crate::model::{Attribute, Body, Function};
 use crate::params::{self, Access, Param};
 use crate::{args, valid};
 
-/// Reads and checks one attribute.
+/// Parses and checks one attribute.
 pub(crate) fn attribute(args: TokenStream, span: Span, faults: &mut Faults) -> Attribute {
     let attribute = args::parse(args, span, &Key::all(), faults);
     valid::attribute(&attribute, faults);
     attribute
 }
 
-/// Reads the attributes that are stacked below the one at work. Also gives an item that keeps the
-/// user's import of the macro in use: nothing else does once the attributes are gone.
+/// Parses the attributes that are stacked below the current one. Also returns an item that uses the
+/// user's import of the macro, which would be unused when the attributes are gone.
 pub(crate) fn stacked(
     attrs: &mut Vec<syn::Attribute>,
     faults: &mut Faults,
@@ -44,8 +44,7 @@ fn stacked_attribute(attr: syn::Attribute, faults: &mut Faults) -> Option<Attrib
     }
 }
 
-/// Gives a function what stands on it. `is_faulty` says that a fault in `attributes` has been
-/// reported already.
+/// Expands the attributes of a function. `is_faulty` is true if a fault in `attributes` was reported.
 pub(crate) fn expand(
     mut function: Function,
     mut attributes: Vec<Attribute>,
@@ -57,7 +56,7 @@ pub(crate) fn expand(
     attributes.extend(below);
     valid::function(&function, &mut faults);
     let params = params::take(&mut function.sig, &mut faults);
-    // What cannot be read may have been a name, so parameters are not looked at then.
+    // What could not be parsed may have been a name, so parameters are not matched then.
     let assigned = match is_faulty || !faults.is_empty() {
         true => Vec::new(),
         false => params::fit(&params, &attributes, &mut faults),
@@ -87,7 +86,7 @@ fn acquiring(
     let is_called = item::makes_a_test(&attrs) || item::is_called_otherwise(&attrs);
     let test = (!is_called).then(|| quote_spanned!(span=> #[::core::prelude::v1::test]));
     let inner_attrs = &body.inner_attrs;
-    // What fails in a fixture is the affair of the test that uses it.
+    // A failure in a fixture is reported by the test that uses it.
     let is_test = !item::is_called_otherwise(&attrs);
     let (report, outcome) = match result(&sig.output).filter(|_| is_test) {
         Some(ty) => {
@@ -104,7 +103,7 @@ fn acquiring(
             let ([#(#patterns),*], seen) =
                 #k::__private::with_report(#k::__private::acquire([#(#requests),*]), #is_test);
             #(#bindings)*
-            // Dropped before the processes, so that a panic shows them alive.
+            // Dropped before the processes, so that the report of a panic shows their state.
             let #report = seen;
             #outcome
         }
@@ -119,7 +118,7 @@ struct Lease<'a> {
 
 impl<'a> Lease<'a> {
     fn new((place, (attribute, param)): (usize, (&'a Attribute, &Option<&'a Param>))) -> Self {
-        // A name of the macro's own hygiene, which the body cannot see.
+        // The span makes the name invisible to the body.
         let prefix = if param.is_some() { "" } else { "_" };
         let grant = format_ident!("{prefix}grant_{place}", span = Span::mixed_site());
         Self { attribute, param: *param, grant }
@@ -158,7 +157,7 @@ impl<'a> Lease<'a> {
 
     fn binding(&self) -> Option<TokenStream> {
         let PatType { attrs, pat, ty, .. } = &self.param?.original;
-        // If the type is another `Process`, the compiler points at it.
+        // If the type is another `Process`, the compiler error points at it.
         let span = Span::mixed_site().located_at(ty.span());
         let mut grant = self.grant.clone();
         grant.set_span(span);
@@ -167,7 +166,7 @@ impl<'a> Lease<'a> {
             Access::Exclusive => {
                 quote_spanned!(span=> #(#attrs)* let #pat: #ty = #grant.exclusive();)
             }
-            // `let _ = …` would end it at once; the parameter `_` would not.
+            // `let _ = …` would drop the process at once; a parameter `_` does not.
             Access::Own => quote_spanned!(span=>
                 let #grant = #grant.own();
                 #(#attrs)* let #pat: #ty = #grant;
@@ -176,16 +175,15 @@ impl<'a> Lease<'a> {
     }
 }
 
-// In a closure, so that it is seen what its `?` and `return` give back. What the body does not move
-// stays outside and is alive when it is shown.
+// Moves the body into a closure, so that the result of its `?` and `return` can be inspected. What the
+// body does not move stays outside, and is alive when the report is printed.
 fn judged(is_async: bool, ty: &Type, body: &Body, k: &Path) -> TokenStream {
     let span = Span::mixed_site();
-    // As if the user had written it: what the compiler says of it is said where the type stands,
-    // and names the variables.
+    // With the span of the type, compiler errors point at the type and name the variables.
     let at = ty.span();
     let body = block(body);
     let outcome = match is_async {
-        // An async block cannot say what it returns, but its first `return` tells the compiler.
+        // An async block has no return type; the compiler infers it from the first `return`.
         true => {
             let never = quote_spanned!(span=> #k::__private::never());
             let hint = quote_spanned!(at=> if false { let never: #ty = #never; return never; });
@@ -205,7 +203,7 @@ fn judged(is_async: bool, ty: &Type, body: &Body, k: &Path) -> TokenStream {
     }
 }
 
-// What the last expression borrows from a process is dropped before the process is given back.
+// Drops what the last expression borrows from a process before the process itself.
 fn unjudged(output: &ReturnType, body: &Body) -> TokenStream {
     let span = Span::mixed_site();
     let body = block(body);

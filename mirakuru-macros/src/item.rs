@@ -13,7 +13,7 @@ pub(crate) enum Item {
     Module(ItemMod),
 }
 
-const ON: &str = "`#[with_process(..)]` stands on a test, a `#[fixture]` or a `mod`";
+const ON: &str = "`#[with_process(..)]` applies to a test, a `#[fixture]` or a `mod`";
 
 pub(crate) fn parse(tokens: TokenStream) -> Result<Item> {
     let read = |input: ParseStream<'_>| match is_module(input) {
@@ -54,7 +54,7 @@ impl From<ItemFn> for Function {
     }
 }
 
-/// The `#[with_process(..)]` that stand below the one at work, which handles them all.
+/// Takes the `#[with_process(..)]` attributes below the current one, which handles all of them.
 pub(crate) fn take_stacked(attrs: &mut Vec<Attribute>) -> Vec<Attribute> {
     let (stacked, others) = std::mem::take(attrs).into_iter().partition(is_ours);
     *attrs = others;
@@ -69,14 +69,14 @@ fn is_ours(attr: &Attribute) -> bool {
     last_segment(attr) == "with_process"
 }
 
-/// Whether one of these makes a test out of the function.
+/// Returns true if one of these attributes makes the function a test.
 pub(crate) fn makes_a_test(attrs: &[Attribute]) -> bool {
     attrs.iter().map(last_segment).any(|name| {
         name.ends_with("test") || ["test_case", "test_matrix", "apply"].contains(&name.as_str())
     })
 }
 
-/// Whether the function is called by something that is no test.
+/// Returns true if something other than the test harness calls the function.
 pub(crate) fn is_called_otherwise(attrs: &[Attribute]) -> bool {
     attrs.iter().map(last_segment).any(|name| name == "fixture" || name == "bench")
 }

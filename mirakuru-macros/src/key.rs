@@ -2,7 +2,7 @@ use crate::literal::{self, Captured};
 use crate::syntax::suggest::{self, alternatives};
 use crate::syntax::{duration, http, numbers, signal};
 
-/// How a key is written.
+/// The form in which a key is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// `key = value`
@@ -165,7 +165,7 @@ impl Key {
 
     pub(crate) fn usage(self) -> String {
         if self.form() == Form::Flag {
-            return format!("`{}` stands alone", self.name());
+            return format!("`{}` has no value", self.name());
         }
         let examples = alternatives(self.row().examples.iter().copied(), "or");
         format!("`{}` is written {examples}", self.name())
@@ -208,7 +208,7 @@ pub(crate) fn unknown(name: &str, known: &[Key]) -> String {
     }
 }
 
-/// The key that was meant, if it is a typing error.
+/// Returns the key that was meant, if the name is a typing error.
 pub(crate) fn nearest(name: &str, known: &[Key]) -> Option<&'static str> {
     suggest::name(name, known.iter().map(|key| key.name()))
 }

@@ -4,7 +4,7 @@ use crate::syntax::{command, http, pattern};
 
 type Checked<T = ()> = Result<T, String>;
 
-/// The placeholders to which the process itself gives a value.
+/// The placeholders whose values come from the process itself.
 #[derive(Default)]
 pub(crate) struct Captured {
     pub(crate) names: Vec<String>,

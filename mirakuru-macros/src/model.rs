@@ -6,18 +6,18 @@ use crate::key::Key;
 use crate::literal::{self, Captured};
 use crate::syntax::pattern;
 
-/// Finds placeholders in a text that gives them a value.
+/// Returns the placeholders that a text gives values to.
 type Names = fn(&str) -> Vec<String>;
 
 /// One `#[with_process(..)]`.
 #[derive(Clone)]
 pub(crate) struct Attribute {
     pub(crate) span: Span,
-    /// As the user wrote it, to find out whether two say the same.
+    /// The tokens as the user wrote them, to recognise two equal attributes.
     pub(crate) original: String,
     pub(crate) definition: Option<ExprPath>,
     pub(crate) entries: Vec<Entry>,
-    /// Something in it could not be read, so what seems to be missing may have been meant.
+    /// A part could not be parsed, so a key that seems to be missing may be there.
     pub(crate) is_broken: bool,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// The string literals in its value.
+    /// Returns the string literals in its value.
     pub(crate) fn texts(&self) -> Vec<&LitStr> {
         let exprs: Vec<&Expr> = match &self.value {
             Value::Expr(expr) => match elements(expr) {
@@ -84,7 +84,7 @@ impl Attribute {
         }
     }
 
-    /// The placeholders to which the process itself gives a value.
+    /// Returns the placeholders whose values come from the process itself.
     pub(crate) fn captured(&self) -> Captured {
         let mut captured = Captured::default();
         let keys: [(Key, Names); 3] = [
@@ -105,7 +105,7 @@ impl Attribute {
         captured
     }
 
-    /// The name that a parameter may have to get this process.
+    /// Returns the name by which a parameter gets this process.
     pub(crate) fn name(&self) -> Option<String> {
         if let Some(name) = self.expr(Key::Name) {
             return text(name).map(|name| as_identifier(&name.value()));
@@ -114,7 +114,7 @@ impl Attribute {
         Some(as_identifier(&last.ident.to_string()))
     }
 
-    /// Equal for two attributes that certainly mean the same process.
+    /// Returns a text that is equal for two attributes only if they mean the same process.
     pub(crate) fn identity(&self) -> String {
         let Some(definition) = &self.definition else { return self.original.clone() };
         let scope = self.expr(Key::Scope).map(ToTokens::to_token_stream).unwrap_or_default();
@@ -145,7 +145,7 @@ pub(crate) struct Body {
     pub(crate) tokens: TokenStream,
 }
 
-/// The expression without the invisible groups that a `macro_rules` macro puts around it.
+/// Returns the expression without the invisible groups that a `macro_rules` macro adds.
 pub(crate) fn peel(expr: &Expr) -> &Expr {
     match expr {
         Expr::Group(group) => peel(&group.expr),
@@ -168,7 +168,7 @@ pub(crate) fn text(expr: &Expr) -> Option<&LitStr> {
     }
 }
 
-/// A name that stands alone, as in `stop_signal = INT`.
+/// Returns a bare identifier, as in `stop_signal = INT`.
 pub(crate) fn bare_ident(expr: &Expr) -> Option<&Ident> {
     match peel(expr) {
         Expr::Path(path) if path.qself.is_none() => path.path.get_ident(),

@@ -7,7 +7,7 @@ use crate::function;
 use crate::item;
 use crate::model::Attribute;
 
-/// Gives each test of the module what stands on the module.
+/// Expands the attributes of a module for each of its tests.
 pub(crate) fn expand(
     mut module: ItemMod,
     attribute: Attribute,
@@ -18,7 +18,10 @@ pub(crate) fn expand(
     let (below, imports) = function::stacked(&mut module.attrs, &mut faults);
     attributes.extend(below);
     if module.content.is_none() {
-        faults.add(&module, "the tests are not in sight here; put the attribute on a `mod { … }`");
+        faults.add(
+            &module,
+            "the tests are in another file; put the attribute on a `mod { … }` with a body",
+        );
     }
     each_test(&mut module, &attributes, !faults.is_empty(), home);
     let faults = faults.into_tokens();
@@ -44,7 +47,7 @@ fn is_meant(function: &ItemFn) -> bool {
     item::makes_a_test(&function.attrs) || item::has_stacked(&function.attrs)
 }
 
-// An attribute of its own would come too late: the parameters are gone by then.
+// An attribute of the inner module would be expanded too late: the parameters are gone by then.
 fn nested(module: &ItemMod, outer: &[Attribute], is_faulty: bool, home: &Path) -> syn::Item {
     let mut module = module.clone();
     let mut faults = Faults::default();

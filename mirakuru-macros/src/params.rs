@@ -19,7 +19,7 @@ pub(crate) struct Param {
 }
 
 impl Param {
-    /// As it is looked for among the names of the processes.
+    /// Returns the name that is compared with the names of the processes.
     pub(crate) fn name(&self) -> String {
         match &*self.original.pat {
             Pat::Ident(pat) => {
@@ -31,7 +31,7 @@ impl Param {
     }
 }
 
-/// Takes the parameters that ask for a process out of the signature. All others stay.
+/// Removes the parameters that ask for a process from the signature, and returns them.
 pub(crate) fn take(sig: &mut Signature, faults: &mut Faults) -> Vec<Param> {
     let mut taken = Vec::new();
     let mut left = Punctuated::new();
@@ -79,12 +79,12 @@ fn access(ty: &Type) -> Option<Access> {
     }
 }
 
-// The process is lent by the function itself now, so a lifetime from outside cannot hold.
+// The function itself owns the process now, so a lifetime from outside cannot hold.
 fn drop_lifetime(param: &mut Param, faults: &mut Faults) {
     let Some(reference) = reference(&mut param.original.ty) else { return };
     if let Some(lifetime) = reference.lifetime.take() {
         if lifetime.ident == "static" {
-            faults.add(lifetime, "the process is lent for the test only; leave out `'static`");
+            faults.add(lifetime, "the process lives as long as the test; remove `'static`");
         }
     }
 }
@@ -98,7 +98,7 @@ fn reference(ty: &mut Type) -> Option<&mut syn::TypeReference> {
     }
 }
 
-/// Finds the parameter of each process, unless they do not fit.
+/// Finds the parameter of each process, or reports that they do not match.
 pub(crate) fn fit<'a>(
     params: &'a [Param],
     processes: &[Process],
@@ -136,7 +136,7 @@ fn ambiguous(name: &str, params: &[String], processes: &[Option<String>]) -> Str
     format!("several processes could be `{name}`; {way_out}")
 }
 
-/// Why parameters and processes do not fit. Both name a parameter by its place.
+/// The reason why parameters and processes do not match, with the index of a parameter.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Mismatch {
     NoneLeft(usize),

@@ -9,7 +9,7 @@ use crate::params::{Access, Param};
 use crate::syntax::http;
 use crate::syntax::suggest;
 
-/// Finds all that is wrong with one attribute.
+/// Reports everything that is wrong with one attribute.
 pub(crate) fn attribute(attribute: &Attribute, faults: &mut Faults) {
     duplicates(attribute, faults);
     let captured = attribute.captured();
@@ -33,7 +33,7 @@ fn beside_definition(attribute: &Attribute, faults: &mut Faults) {
     let allowed = key::list(OF_A_DEFINITION);
     for entry in attribute.entries.iter().filter(|entry| !OF_A_DEFINITION.contains(&entry.key)) {
         let name = entry.key.name();
-        let message = format!("`{name}` cannot stand beside a definition; only {allowed} can");
+        let message = format!("`{name}` cannot be combined with a definition; only {allowed} can");
         faults.add(&entry.ident, message);
     }
 }
@@ -64,7 +64,7 @@ fn one_of(attribute: &Attribute, keys: &[Key], faults: &mut Faults) {
     let Some(first) = entries.next() else { return };
     for other in entries.filter(|other| other.key != first.key) {
         let (other_name, name) = (other.key.name(), first.key.name());
-        faults.add(&other.ident, format!("`{other_name}` cannot stand beside `{name}`"));
+        faults.add(&other.ident, format!("`{other_name}` cannot be combined with `{name}`"));
     }
 }
 
@@ -109,7 +109,7 @@ fn value(key: Key, expr: &Expr, captured: &Captured, faults: &mut Faults) {
     }
 }
 
-// Only a literal can be checked here; any other expression is checked when it has its value.
+// Only a literal can be checked here; other expressions are checked at run time.
 fn text(key: Key, expr: &Expr, check: impl Fn(&str) -> Result<(), String>, faults: &mut Faults) {
     match model::lit(expr) {
         Some(Lit::Str(text)) => checked(text, check, faults),
@@ -152,7 +152,7 @@ fn words(key: Key, expr: &Expr, faults: &mut Faults) {
 fn program(expr: &Expr, faults: &mut Faults) {
     match model::text(expr) {
         Some(text) => checked(text, literal::program, faults),
-        // Cargo's variable with the path is asked for by the compiler, which needs to know its name.
+        // The name is part of the variable by which cargo passes the path to the compiler.
         None => faults.add(expr, format!("expected a string literal; {}", Key::Bin.usage())),
     }
 }
@@ -217,7 +217,7 @@ fn integer(expr: &Expr) -> Option<i64> {
     }
 }
 
-/// Finds what is wrong with the function below the attributes.
+/// Reports what is wrong with the function below the attributes.
 pub(crate) fn function(function: &Function, faults: &mut Faults) {
     if let Some(attr) = item::bare_should_panic(&function.attrs) {
         let message = "a server that does not start would pass this test too; \
@@ -241,7 +241,7 @@ pub(crate) fn fixture_args(args: &Attribute, faults: &mut Faults) {
     }
 }
 
-/// Finds what keeps a function from being a definition.
+/// Reports what prevents a function from being a definition.
 pub(crate) fn fixture(function: &Function, faults: &mut Faults) {
     let sig = &function.sig;
     let no_params = "the definition of a process takes no parameters, since all tests share it; \
@@ -250,10 +250,10 @@ pub(crate) fn fixture(function: &Function, faults: &mut Faults) {
         faults.add(&sig.inputs, no_params);
     }
     if let Some(asyncness) = sig.asyncness {
-        faults.add(asyncness, "the definition of a process only describes it; leave out `async`");
+        faults.add(asyncness, "a definition only describes the process; remove `async`");
     }
     if let Some(unsafety) = sig.unsafety {
-        faults.add(unsafety, "the definition of a process is called by all; leave out `unsafe`");
+        faults.add(unsafety, "a definition is called by every test; remove `unsafe`");
     }
     if !sig.generics.params.is_empty() {
         faults.add(
@@ -266,7 +266,7 @@ pub(crate) fn fixture(function: &Function, faults: &mut Faults) {
     }
 }
 
-/// A test that waits for a lease of its own to end would wait for ever.
+/// Reports a test that would wait for the end of its own lease.
 pub(crate) fn conflicts(attributes: &[Attribute], params: &[Option<&Param>], faults: &mut Faults) {
     let is_lease = |param: &Option<&Param>| param.is_none_or(|p| p.access != Access::Own);
     let leases = attributes.iter().zip(params).filter(|(_, param)| is_lease(param));
