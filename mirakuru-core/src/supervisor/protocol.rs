@@ -1,8 +1,5 @@
 //! The messages between clients and the supervisor. Data only.
 
-/// Makes a process a supervisor. Its value holds the settings.
-pub(crate) const VARIABLE: &str = "MIRAKURU_SUPERVISOR";
-
 /// The length of every message.
 pub(crate) const FRAME_LEN: usize = 16;
 

@@ -5,6 +5,9 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Makes a process a supervisor. Its value holds the settings.
+pub(crate) const VARIABLE: &str = "MIRAKURU_SUPERVISOR";
+
 /// Marks the server and everything it spawns, unless they clear their environment. By it, a test
 /// process finds what a killed supervisor has left.
 pub(crate) const MARK_VARIABLE: &str = "MIRAKURU_PROCESS";

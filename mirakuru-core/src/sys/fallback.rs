@@ -149,7 +149,7 @@ pub(crate) fn socket_owner(_inode: u64) -> Option<i32> {
     None
 }
 
-pub(crate) fn tell_senders(_socket: &impl AsFd) {}
+pub(crate) fn enable_credentials(_socket: &impl AsFd) {}
 
 pub(crate) fn receive_datagram(
     socket: BorrowedFd<'_>,

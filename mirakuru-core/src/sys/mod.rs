@@ -1,6 +1,6 @@
 //! System calls: the only unsafe code of the crate, and nothing but thin wrappers.
 //!
-//! `unix.rs` has what every Unix offers, `linux/` what only Linux offers. `fallback.rs` has the same
+//! `unix/` has what every Unix offers, `linux/` what only Linux offers. `fallback.rs` has the same
 //! functions for kernels without those calls. `--cfg mirakuru_fallback` selects it on Linux too, so
 //! that the suites can run on it.
 

@@ -11,8 +11,9 @@ use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::command::Environment;
-use crate::supervisor::protocol::VARIABLE;
-use crate::supervisor::settings::{LOADER_PREFIX, LOADER_VARIABLES, MARK_VARIABLE, Settings};
+use crate::supervisor::settings::{
+    LOADER_PREFIX, LOADER_VARIABLES, MARK_VARIABLE, Settings, VARIABLE,
+};
 use crate::sys;
 
 /// Descriptors for the supervisor. The test process keeps them too, for the next supervisor.

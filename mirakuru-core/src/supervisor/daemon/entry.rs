@@ -6,8 +6,7 @@
 use std::panic;
 
 use super::supervisor::Supervisor;
-use crate::supervisor::protocol::VARIABLE;
-use crate::supervisor::settings::Settings;
+use crate::supervisor::settings::{Settings, VARIABLE};
 use crate::sys;
 
 /// The exit code of a supervisor that could not begin. `EX_SOFTWARE` of sysexits.h.

@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 use nix::libc;
 
 use super::readiness_fds::ReadinessFds;
-use crate::supervisor::protocol::{Event, VARIABLE};
-use crate::supervisor::settings::{LOADER_PREFIX, LOADER_VARIABLES, Settings};
+use crate::supervisor::protocol::Event;
+use crate::supervisor::settings::{LOADER_PREFIX, LOADER_VARIABLES, Settings, VARIABLE};
 use crate::sys::{self, FdSlots, Reaped};
 
 /// The time between a kill signal other than SIGKILL and the SIGKILL that follows it.
@@ -165,7 +165,7 @@ impl ProcessTree {
         self.readiness_fds.open(&mut command)?;
         let fds = self.readiness_fds.install_fds()?;
         let with_listen_pid = self.readiness_fds.with_listen_pid(&command, &self.command)?;
-        sys::spawn_tied(&mut command, fds.numbers(), with_listen_pid)
+        sys::spawn_with_pdeathsig(&mut command, fds.numbers(), with_listen_pid)
     }
 
     /// Makes the server's temporary directory, and changes to its working directory. The test process

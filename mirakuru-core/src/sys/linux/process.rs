@@ -1,0 +1,40 @@
+//! This process.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+
+/// Returns a path to the program that this process runs, even after the file was replaced.
+pub(crate) fn own_program() -> io::Result<PathBuf> {
+    Ok(PathBuf::from("/proc/self/exe"))
+}
+
+/// Returns the arguments of this process. std has them before `main` only with glibc.
+pub(crate) fn arguments() -> Vec<OsString> {
+    let bytes = fs::read("/proc/self/cmdline").unwrap_or_default();
+    let bytes = bytes.strip_suffix(b"\0").unwrap_or(&bytes);
+    bytes.split(|byte| *byte == 0).map(|word| OsString::from_vec(word.to_vec())).collect()
+}
+
+/// True if `become_subreaper` has an effect.
+pub(crate) const HAS_SUBREAPER: bool = true;
+
+/// Makes this process the parent of orphaned descendants.
+pub(crate) fn become_subreaper() {
+    let _ = prctl::set_child_subreaper(true); // Every Linux since 3.4 has it.
+}
+
+/// Sets the name of this process that `ps` and `top` show.
+pub(crate) fn set_name(name: &std::ffi::CStr) {
+    let _ = prctl::set_name(name); // Only a name.
+}
+
+/// Has the kernel send SIGKILL to this process when the thread that forked it ends.
+pub(crate) fn set_pdeathsig() {
+    let _ = prctl::set_pdeathsig(Signal::SIGKILL); // SIGKILL is a valid signal.
+}

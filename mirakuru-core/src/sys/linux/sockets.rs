@@ -1,0 +1,88 @@
+//! Sockets: flags, the sender of a message, and the listener at an address.
+
+use std::fs;
+use std::io::{self, IoSliceMut};
+use std::net::{SocketAddr, TcpStream};
+use std::ops::RangeInclusive;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::net::UnixStream;
+
+use nix::sys::socket::sockopt::{PassCred, PeerCredentials};
+use nix::sys::socket::{
+    ControlMessageOwned, MsgFlags, SockFlag, UnixCredentials, getsockopt, recvmsg, setsockopt,
+};
+
+use super::sock_diag;
+use crate::sys::Listener;
+
+/// Makes sockets close at `exec`.
+pub(crate) const SOCKET_FLAGS: SockFlag = SockFlag::SOCK_CLOEXEC;
+
+/// Turns SIGPIPE into an error.
+pub(crate) const SEND_FLAGS: MsgFlags = MsgFlags::MSG_NOSIGNAL;
+
+/// Makes received descriptors close at `exec`, without a moment in which a child could inherit them.
+pub(crate) const RECEIVE_FLAGS: MsgFlags = MsgFlags::MSG_CMSG_CLOEXEC;
+
+/// Attaches the sender to datagrams that arrive from now on.
+pub(crate) fn enable_credentials(socket: &impl AsFd) {
+    let _ = setsockopt(socket, PassCred, &true); // Every Linux has it.
+}
+
+/// The largest number of descriptors in one message. With room for fewer, the kernel truncates the
+/// list, and the extra descriptors leak.
+const SENT_FDS_MAX: usize = 253;
+
+/// Receives a datagram and its sender. Attached descriptors are closed: a sender that uses one as a
+/// barrier waits for that.
+pub(crate) fn receive_datagram(
+    socket: BorrowedFd<'_>,
+    bytes: &mut [u8],
+) -> io::Result<(usize, Option<i32>)> {
+    let mut space = nix::cmsg_space!(UnixCredentials, [RawFd; SENT_FDS_MAX]);
+    let mut buffers = [IoSliceMut::new(bytes)];
+    let message = recvmsg::<()>(socket.as_raw_fd(), &mut buffers, Some(&mut space), RECEIVE_FLAGS)?;
+    let mut sender = None;
+    for control in message.cmsgs()? {
+        match control {
+            ControlMessageOwned::ScmCredentials(who) => sender = Some(who.pid()),
+            ControlMessageOwned::ScmRights(fds) => fds.into_iter().for_each(|fd| {
+                let _ = nix::unistd::close(fd); // The kernel just gave it to us.
+            }),
+            _ => {}
+        }
+    }
+    Ok((message.bytes, sender.filter(|pid| *pid != 0)))
+}
+
+/// Returns the process at the other end of a Unix connection.
+pub(crate) fn peer_pid(stream: &UnixStream) -> Option<i32> {
+    getsockopt(stream, PeerCredentials).ok().map(|peer| peer.pid())
+}
+
+/// Returns the user of the process at the other end of a Unix connection.
+pub(crate) fn peer_user(stream: &UnixStream) -> Option<u32> {
+    getsockopt(stream, PeerCredentials).ok().map(|peer| peer.uid())
+}
+
+/// Returns the range of ports that the kernel assigns to sockets that are bound to port 0.
+pub(crate) fn ephemeral_ports() -> Option<RangeInclusive<u16>> {
+    let text = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
+    let (first, last) = text.trim().split_once(char::is_whitespace)?;
+    Some(first.parse().ok()?..=last.trim().parse().ok()?)
+}
+
+/// Finds the listener at a TCP address, without a connection.
+pub(crate) fn listener(address: SocketAddr) -> Listener {
+    sock_diag::listener(address).unwrap_or(Listener::Unknown)
+}
+
+/// Returns the addresses of all listening sockets, with their inodes.
+pub(crate) fn listeners() -> Option<Vec<(SocketAddr, u64)>> {
+    sock_diag::listeners().ok()
+}
+
+/// Returns true if the listener has accepted the connection.
+pub(crate) fn is_accepted(stream: &TcpStream) -> io::Result<bool> {
+    sock_diag::is_accepted(stream.peer_addr()?, stream.local_addr()?)
+}

@@ -1,0 +1,11 @@
+//! System calls that every Unix has.
+
+mod fds;
+mod process;
+mod signals;
+mod sockets;
+
+pub(crate) use fds::*;
+pub(crate) use process::*;
+pub(crate) use signals::*;
+pub(crate) use sockets::*;

@@ -1,0 +1,96 @@
+//! This process, and its children.
+
+use std::io;
+use std::os::fd::RawFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus};
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::unistd::{Pid, getppid, setsid};
+
+use super::signals::reset_signals;
+use crate::sys::fd_slots::{ExecWithListenPid, leave};
+use crate::sys::platform;
+
+/// Runs `function` when this process exits in the normal way.
+pub(crate) fn at_exit(function: extern "C" fn()) {
+    // SAFETY: `atexit` only stores the pointer of a function that lives as long as the program.
+    unsafe { libc::atexit(function) };
+}
+
+/// Ends this process without running exit handlers or destructors.
+pub(crate) fn exit_now(code: i32) -> ! {
+    // SAFETY: `_exit` has no preconditions and does not return.
+    unsafe { libc::_exit(code) }
+}
+
+/// Returns the effective user's id.
+pub(crate) fn effective_user() -> u32 {
+    nix::unistd::geteuid().as_raw()
+}
+
+/// Starts a new session, without a terminal and in a new process group.
+pub(crate) fn new_session() {
+    // This can only fail for a group leader, which a process that was just spawned is not.
+    let _ = setsid();
+}
+
+/// Starts `command` in a session of its own, with default signal handling. Where the kernel supports
+/// it, the child is killed when the calling process ends. It inherits the descriptors at `numbers`,
+/// and executes `with_listen_pid` instead of `command` if that is given.
+///
+/// The caller must be single-threaded: `PR_SET_PDEATHSIG` follows the thread that forks.
+pub(crate) fn spawn_with_pdeathsig(
+    command: &mut Command,
+    numbers: Vec<RawFd>,
+    with_listen_pid: Option<ExecWithListenPid>,
+) -> io::Result<Child> {
+    let parent = Pid::this();
+    let prepare = move || {
+        platform::set_pdeathsig();
+        if getppid() != parent {
+            // The parent ended before the signal was set.
+            exit_now(1);
+        }
+        new_session();
+        reset_signals();
+        leave(&numbers);
+        with_listen_pid.as_ref().map_or(Ok(()), |program| Err(program.exec()))
+    };
+    // SAFETY: the closure makes system calls and allocates. That is safe because the process had one
+    // thread when it forked, so no other thread can hold a lock.
+    unsafe { command.pre_exec(prepare) };
+    command.spawn()
+}
+
+/// The result of reaping.
+pub(crate) enum Reaped {
+    /// A child ended.
+    Ended { pid: i32, status: ExitStatus },
+    /// There are children, none of which has ended.
+    NoneYet,
+    /// There is no child left.
+    Childless,
+}
+
+/// Reaps one child of this process that has ended.
+///
+/// `nix` is not used here: if a real-time signal ended the child, it reports an error after reaping.
+pub(crate) fn reap() -> Reaped {
+    let mut status = 0;
+    // SAFETY: the pointer is to a living variable.
+    match Errno::result(unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) }) {
+        Ok(0) => Reaped::NoneYet,
+        Ok(pid) => Reaped::Ended { pid, status: ExitStatus::from_raw(status) },
+        Err(Errno::EINTR) => reap(),
+        Err(_) => Reaped::Childless,
+    }
+}
+
+/// Sends a signal by number.
+pub(crate) fn kill(pid: i32, signal: i32) -> io::Result<()> {
+    // SAFETY: `kill` has no memory preconditions.
+    Errno::result(unsafe { libc::kill(pid, signal) })?;
+    Ok(())
+}

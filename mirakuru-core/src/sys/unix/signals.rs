@@ -1,0 +1,63 @@
+//! Signals that this process receives.
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::libc;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+
+use crate::sys::platform;
+
+/// The writing end of the self-pipe, for the signal handler.
+static SELF_PIPE: AtomicI32 = AtomicI32::new(-1);
+
+/// Makes signals readable: each one writes its number as a byte to a pipe. Returns the reading end.
+pub(crate) fn signal_pipe(signals: &[Signal]) -> io::Result<OwnedFd> {
+    let (read, write) = platform::pipe()?;
+    for end in [&read, &write] {
+        fcntl(end, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    }
+    SELF_PIPE.store(write.as_raw_fd(), Ordering::SeqCst);
+    // The handler uses it until the process ends.
+    std::mem::forget(write);
+    let action =
+        SigAction::new(SigHandler::Handler(on_signal), SaFlags::SA_RESTART, SigSet::empty());
+    for signal in signals {
+        // SAFETY: the handler only writes to a pipe and keeps `errno`.
+        unsafe { sigaction(*signal, &action)? };
+    }
+    Ok(read)
+}
+
+extern "C" fn on_signal(number: i32) {
+    let errno = Errno::last_raw();
+    let byte = number as u8;
+    let pipe = SELF_PIPE.load(Ordering::SeqCst);
+    // SAFETY: `write` is async-signal-safe and reads one byte of a living variable. If the pipe is full,
+    // the reader wakes up anyway.
+    unsafe { libc::write(pipe, (&raw const byte).cast(), 1) };
+    Errno::set_raw(errno);
+}
+
+/// Unblocks the signals that the thread which started this process had blocked.
+pub(crate) fn unblock_signals() {
+    let _ = SigSet::empty().thread_set_mask(); // An empty set is valid.
+}
+
+/// Makes a write to a closed connection fail instead of ending this process.
+pub(crate) fn ignore_sigpipe() {
+    // SAFETY: ignoring a signal installs no handler.
+    let _ = unsafe { nix::sys::signal::signal(Signal::SIGPIPE, SigHandler::SigIgn) };
+}
+
+/// Resets signals that a test runner ignores: `exec` would pass that on to the server.
+pub(super) fn reset_signals() {
+    for number in 1..32 {
+        // SAFETY: setting the default action has no preconditions. For KILL and STOP it is an
+        // error without effect.
+        unsafe { libc::signal(number, libc::SIG_DFL) };
+    }
+}

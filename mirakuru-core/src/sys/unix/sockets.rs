@@ -1,0 +1,80 @@
+//! Unix sockets, and descriptors that are sent over them.
+
+use std::fs::{self, Permissions};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::path::Path;
+
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+use nix::sys::socket::{
+    AddressFamily, ControlMessage, ControlMessageOwned, SockType, UnixAddr, connect, recvmsg,
+    sendmsg, socket,
+};
+
+use crate::sys::platform;
+
+/// The largest number of descriptors in one message of ours.
+pub(crate) const FDS_MAX: usize = 8;
+
+/// Sends `bytes` with descriptors in one message.
+pub(crate) fn send(stream: &UnixStream, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let raw: Vec<RawFd> = fds.iter().map(AsRawFd::as_raw_fd).collect();
+    let rights = [ControlMessage::ScmRights(&raw)];
+    let control: &[ControlMessage<'_>] = if raw.is_empty() { &[] } else { &rights };
+    let sent = sendmsg::<()>(
+        stream.as_raw_fd(),
+        &[IoSlice::new(bytes)],
+        control,
+        platform::SEND_FLAGS,
+        None,
+    )?;
+    // All frames have one length, so the free space of the buffer is a multiple of it.
+    if sent == bytes.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
+}
+
+/// Receives up to `bytes.len()` bytes and the attached descriptors.
+pub(crate) fn receive(stream: &UnixStream, bytes: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
+    let mut space = nix::cmsg_space!([RawFd; FDS_MAX]);
+    let mut buffers = [IoSliceMut::new(bytes)];
+    let flags = platform::RECEIVE_FLAGS;
+    let message = recvmsg::<()>(stream.as_raw_fd(), &mut buffers, Some(&mut space), flags)?;
+    let mut fds = Vec::new();
+    for control in message.cmsgs()? {
+        if let ControlMessageOwned::ScmRights(raw) = control {
+            fds.extend(raw.into_iter().map(adopt));
+        }
+    }
+    Ok((message.bytes, fds))
+}
+
+fn adopt(raw: RawFd) -> OwnedFd {
+    // SAFETY: the kernel returned this descriptor just now, and nothing else owns it.
+    let fd = unsafe { OwnedFd::from_raw_fd(raw) };
+    let _ = fcntl(&fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)); // An open descriptor takes the flag.
+    fd
+}
+
+/// The number of datagrams that are received in a row, so that an endless sender cannot stall the loop.
+pub(crate) const DATAGRAMS_AT_ONCE: usize = 1024;
+
+/// Binds a datagram socket to a path that every user can send to.
+pub(crate) fn bind_datagram(path: &Path) -> io::Result<OwnedFd> {
+    let socket = UnixDatagram::bind(path)?;
+    socket.set_nonblocking(true)?;
+    platform::enable_credentials(&socket);
+    // A server that changes its user still has to reach it.
+    fs::set_permissions(path, Permissions::from_mode(0o777))?;
+    Ok(socket.into())
+}
+
+/// Connects to a Unix socket without waiting: a full backlog is `WouldBlock`.
+pub(crate) fn connect_unix(path: &Path) -> io::Result<UnixStream> {
+    let flags = platform::SOCKET_FLAGS;
+    let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    fcntl(&socket, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+    fcntl(&socket, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    connect(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
+    Ok(UnixStream::from(socket))
+}
