@@ -83,6 +83,8 @@ pub(crate) fn marked(_mark: &str) -> Vec<i32> {
 
 pub(crate) fn kill_marked(_mark: &str, _deadline: Instant) {}
 
+pub(crate) fn wait_if_ending(_pid: i32, _deadline: Instant) {}
+
 pub(crate) fn is_alive(pid: i32) -> bool {
     !matches!(super::kill(pid, 0), Err(error) if error.raw_os_error() == Some(Errno::ESRCH as i32))
 }

@@ -189,8 +189,12 @@ impl Client {
 
     /// Kills what a killed supervisor has left. The kernel has killed only the main process.
     pub(crate) fn sweep_if_lost(&self) {
-        if self.state().phase == Phase::SupervisorKilled {
-            sys::kill_marked(&self.info.mark, Instant::now() + GRACE);
+        let state = self.state();
+        if state.phase == Phase::SupervisorKilled {
+            let deadline = Instant::now() + GRACE;
+            sys::kill_marked(&self.info.mark, deadline);
+            // The environment of a process, and the mark in it, is gone before its sockets are.
+            sys::wait_if_ending(state.main, deadline);
         }
     }
 

@@ -59,6 +59,16 @@ pub(crate) fn kill_marked(mark: &str, deadline: Instant) {
     }
 }
 
+/// Waits until a process that is exiting has ended, and its files and sockets are closed.
+pub(crate) fn wait_if_ending(pid: i32, deadline: Instant) {
+    // The descriptor is opened first, so that it means the process that is checked.
+    let Ok(process) = open_process(pid) else { return };
+    if is_ending(pid) == Some(true) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let _ = crate::sys::wait_readable(&[process.as_fd()], Some(left)); // Readable when it ends.
+    }
+}
+
 /// Returns all processes that have `mark` in their environment.
 pub(crate) fn marked(mark: &str) -> Vec<i32> {
     all_processes().filter(|pid| is_marked(*pid, mark)).collect()
