@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, fork};
 
-use crate::ending;
+use crate::test_end;
 
 /// Plays a role for another test: a process with one thread that forks.
 #[test]
@@ -46,7 +46,7 @@ fn plays_a_role() {
 fn the_end_of_a_fork_is_not_the_end_of_the_server() {
     let temp = mirakuru_tests::scratch_dir();
     for end in ["exits", "drops it"] {
-        let output = ending::playing("forks::plays_a_role", end, "", &temp).output().unwrap();
+        let output = test_end::playing("forks::plays_a_role", end, "", &temp).output().unwrap();
         let printed = test_process::printed(&output);
         assert!(printed.contains("the server outlived the fork"), "{end}: {printed}");
     }
@@ -57,7 +57,7 @@ fn the_end_of_a_fork_is_not_the_end_of_the_server() {
 fn a_fork_that_outlives_a_killed_test_does_not_keep_the_server() {
     let temp = mirakuru_tests::scratch_dir();
     let mut tests =
-        TestProcess::start(&mut ending::playing("forks::plays_a_role", "is killed", "", &temp));
+        TestProcess::start(&mut test_end::playing("forks::plays_a_role", "is killed", "", &temp));
     let pid = tests.number("server ");
     tests.signal(Signal::SIGKILL);
     mirakuru_tests::eventually(std::time::Duration::from_secs(20), || !alive(pid));

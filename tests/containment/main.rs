@@ -5,11 +5,13 @@
 #![allow(clippy::unwrap_used, reason = "a helper of a test panics as the test would")]
 
 mod cycles;
-mod ending;
+mod ends_of_tests;
 mod forks;
 mod hangs;
+mod leftovers;
 mod matrix;
 mod ports;
 mod shape;
 mod stop;
 mod stress;
+mod test_end;

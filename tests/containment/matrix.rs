@@ -10,8 +10,8 @@ use mirakuru_tests::{eventually, scratch_dir};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
-use crate::ending::Ending;
 use crate::shape::SHAPES;
+use crate::test_end::Ending;
 
 /// How many test processes run at the same time.
 const THREADS: usize = 4;

@@ -12,7 +12,7 @@ use mirakuru_tests::{
     Random, bin, budget, eventually, processes_with_mark, scratch_dir, seed, test_process,
 };
 
-use crate::ending;
+use crate::test_end;
 
 const THREADS: usize = 4;
 const LIMIT: Duration = Duration::from_secs(20);
@@ -50,7 +50,7 @@ fn kill_one(random: &mut Random, thread: u64) -> Duration {
     let temp = scratch_dir();
     let mark = format!("stress-{thread}-{}-{}", std::process::id(), random.below(1 << 30));
     let seed = random.below(1 << 30).to_string();
-    let mut command = ending::playing("stress::works_until_it_is_killed", &seed, &mark, &temp);
+    let mut command = test_end::playing("stress::works_until_it_is_killed", &seed, &mark, &temp);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     wait_up_to(&mut child, Duration::from_micros(random.below(80_000)));
     child.kill().unwrap();

@@ -1,4 +1,4 @@
-//! Starting, using, stopping and restarting a process, and the ends of the tests that use it.
+//! Starting, using, stopping and restarting a process.
 
 #![allow(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
 #![cfg_attr(
@@ -7,10 +7,7 @@
 )]
 
 mod early_exit;
-mod ending;
-mod ends_of_tests;
 mod kill;
-mod leftovers;
 mod log_follower;
 mod options;
 mod plain;
@@ -18,4 +15,5 @@ mod ports;
 mod process;
 mod restarts;
 mod stdin;
+mod stop;
 mod values;

@@ -1,8 +1,8 @@
 //! From what an executor says to one start: `spec` has the data, `plan` the same with every
-//! placeholder resolved, `supervise` what a supervisor is started with.
+//! placeholder resolved, `start_supervisor` what a supervisor is started with.
 
 pub(crate) mod plan;
 pub(crate) mod spec;
-mod supervise;
+mod start_supervisor;
 mod validate;
 mod working_dir;

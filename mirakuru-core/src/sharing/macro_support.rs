@@ -3,9 +3,9 @@
 
 use std::ops::Deref;
 
-use super::entry;
 use super::exclusive_lease::ExclusiveLease;
 use super::lease::Lease;
+use super::registry;
 use super::shared::Shared;
 use crate::error::Result;
 use crate::executor::Executor;
@@ -82,11 +82,11 @@ impl Request {
 
     fn key(&self) -> Result<String> {
         let scope = self.scope.or(self.executor.spec().scope).unwrap_or_default();
-        entry::key(&self.executor, scope)
+        registry::key(&self.executor, scope)
     }
 
     fn grant(self) -> Result<Grant> {
-        let entry = || entry::entry(self.executor.clone(), self.scope);
+        let entry = || registry::entry(self.executor.clone(), self.scope);
         Ok(match self.access {
             Access::Shared => Grant::Shared(entry()?.lease()?),
             Access::Exclusive => Grant::Exclusive(entry()?.exclusive()?),
@@ -261,5 +261,5 @@ pub fn scoped(executor: Executor, scope: Scope) -> Executor {
 ///
 /// Returns those of [`Shared::lease`].
 pub fn lease_of(executor: Executor) -> Result<Lease> {
-    entry::entry(executor, None)?.lease()
+    registry::entry(executor, None)?.lease()
 }

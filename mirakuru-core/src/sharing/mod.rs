@@ -1,15 +1,15 @@
 //! Processes that tests share.
 //!
-//! `shared.rs` has the definition, `lease.rs` and `exclusive_lease.rs` what a test gets. `entry.rs`
+//! `shared.rs` has the definition, `lease.rs` and `exclusive_lease.rs` what a test gets. `registry.rs`
 //! finds out how a process is shared: by the threads of this process (`in_process.rs`), or by all test
 //! processes of a session (`session/`).
 
 mod current_test;
-mod entry;
 mod exclusive_lease;
 mod in_process;
 mod lease;
 pub mod macro_support;
+mod registry;
 mod session;
 mod shared;
 

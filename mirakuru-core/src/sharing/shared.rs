@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use once_cell::sync::OnceCell;
 
-use super::entry::{self, Entry};
 use super::exclusive_lease::ExclusiveLease;
 use super::lease::Lease;
+use super::registry::{self, Entry};
 use crate::error::Result;
 use crate::executor::Executor;
 use crate::types::Scope;
@@ -84,7 +84,7 @@ impl Shared {
     }
 
     fn entry(&self) -> Result<&Arc<Entry>> {
-        self.entry.get_or_try_init(|| entry::entry((self.make)(), self.scope))
+        self.entry.get_or_try_init(|| registry::entry((self.make)(), self.scope))
     }
 }
 

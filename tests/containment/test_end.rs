@@ -17,7 +17,7 @@ pub(crate) struct Ending {
 
 impl Ending {
     pub(crate) fn start(end: &str, shape: &str, mark: &str, temp: &Path) -> Self {
-        let mut command = playing("ending::plays_a_role", end, mark, temp);
+        let mut command = playing("test_end::plays_a_role", end, mark, temp);
         let mut process = TestProcess::start(command.env("SHAPE", shape));
         process.line("started");
         Self { process, mark: mark.to_owned() }
