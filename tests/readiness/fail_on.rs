@@ -61,8 +61,10 @@ fn output_that_is_looked_at_lets_nothing_else_be_looked_at_more_often() {
         let count = report.split("(checked ").nth(1).unwrap().split(' ').next().unwrap();
         count.parse::<u32>().unwrap()
     };
-    let server =
-        Executor::shell("while :; do for i in 1 2 3 4 5 6 7 8 9; do :; done; echo line; done");
+    // Some thousand lines in a second: more than there are polls, and cheap to search.
+    let server = Executor::shell(
+        "list=$(seq 1000); while :; do for i in $list; do :; done; echo line; done",
+    );
     // The machine may be busy during one of the two, but not each time.
     let counts =
         [(); 3].map(|()| (asked(server.clone()), asked(server.clone().fail_on("^never$"))));
