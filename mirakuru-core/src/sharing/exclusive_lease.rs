@@ -26,7 +26,7 @@ impl DerefMut for ExclusiveLease {
     fn deref_mut(&mut self) -> &mut Process {
         match &mut self.0 {
             Held::Local(hold) => hold,
-            Held::SupervisorInfo(process) => process,
+            Held::Remote(process) => process,
         }
     }
 }

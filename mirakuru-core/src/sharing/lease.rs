@@ -16,7 +16,7 @@ pub struct Lease(pub(super) Held<SharedHold>);
 pub(super) enum Held<Hold> {
     Local(Hold),
     /// The connection of the process to its supervisor is the lease.
-    SupervisorInfo(Box<Process>),
+    Remote(Box<Process>),
 }
 
 impl<Hold: Deref<Target = Process>> Held<Hold> {
@@ -25,7 +25,7 @@ impl<Hold: Deref<Target = Process>> Held<Hold> {
     }
 
     pub(super) fn remote(process: Process) -> Self {
-        Self::SupervisorInfo(Box::new(process.leased())).begun()
+        Self::Remote(Box::new(process.leased())).begun()
     }
 
     fn begun(self) -> Self {
@@ -36,7 +36,7 @@ impl<Hold: Deref<Target = Process>> Held<Hold> {
     pub(super) fn process(&self) -> &Process {
         match self {
             Self::Local(hold) => hold,
-            Self::SupervisorInfo(process) => process,
+            Self::Remote(process) => process,
         }
     }
 }
