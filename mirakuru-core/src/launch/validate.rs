@@ -3,6 +3,7 @@
 use super::spec::ProcessSpec;
 use crate::error::{Error, Result};
 use crate::syntax::numbers::{self, EXTRA_FDS};
+use crate::types::Signal;
 
 /// Fails if a value of the spec is out of range, or if values contradict each other.
 pub(super) fn check(spec: &ProcessSpec) -> Result<()> {
@@ -25,13 +26,10 @@ fn check_time_limits(spec: &ProcessSpec) -> Result<()> {
 
 fn check_signals(spec: &ProcessSpec) -> Result<()> {
     let signals = [("stop_signal", spec.stop_signal), ("kill_signal", spec.kill_signal)];
-    match signals.iter().find(|(_, signal)| !signal.is_valid()) {
-        Some((name, signal)) => {
-            let number = signal.number();
-            Err(Error::invalid(format!("`{name}`: {number} is not the number of a signal")))
-        }
-        None => Ok(()),
-    }
+    signals.into_iter().try_for_each(|(name, signal)| {
+        let checked = Signal::try_from(signal.number()).map(drop);
+        checked.map_err(|error| Error::invalid(format!("`{name}`: {error}")))
+    })
 }
 
 fn check_expected_exit(spec: &ProcessSpec) -> Result<()> {

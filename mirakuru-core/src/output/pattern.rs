@@ -67,7 +67,8 @@ impl Banner {
     }
 
     pub(crate) fn matcher(&self) -> Result<Matcher> {
-        numbers::check_times(self.times as i64).map_err(Error::invalid)?;
+        let times = i64::try_from(self.times).unwrap_or(i64::MAX);
+        numbers::check_times(times).map_err(Error::invalid)?;
         Matcher::new(&self.pattern, self.times)
     }
 }

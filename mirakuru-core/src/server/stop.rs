@@ -51,12 +51,8 @@ impl Server {
 
     /// Fails if there is no such signal.
     pub(crate) fn check_signal(&self, signal: Signal) -> Result<()> {
-        if signal.is_valid() {
-            return Ok(());
-        }
-        let what =
-            format!("{}: `{}` is not the number of a signal", self.plan.name, signal.number());
-        Err(Error::invalid(what))
+        let checked = Signal::try_from(signal.number()).map(drop);
+        checked.map_err(|error| Error::invalid(error.to_string()).about(&self.plan.name))
     }
 
     /// Fails if any process of the server is running.

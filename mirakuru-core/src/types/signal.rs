@@ -47,11 +47,6 @@ impl Signal {
     pub const fn number(self) -> i32 {
         self.0
     }
-
-    /// Returns true if there may be a signal with this number.
-    pub(crate) fn is_valid(self) -> bool {
-        (1..=64).contains(&self.0)
-    }
 }
 
 impl fmt::Display for Signal {
@@ -86,9 +81,10 @@ impl TryFrom<i32> for Signal {
     type Error = ParseSignalError;
 
     fn try_from(number: i32) -> Result<Self, ParseSignalError> {
-        let signal = Self::new(number);
-        let error = || ParseSignalError(format!("{number} is not the number of a signal"));
-        signal.is_valid().then_some(signal).ok_or_else(error)
+        match (1..=64).contains(&number) {
+            true => Ok(Self::new(number)),
+            false => Err(ParseSignalError(format!("{number} is not the number of a signal"))),
+        }
     }
 }
 
