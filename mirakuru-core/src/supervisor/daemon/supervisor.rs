@@ -230,7 +230,7 @@ impl Supervisor {
         match queue.request(id, test, exclusive) {
             Answer::Granted => {
                 let leases = queue.lease_count() as i32;
-                self.connections.send(id, Event::Granted(leases), &[]);
+                self.send_granted(&[id], leases);
             }
             Answer::SelfDeadlock => self.connections.send(id, Event::SelfDeadlock, &[]),
             Answer::Queued => {}
@@ -291,20 +291,20 @@ impl Supervisor {
 
     fn grant_next(&mut self) {
         let Mode::Shared { queue, .. } = &mut self.mode else { return };
-        for id in queue.grant_next() {
-            let leases = queue.lease_count() as i32;
-            self.connections.send(id, Event::Granted(leases), &[]);
-        }
+        let granted = queue.grant_next();
+        let leases = queue.lease_count() as i32;
+        self.send_granted(&granted, leases);
+    }
+
+    fn send_granted(&self, ids: &[u64], leases: i32) {
+        ids.iter().for_each(|id| self.connections.send(*id, Event::Granted(leases), &[]));
     }
 
     /// Shares the server no longer, because it has ended. Queued requests are sent away to start
     /// another one, below another supervisor.
     fn close_session(&mut self) {
-        if let Some(EndedSession { listener, queued }) = self.mode.close_session() {
-            // The socket goes first, so that no revoked process connects to it again.
-            drop(listener);
-            queued.into_iter().for_each(|id| self.revoke(id));
-        }
+        let ended = self.mode.close_session();
+        self.dismiss(ended, drop);
         if self.connections.open().next().is_none() {
             self.leave();
         }
@@ -312,10 +312,8 @@ impl Supervisor {
 
     /// Ends because the runner has ended.
     fn end_session(&mut self) {
-        if let Some(EndedSession { listener, queued }) = self.mode.close_session() {
-            listener.end_session();
-            queued.into_iter().for_each(|id| self.revoke(id));
-        }
+        let ended = self.mode.close_session();
+        self.dismiss(ended, SessionListener::end_session);
         self.leave();
     }
 
@@ -324,13 +322,24 @@ impl Supervisor {
         if self.mode.is_leaving() {
             return;
         }
-        if let Some(EndedSession { listener, queued }) = self.mode.leave() {
-            drop(listener);
-            queued.into_iter().for_each(|id| self.revoke(id));
-        }
+        let ended = self.mode.leave();
+        self.dismiss(ended, drop);
         self.readiness = Readiness::Stopped;
         self.kept_fds.clear();
         self.tree.stop_if_running();
+    }
+
+    /// Closes the socket of a session that has ended, and revokes the queued requests.
+    fn dismiss(
+        &mut self,
+        ended: Option<EndedSession<SessionListener>>,
+        close: fn(SessionListener),
+    ) {
+        if let Some(EndedSession { listener, queued }) = ended {
+            // The socket goes first, so that no revoked process connects to it again.
+            close(listener);
+            queued.into_iter().for_each(|id| self.revoke(id));
+        }
     }
 
     fn revoke(&mut self, id: u64) {
