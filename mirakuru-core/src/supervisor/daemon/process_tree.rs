@@ -271,7 +271,10 @@ impl ProcessTree {
             Wave::Main => Stop::gentle(signal, &self.settings),
             Wave::All => Stop::kill(signal),
         };
-        if wave == Wave::Main && !self.main_ended {
+        if matches!(&self.stage, Stage::Stopping(before) if before.wave == Wave::All) {
+            stop.wave = Wave::All; // What a stop has reached, the next one reaches at once.
+        }
+        if stop.wave == Wave::Main && !self.main_ended {
             self.signal_to_end(self.main, signal);
             stop.signalled.insert(self.main);
         }

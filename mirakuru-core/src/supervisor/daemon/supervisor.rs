@@ -248,7 +248,13 @@ impl Supervisor {
     }
 
     fn disconnect(&mut self, id: u64) {
-        let Mode::Shared { queue, .. } = &mut self.mode else { return self.connections.close(id) };
+        let Mode::Shared { queue, .. } = &mut self.mode else {
+            if self.mode.is_leaving() {
+                // The test may have paused the server since its stop began.
+                self.tree.signal_tree(libc::SIGCONT);
+            }
+            return self.connections.close(id);
+        };
         self.connections.remove(id);
         let had_lease = queue.is_granted(id);
         let was_exclusive = had_lease && queue.is_exclusive();
