@@ -1,6 +1,7 @@
 //! System calls that only Linux has. `fallback.rs` has the same functions.
 
 mod fds;
+mod netlink;
 mod proc;
 mod process;
 mod sock_diag;

@@ -1,21 +1,16 @@
-//! Finds listening TCP sockets by netlink: one datagram to the kernel, one back, no connection.
+//! Finds listening TCP sockets by netlink, without a connection.
 //!
 //! The request is exact ("the listener for a connection to this address"), so it takes some 3 µs where
 //! reading `/proc/net/tcp` takes 9 ms. See sock_diag(7).
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::libc;
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket,
-};
 
+use super::netlink::{self, HEADER_LEN, word};
 use crate::sys::Listener;
 
-const SOCK_DIAG_BY_FAMILY: u16 = 20;
-const HEADER_LEN: usize = 16;
 const REQUEST_LEN: usize = HEADER_LEN + 56;
 const TCP_LISTEN: u8 = 10;
 /// The states of a connection that can wait in the accept queue: established, and two before that.
@@ -53,54 +48,21 @@ pub(super) fn is_accepted(server: SocketAddr, client: SocketAddr) -> io::Result<
 pub(super) fn listeners() -> io::Result<Vec<(SocketAddr, u64)>> {
     let mut found = Vec::new();
     for any in [IpAddr::from([0; 4]), IpAddr::from([0; 16])] {
-        let netlink = ask(&request(SocketAddr::new(any, 0), None, libc::NLM_F_DUMP))?;
-        let mut answer = [0; 32 * 1024];
-        loop {
-            let part = next(&netlink, &mut answer)?;
-            found.extend(part.sockets.into_iter().map(|socket| (socket.address, socket.inode)));
-            if part.is_last {
-                break;
-            }
-        }
+        let request = request(SocketAddr::new(any, 0), None, libc::NLM_F_DUMP);
+        let sockets = netlink::list(&request, socket_of)?;
+        found.extend(sockets.into_iter().map(|socket| (socket.address, socket.inode)));
     }
     Ok(found)
 }
 
 fn find(request: &[u8]) -> io::Result<Option<Socket>> {
-    let netlink = ask(request)?;
-    Ok(next(&netlink, &mut [0; 512])?.sockets.into_iter().next())
-}
-
-fn ask(request: &[u8]) -> io::Result<OwnedFd> {
-    let netlink = socket(
-        AddressFamily::Netlink,
-        SockType::Datagram,
-        SockFlag::SOCK_CLOEXEC,
-        SockProtocol::NetlinkSockDiag,
-    )?;
-    send(netlink.as_raw_fd(), request, MsgFlags::empty())?;
-    Ok(netlink)
-}
-
-/// A part of an answer.
-#[derive(Default)]
-struct Part {
-    sockets: Vec<Socket>,
-    is_last: bool,
-}
-
-fn next(netlink: &OwnedFd, answer: &mut [u8]) -> io::Result<Part> {
-    let length = recv(netlink.as_raw_fd(), answer, MsgFlags::empty())?;
-    parse(&answer[..length])
+    netlink::find(request, socket_of)
 }
 
 /// Makes a request for the listener at an address, or for its end of a connection with `peer`.
 fn request(address: SocketAddr, peer: Option<SocketAddr>, more_flags: i32) -> [u8; REQUEST_LEN] {
     let mut request = [0; REQUEST_LEN];
-    let flags = (libc::NLM_F_REQUEST | more_flags) as u16;
-    request[..4].copy_from_slice(&(REQUEST_LEN as u32).to_ne_bytes());
-    request[4..6].copy_from_slice(&SOCK_DIAG_BY_FAMILY.to_ne_bytes());
-    request[6..8].copy_from_slice(&flags.to_ne_bytes());
+    netlink::set_header(&mut request, more_flags);
     let body = &mut request[HEADER_LEN..];
     body[1] = libc::IPPROTO_TCP as u8;
     body[4..8].copy_from_slice(&(1u32 << TCP_LISTEN).to_ne_bytes());
@@ -119,28 +81,6 @@ fn request(address: SocketAddr, peer: Option<SocketAddr>, more_flags: i32) -> [u
     request
 }
 
-fn parse(answer: &[u8]) -> io::Result<Part> {
-    let mut part = Part::default();
-    let mut rest = answer;
-    while rest.len() >= HEADER_LEN {
-        let length = word(rest, 0)? as usize;
-        match i32::from(word(rest, 4)? as u16) {
-            // Some kernels send it with the last of the sockets.
-            libc::NLMSG_DONE => return Ok(Part { is_last: true, ..part }),
-            libc::NLMSG_ERROR => {
-                return match -(word(rest, HEADER_LEN)? as i32) {
-                    libc::ENOENT => Ok(Part { is_last: true, ..part }),
-                    errno => Err(io::Error::from_raw_os_error(errno)),
-                };
-            }
-            _ => part.sockets.push(socket_of(rest)?),
-        }
-        // Each message begins at a multiple of four.
-        rest = rest.get(length.next_multiple_of(4).max(HEADER_LEN)..).unwrap_or_default();
-    }
-    Ok(part)
-}
-
 fn socket_of(message: &[u8]) -> io::Result<Socket> {
     let byte = |at: usize| message.get(at).copied().ok_or(io::ErrorKind::UnexpectedEof);
     let ip = message.get(SOURCE..SOURCE + 16).ok_or(io::ErrorKind::UnexpectedEof)?;
@@ -156,14 +96,10 @@ fn socket_of(message: &[u8]) -> io::Result<Socket> {
     })
 }
 
-fn word(bytes: &[u8], at: usize) -> io::Result<u32> {
-    let bytes = bytes.get(at..at + 4).ok_or(io::ErrorKind::UnexpectedEof)?;
-    Ok(u32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
+    use std::os::fd::AsRawFd;
     use std::os::unix::fs::MetadataExt;
 
     use super::*;
@@ -205,20 +141,5 @@ mod tests {
             server.local_addr().unwrap()
         };
         assert_eq!(listener(address).unwrap(), Listener::None);
-    }
-
-    #[test]
-    fn sockets_that_come_with_the_end_of_the_answer_are_not_lost() {
-        let server = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = server.local_addr().unwrap();
-        let netlink = ask(&request(address, None, 0)).unwrap();
-        let mut answer = [0; 512];
-        let length = recv(netlink.as_raw_fd(), &mut answer, MsgFlags::empty()).unwrap();
-        let mut end = [0; HEADER_LEN + 4];
-        end[..4].copy_from_slice(&(HEADER_LEN as u32 + 4).to_ne_bytes());
-        end[4..6].copy_from_slice(&(libc::NLMSG_DONE as u16).to_ne_bytes());
-        let part = parse(&[&answer[..length], &end].concat()).unwrap();
-        assert!(part.is_last);
-        assert_eq!(part.sockets[0].address, address);
     }
 }
