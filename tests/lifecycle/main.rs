@@ -10,6 +10,7 @@ mod early_exit;
 mod kill;
 mod log_follower;
 mod options;
+mod output;
 mod plain;
 mod ports;
 mod process;

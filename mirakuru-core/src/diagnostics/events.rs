@@ -36,6 +36,17 @@ pub(crate) fn not_judged(name: &str, pid: i32, address: SocketAddr) {
     line(format_args!("the owner of {address} cannot be determined; taken for {name} (pid {pid})"));
 }
 
+/// The output of a process is lost, because its log cannot be written.
+pub(crate) fn log_failed(name: &str, errno: i32) {
+    let why = std::io::Error::from_raw_os_error(errno);
+    if !IS_EXITING.load(Ordering::Relaxed) {
+        tracing::warn!(name, %why, "log failed");
+    }
+    if settings::log_level() != LogLevel::Off {
+        progress::print(&format!("the output of {name} cannot be logged and is lost: {why}"));
+    }
+}
+
 /// A process ended by itself while it was leased.
 pub(crate) fn died(name: &str, exit: Option<Exit>) {
     tracing::warn!(name, ?exit, "died");

@@ -1,6 +1,7 @@
 //! The evidence below an error's first line.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -69,6 +70,8 @@ pub(crate) struct Output {
     pub(crate) omitted: u64,
     /// The files with the whole output.
     pub(crate) paths: Vec<PathBuf>,
+    /// Output could not be logged, because of this `errno`.
+    pub(crate) log_failure: Option<i32>,
 }
 
 impl fmt::Display for Report {
@@ -108,10 +111,15 @@ impl fmt::Display for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let paths: Vec<_> = self.paths.iter().map(|path| path.display().to_string()).collect();
         let (label, paths) = (self.label, paths.join(" and "));
-        if self.lines.is_empty() {
-            return write!(f, "{label}: none ({paths})");
+        let why = self.log_failure.map(io::Error::from_raw_os_error);
+        match why {
+            Some(why) if self.lines.is_empty() => {
+                return write!(f, "{label}: could not be logged: {why} ({paths})");
+            }
+            None if self.lines.is_empty() => return write!(f, "{label}: none ({paths})"),
+            Some(why) => write!(f, "{label}, some of which could not be logged: {why} ({paths}):")?,
+            None => write!(f, "{label} ({paths}):")?,
         }
-        write!(f, "{label} ({paths}):")?;
         if self.omitted > 0 {
             write!(f, "\n    <{} bytes omitted before this>", Grouped(self.omitted))?;
         }
@@ -160,8 +168,14 @@ mod tests {
 
     fn output(line: &str) -> String {
         let lines = vec![line.to_owned()];
-        Output { label: "output", lines, omitted: 1_020_300, paths: vec!["a".into(), "b".into()] }
-            .to_string()
+        Output {
+            label: "output",
+            lines,
+            omitted: 1_020_300,
+            paths: vec!["a".into(), "b".into()],
+            log_failure: None,
+        }
+        .to_string()
     }
 
     #[test]

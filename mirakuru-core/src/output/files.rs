@@ -1,6 +1,7 @@
 //! The files that hold the output of a process.
 
 use std::fs::{File, OpenOptions};
+use std::io::{self, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -46,10 +47,18 @@ impl LogFiles {
     pub(crate) fn open(&self) -> Result<(File, File)> {
         let open = |path: &Path| {
             let mut options = OpenOptions::new();
-            let file = options.create(true).append(true).mode(0o600).open(path);
-            file.map_err(|e| Error::os(format!("the log `{}` cannot be opened", path.display()), e))
+            // Not for appending: the kernel moves no bytes from a pipe to the end of a file.
+            let mut file = options.create(true).write(true).mode(0o600).open(path)?;
+            file.seek(SeekFrom::End(0))?;
+            io::Result::Ok(file)
         };
-        Ok((open(&self.stdout)?, open(self.stderr.as_ref().unwrap_or(&self.stdout))?))
+        let both = || {
+            let stdout = open(&self.stdout)?;
+            let stderr = self.stderr.as_deref().map_or_else(|| stdout.try_clone(), open)?;
+            Ok((stdout, stderr))
+        };
+        let path = self.stdout.display();
+        both().map_err(|e| Error::os(format!("the log `{path}` cannot be opened"), e))
     }
 
     pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
@@ -99,7 +108,7 @@ impl LogFiles {
             lines.extend(last);
             omitted += before;
         }
-        Output { label, lines, omitted, paths: self.of(None) }
+        Output { label, lines, omitted, paths: self.of(None), log_failure: None }
     }
 
     /// Returns the last lines, for a report.

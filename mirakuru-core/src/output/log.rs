@@ -17,6 +17,9 @@ use crate::supervisor::Client;
 /// [`Banner`](crate::Banner) is searched for on one stream only. Then each stream has a file of its
 /// own, and the text here is that of standard output followed by that of standard error.
 ///
+/// Every method sees what the process wrote before the call. Output that cannot be logged, because the
+/// disk is full, is lost; a line in the log and each report say so, and the process goes on.
+///
 /// The files stay when the process has ended. Those of the last few runs are kept in the target
 /// directory, below `mirakuru`.
 ///
@@ -125,7 +128,10 @@ impl Log {
 
     /// Returns the last lines since the lease began.
     pub(crate) fn excerpt(&self, lines_shown: usize) -> Output {
-        self.files.excerpt(&self.start, lines_shown)
+        let client = self.client.upgrade();
+        client.iter().for_each(|client| client.sync_log());
+        let log_failure = client.and_then(|client| client.state().log_failure);
+        Output { log_failure, ..self.files.excerpt(&self.start, lines_shown) }
     }
 
     /// Returns true if the test on this thread has not printed this output yet, and marks it as
@@ -134,7 +140,13 @@ impl Log {
         lease_marks::claim_report(&self.files.stdout)
     }
 
+    /// Waits until what the process has written before is in the files.
+    fn sync(&self) {
+        self.client.upgrade().iter().for_each(|client| client.sync_log());
+    }
+
     fn read_from(&self, start: &[u64]) -> Result<String> {
+        self.sync();
         let mut text = String::new();
         for (path, start) in self.files.paths().zip(start) {
             text.push_str(&String::from_utf8_lossy(&read_part(path, *start, u64::MAX)?));

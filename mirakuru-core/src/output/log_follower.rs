@@ -52,6 +52,7 @@ impl LogFollower {
     /// # Ok::<(), mirakuru_core::Error>(())
     /// ```
     pub fn skip_to_end(&mut self) {
+        self.client.upgrade().iter().for_each(|client| client.sync_log());
         self.offsets = self.files.lengths();
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::Server;
 use super::failure_report::{FailureReport, ServerView};
 use crate::diagnostics::{events, port_owner};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Output};
 
 /// The time that the supervisor gets to report that the rest of the tree has ended too, once the
 /// main process has.
@@ -19,12 +19,13 @@ impl Server {
 
     /// Adds the command, the state and the last lines of output to an error.
     pub(super) fn explain(&self, error: Error) -> Error {
+        self.client.sync_log();
         let mut state = self.state();
         if state.is_running() && state.exit.is_some() {
             let settled = self.client.wait(Instant::now() + SETTLE, |state| !state.is_running());
             state = settled.unwrap_or(state);
         }
-        let output = self.plan.files.tail();
+        let output = Output { log_failure: state.log_failure, ..self.plan.files.tail() };
         let is_address_in_use = blames_address(&output.lines);
         let error = error.with_report(|report| {
             report.command = Some(self.plan.command_line());

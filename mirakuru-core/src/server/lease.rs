@@ -134,6 +134,7 @@ impl Server {
 
     /// Begins a lease of the test on the calling thread.
     pub(crate) fn begin_lease(&self) {
+        self.client.sync_log();
         self.plan.files.begin_lease();
         self.client.count_lease();
     }

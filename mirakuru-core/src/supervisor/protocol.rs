@@ -33,6 +33,8 @@ pub(crate) enum Request {
     Lease { test: u64, exclusive: bool },
     /// Asks for the number of leases.
     Count,
+    /// Asks for an answer when what the server has written so far is in its log.
+    Sync(i32),
 }
 
 /// An event that the supervisor sends.
@@ -60,6 +62,12 @@ pub(crate) enum Event {
     LeaseCount { leases: i32, holder_pid: i32 },
     /// Attached is the reading end of a readiness descriptor.
     ReadinessFd(ReadinessFd),
+    /// Attached is the reading end of a pipe for output. It is not to be read from.
+    OutputPipe,
+    /// The answer to the request with this number.
+    Synced(i32),
+    /// Output cannot be logged and is lost; an `errno`.
+    LogFailed(i32),
 }
 
 /// A descriptor on which a server announces that it is ready.
@@ -113,6 +121,7 @@ impl Frame for Request {
             Self::Ready => (11, 0, 0),
             Self::Listen => (12, 0, 0),
             Self::Main(pid) => (13, pid, 0),
+            Self::Sync(number) => (14, number, 0),
         }
     }
 
@@ -131,6 +140,7 @@ impl Frame for Request {
             11 => Self::Ready,
             12 => Self::Listen,
             13 => Self::Main(value),
+            14 => Self::Sync(value),
             _ => return None,
         })
     }
@@ -151,6 +161,9 @@ impl Frame for Event {
             Self::LeaseCount { leases, holder_pid } => (10, leases, holder_pid as u64),
             Self::ReadinessFd(ReadinessFd::Notify) => (11, 0, 0),
             Self::ReadinessFd(ReadinessFd::Ready) => (12, 0, 0),
+            Self::OutputPipe => (13, 0, 0),
+            Self::Synced(number) => (14, number, 0),
+            Self::LogFailed(errno) => (15, errno, 0),
         }
     }
 
@@ -168,6 +181,9 @@ impl Frame for Event {
             10 => Self::LeaseCount { leases: value, holder_pid: more as i32 },
             11 => Self::ReadinessFd(ReadinessFd::Notify),
             12 => Self::ReadinessFd(ReadinessFd::Ready),
+            13 => Self::OutputPipe,
+            14 => Self::Synced(value),
+            15 => Self::LogFailed(value),
             _ => return None,
         })
     }
@@ -194,6 +210,7 @@ mod tests {
             Request::Ready,
             Request::Listen,
             Request::Main(7),
+            Request::Sync(3),
         ] {
             assert_eq!(Request::from_bytes(request.to_bytes()), Some(request));
         }
@@ -214,6 +231,9 @@ mod tests {
             Event::LeaseCount { leases: 4, holder_pid: 1234 },
             Event::ReadinessFd(ReadinessFd::Notify),
             Event::ReadinessFd(ReadinessFd::Ready),
+            Event::OutputPipe,
+            Event::Synced(3),
+            Event::LogFailed(28),
         ] {
             assert_eq!(Event::from_bytes(event.to_bytes()), Some(event));
         }

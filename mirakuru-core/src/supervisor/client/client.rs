@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::Child;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::libc;
@@ -21,6 +21,9 @@ use crate::sys;
 
 /// The interval at which a thread checks for events that another thread has read.
 const RECHECK_INTERVAL: Duration = Duration::from_millis(20);
+
+/// The time limit for output to be moved into the log.
+const SYNC_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The time that a supervisor may take to end, in addition to the stop timeout.
 const GRACE: Duration = Duration::from_secs(10);
@@ -42,11 +45,17 @@ pub(crate) struct Client {
     info: SupervisorInfo,
     /// The supervisor, if this process has started it.
     child: Mutex<Option<Child>>,
+    /// This process has started the supervisor.
+    is_starter: bool,
     /// The supervisor outlives this client.
     is_shared: AtomicBool,
     state: Mutex<State>,
     /// The ends of the server's readiness descriptors that this process reads, until they are taken.
     readiness_fds: Mutex<Vec<(ReadinessFd, OwnedFd)>>,
+    /// The pipes that the supervisor moves into the log, if this process has started it.
+    output_pipes: Mutex<Vec<OwnedFd>>,
+    /// The number of the last `Request::Sync`.
+    syncs: AtomicI32,
     leases: AtomicU64,
     /// A stop was requested since the last start.
     stop_requested: AtomicBool,
@@ -82,10 +91,13 @@ impl Client {
         Self {
             stream,
             info,
+            is_starter: child.is_some(),
             child: Mutex::new(child),
             is_shared: AtomicBool::new(false),
             state: Mutex::new(State::new(Phase::Ended)),
             readiness_fds: Mutex::default(),
+            output_pipes: Mutex::default(),
+            syncs: AtomicI32::new(0),
             leases: AtomicU64::new(0),
             stop_requested: AtomicBool::new(false),
             is_end_reported: AtomicBool::new(true),
@@ -118,9 +130,10 @@ impl Client {
     pub(crate) fn start(&self, stdin: Option<OwnedFd>, deadline: Instant) -> io::Result<State> {
         {
             let mut state = self.state.lock();
-            let (lease, is_disconnected) = (state.lease, state.is_disconnected);
-            *state = State { lease, is_disconnected, ..State::new(Phase::Starting) };
+            let State { lease, synced, is_disconnected, .. } = *state;
+            *state = State { lease, synced, is_disconnected, ..State::new(Phase::Starting) };
             self.readiness_fds.lock().clear();
+            self.output_pipes.lock().clear();
         }
         self.stop_requested.store(false, Ordering::Relaxed);
         self.send(Request::Start, stdin.as_ref().map(AsFd::as_fd).as_slice())?;
@@ -179,6 +192,23 @@ impl Client {
             // reads what this thread waits for, nothing wakes this thread but the interval.
             let step = left.min(RECHECK_INTERVAL);
             sys::wait_readable(&[self.stream.as_fd()], Some(step)).ok()?;
+        }
+    }
+
+    /// Waits until what the server has written before is in its log. A supervisor that does not answer
+    /// is not waited for any longer than a second.
+    pub(crate) fn sync_log(&self) {
+        let is_logged = |pipe: &OwnedFd| sys::queued_bytes(pipe) == Some(0);
+        let pipes = self.output_pipes.lock();
+        if !pipes.is_empty() && pipes.iter().all(is_logged) {
+            return;
+        }
+        drop(pipes);
+        let number = self.syncs.fetch_add(1, Ordering::Relaxed) + 1;
+        // When the server has ended, everything is in its log.
+        if self.state().is_running() && self.request(Request::Sync(number)).is_ok() {
+            let deadline = Instant::now() + SYNC_TIMEOUT;
+            self.wait(deadline, |state| state.synced >= number || !state.is_running());
         }
     }
 
@@ -242,7 +272,13 @@ impl Client {
             Some(Event::ReadinessFd(readiness_fd)) => {
                 self.readiness_fds.lock().extend(fds.into_iter().map(|fd| (readiness_fd, fd)));
             }
-            Some(event) => state.apply(event),
+            Some(Event::OutputPipe) => self.output_pipes.lock().extend(fds),
+            Some(event) => {
+                state.apply(event);
+                if let (Event::LogFailed(errno), true) = (event, self.is_starter) {
+                    events::log_failed(self.name(), errno);
+                }
+            }
             None => {}
         }
     }

@@ -23,6 +23,10 @@ pub(crate) struct State {
     pub(crate) holder_pid: i32,
     /// How many times leases have changed hands while this client was queued.
     pub(crate) hand_overs: u32,
+    /// The number of the last answer to `Request::Sync`.
+    pub(crate) synced: i32,
+    /// Output was lost, because of this `errno`.
+    pub(crate) log_failure: Option<i32>,
     /// The supervisor has ended.
     pub(crate) is_disconnected: bool,
 }
@@ -65,6 +69,8 @@ impl State {
             lease_count: None,
             holder_pid: 0,
             hand_overs: 0,
+            synced: 0,
+            log_failure: None,
             is_disconnected: false,
         }
     }
@@ -86,7 +92,9 @@ impl State {
             Event::SelfDeadlock => self.lease = LeaseStatus::SelfDeadlock,
             Event::LeaseRevoked => self.lease = LeaseStatus::Revoked,
             // The client takes the descriptor.
-            Event::ReadinessFd(_) => {}
+            Event::ReadinessFd(_) | Event::OutputPipe => {}
+            Event::Synced(number) => self.synced = number,
+            Event::LogFailed(errno) => self.log_failure = Some(errno),
             Event::LeaseCount { leases, holder_pid } => {
                 (self.lease_count, self.holder_pid) = (Some(leases as usize), holder_pid);
                 self.hand_overs += 1;

@@ -6,7 +6,9 @@
 mod connections;
 mod entry;
 mod mode;
+mod output;
 mod process_tree;
 mod readiness_fds;
+mod server_command;
 mod session_listener;
 mod supervisor;

@@ -6,20 +6,21 @@
 
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder};
+use std::fs;
 use std::io;
 use std::mem;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::DirBuilderExt;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
 use nix::libc;
 
+use super::output::OutputPipes;
 use super::readiness_fds::ReadinessFds;
+use super::server_command;
 use crate::supervisor::protocol::Event;
-use crate::supervisor::settings::{LOADER_PREFIX, LOADER_VARIABLES, Settings, VARIABLE};
+use crate::supervisor::settings::Settings;
 use crate::sys::{self, FdSlots, Reaped};
 
 /// The time between a kill signal other than SIGKILL and the SIGKILL that follows it.
@@ -34,6 +35,7 @@ pub(super) struct ProcessTree {
     settings: Settings,
     /// The server's program, its `argv[0]`, and its arguments.
     command: Vec<OsString>,
+    output: OutputPipes,
     readiness_fds: ReadinessFds,
     stage: Stage,
     /// The main process of the last start; 0 before the first.
@@ -82,8 +84,14 @@ impl Wave {
 }
 
 impl ProcessTree {
-    pub(super) fn new(settings: Settings, command: Vec<OsString>, fd_slots: FdSlots) -> Self {
+    pub(super) fn new(
+        settings: Settings,
+        command: Vec<OsString>,
+        output: OutputPipes,
+        fd_slots: FdSlots,
+    ) -> Self {
         Self {
+            output,
             readiness_fds: ReadinessFds::new(fd_slots, &settings),
             settings,
             command,
@@ -130,6 +138,14 @@ impl ProcessTree {
         }
     }
 
+    pub(super) fn output(&self) -> &OutputPipes {
+        &self.output
+    }
+
+    pub(super) fn output_mut(&mut self) -> &mut OutputPipes {
+        &mut self.output
+    }
+
     pub(super) fn readiness_fds(&self) -> &ReadinessFds {
         &self.readiness_fds
     }
@@ -142,7 +158,7 @@ impl ProcessTree {
         if !self.is_idle() {
             return self.emit(Event::StartFailed(libc::EBUSY));
         }
-        if let Err(error) = self.enter_dir() {
+        if let Err(error) = server_command::enter_dir(&self.settings, self.main != 0) {
             return self.emit(Event::NoDirectory(error.raw_os_error().unwrap_or(libc::EIO)));
         }
         match self.spawn(stdin) {
@@ -161,41 +177,12 @@ impl ProcessTree {
     }
 
     fn spawn(&mut self, stdin: Option<OwnedFd>) -> io::Result<Child> {
-        let mut command = self.server(stdin);
+        let mut command = server_command::server_command(&self.command, stdin);
+        self.output.connect(&mut command)?;
         self.readiness_fds.open(&mut command)?;
         let fds = self.readiness_fds.install_fds()?;
         let with_listen_pid = self.readiness_fds.with_listen_pid(&command, &self.command)?;
         sys::spawn_with_pdeathsig(&mut command, fds.numbers(), with_listen_pid)
-    }
-
-    /// Makes the server's temporary directory, and changes to its working directory. The test process
-    /// does not make it: if it were killed then, no process would remove the directory.
-    fn enter_dir(&self) -> io::Result<()> {
-        if let Some(dir) = &self.settings.dir {
-            match DirBuilder::new().mode(0o700).create(dir) {
-                // At a restart it exists, with the server's files in it.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && self.main != 0 => {}
-                made => made?,
-            }
-        }
-        self.settings.current_dir.as_ref().map_or(Ok(()), std::env::set_current_dir)
-    }
-
-    fn server(&self, stdin: Option<OwnedFd>) -> Command {
-        let mut command = Command::new(&self.command[0]);
-        command.arg0(&self.command[1]).args(&self.command[2..]).env_remove(VARIABLE);
-        for name in LOADER_VARIABLES {
-            let kept = format!("{LOADER_PREFIX}{name}");
-            let Some(value) = std::env::var_os(&kept) else { continue };
-            command.env_remove(kept);
-            if value.is_empty() {
-                command.env_remove(name)
-            } else {
-                command.env(name, value)
-            };
-        }
-        command.stdin(stdin.map_or_else(Stdio::null, Stdio::from));
-        command
     }
 
     /// Reaps all children that have ended.

@@ -12,6 +12,7 @@ use nix::sys::signal::Signal;
 
 use super::connections::{CONTROL_SOCKET, Connections, Received};
 use super::mode::{EndedSession, Mode};
+use super::output::OutputPipes;
 use super::process_tree::{ProcessTree, Wave};
 use super::session_listener::SessionListener;
 use crate::supervisor::lease_queue::Answer;
@@ -49,6 +50,8 @@ enum Source {
     Signals,
     /// The process that started this supervisor has ended.
     Starter,
+    /// The server has written to its output.
+    Output,
     /// A process connects to the session's socket.
     Listener,
     /// The runner of the session has ended.
@@ -64,13 +67,15 @@ impl Supervisor {
         let fd_slots = sys::FdSlots::reserve(EXTRA_FDS)?;
         sys::new_session();
         sys::become_subreaper();
-        sys::ignore_sigpipe();
+        sys::ignore_signals();
         sys::unblock_signals();
         sys::set_name(c"mirakuru");
         let wake_up = [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
-        let control_socket = UnixStream::from(sys::standard_input()?);
+        let control_socket = UnixStream::from(sys::standard_fd(0)?);
+        let output = OutputPipes::new(sys::standard_fd(1)?.into(), sys::standard_fd(2)?.into())?;
+        let command = arguments.into_iter().skip(1).collect();
         Ok(Self {
-            tree: ProcessTree::new(settings, arguments.into_iter().skip(1).collect(), fd_slots),
+            tree: ProcessTree::new(settings, command, output, fd_slots),
             signals: sys::signal_pipe(&wake_up)?,
             kept_fds: Vec::new(),
             connections: Connections::new(control_socket)?,
@@ -109,6 +114,7 @@ impl Supervisor {
         let mut sources = vec![(Source::Signals, self.signals.as_fd())];
         let starter = self.starter.as_ref().and_then(sys::Process::as_fd);
         sources.extend(starter.map(|fd| (Source::Starter, fd)));
+        sources.extend(self.tree.output().readable().map(|fd| (Source::Output, fd)));
         if let Mode::Shared { listener, .. } = &self.mode {
             sources.push((Source::Listener, listener.as_fd()));
             sources.extend(listener.runner_fd().map(|fd| (Source::Runner, fd)));
@@ -133,6 +139,7 @@ impl Supervisor {
     fn handle(&mut self, source: Source) {
         match source {
             Source::Signals => self.read_signals(),
+            Source::Output => self.move_output(),
             Source::Listener => self.accept(),
             // If the server was started meanwhile, they are for the process that waits for it.
             Source::ReadinessFds if self.readiness == Readiness::Starting => {}
@@ -198,6 +205,10 @@ impl Supervisor {
             Request::Share { runner, started } => self.share(fds, runner, started),
             Request::Lease { test, exclusive } => self.lease(id, test, exclusive),
             Request::Count => self.send_lease_count(id),
+            Request::Sync(number) => {
+                self.move_output();
+                self.connections.send(id, Event::Synced(number), &[]);
+            }
         }
     }
 
@@ -207,6 +218,9 @@ impl Supervisor {
         }
         self.readiness = Readiness::Starting;
         self.tree.start(stdin);
+        for pipe in self.tree.output().readable() {
+            self.connections.send(id, Event::OutputPipe, &[pipe]);
+        }
         for (readiness_fd, fd) in self.tree.readiness_fds_mut().take_readable() {
             self.connections.send(id, Event::ReadinessFd(readiness_fd), &[fd.as_fd()]);
         }
@@ -302,7 +316,11 @@ impl Supervisor {
         self.send_granted(&granted, leases);
     }
 
-    fn send_granted(&self, ids: &[u64], leases: i32) {
+    fn send_granted(&mut self, ids: &[u64], leases: i32) {
+        if !ids.is_empty() {
+            // The log of the lease begins after what was written before.
+            self.move_output();
+        }
         ids.iter().for_each(|id| self.connections.send(*id, Event::Granted(leases), &[]));
     }
 
@@ -353,9 +371,18 @@ impl Supervisor {
         self.connections.close(id);
     }
 
+    /// Sends what has happened to the server, after its output until then was logged.
     fn broadcast_events(&mut self) {
-        for event in self.tree.take_events() {
-            self.connections.broadcast(event);
+        let events = self.tree.take_events();
+        if !events.is_empty() {
+            self.move_output();
+        }
+        events.into_iter().for_each(|event| self.connections.broadcast(event));
+    }
+
+    fn move_output(&mut self) {
+        if let Some(errno) = self.tree.output_mut().move_to_log() {
+            self.connections.broadcast(Event::LogFailed(errno));
         }
     }
 }

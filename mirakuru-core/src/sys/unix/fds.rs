@@ -1,13 +1,15 @@
 //! Calls on any open descriptor.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags};
+use nix::sys::stat::{Mode, fchmod};
+use nix::unistd::read;
 
 use crate::sys::platform;
 
@@ -28,9 +30,34 @@ pub(crate) fn wait_readable(
     }
 }
 
-/// Duplicates the descriptor of this process's standard input.
-pub(crate) fn standard_input() -> io::Result<OwnedFd> {
-    io::stdin().as_fd().try_clone_to_owned()
+/// Lets processes of every user write to a pipe that they have open under a name such as
+/// `/dev/stdout`, which opens it again.
+pub(crate) fn share_pipe(pipe: &OwnedFd) {
+    let _ = fchmod(pipe, Mode::from_bits_truncate(0o622)); // Some systems have no modes for pipes.
+}
+
+/// Returns true if a pipe has bytes to read.
+pub(crate) fn has_bytes(pipe: &OwnedFd) -> bool {
+    wait_readable(&[pipe.as_fd()], Some(Duration::ZERO)).is_ok_and(|ready| ready == [true])
+}
+
+/// Copies bytes from a pipe to a file, and returns their number.
+pub(crate) fn copy_bytes(pipe: &OwnedFd, file: &mut File) -> io::Result<usize> {
+    let mut bytes = [0; 16 * 1024];
+    let length = read(pipe, &mut bytes)?;
+    file.write_all(&bytes[..length])?;
+    Ok(length)
+}
+
+/// Discards bytes of a pipe, and returns their number.
+pub(crate) fn discard_bytes(pipe: &OwnedFd) -> io::Result<usize> {
+    Ok(read(pipe, &mut [0; 16 * 1024])?)
+}
+
+/// Duplicates a standard descriptor of this process: 0, 1 or 2.
+pub(crate) fn standard_fd(number: usize) -> io::Result<OwnedFd> {
+    let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
+    [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()][number].try_clone_to_owned()
 }
 
 /// Locks a file until the last copy of its descriptor is closed. Returns false if it is locked.

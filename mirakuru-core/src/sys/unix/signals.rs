@@ -11,6 +11,21 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction
 
 use crate::sys::platform;
 
+/// The number of the last signal. Linux has real-time signals up to this one.
+const LAST_SIGNAL: i32 = if cfg!(target_os = "linux") { 64 } else { 31 };
+
+/// Signals by which the kernel reports a fault, or the end of a child.
+const FAULTS_AND_CHILD: [i32; 8] = [
+    libc::SIGCHLD,
+    libc::SIGSEGV,
+    libc::SIGBUS,
+    libc::SIGFPE,
+    libc::SIGILL,
+    libc::SIGTRAP,
+    libc::SIGSYS,
+    libc::SIGABRT,
+];
+
 /// The writing end of the self-pipe, for the signal handler.
 static SELF_PIPE: AtomicI32 = AtomicI32::new(-1);
 
@@ -47,15 +62,19 @@ pub(crate) fn unblock_signals() {
     let _ = SigSet::empty().thread_set_mask(); // An empty set is valid.
 }
 
-/// Makes a write to a closed connection fail instead of ending this process.
-pub(crate) fn ignore_sigpipe() {
-    // SAFETY: ignoring a signal installs no handler.
-    let _ = unsafe { nix::sys::signal::signal(Signal::SIGPIPE, SigHandler::SigIgn) };
+/// Ignores all signals that have no handler: a server may signal its parent, a write to a closed
+/// connection fails, and so does one beyond the limit for the size of a file.
+pub(crate) fn ignore_signals() {
+    for number in (1..=LAST_SIGNAL).filter(|number| !FAULTS_AND_CHILD.contains(number)) {
+        // SAFETY: ignoring a signal installs no handler. For KILL and STOP, and for the signals of
+        // libc itself, it is an error without effect.
+        unsafe { libc::signal(number, libc::SIG_IGN) };
+    }
 }
 
 /// Resets signals that a test runner ignores: `exec` would pass that on to the server.
 pub(super) fn reset_signals() {
-    for number in 1..32 {
+    for number in 1..=LAST_SIGNAL {
         // SAFETY: setting the default action has no preconditions. For KILL and STOP it is an
         // error without effect.
         unsafe { libc::signal(number, libc::SIG_DFL) };
