@@ -192,9 +192,11 @@ impl Executor {
     /// Waits until the process sends `READY=1` as `sd_notify` does: in a datagram to the socket that the
     /// environment variable `NOTIFY_SOCKET` names.
     ///
-    /// Any of its processes may send it. Error reports quote `STATUS`; `ERRNO` ends the wait with an
-    /// error; `EXTEND_TIMEOUT_USEC` extends the [`timeout`](Executor::timeout); `MAINPID` names the
-    /// main process where a launcher exits and leaves several.
+    /// Any of its processes may send it. On Linux, messages of others do not count; a sender that has
+    /// exited counts if it was of your user or of one that the process runs as. Error reports quote
+    /// `STATUS`; `ERRNO` ends the wait with an error; `EXTEND_TIMEOUT_USEC` extends the
+    /// [`timeout`](Executor::timeout); `MAINPID` names the main process where a launcher exits and
+    /// leaves several.
     #[doc(alias = "sd_notify")]
     pub fn notify(self) -> Self {
         self.waits_for(NotifySpec)

@@ -3,11 +3,12 @@
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;
+use std::process::Command;
 use std::thread;
 
 use mirakuru_rstest::{Attempt, ErrorKind, Executor};
 use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, reports};
-use mirakuru_tests::{alive, bin, eventually, scratch_dir};
+use mirakuru_tests::{alive, as_nobody, bin, eventually, scratch_dir};
 
 #[test]
 fn of_those_that_a_launcher_leaves_the_one_that_is_named_is_the_main_process() {
@@ -28,6 +29,52 @@ fn launcher_has_ended(attempt: &Attempt<'_>) -> bool {
     fs::write(attempt.dir().unwrap().join("go"), "").unwrap();
     let program = fs::read_link(format!("/proc/{}/exe", attempt.pid())).unwrap_or_default();
     alive(attempt.pid()) && program.to_str() == Some(bin!("mk-notify"))
+}
+
+/// A probe that runs a program which sends `READY=1` to the server's socket and exits.
+fn ready_by(command: Vec<&'static str>) -> impl Fn(&Attempt<'_>) -> bool + Send + Sync {
+    move |attempt| {
+        let path = attempt.dir().unwrap().join("name");
+        let name = fs::read_to_string(path).unwrap_or_default();
+        let Some(socket) = name.strip_suffix('\n') else { return false };
+        let mut sender = Command::new(command[0]);
+        let sent = sender.args(&command[1..]).env("NOTIFY_SOCKET", socket).status().unwrap();
+        assert!(sent.success());
+        true
+    }
+}
+
+/// A server that says nothing, and is called ready by a process that has exited before it is heard.
+fn called_ready_by(command: Vec<&'static str>) -> Executor {
+    server_called_ready_by(command, "sleep 300")
+}
+
+fn server_called_ready_by(command: Vec<&'static str>, server: &str) -> Executor {
+    let script = format!("echo \"$NOTIFY_SOCKET\" > {{dir}}/name; exec {server}");
+    Executor::shell(script).probe(ready_by(command)).notify()
+}
+
+#[test]
+fn what_a_process_has_said_that_is_gone_counts_if_it_was_of_our_user() {
+    called_ready_by(vec![bin!("mk-notify"), "--is-child", "READY=1"]).timeout(LONG).start_soon();
+}
+
+#[test]
+fn what_a_process_of_another_user_has_said_does_not_count_when_it_is_gone() {
+    let Some(nobody) = as_nobody(bin!("mk-notify")) else { return };
+    for message in ["READY=1", "ERRNO=28", "EXTEND_TIMEOUT_USEC=20000000"] {
+        let sender = [nobody, &[bin!("mk-notify"), "--is-child", message]].concat();
+        let error = fails(&called_ready_by(sender).timeout(SHORT * 3), ErrorKind::Timeout);
+        reports(&error, &["is not one of its processes"]);
+    }
+}
+
+#[test]
+fn what_a_process_has_said_that_is_gone_counts_if_the_server_has_its_user() {
+    let Some(nobody) = as_nobody(bin!("mk-notify")) else { return };
+    let sender = [nobody, &[bin!("mk-notify"), "--is-child", "READY=1"]].concat();
+    let server = format!("{} sleep 300", nobody.join(" "));
+    server_called_ready_by(sender, &server).timeout(LONG).start_soon();
 }
 
 #[test]

@@ -9,7 +9,6 @@ use super::condition::{
     Condition, ConditionSpec, Explanation, Found, Observed, Poll, Requirements, StartContext, Wake,
 };
 use super::identity::Identity;
-use super::ownership;
 use crate::diagnostics::port_owner;
 use crate::error::{Error, ErrorKind, Result};
 use crate::supervisor::{ReadinessFd, Request};
@@ -57,11 +56,11 @@ impl Notify {
         let Ok((length, sender)) = sys::receive_datagram(socket.as_fd(), &mut bytes) else {
             return false;
         };
-        // A sender that has already exited counts as ours: `systemd-notify` often has.
-        let stranger = sender.filter(|pid| !ownership::is_one_of_ours(*pid, attempt.client));
-        match stranger {
-            Some(pid) => {
-                let sender = port_owner::describe(pid);
+        // `systemd-notify` has often exited by now.
+        let supervisor = attempt.client.supervisor_pid();
+        match sender.filter(|sender| !sender.belongs_to(supervisor)) {
+            Some(stranger) => {
+                let sender = port_owner::describe(stranger.pid);
                 self.refused = Some(format!("{sender} is not one of its processes"));
             }
             None => {

@@ -2,6 +2,7 @@
 
 mod fds;
 mod netlink;
+mod peer;
 mod proc;
 mod process;
 mod sock_diag;
@@ -9,6 +10,7 @@ mod sockets;
 mod watcher;
 
 pub(crate) use self::fds::*;
+pub(crate) use self::peer::*;
 pub(crate) use self::proc::*;
 pub(crate) use self::process::*;
 pub(crate) use self::sockets::*;

@@ -1,16 +1,13 @@
-//! Sockets: flags, the sender of a message, and the listener at an address.
+//! Sockets: flags, and the listener at an address.
 
 use std::fs;
-use std::io::{self, IoSliceMut};
+use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::ops::RangeInclusive;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
-use nix::sys::socket::sockopt::{PassCred, PeerCredentials};
-use nix::sys::socket::{
-    ControlMessageOwned, MsgFlags, SockFlag, UnixCredentials, getsockopt, recvmsg, setsockopt,
-};
+use nix::sys::socket::sockopt::PeerCredentials;
+use nix::sys::socket::{MsgFlags, SockFlag, getsockopt};
 
 use super::sock_diag;
 use crate::sys::Listener;
@@ -23,37 +20,6 @@ pub(crate) const SEND_FLAGS: MsgFlags = MsgFlags::MSG_NOSIGNAL;
 
 /// Makes received descriptors close at `exec`, without a moment in which a child could inherit them.
 pub(crate) const RECEIVE_FLAGS: MsgFlags = MsgFlags::MSG_CMSG_CLOEXEC;
-
-/// Attaches the sender to datagrams that arrive from now on.
-pub(crate) fn enable_credentials(socket: &impl AsFd) {
-    let _ = setsockopt(socket, PassCred, &true); // Every Linux has it.
-}
-
-/// The largest number of descriptors in one message. With room for fewer, the kernel truncates the
-/// list, and the extra descriptors leak.
-const SENT_FDS_MAX: usize = 253;
-
-/// Receives a datagram and its sender. Attached descriptors are closed: a sender that uses one as a
-/// barrier waits for that.
-pub(crate) fn receive_datagram(
-    socket: BorrowedFd<'_>,
-    bytes: &mut [u8],
-) -> io::Result<(usize, Option<i32>)> {
-    let mut space = nix::cmsg_space!(UnixCredentials, [RawFd; SENT_FDS_MAX]);
-    let mut buffers = [IoSliceMut::new(bytes)];
-    let message = recvmsg::<()>(socket.as_raw_fd(), &mut buffers, Some(&mut space), RECEIVE_FLAGS)?;
-    let mut sender = None;
-    for control in message.cmsgs()? {
-        match control {
-            ControlMessageOwned::ScmCredentials(who) => sender = Some(who.pid()),
-            ControlMessageOwned::ScmRights(fds) => fds.into_iter().for_each(|fd| {
-                let _ = nix::unistd::close(fd); // The kernel just gave it to us.
-            }),
-            _ => {}
-        }
-    }
-    Ok((message.bytes, sender.filter(|pid| *pid != 0)))
-}
 
 /// Returns the process at the other end of a Unix connection.
 pub(crate) fn peer_pid(stream: &UnixStream) -> Option<i32> {
