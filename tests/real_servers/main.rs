@@ -9,6 +9,7 @@ mod python;
 mod redis;
 mod redis_shared;
 mod speaking;
+mod table;
 mod together;
 
 use std::fs;
