@@ -7,6 +7,7 @@
 
 mod client;
 mod dns;
+mod faults;
 mod gateways;
 mod leftovers;
 mod messages;
