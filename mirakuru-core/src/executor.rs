@@ -20,8 +20,7 @@ use crate::readiness::{
 use crate::resources::ports::Reservation;
 use crate::server::Server;
 use crate::server::manifest::ServerManifest;
-use crate::types::Scope;
-use crate::types::Signal;
+use crate::types::{Owner, Scope, Signal};
 
 /// The description of a process, as [`std::process::Command`] is one: what to run, when it counts
 /// as started, and how it ends.
@@ -147,9 +146,12 @@ impl Executor {
         self.waits_for(banner.into())
     }
 
-    /// Waits until the process accepts connections at this TCP address, `host:port`. `localhost` means
-    /// both `127.0.0.1` and `::1`, of which one has to accept; another name is resolved before the
-    /// start.
+    /// Waits until the process listens at this TCP address, `host:port`. `localhost` means both
+    /// `127.0.0.1` and `::1`, of which one is enough; another name is resolved before the start.
+    ///
+    /// On Linux, the kernel shows that a process of ours listens, and no connection is made unless
+    /// [`connect`](Executor::connect) asks for one. Elsewhere, and where the owner of the socket cannot
+    /// be determined, a connection has to be accepted.
     ///
     /// Port 0 means whichever port of this host the process listens on. On Linux, the port is found
     /// among the listening sockets of the process, and `{port}` then stands for it. Elsewhere, port 0
@@ -244,6 +246,22 @@ impl Executor {
     #[doc(alias = "socket activation")]
     pub fn listen(mut self, address: impl Into<String>) -> Self {
         self.spec.listens.push(address.into());
+        self
+    }
+
+    /// Connects to each TCP port that is waited for, even where the kernel proves that the process
+    /// listens. Default: false, so that a server for one client still has it.
+    pub fn connect(mut self, connect: bool) -> Self {
+        self.spec.connects = connect;
+        self
+    }
+
+    /// Sets whose listener counts. Default: [`Owner::Tree`].
+    ///
+    /// With [`Owner::Any`], any listener that appears after the start counts, as the proxy of
+    /// `docker run`, which accepts before the server in the container does: wait for `http` as well.
+    pub fn owner(mut self, owner: Owner) -> Self {
+        self.spec.owner = owner;
         self
     }
 
@@ -408,6 +426,8 @@ mod tests {
             plain().ready_fd(3).notify(),
             plain().fail_on("ready"),
             plain().listen("ready"),
+            plain().connect(true),
+            plain().owner(Owner::Any),
             plain().probe(|_: &Attempt<'_>| true),
             plain().probe(|_: &Attempt<'_>| true),
             plain().probe(Named("a")),

@@ -35,7 +35,7 @@
 //! |---|---|
 //! | none: the process is ready when its program runs | |
 //! | a line of its output matches a pattern | [`Executor::output`] |
-//! | a TCP port accepts connections | [`Executor::tcp`] |
+//! | it listens on a TCP port | [`Executor::tcp`] |
 //! | a URL answers, on a port or on a Unix socket | [`Executor::http`] |
 //! | a Unix socket accepts connections | [`Executor::unix_socket`] |
 //! | a pid file exists | [`Executor::pid_file`] |
@@ -140,7 +140,7 @@ pub use readiness::{Attempt, Http, Probe, Readiness, Status};
 #[doc(hidden)]
 pub use sharing::macro_support as __private;
 pub use sharing::{ExclusiveLease, Lease, Shared};
-pub use types::{Exit, ParseSignalError, Scope, Signal, Stream};
+pub use types::{Exit, Owner, ParseSignalError, Scope, Signal, Stream};
 
 /// Starts or leases the processes that a test names, before its body runs.
 ///
@@ -184,6 +184,7 @@ pub use types::{Exit, ParseSignalError, Scope, Signal, Stream};
 /// | `ready_command = "…"` | [`Executor::ready_command`] |
 /// | `fail_on = "…"` | [`Executor::fail_on`] |
 /// | `listen = "host:port"` | [`Executor::listen`] |
+/// | `connect = true`, `owner = "any"` | [`Executor::connect`], [`Executor::owner`] |
 /// | `env(KEY = "…")`, `env_remove(KEY)`, `env_clear` | the environment |
 /// | `cwd`, `stdin` | [`Executor::current_dir`], [`Executor::stdin`] |
 /// | `timeout = "5s"`, `stop_timeout` | time limits: `"500ms"`, `"1m30s"`, or any `Duration` |

@@ -42,8 +42,8 @@ pub use mirakuru_core::__private;
 #[doc(inline)]
 pub use mirakuru_core::{
     Attempt, Banner, CommandLine, Error, ErrorKind, ExclusiveLease, Executor, Exit, Http, Lease,
-    Log, LogFollower, OpenFile, ParseSignalError, Probe, Process, Readiness, Result, Scope, Shared,
-    Signal, Status, Stdin, Stream,
+    Log, LogFollower, OpenFile, Owner, ParseSignalError, Probe, Process, Readiness, Result, Scope,
+    Shared, Signal, Status, Stdin, Stream,
 };
 #[doc(inline)]
 pub use mirakuru_macros::{

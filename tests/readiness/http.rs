@@ -175,3 +175,22 @@ fn a_request_may_not_take_no_time() {
     let http = Http::get(ROOT).request_timeout(Duration::ZERO);
     fails(&server().http(http), ErrorKind::InvalidInput);
 }
+
+#[cfg(not(mirakuru_fallback))]
+#[test]
+fn a_request_is_the_only_connection() {
+    let Some(python) = mirakuru_tests::need("python3") else { return };
+    let script = "import os, socket, sys
+open(os.environ['READY_MARK'], 'w').close()
+server = socket.create_server(('127.0.0.1', int(sys.argv[1])))
+while True:
+    client, _ = server.accept()
+    print('accepted', client.recv(1000)[:6], flush=True)
+    client.sendall(b'HTTP/1.1 204 Up\\r\\n\\r\\n')
+    client.close()";
+    for (port, url) in [("{port}", "http://127.0.0.1:{port}/"), ("0", "http://127.0.0.1:0/")] {
+        let server = Executor::new([python.clone()]).args(["-c", script, port]).http(url);
+        let process = server.timeout(LONG).start_when_ready();
+        assert_eq!(process.log().read().unwrap(), "accepted b'HEAD /'\n", "{url}");
+    }
+}

@@ -76,11 +76,11 @@ fn a_stranger_answers() {
     fails(
         &executor.tcp("127.0.0.1:{port}"),
         &expect![[r#"
-            sleep: 127.0.0.1:PORT is answered by another process, pid PID (`TESTS`)
+            sleep: 127.0.0.1:PORT is listened on by another process, pid PID (`TESTS`)
               command: sleep 60
               process: running as pid PID
               output: none (LOG)
-              help: pid PID (`TESTS`) was not started here; stop it, or give this process an address of its own by {port} or {dir}
+              help: pid PID (`TESTS`) was not started here; stop it, or give this process an address of its own by {port} or {dir}. If it serves this process, as with `docker run` or `systemd-run`, accept it by `owner = "any"`
         "#]],
     );
 }

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use nix::unistd::{Uid, User};
+
 use crate::sys::{self, Listener};
 
 /// Describes a process by its id and command.
@@ -20,6 +22,13 @@ pub(crate) fn of_socket(inode: Option<u64>) -> String {
     }
 }
 
+/// Describes a process of which only its user is known.
+pub(crate) fn of_user(user: u32) -> String {
+    let name = User::from_uid(Uid::from_raw(user)).ok().flatten().map(|user| user.name);
+    let name = name.unwrap_or_else(|| user.to_string());
+    format!("one of user `{name}` that this user cannot inspect")
+}
+
 /// Returns true if `pid` is `ancestor` or one of its descendants.
 pub(crate) fn is_below(pid: i32, ancestor: i32) -> bool {
     std::iter::successors(Some(pid), |pid| sys::parent_of(*pid)).any(|pid| pid == ancestor)
@@ -35,7 +44,7 @@ pub(crate) fn help(named: &[SocketAddr], supervisor: Option<i32>) -> String {
         let inode = match sys::listener(address) {
             Listener::None => continue,
             Listener::Unknown => break,
-            Listener::Socket(inode) => inode,
+            Listener::Socket(socket) => socket.inode,
         };
         match sys::socket_owner(inode) {
             Some(pid) if is_its_own(pid) => {}

@@ -18,7 +18,7 @@ use crate::resources::ports::{self, Reservation};
 use crate::resources::program;
 use crate::resources::temp_path::TempPath;
 use crate::syntax::address::{Address, Place, Port, Url};
-use crate::types::Signal;
+use crate::types::{Owner, Signal};
 
 /// The longest time limit, so that every deadline can be represented.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -45,6 +45,8 @@ pub(crate) struct LaunchPlan {
     fail_on: Vec<String>,
     /// The addresses of the listening sockets that the process inherits.
     pub(super) listens: Vec<SocketAddr>,
+    connects: bool,
+    owner: Owner,
     /// The socket for `sd_notify`, if a condition requires one.
     pub(super) notify_socket: Option<TempPath>,
     pub(super) ready_fd: Option<i32>,
@@ -120,6 +122,8 @@ impl LaunchPlan {
             conditions: spec.conditions.clone(),
             fail_on: spec.fail_on.clone(),
             listens,
+            connects: spec.connects,
+            owner: spec.owner,
             notify_socket: notifies.then(TempPath::reserve),
             ready_fd: validate::ready_fds(spec).next(),
         })
@@ -144,6 +148,8 @@ impl LaunchPlan {
             dir: &self.dir,
             files: &self.files,
             listens: &self.listens,
+            connects: self.connects,
+            owner: self.owner,
         }
     }
 

@@ -14,7 +14,7 @@ use crate::readiness::{ConditionSpec, Identity};
 use crate::resources::placeholders::Texts;
 use crate::resources::ports::Reservation;
 use crate::syntax::template::{Piece, Template};
-use crate::types::{Scope, Signal};
+use crate::types::{Owner, Scope, Signal};
 
 /// The keys of executors whose process cannot bind a port that is reserved by a bound socket.
 static NEEDS_LOCK_FILE: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
@@ -33,6 +33,9 @@ pub(crate) struct ProcessSpec {
     pub(crate) fail_on: Vec<String>,
     /// The addresses of the listening sockets that the process inherits.
     pub(crate) listens: Vec<String>,
+    /// A connection is made even where the kernel proves that the process listens.
+    pub(crate) connects: bool,
+    pub(crate) owner: Owner,
     pub(crate) timeout: Duration,
     pub(crate) stop_timeout: Duration,
     pub(crate) stop_signal: Signal,
@@ -55,6 +58,8 @@ impl ProcessSpec {
             conditions: Vec::new(),
             fail_on: Vec::new(),
             listens: Vec::new(),
+            connects: false,
+            owner: Owner::default(),
             timeout: Duration::from_secs(30),
             stop_timeout: Duration::from_secs(10),
             stop_signal: Signal::TERM,
@@ -149,6 +154,8 @@ impl ProcessSpec {
             conditions,
             fail_on,
             listens,
+            connects,
+            owner,
             timeout,
             stop_timeout,
             stop_signal,
@@ -161,7 +168,7 @@ impl ProcessSpec {
         let mut identity = Identity::default();
         let current_dir = current_dir.as_ref().map(|dir| dir.as_os_str());
         identity.add((command, more_args, name, environment, current_dir, stdin));
-        identity.add((fail_on, listens, timeout, stop_timeout));
+        identity.add((fail_on, listens, connects, owner, timeout, stop_timeout));
         identity.add((stop_signal, kill_signal, expect_exit, conditions.len()));
         for condition in conditions {
             condition.identify(&mut identity)?;

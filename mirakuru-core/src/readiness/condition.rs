@@ -17,6 +17,7 @@ use crate::command::Environment;
 use crate::error::{Error, Result};
 use crate::output::LogFiles;
 use crate::resources::placeholders::Placeholders;
+use crate::types::Owner;
 
 /// A readiness condition as the executor describes it.
 pub(crate) trait ConditionSpec: fmt::Debug + Send + Sync {
@@ -204,6 +205,10 @@ pub(crate) struct StartContext<'a> {
     pub(crate) files: &'a LogFiles,
     /// The addresses of the listening sockets that the process inherits.
     pub(crate) listens: &'a [SocketAddr],
+    /// A connection is made even where the kernel proves that the process listens.
+    pub(crate) connects: bool,
+    /// Whose listener counts.
+    pub(crate) owner: Owner,
 }
 
 impl StartContext<'_> {

@@ -1,39 +1,71 @@
 //! Which process owns a listening socket.
 
-use std::net::SocketAddr;
-
-use crate::diagnostics::port_owner::{describe, is_below};
+use crate::diagnostics::port_owner::{self, is_below};
 use crate::error::{Error, ErrorKind, Result};
 use crate::supervisor::Client;
 use crate::sys;
 
-/// Returns true if the socket with this inode belongs to a process below our supervisor, and false if
-/// its owner is unknown: the descriptors of another user's process, or of one in a container, cannot
-/// be read.
-///
-/// # Errors
-///
-/// Fails if the socket belongs to another process, and names that.
-pub(super) fn is_ours(inode: Option<u64>, address: SocketAddr, client: &Client) -> Result<bool> {
-    let Some(inode) = inode else { return Ok(false) };
-    let supervisor = client.supervisor_pid();
-    let is_ours = |pid: i32| sys::owns_socket(pid, inode) == Some(true);
+/// The owner of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ownership {
+    /// This process below our supervisor has it open.
+    Ours(i32),
+    /// No process below our supervisor has it open. This one has, if this user can inspect it.
+    Stranger(Option<i32>),
+    /// A process below our supervisor may have it open: this user cannot inspect all of them.
+    Unknown,
+}
+
+/// Returns a process below our supervisor that has the socket with this inode open.
+pub(super) fn find_ours(inode: u64, client: &Client) -> Option<i32> {
+    let is_ours = |pid: &i32| sys::owns_socket(*pid, inode) == Some(true);
     // The main process first: it nearly always owns the socket.
-    if is_ours(client.state().main) || sys::descendants_of(supervisor).into_iter().any(is_ours) {
-        return Ok(true);
+    let main = Some(client.state().main).filter(is_ours);
+    main.or_else(|| sys::descendants_of(client.supervisor_pid()).into_iter().find(is_ours))
+}
+
+/// Finds out who owns the socket with this inode. A process that forks at this moment may be missed,
+/// so a stranger counts only after several tries.
+pub(super) fn of_socket(inode: u64, client: &Client) -> Ownership {
+    if let Some(pid) = find_ours(inode, client) {
+        return Ownership::Ours(pid);
     }
+    let supervisor = client.supervisor_pid();
     match sys::socket_owner(inode) {
-        Some(pid) if !is_below(pid, supervisor) => {
-            Err(stranger(pid, &format!("{address} is answered by")))
+        Some(pid) if is_below(pid, supervisor) => Ownership::Ours(pid),
+        Some(pid) => Ownership::Stranger(Some(pid)),
+        None => {
+            let is_hidden = |pid: i32| sys::owns_socket(pid, inode).is_none();
+            match sys::descendants_of(supervisor).into_iter().any(is_hidden) {
+                true => Ownership::Unknown,
+                false => Ownership::Stranger(None),
+            }
         }
-        holder => Ok(holder.is_some()),
     }
+}
+
+/// Returns the error for a listener that belongs to another process. `what` is the beginning of the
+/// message: "… is listened on by".
+pub(super) fn not_ours(pid: Option<i32>, user: u32, what: &str) -> Error {
+    let who = pid.map_or_else(|| port_owner::of_user(user), port_owner::describe);
+    stranger(&who, what).with_help(format!(
+        "{who} was not started here; stop it, or give this process an address of its own by {{port}} \
+         or {{dir}}. If it serves this process, as with `docker run` or `systemd-run`, accept it by \
+         `owner = \"any\"`"
+    ))
 }
 
 /// Fails if `pid` is alive and not below our supervisor. `what` is the beginning of the message:
 /// "… names".
 pub(super) fn check_pid(pid: i32, what: &str, client: &Client) -> Result<()> {
-    if is_one_of_ours(pid, client) { Ok(()) } else { Err(stranger(pid, what)) }
+    if is_one_of_ours(pid, client) {
+        return Ok(());
+    }
+    let who = port_owner::describe(pid);
+    Err(stranger(&who, what).with_help(format!(
+        "{who} was not started here; stop it, or give this process an address of its own by {{port}} \
+         or {{dir}}"
+    )))
 }
 
 /// Returns true if `pid` is below our supervisor, or unknown because it has exited.
@@ -41,11 +73,6 @@ pub(super) fn is_one_of_ours(pid: i32, client: &Client) -> bool {
     !sys::HAS_SUBREAPER || !sys::is_alive(pid) || is_below(pid, client.supervisor_pid())
 }
 
-fn stranger(pid: i32, what: &str) -> Error {
-    let who = describe(pid);
-    let what = format!("{what} another process, {who}");
-    Error::new(ErrorKind::AlreadyRunning, what).with_help(format!(
-        "{who} was not started here; stop it, or give this process an address of its own by {{port}} \
-         or {{dir}}"
-    ))
+fn stranger(who: &str, what: &str) -> Error {
+    Error::new(ErrorKind::AlreadyRunning, format!("{what} another process, {who}"))
 }

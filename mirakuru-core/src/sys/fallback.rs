@@ -107,6 +107,14 @@ pub(crate) fn is_paused(_pid: i32) -> bool {
     true
 }
 
+pub(crate) fn is_asleep(_pid: i32) -> bool {
+    false
+}
+
+pub(crate) fn processor_time(_pid: i32) -> Option<Duration> {
+    None
+}
+
 pub(crate) fn is_ending(_pid: i32) -> Option<bool> {
     None
 }

@@ -31,8 +31,18 @@ pub(crate) fn deadline_after(timeout: Duration) -> Instant {
 pub(crate) enum Listener {
     /// No socket listens there.
     None,
-    /// A socket with this inode listens there.
-    Socket(u64),
+    Socket(ListeningSocket),
     /// The kernel does not report it; only a connection shows it.
     Unknown,
+}
+
+/// A socket that listens.
+#[cfg_attr(mirakuru_fallback, allow(dead_code, reason = "the fallback never knows"))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ListeningSocket {
+    pub(crate) inode: u64,
+    /// The user who made it.
+    pub(crate) user: u32,
+    /// It takes no further connection until its process has accepted one.
+    pub(crate) is_full: bool,
 }

@@ -10,7 +10,7 @@ use super::transport::Transport;
 use crate::error::{Error, Result};
 use crate::readiness::condition::{Condition, ConditionSpec, StartContext};
 use crate::readiness::identity::Identity;
-use crate::readiness::tcp::connection_to;
+use crate::readiness::tcp::{Certainty, connection_to};
 use crate::readiness::unix_socket::UnixSocket;
 use crate::syntax::address::{Place, Port, Url};
 use crate::syntax::http;
@@ -19,7 +19,7 @@ use crate::syntax::http;
 ///
 /// By default the request is a HEAD, and any status from 200 to 299 counts. Redirects are not
 /// followed. A server that answers a HEAD with 405 or 501 does not support it and is asked by GET from
-/// then on. Before the first request, the port has to accept connections.
+/// then on. Before the first request, the process has to listen on the port.
 ///
 /// # URLs
 ///
@@ -185,7 +185,7 @@ impl Http {
             )),
             Place::Tcp { https, address } => {
                 let transport = Transport::Tcp { https: *https, at: None };
-                Ok((transport, connection_to(address, context)?))
+                Ok((transport, connection_to(address, context, Certainty::Owned)?))
             }
             Place::Unix(path) => {
                 let path = context.dir.join(path);

@@ -5,9 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::fixed_port::FixedPort;
 use super::listener;
+use super::settle::Certainty;
 use crate::error::{Error, Result};
 use crate::readiness::attempt::Attempt;
-use crate::readiness::condition::{Condition, Explanation, Found, Poll};
+use crate::readiness::condition::{Condition, Explanation, Found, Poll, StartContext};
 use crate::resources::ports;
 use crate::supervisor::Client;
 use crate::syntax::address::Address;
@@ -18,7 +19,10 @@ pub(super) struct AnyPort {
     ips: Vec<IpAddr>,
     /// The sockets that the process inherits, so has not chosen itself.
     inherited: Vec<SocketAddr>,
-    accepted: Option<SocketAddr>,
+    certainty: Certainty,
+    connects: bool,
+    /// The port that was found, until the process does not listen on it any more.
+    accepted: Option<(SocketAddr, FixedPort)>,
     /// Listening sockets of processes that are not in the tree.
     others: HashSet<u64>,
     /// The processes below the supervisor when `others` was filled.
@@ -27,7 +31,11 @@ pub(super) struct AnyPort {
 
 impl AnyPort {
     /// Any port of the host of the address. Fails on systems that do not list listening sockets.
-    pub(super) fn new(address: &Address, inherited: &[SocketAddr]) -> Result<Self> {
+    pub(super) fn new(
+        address: &Address,
+        context: &StartContext<'_>,
+        certainty: Certainty,
+    ) -> Result<Self> {
         if sys::listeners().is_none() {
             let what =
                 "this system does not list the ports that a process listens on; write `{port}`";
@@ -35,8 +43,16 @@ impl AnyPort {
         }
         let ips = ports::resolve(address)?.iter().map(SocketAddr::ip).collect();
         let (others, tree) = (HashSet::new(), Vec::new());
-        let (host, inherited) = (address.host.clone(), inherited.to_vec());
-        Ok(Self { host, ips, inherited, accepted: None, others, tree })
+        Ok(Self {
+            host: address.host.clone(),
+            ips,
+            inherited: context.listens.to_vec(),
+            certainty,
+            connects: context.connects,
+            accepted: None,
+            others,
+            tree,
+        })
     }
 
     /// Returns the address by which a listener is reached, if it is at the wanted host.
@@ -90,15 +106,19 @@ impl Condition for AnyPort {
     }
 
     fn poll(&mut self, attempt: &Attempt<'_>) -> Result<Poll> {
-        let mut pending = Poll::pending("it does not listen on any port");
-        let candidates = match self.accepted {
-            Some(addr) => vec![addr],
-            None => self.candidates(attempt.client),
+        let candidates = match self.accepted.take() {
+            Some(accepted) => vec![accepted],
+            None => {
+                let (connects, certainty) = (self.connects, self.certainty);
+                let port = |addr| (addr, FixedPort::of_listener(addr, connects, certainty));
+                self.candidates(attempt.client).into_iter().map(port).collect()
+            }
         };
-        for candidate in candidates {
-            match FixedPort::of_listener(candidate).poll(attempt)? {
+        let mut pending = Poll::pending("it does not listen on any port");
+        for (candidate, mut port) in candidates {
+            match port.poll(attempt)? {
                 Poll::Ready(_) => {
-                    self.accepted = Some(candidate);
+                    self.accepted = Some((candidate, port));
                     return Ok(Self::found(candidate));
                 }
                 unmet => pending = unmet,

@@ -5,24 +5,32 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
 
 use super::listener::{self, CONNECT_TIMEOUT, connect, reason};
+use super::settle::{Certainty, settle};
 use crate::diagnostics::{events, port_owner};
 use crate::error::{Error, Result};
 use crate::readiness::attempt::Attempt;
-use crate::readiness::condition::{Condition, Explanation, Found, Poll};
-use crate::readiness::ownership;
+use crate::readiness::condition::{Condition, Explanation, Found, Poll, StartContext};
+use crate::readiness::ownership::{self, Ownership};
 use crate::resources::ports;
 use crate::syntax::address::Address;
-use crate::sys::{self, Listener};
+use crate::sys::{self, Listener, ListeningSocket};
+use crate::types::Owner;
 
 pub(super) struct FixedPort {
     address: String,
-    /// The socket addresses of the host. One of them has to accept.
+    /// The socket addresses of the host. The process has to listen at one of them.
     candidates: Vec<SocketAddr>,
+    certainty: Certainty,
+    /// A connection is made even where the kernel proves that the process listens.
+    connects: bool,
+    owner: Owner,
     /// The process inherits a socket that already listens there.
     is_inherited: bool,
     /// The connection that the process has not accepted yet.
     queued: Option<TcpStream>,
-    accepted: Option<SocketAddr>,
+    is_queue_taken: bool,
+    /// The socket that has been found to be ready.
+    ready: Option<u64>,
     /// An event was emitted about a listener whose owner is unknown.
     is_unknown_owner_logged: bool,
 }
@@ -30,9 +38,13 @@ pub(super) struct FixedPort {
 impl FixedPort {
     /// A port of a host. Fails if the process inherits its socket on a system that does not tell when
     /// a connection is accepted.
-    pub(super) fn at(address: &Address, inherited: &[SocketAddr]) -> Result<Self> {
+    pub(super) fn at(
+        address: &Address,
+        context: &StartContext<'_>,
+        certainty: Certainty,
+    ) -> Result<Self> {
         let candidates = ports::resolve(address)?.into_iter().map(listener::reachable).collect();
-        let is_inherited = inherited.iter().any(|listens| listens.port() == address.number());
+        let is_inherited = context.listens.iter().any(|it| it.port() == address.number());
         if is_inherited && sys::listeners().is_none() {
             let what = format!(
                 "{address} accepts before the process does, and this system does not tell the \
@@ -40,21 +52,31 @@ impl FixedPort {
             );
             return Err(Error::invalid(what));
         }
-        Ok(Self { is_inherited, ..Self::new(address.to_string(), candidates) })
+        let port = Self::new(address.to_string(), candidates, context.connects, certainty);
+        Ok(Self { is_inherited, owner: context.owner, ..port })
     }
 
     /// A port that the process itself listens on.
-    pub(super) fn of_listener(address: SocketAddr) -> Self {
-        Self::new(address.to_string(), vec![address])
+    pub(super) fn of_listener(address: SocketAddr, connects: bool, certainty: Certainty) -> Self {
+        Self::new(address.to_string(), vec![address], connects, certainty)
     }
 
-    fn new(address: String, candidates: Vec<SocketAddr>) -> Self {
+    fn new(
+        address: String,
+        candidates: Vec<SocketAddr>,
+        connects: bool,
+        certainty: Certainty,
+    ) -> Self {
         Self {
             address,
             candidates,
+            certainty,
+            connects,
+            owner: Owner::Tree,
             is_inherited: false,
             queued: None,
-            accepted: None,
+            is_queue_taken: false,
+            ready: None,
             is_unknown_owner_logged: false,
         }
     }
@@ -64,7 +86,7 @@ impl FixedPort {
     fn poll_inherited(&mut self, candidate: SocketAddr, deadline: Instant) -> Poll {
         // One accepted connection is enough: the next poll would make another one, which no server
         // can have accepted that soon.
-        if self.accepted.is_some() {
+        if self.is_queue_taken {
             return Poll::Ready(Found::at(candidate));
         }
         let stream = match self.queued.take().map_or_else(|| connect(candidate, deadline), Ok) {
@@ -72,45 +94,71 @@ impl FixedPort {
             Err(error) => return Poll::pending(format!("{candidate}: {}", reason(&error))),
         };
         if sys::is_accepted(&stream).unwrap_or(false) {
-            self.accepted = Some(candidate);
+            self.is_queue_taken = true;
             return Poll::Ready(Found::at(candidate));
         }
         self.queued = Some(stream);
         Poll::pending(format!("{candidate}: a connection waits to be accepted"))
     }
 
-    /// Connects to an address, and fails if another process answers there.
-    fn connect(
-        &mut self,
-        candidate: SocketAddr,
-        attempt: &Attempt<'_>,
-    ) -> Result<io::Result<TcpStream>> {
-        let inode = match listener::find(candidate) {
-            Listener::None => return Ok(Err(io::ErrorKind::ConnectionRefused.into())),
-            Listener::Unknown => None,
-            Listener::Socket(inode) => Some(inode),
-        };
-        let connected = connect(candidate, attempt.deadline());
-        if connected.is_ok() {
-            self.check_owner(inode, candidate, attempt)?;
+    /// Checks whether the process accepts connections at an address, and fails if another process
+    /// does.
+    fn look(&mut self, candidate: SocketAddr, attempt: &Attempt<'_>) -> Result<io::Result<()>> {
+        match listener::find(candidate) {
+            Listener::None if self.owner == Owner::Tree => Ok(Err(listener::refused())),
+            Listener::Socket(socket) => self.look_at(candidate, socket, attempt),
+            // What answers for another process may do so without a listener of this machine.
+            Listener::None => Ok(self.connect(candidate, attempt)),
+            Listener::Unknown => {
+                let connected = self.connect(candidate, attempt);
+                Ok(connected.inspect(|()| self.log_unknown_owner(candidate, attempt)))
+            }
         }
-        Ok(connected)
     }
 
-    fn check_owner(
+    /// Checks a socket that listens. A connection is made only if the kernel does not prove that it
+    /// belongs to the process: the process might be made for one connection.
+    fn look_at(
         &mut self,
-        inode: Option<u64>,
         candidate: SocketAddr,
+        socket: ListeningSocket,
         attempt: &Attempt<'_>,
-    ) -> Result<()> {
-        let mut is_known = ownership::is_ours(inode, candidate, attempt.client)?;
-        for other in inode.map_or(Vec::new(), listener::sharing_address_of) {
-            is_known &= ownership::is_ours(Some(other), candidate, attempt.client)?;
+    ) -> Result<io::Result<()>> {
+        if self.ready == Some(socket.inode) {
+            return Ok(Ok(()));
         }
-        if !is_known && !std::mem::replace(&mut self.is_unknown_owner_logged, true) {
+        let owner = match settle(candidate, socket, attempt.client, self.certainty) {
+            None => return Ok(Err(listener::refused())),
+            Some(Ownership::Stranger(pid)) if self.owner == Owner::Tree => {
+                let what = format!("{candidate} is listened on by");
+                return Err(ownership::not_ours(pid, socket.user, &what));
+            }
+            Some(owner) => owner,
+        };
+        if socket.is_full {
+            return Ok(Err(io::ErrorKind::TimedOut.into()));
+        }
+        let is_proven = matches!(owner, Ownership::Ours(_));
+        if self.certainty == Certainty::Stays && (self.connects || !is_proven) {
+            if let Err(error) = self.connect(candidate, attempt) {
+                return Ok(Err(error));
+            }
+        }
+        if owner == Ownership::Unknown {
+            self.log_unknown_owner(candidate, attempt);
+        }
+        self.ready = Some(socket.inode);
+        Ok(Ok(()))
+    }
+
+    fn connect(&self, candidate: SocketAddr, attempt: &Attempt<'_>) -> io::Result<()> {
+        connect(candidate, attempt.deadline()).map(drop)
+    }
+
+    fn log_unknown_owner(&mut self, candidate: SocketAddr, attempt: &Attempt<'_>) {
+        if !std::mem::replace(&mut self.is_unknown_owner_logged, true) {
             events::not_judged(attempt.client.name(), attempt.client.state().main, candidate);
         }
-        Ok(())
     }
 }
 
@@ -128,7 +176,7 @@ impl Condition for FixedPort {
         self.candidates.iter().find_map(|candidate| {
             let inode = match listener::find(*candidate) {
                 Listener::None => return None,
-                Listener::Socket(inode) => Some(inode),
+                Listener::Socket(socket) => Some(socket.inode),
                 Listener::Unknown => connect(*candidate, deadline).ok().map(|_| None)?,
             };
             Some(format!("{candidate} is listened on by {}", port_owner::of_socket(inode)))
@@ -141,8 +189,8 @@ impl Condition for FixedPort {
         }
         let mut seen = String::new();
         for candidate in self.candidates.clone() {
-            match self.connect(candidate, attempt)? {
-                Ok(_) => return Ok(Poll::Ready(Found::at(candidate))),
+            match self.look(candidate, attempt)? {
+                Ok(()) => return Ok(Poll::Ready(Found::at(candidate))),
                 Err(error) => seen = format!("{candidate}: {}", reason(&error)),
             }
         }

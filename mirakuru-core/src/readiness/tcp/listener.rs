@@ -26,7 +26,7 @@ pub(super) fn find(address: SocketAddr) -> Listener {
         return sys::listener(address);
     }
     match sys::listener(address) {
-        Listener::Socket(inode) if is_of_this_machine(address) => Listener::Socket(inode),
+        Listener::Socket(socket) if is_of_this_machine(address) => Listener::Socket(socket),
         // A packet filter may redirect connections.
         _ => Listener::Unknown,
     }
@@ -62,9 +62,14 @@ pub(super) fn connect(address: SocketAddr, deadline: Instant) -> io::Result<TcpS
     let stream = TcpStream::connect_timeout(&address, left.max(Duration::from_millis(1)))?;
     // A connection to a free ephemeral port can connect to itself.
     if stream.local_addr()? == stream.peer_addr()? {
-        return Err(io::ErrorKind::ConnectionRefused.into());
+        return Err(refused());
     }
     Ok(stream)
+}
+
+/// Returns the error of a connection to an address where no process listens.
+pub(super) fn refused() -> io::Error {
+    io::ErrorKind::ConnectionRefused.into()
 }
 
 /// Says why a connection failed.

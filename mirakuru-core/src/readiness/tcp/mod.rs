@@ -1,9 +1,11 @@
-//! A TCP port that accepts connections: one that is known, or whichever the process listens on.
+//! A TCP port that the process listens on: one that is known, or whichever it has chosen.
 
 mod any_port;
 mod fixed_port;
 mod listener;
+mod settle;
 mod spec;
 
+pub(super) use settle::Certainty;
 pub(crate) use spec::TcpSpec;
 pub(super) use spec::connection_to;

@@ -2,6 +2,7 @@
 
 use super::any_port::AnyPort;
 use super::fixed_port::FixedPort;
+use super::settle::Certainty;
 use crate::error::{Error, Result};
 use crate::readiness::condition::{Condition, ConditionSpec, StartContext};
 use crate::readiness::identity::Identity;
@@ -29,17 +30,19 @@ impl ConditionSpec for TcpSpec {
 
     fn build(&self, context: &StartContext<'_>) -> Result<Box<dyn Condition>> {
         let address = context.values.render(&self.0)?;
-        connection_to(&Address::parse(&address).map_err(Error::invalid)?, context)
+        let address = Address::parse(&address).map_err(Error::invalid)?;
+        connection_to(&address, context, Certainty::Stays)
     }
 }
 
-/// Returns the condition for a connection to an address.
+/// Returns the condition for a port that accepts connections.
 pub(in crate::readiness) fn connection_to(
     address: &Address,
     context: &StartContext<'_>,
+    certainty: Certainty,
 ) -> Result<Box<dyn Condition>> {
     Ok(match address.port {
-        Port::Any => Box::new(AnyPort::new(address, context.listens)?),
-        _ => Box::new(FixedPort::at(address, context.listens)?),
+        Port::Any => Box::new(AnyPort::new(address, context, certainty)?),
+        _ => Box::new(FixedPort::at(address, context, certainty)?),
     })
 }

@@ -108,6 +108,29 @@ pub(crate) fn is_paused(pid: i32) -> bool {
     stat_fields(pid).is_none_or(|fields| matches!(fields[0].as_str(), "T" | "t" | "Z" | "X"))
 }
 
+/// Returns true if all threads of a process sleep.
+pub(crate) fn is_asleep(pid: i32) -> bool {
+    let state = |stat: String| {
+        // The name before the state is in parentheses and can contain anything.
+        stat.rsplit_once(") ").and_then(|(_, fields)| fields.chars().next())
+    };
+    let mut stats = of_threads(pid, "stat").peekable();
+    stats.peek().is_some() && stats.all(|stat| state(stat) == Some('S'))
+}
+
+/// Returns how long the threads of a process have run; none if the kernel does not report it.
+pub(crate) fn processor_time(pid: i32) -> Option<Duration> {
+    let nanos = |stat: String| stat.split(' ').next().and_then(|nanos| nanos.parse::<u64>().ok());
+    let times: Vec<_> = of_threads(pid, "schedstat").map(nanos).collect();
+    times.into_iter().reduce(|a, b| Some(a? + b?))?.map(Duration::from_nanos)
+}
+
+/// Reads a file of each thread of a process.
+fn of_threads(pid: i32, name: &str) -> impl Iterator<Item = String> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    tasks.filter_map(move |task| fs::read_to_string(task.path().join(name)).ok())
+}
+
 /// Returns true if a process is exiting or has ended; none if the kernel does not report it.
 pub(crate) fn is_ending(pid: i32) -> Option<bool> {
     const PF_EXITING: u32 = 0x4; // Set before the kernel closes what the process has open.
@@ -213,11 +236,22 @@ pub(crate) fn owns_socket(pid: i32, inode: u64) -> Option<bool> {
     let fds = match fs::read_dir(format!("/proc/{pid}/fd")) {
         Ok(fds) => fds,
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return None,
-        // It has ended.
-        Err(_) => return Some(false),
+        // It has ended, or /proc hides the processes of other users.
+        Err(_) => return (!is_of_another_user(pid)).then_some(false),
     };
-    let mut links = fds.flatten().filter_map(|fd| fs::read_link(fd.path()).ok());
-    Some(links.any(|link| link == wanted))
+    for fd in fds.flatten() {
+        match fs::read_link(fd.path()) {
+            Ok(link) if link == wanted => return Some(true),
+            // Root without CAP_SYS_PTRACE, as in many containers, may list them only.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return None,
+            _ => {}
+        }
+    }
+    Some(false)
+}
+
+fn is_of_another_user(pid: i32) -> bool {
+    matches!(crate::sys::kill(pid, 0), Err(error) if error.raw_os_error() == Some(libc::EPERM))
 }
 
 /// Returns a process that has the socket with this inode open, if this user can inspect it.

@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use nix::libc;
 
 use super::netlink::{self, HEADER_LEN, word};
-use crate::sys::Listener;
+use crate::sys::{Listener, ListeningSocket};
 
 const REQUEST_LEN: usize = HEADER_LEN + 56;
 const TCP_LISTEN: u8 = 10;
@@ -20,6 +20,9 @@ const FAMILY: usize = HEADER_LEN;
 const STATE: usize = HEADER_LEN + 1;
 const PORT: usize = HEADER_LEN + 4;
 const SOURCE: usize = HEADER_LEN + 8;
+const QUEUED: usize = HEADER_LEN + 56;
+const QUEUE_LIMIT: usize = HEADER_LEN + 60;
+const USER: usize = HEADER_LEN + 64;
 const INODE: usize = HEADER_LEN + 68;
 
 /// One socket, as the kernel describes it.
@@ -28,13 +31,18 @@ struct Socket {
     state: u8,
     /// 0 for a connection that is not accepted yet.
     inode: u64,
+    user: u32,
+    /// Of a listener: the number of connections that wait to be accepted is at its limit.
+    is_full: bool,
 }
 
 /// Finds the listener at an address.
 pub(super) fn listener(address: SocketAddr) -> io::Result<Listener> {
     let found = find(&request(address, None, 0))?;
     let listens = found.filter(|socket| socket.state == TCP_LISTEN);
-    Ok(listens.map_or(Listener::None, |socket| Listener::Socket(socket.inode)))
+    Ok(listens.map_or(Listener::None, |Socket { inode, user, is_full, .. }| {
+        Listener::Socket(ListeningSocket { inode, user, is_full })
+    }))
 }
 
 /// Returns true if the listener at `server` has accepted the connection from `client`.
@@ -93,6 +101,9 @@ fn socket_of(message: &[u8]) -> io::Result<Socket> {
         address: SocketAddr::new(ip, port),
         state: byte(STATE)?,
         inode: word(message, INODE)?.into(),
+        user: word(message, USER)?,
+        // The kernel takes one more than the limit that was passed to `listen`.
+        is_full: word(message, QUEUED)? > word(message, QUEUE_LIMIT)?,
     })
 }
 
@@ -113,7 +124,9 @@ mod tests {
                 address.set_ip(IpAddr::from([127, 0, 0, 1]));
             }
             let link = std::fs::metadata(format!("/proc/self/fd/{}", server.as_raw_fd())).unwrap();
-            assert_eq!(listener(address).unwrap(), Listener::Socket(link.ino()), "{host}");
+            let user = nix::unistd::geteuid().as_raw();
+            let expected = ListeningSocket { inode: link.ino(), user, is_full: false };
+            assert_eq!(listener(address).unwrap(), Listener::Socket(expected), "{host}");
         }
     }
 
@@ -122,8 +135,8 @@ mod tests {
         for host in ["127.0.0.1:0", "[::1]:0"] {
             let server = TcpListener::bind(host).unwrap();
             let address = server.local_addr().unwrap();
-            let Listener::Socket(inode) = listener(address).unwrap() else { panic!("{host}") };
-            assert!(listeners().unwrap().contains(&(address, inode)), "{host}");
+            let Listener::Socket(found) = listener(address).unwrap() else { panic!("{host}") };
+            assert!(listeners().unwrap().contains(&(address, found.inode)), "{host}");
             let client = std::net::TcpStream::connect(address).unwrap();
             let from = client.local_addr().unwrap();
             assert!(!is_accepted(address, from).unwrap(), "{host}");
@@ -132,6 +145,23 @@ mod tests {
             drop(accepted);
             assert!(is_accepted(address, from).unwrap(), "{host}");
         }
+    }
+
+    #[test]
+    fn a_listener_that_takes_no_more_connections_is_full() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        nix::sys::socket::listen(&server, nix::sys::socket::Backlog::new(1).unwrap()).unwrap();
+        let address = server.local_addr().unwrap();
+        let is_full = || match listener(address).unwrap() {
+            Listener::Socket(found) => found.is_full,
+            other => panic!("{other:?}"),
+        };
+        assert!(!is_full());
+        let connect = || std::net::TcpStream::connect(address).unwrap();
+        let _waiting = [connect(), connect()];
+        assert!(is_full());
+        drop(server.accept().unwrap());
+        assert!(!is_full());
     }
 
     #[test]

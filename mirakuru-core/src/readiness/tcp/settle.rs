@@ -1,0 +1,112 @@
+//! A listener counts when it stays. Some programs listen on a port for a moment, only to see whether
+//! it is free, and a client that connects then is refused right after.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::listener;
+use crate::readiness::ownership::{self, Ownership};
+use crate::supervisor::Client;
+use crate::sys::{self, Listener, ListeningSocket};
+
+/// The time between two looks.
+const STEP: Duration = Duration::from_micros(200);
+
+/// A socket that has listened for this time stays, and its process has run for as long.
+const STAYS: Duration = Duration::from_millis(5);
+
+/// A socket that has listened for this time stays, even if its process did not get to run.
+const STAYS_UNUSED: Duration = Duration::from_millis(100);
+
+/// A process that forks while the processes are searched may be missed, so a socket belongs to a
+/// stranger only if it is found at no process of ours for this time.
+const IS_STRANGE: Duration = Duration::from_millis(50);
+
+/// How sure a look has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::readiness) enum Certainty {
+    /// The socket belongs to the process: a request follows, whose answer proves the rest.
+    Owned,
+    /// The socket stays, too.
+    Stays,
+}
+
+/// Returns who owns a listening socket, or none if it does not listen any more.
+///
+/// A process that listens only for a moment does not sleep in between. So a socket stays if all
+/// threads of its process sleep at the second look, or if the process has run for some milliseconds
+/// and has not closed it.
+pub(super) fn settle(
+    address: SocketAddr,
+    socket: ListeningSocket,
+    client: &Client,
+    certainty: Certainty,
+) -> Option<Ownership> {
+    let began = Instant::now();
+    let mut watched = None;
+    loop {
+        let age = began.elapsed();
+        let owner = ownership::find_ours(socket.inode, client);
+        match owner.filter(|_| is_ours_alone(socket.inode, client)) {
+            Some(pid) if certainty == Certainty::Owned || stays(pid, age, &mut watched) => {
+                return Some(Ownership::Ours(pid));
+            }
+            None if age >= STAYS => {
+                let owner = judge(socket.inode, client);
+                // While the processes were searched, the socket may have been closed.
+                let listens = listens(address, socket);
+                if !listens || age >= IS_STRANGE || !matches!(owner, Ownership::Stranger(_)) {
+                    return listens.then_some(owner);
+                }
+            }
+            _ => {}
+        }
+        // Wakes when something happens to the process. An error only makes the pause shorter.
+        let _ = sys::wait_readable(&[client.as_fd()], Some(STEP));
+        if !listens(address, socket) {
+            return None;
+        }
+    }
+}
+
+/// Returns true if the socket of a process stays, after this time. `watched` is the process of the
+/// look before, with its processor time at the first look.
+fn stays(pid: i32, age: Duration, watched: &mut Option<(i32, Option<Duration>)>) -> bool {
+    let (_, at_first) = match *watched {
+        Some(same) if same.0 == pid => same,
+        _ => {
+            *watched = Some((pid, sys::processor_time(pid)));
+            return age >= STAYS_UNUSED;
+        }
+    };
+    if age >= STAYS_UNUSED || sys::is_asleep(pid) {
+        return true;
+    }
+    let has_run = || match (at_first, sys::processor_time(pid)) {
+        (Some(before), Some(now)) => now.saturating_sub(before) >= STAYS,
+        _ => true,
+    };
+    age >= STAYS && has_run()
+}
+
+fn listens(address: SocketAddr, socket: ListeningSocket) -> bool {
+    matches!(listener::find(address), Listener::Socket(now) if now.inode == socket.inode)
+}
+
+/// Returns true if all sockets that share the address of this one are ours.
+fn is_ours_alone(inode: u64, client: &Client) -> bool {
+    let is_ours = |other: u64| ownership::find_ours(other, client).is_some();
+    listener::sharing_address_of(inode).into_iter().all(is_ours)
+}
+
+/// Returns who owns the sockets of an address: a stranger if one of them is a stranger's.
+fn judge(inode: u64, client: &Client) -> Ownership {
+    let all = std::iter::once(inode).chain(listener::sharing_address_of(inode));
+    let owners = all.map(|inode| ownership::of_socket(inode, client));
+    let worst = owners.max_by_key(|owner| match owner {
+        Ownership::Ours(_) => 0,
+        Ownership::Unknown => 1,
+        Ownership::Stranger(_) => 2,
+    });
+    worst.unwrap_or(Ownership::Unknown)
+}
