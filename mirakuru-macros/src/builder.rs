@@ -114,6 +114,7 @@ fn argument(key: Key, expr: &Expr, attribute: &Attribute, k: &Path) -> Option<To
         Key::Output => Some(banner(expr, attribute, k)),
         Key::Timeout | Key::StopTimeout => Some(duration(expr)),
         Key::StopSignal | Key::KillSignal => Some(signal(expr, k)),
+        Key::Owner => Some(owner(expr, k)),
         Key::Stdin => Some(bytes(expr)),
         Key::Cmd | Key::Shell | Key::Bin | Key::Args | Key::Scope => None,
         Key::Status | Key::Method | Key::Body | Key::On | Key::Times => None,
@@ -172,6 +173,13 @@ fn duration(expr: &Expr) -> TokenStream {
 fn signal(expr: &Expr, k: &Path) -> TokenStream {
     match variant(expr, signal::find) {
         Some(name) => quote_spanned!(Span::mixed_site()=> #k::Signal::#name),
+        None => expr.to_token_stream(),
+    }
+}
+
+fn owner(expr: &Expr, k: &Path) -> TokenStream {
+    match variant(expr, literal::owner) {
+        Some(name) => quote_spanned!(Span::mixed_site()=> #k::Owner::#name),
         None => expr.to_token_stream(),
     }
 }

@@ -120,6 +120,8 @@ keys! {
     Times: row("times", Form::Value, &["times = 2"]).needs(&[Key::Output]).check(Check::Number(numbers::check_times)),
     FailOn: row("fail_on", Form::Value, &[r#"fail_on = "^FATAL""#]).repeated().check(Check::Text(literal::pattern)),
     Listen: row("listen", Form::Value, &[r#"listen = "127.0.0.1:{port}""#]).early().repeated().check(Check::Text(literal::listening_address)),
+    Connect: row("connect", Form::Value, &["connect = true"]).needs(&[Key::Tcp, Key::Http, Key::UnixSocket]),
+    Owner: row("owner", Form::Value, &[r#"owner = "any""#]).needs(&[Key::Tcp, Key::Http, Key::UnixSocket]).check(Check::Text(|text| literal::owner(text).map(drop))),
     Stdin: row("stdin", Form::Value, &[r#"stdin = "text""#]).check(Check::Bytes),
     Env: row("env", Form::Pairs, &[r#"env(KEY = "value")"#]).early().repeated(),
     EnvRemove: row("env_remove", Form::Names, &["env_remove(KEY)"]).repeated(),

@@ -138,6 +138,14 @@ pub(crate) fn scope(text: &str) -> Checked<&'static str> {
     }
 }
 
+pub(crate) fn owner(text: &str) -> Checked<&'static str> {
+    match text {
+        "tree" => Ok("Tree"),
+        "any" => Ok("Any"),
+        _ => Err(format!("unknown owner `{text}`; known are `tree` and `any`")),
+    }
+}
+
 pub(crate) fn stream(text: &str) -> Checked<&'static str> {
     match text {
         "stdout" => Ok("Stdout"),

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use mirakuru_rstest::{Executor, Stdin, Process, Scope, Shared, Signal, Stream, with_process};
+use mirakuru_rstest::{Executor, Owner, Stdin, Process, Scope, Shared, Signal, Stream, with_process};
 use rstest::fixture;
 
 static REDIS: Shared = Shared::new(|| Executor::new("redis-server --port {port}"));
@@ -25,6 +25,8 @@ const SERVER: &str = "server";
     fail_on = SERVER,
     listen = "127.0.0.1:{port:handed}",
     listen = "[::1]:{udp:dns}",
+    connect = true,
+    owner = "any",
     output = "ready (to|for) (?<answer>.*)",
     on = stderr,
     times = 2,
@@ -57,6 +59,9 @@ fn literals(server: &Process) -> u16 {
     output = SERVER,
     ready_command = [SERVER, "--check", "{perhaps}"],
     on = Stream::Stdout,
+    connect = SERVER.is_empty(),
+    owner = Owner::Tree,
+    tcp = SERVER,
     stdin = Stdin::Piped,
     timeout = Duration::from_secs(1),
     stop_signal = Signal::new(3),
