@@ -139,3 +139,37 @@ fn with_a_typing_error() {
         "#]],
     );
 }
+
+#[test]
+fn what_would_change_the_terminal_of_the_reader() {
+    prints(
+        r"printf '\033]0;title\007\033[31mred\033(B\033[m\r\n1%%\r2%%\n\233[H\010\000'; : '\x1b[2J'",
+        "ready",
+        &expect![[r#"
+            database: not ready within 0.300 s: a line of output that matches `ready`
+              command: /bin/sh -c "printf '\\033]0;title\\007\\033[31mred\\033(B\\033[m\\r\\n1%%\\r2%%\\n\\233[H\\010\\000'; : '\\x1b[2J'; sleep 60"
+              waited for: a line of output that matches `ready`
+              last observation: no such line (checked N times in TIME of 0.300 s)
+              process: running as pid PID
+              output (LOG):
+                red
+                1%
+                2%
+              help: if it only needs longer, give it a longer `timeout`
+        "#]],
+    );
+}
+
+#[test]
+fn a_report_has_no_control_characters() {
+    let with_control = Executor::new(["sh", "-c", "exit 1", "\x1b[2J\r"]).output("\u{9b}ready");
+    let command = ["sh", "-c", r"printf '\033[2Jno\n'; exit 1", "\x1b"];
+    let by_command = Executor::new("sleep 60").ready_command(command);
+    let by_line = Executor::shell(r"printf '\033[31mFATAL\007\n'; sleep 60").output("ready");
+    for executor in [with_control, by_command, by_line.fail_on("FATAL")] {
+        let error = executor.timeout(SHORT).start().unwrap_err();
+        let (line, report) = (error.to_string(), format!("{error:?}"));
+        assert!(!line.contains(char::is_control), "{line:?}");
+        assert!(!report.replace('\n', "").contains(char::is_control), "{report:?}");
+    }
+}

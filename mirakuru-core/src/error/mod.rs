@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crate::types::Exit;
 
+use report::Printable;
 pub(crate) use report::{Attempts, Output, Report, Seconds};
 
 /// An error about a process, with a report.
@@ -207,17 +208,17 @@ pub(crate) fn or_panic<T>(result: Result<T>) -> T {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.what)
+        write!(f, "{}", Printable(&self.0.what))
     }
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.what)?;
+        write!(f, "{self}")?;
         if let Some(source) = &self.0.source {
             write!(f, ": {source}")?;
         }
-        write!(f, "{}", self.0.report)
+        write!(f, "{}", Printable(&self.0.report.to_string()))
     }
 }
 

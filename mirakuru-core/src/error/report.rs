@@ -140,6 +140,22 @@ impl fmt::Display for Line<'_> {
     }
 }
 
+/// A text without control characters that a terminal would obey. A command, an answer or a path may
+/// have any.
+pub(super) struct Printable<'a>(pub(super) &'a str);
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_obeyed = |c: char| c.is_control() && c != '\n' && c != '\t';
+        self.0.split_inclusive(is_obeyed).try_for_each(|part| match part.chars().last() {
+            Some(last) if is_obeyed(last) => {
+                write!(f, "{}{}", &part[..part.len() - last.len_utf8()], last.escape_default())
+            }
+            _ => f.write_str(part),
+        })
+    }
+}
+
 /// A number with a comma after each thousand.
 struct Grouped(u64);
 
@@ -184,6 +200,12 @@ mod tests {
             output("é"),
             "output (a and b):\n    <1,020,300 bytes omitted before this>\n    é"
         );
+    }
+
+    #[test]
+    fn a_terminal_obeys_nothing_of_a_report() {
+        let report = Printable("a\tb\n\x1b[2J\u{9b}H\r\u{e9}").to_string();
+        assert_eq!(report, "a\tb\n\\u{1b}[2J\\u{9b}H\\r\u{e9}");
     }
 
     #[test]

@@ -16,11 +16,11 @@ use crate::types::Exit;
 impl Error {
     /// Returns the error in the form that `from_text` reads.
     pub(crate) fn to_text(&self) -> String {
-        let report = format!("{self:?}");
-        let report = report.strip_prefix(&self.0.what).unwrap_or(&report);
+        let (what, report) = (self.to_string(), format!("{self:?}"));
+        let report = report.strip_prefix(&what).unwrap_or(&report);
         let fact = |(word, value): (&str, String)| format!("{word} {}\n{value}\n", value.len());
         let facts: String = self.facts().into_iter().map(fact).collect();
-        format!("{:?}\n{}\n{facts}\n{report}", self.0.kind, self.0.what)
+        format!("{:?}\n{what}\n{facts}\n{report}", self.0.kind)
     }
 
     /// Returns what a program can ask of the error, apart from its kind and message.
