@@ -96,3 +96,31 @@ fn a_separate_standard_error_has_a_path_and_is_followed_too() {
     assert_eq!(log.next_match("err", LONG).unwrap(), "err");
     assert_eq!(log.next_match("out", LONG).unwrap(), "out again");
 }
+
+#[test]
+fn a_line_that_is_written_again_is_the_next_one() {
+    let script = r"printf '10%%\r20%%\r\ndone\r\n'; exec sleep 300";
+    let process = Executor::shell(script).output("done").start().unwrap();
+    let mut log = process.log().follow();
+    let lines = [(); 3].map(|()| log.next_match("^.*$", LONG).unwrap());
+    assert_eq!(lines, ["10%", "20%", "done"]);
+}
+
+#[test]
+fn the_last_lines_of_a_long_log_are_read_from_its_end() {
+    let script = "head -c 100000 /dev/zero | tr '\\0' x; echo; echo b; printf c; echo err >&2";
+    let mut process = Executor::shell(script).output(Banner::new("c").on(Stream::Stdout));
+    process = process.output(Banner::new("err").on(Stream::Stderr));
+    let process = process.start().unwrap();
+    let log = process.log();
+    let tail = |n| log.tail(n).unwrap();
+    assert_eq!((tail(0).as_str(), tail(1).as_str(), tail(3).as_str()), ("", "err", "b\nc\nerr"));
+    assert_eq!((tail(4).len(), tail(4)), (100_000 + 8, tail(5)));
+
+    // A sparse file of 100 GiB, which no one could read in this time.
+    let file = std::fs::OpenOptions::new().append(true).open(log.stderr_path().unwrap()).unwrap();
+    file.set_len(100 << 30).unwrap();
+    (&file).write_all(b"\nlast\n").unwrap();
+    assert_eq!(tail(1), "last");
+    file.set_len(0).unwrap();
+}

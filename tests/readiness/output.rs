@@ -95,3 +95,52 @@ fn megabytes_in_short_lines_delay_neither_the_timeout_nor_its_report() {
     assert_eq!(error.kind(), ErrorKind::Timeout);
     reports(&error, &["bytes omitted"]);
 }
+
+#[test]
+fn a_line_of_megabytes_delays_neither_the_banner_nor_the_timeout() {
+    let line = "head -c 2000000 /dev/zero | tr '\\0' x; echo ready";
+    let executor = || Executor::shell(format!("{line}; exec sleep 300"));
+    for banner in [Banner::new("x.ready$"), Banner::new(r"x(?<port>\w{5})$")] {
+        executor().output(banner).timeout(LONG).start().unwrap();
+    }
+    for banner in ["^banner$", r"y\nbanner$"] {
+        let began = Instant::now();
+        fails(&executor().output(banner).timeout(SHORT), ErrorKind::Timeout);
+        assert!(began.elapsed() < SHORT * 8, "{banner}: {:?}", began.elapsed());
+    }
+}
+
+#[test]
+fn a_line_that_grows_slowly_is_searched_in_time() {
+    let dots = "printf 0.1; for i in $(seq 200000); do printf .............; done";
+    let began = Instant::now();
+    let executor = Executor::shell(format!("{dots}; sleep 300")).output("^banner$");
+    let error = fails(&executor.timeout(SHORT), ErrorKind::Timeout);
+    assert!(began.elapsed() < SHORT * 8, "{:?}", began.elapsed());
+    reports(&error, &["....", "more characters"]);
+}
+
+#[test]
+fn what_a_terminal_would_not_show_is_left_out() {
+    for line in [
+        r"\033[32mready\033(B\033[m",
+        r"\033[1mready\033[m\017",
+        r"\033]0;title\007ready",
+        r"\033]8;;http://h/\033\\ready\033]8;;\033\\",
+        r"\2331mready\2330m",
+        r"\033Pq#0\033\\ready",
+        r"loading 9%%\rloading 10%%\r\033[Kready",
+        r"|\b/\bready",
+    ] {
+        let server = Executor::shell(format!(r"printf '{line}\n'; exec sleep 300"));
+        server.output("^ready$").timeout(LONG).start_soon();
+    }
+}
+
+#[test]
+fn a_carriage_return_ends_a_line() {
+    let script = r"printf 'port 80\rport 8080\r'; exec sleep 300";
+    let executor = Executor::shell(script).output(Banner::new(r"^port (?<number>\d+)$").times(2));
+    let process = executor.timeout(LONG).start_soon();
+    assert_eq!(process.render("{number}").unwrap(), "8080");
+}

@@ -99,9 +99,12 @@ pub fn pattern(data: &[u8]) {
     let mut end = 0;
     for piece in text.chunks(usize::from(*length).max(1)) {
         end += piece.len();
-        let found = in_pieces.feed(piece);
+        let added = |matcher: &mut Matcher, piece: &[u8]| {
+            matcher.feed(piece).or_else(|| matcher.unfinished())
+        };
+        let found = added(&mut in_pieces, piece);
         let Some(mut at_once) = matcher() else { return };
-        let place = (at_once.feed(&text[..end]), at_once.match_end());
+        let place = (added(&mut at_once, &text[..end]), at_once.match_end());
         let shown = String::from_utf8_lossy(&text[..end]);
         assert_eq!(found, place.0, "`{pattern}` in {shown:?}");
         if found.is_some() {

@@ -6,13 +6,17 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::matcher::Matcher;
+use super::terminal;
 use crate::error::{Error, Result};
 
 /// The number of lines that are compared with a pattern that none of them matches.
 const LINES_COMPARED: usize = 200;
 
-/// The number of bytes that are read at once.
-const CHUNK: u64 = 256 * 1024; // 256 KiB
+/// The number of bytes that are searched at once. The deadline is looked at after each.
+const CHUNK: u64 = 64 * 1024; // 64 KiB
+
+/// The number of bytes at the end of a file that are read for a report.
+const END: u64 = 256 * 1024; // 256 KiB
 
 /// Searches a file that grows for a pattern.
 pub(crate) struct Follower {
@@ -51,11 +55,12 @@ impl Follower {
         loop {
             let bytes = read_part(&self.path, self.read, CHUNK)?;
             self.read += bytes.len() as u64;
-            if bytes.is_empty() {
-                return Ok(None);
+            let mut found = self.matcher.feed(&bytes);
+            let is_end = (bytes.len() as u64) < CHUNK;
+            if is_end {
+                found = found.or_else(|| self.matcher.unfinished());
             }
-            let found = self.matcher.feed(&bytes);
-            if found.is_some() || Instant::now() >= deadline {
+            if is_end || found.is_some() || Instant::now() >= deadline {
                 return Ok(found);
             }
         }
@@ -67,18 +72,37 @@ impl Follower {
     }
 }
 
-/// Returns the last lines between `start` and `end`, and how many bytes are before them.
+/// Returns the last lines between `start` and `end`, as a terminal shows them, and how many bytes are
+/// before them.
 ///
-/// Reads one chunk at most, however long the file is.
+/// Reads a part of the file only, however long that is.
 pub(super) fn last_lines(path: &Path, start: u64, end: u64, count: usize) -> (Vec<String>, u64) {
-    let begin = start.max(end.saturating_sub(CHUNK));
-    let bytes = read_part(path, begin, CHUNK).unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<_> = text.split_inclusive('\n').collect();
-    let (before, last) = lines.split_at(lines.len().saturating_sub(count));
-    let before: usize = before.iter().map(|line| line.len()).sum();
-    let last = last.iter().map(|line| line.trim_end_matches(['\n', '\r']).to_owned()).collect();
-    (last, begin - start.min(begin) + before as u64)
+    let begin = start.max(end.saturating_sub(END));
+    let bytes = read_part(path, begin, END).unwrap_or_default();
+    let mut lines = terminal::lines(&bytes);
+    let last = lines.split_off(lines.len().saturating_sub(count));
+    let before = last.first().map_or(0, |line| line.start);
+    (last.into_iter().map(|line| line.text).collect(), begin - start.min(begin) + before)
+}
+
+/// Returns the last lines of a file as they were written, without their ends. Reads the end only.
+pub(super) fn tail(path: &Path, count: usize) -> Result<Vec<String>> {
+    let mut start = path.metadata().map_or(0, |meta| meta.len());
+    let mut parts = Vec::new();
+    let mut breaks = 0;
+    // The break after the last line is one more.
+    while start > 0 && breaks <= count {
+        let length = start.min(CHUNK);
+        start -= length;
+        let part = read_part(path, start, length)?;
+        breaks += part.iter().filter(|byte| **byte == b'\n').count();
+        parts.push(part);
+    }
+    parts.reverse();
+    let text = parts.concat();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<_> = text.lines().collect();
+    Ok(lines[lines.len().saturating_sub(count)..].iter().map(|line| (*line).to_owned()).collect())
 }
 
 /// Returns the last lines after `start`, for a comparison with a pattern.

@@ -5,7 +5,7 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use super::files::LogFiles;
-use super::follower::read_part;
+use super::follower::{read_part, tail};
 use super::lease_marks;
 use super::log_follower::LogFollower;
 use crate::error::{Output, Result};
@@ -80,14 +80,16 @@ impl Log {
         self.read_from(&self.start)
     }
 
-    /// Returns the last `n` lines.
+    /// Returns the last `n` lines. Only the end of the file is read, however long that is.
     ///
     /// # Errors
     ///
     /// [`Os`](crate::ErrorKind::Os) if the file cannot be read.
     pub fn tail(&self, n: usize) -> Result<String> {
-        let text = self.read()?;
-        let lines: Vec<_> = text.lines().collect();
+        let mut lines = Vec::new();
+        for path in self.files.paths() {
+            lines.extend(tail(path, n)?);
+        }
         Ok(lines[lines.len().saturating_sub(n)..].join("\n"))
     }
 

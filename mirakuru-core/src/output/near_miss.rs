@@ -2,7 +2,6 @@
 
 use regex_lite::Regex;
 
-use super::terminal::without_escapes;
 use crate::syntax::pattern::is_plain;
 
 /// The similarity from which on a line is reported.
@@ -13,7 +12,6 @@ const SHOWN: usize = 160;
 
 /// Returns the line that nearly matches a pattern, and how it differs.
 pub(crate) fn near_miss(pattern: &str, lines: &[String]) -> Option<String> {
-    let lines: Vec<_> = lines.iter().map(|line| without_escapes(line.as_bytes())).collect();
     let matching = |pattern: &str| {
         let pattern = Regex::new(pattern).ok()?;
         lines.iter().rev().find(|line| pattern.is_match(line))
@@ -62,7 +60,7 @@ mod tests {
                 "[1] redy to acept connections tcp",
                 "`[1] redy to acept connections tcp` is similar",
             ),
-            ("^listning$", "\x1b[1mlistening\x1b[0m", "`listening` is similar"),
+            ("^listning$", "listening", "`listening` is similar"),
         ] {
             assert_eq!(
                 near_miss(pattern, &[line.to_owned()]).as_deref(),

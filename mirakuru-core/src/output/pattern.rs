@@ -8,8 +8,14 @@ use crate::types::Stream;
 /// A line of output that shows that a process is ready.
 ///
 /// The pattern is a regular expression. It may match anywhere in a line; `^` and `$` match at the
-/// ends of a line. A pattern that contains `\n` is matched against all lines together. Escape
-/// sequences for colours are removed before matching.
+/// ends of a line. A pattern that contains `\n` is matched against all lines together.
+///
+/// A line is what a terminal would show: escape sequences (colours, titles, links, character sets) and
+/// control characters are left out, and a carriage return begins a line, as a line break does.
+///
+/// A long text is searched in parts, so that a search takes no longer for a longer line. So a match of
+/// more than 16 KiB is found for sure only in a finished line of up to 256 KiB; one of a pattern that
+/// contains `\n`, only if it is no longer than 64 KiB.
 ///
 /// The last line counts also while it is unfinished, as prompts are. It does not if the pattern has
 /// named groups: a group could match a part of the final line.
