@@ -286,6 +286,9 @@ impl Executor {
 
     /// Sets how long the process may take to stop before it is killed. Default: 10 seconds. Zero is an
     /// error.
+    ///
+    /// A process that waits for [`notify`](Self::notify) gets the time that it asks for by
+    /// `EXTEND_TIMEOUT_USEC` while it stops.
     pub fn stop_timeout(mut self, timeout: Duration) -> Self {
         self.spec.stop_timeout = timeout;
         self

@@ -202,12 +202,15 @@ impl Process {
 
     /// Stops the process with its stop signal, and everything that it has spawned.
     ///
-    /// The signal goes to the main process first. After the
-    /// [stop timeout](crate::Executor::stop_timeout), everything that is left is killed. Stopping a
+    /// The signal goes to the main process, and when that has ended, to what it has left. If the main
+    /// process ignores the signal, or is still there after a tenth of the
+    /// [stop timeout](crate::Executor::stop_timeout), everything gets the signal. After the stop
+    /// timeout, everything that is left is killed, and a line on standard error says so. Stopping a
     /// process that has ended does nothing, and returns how it ended.
     ///
     /// # Errors
     ///
+    /// [`Os`](ErrorKind::Os) at once if it runs as a user whose processes this one cannot signal.
     /// [`UnexpectedExit`](ErrorKind::UnexpectedExit) if it ended, now or before, in a way that was
     /// not [expected](crate::Executor::expect_exit). This is reported once.
     pub fn stop(&mut self) -> Result<Exit> {

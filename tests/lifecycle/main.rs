@@ -18,3 +18,4 @@ mod restarts;
 mod stdin;
 mod stop;
 mod values;
+mod wrappers;

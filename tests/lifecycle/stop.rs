@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use mirakuru_core::{ErrorKind, Executor, Process, Signal, Stdin};
 use mirakuru_tests::starting::{LONG, SHORT, SOON, StartSoon, ended, fails, soon};
+use mirakuru_tests::test_process::{playing, printed, role};
 use mirakuru_tests::{alive, bin, eventually};
 
 /// A server that prints each signal and exits on SIGTERM.
@@ -134,4 +135,62 @@ fn a_stop_returns_when_all_of_it_is_gone() {
         process.stop().unwrap();
         assert!(!pids.into_iter().any(alive));
     }
+}
+
+/// Plays a test whose server ignores the stop signal.
+#[test]
+fn plays_a_test_with_a_stubborn_server() {
+    let Some(role) = role() else { return };
+    let server = Executor::new([bin!("mk-signals"), "--ignore", "TERM"]).output("^ready$");
+    let mut server = server.name("stubborn").stop_timeout(SHORT).start().unwrap();
+    match role.as_str() {
+        "stops it" => drop(server.stop().unwrap()),
+        "kills it" => drop(server.kill().unwrap()),
+        "drops it" => drop(server),
+        _ => std::mem::forget(server),
+    }
+}
+
+#[test]
+fn a_stop_that_kills_says_so_on_stderr() {
+    for (role, lines) in [("stops it", 1), ("drops it", 1), ("exits", 1), ("kills it", 0)] {
+        let output = playing("stop::plays_a_test_with_a_stubborn_server", role).output().unwrap();
+        let printed = printed(&output);
+        let line = "mirakuru: stubborn did not end within its stop timeout of 300ms and was killed";
+        assert_eq!(printed.matches(line).count(), lines, "{role}: {printed}");
+        assert!(lines == 0 || printed.contains("`stop_signal`"), "{printed}");
+    }
+}
+
+#[test]
+fn a_process_that_asks_for_time_while_it_stops_gets_it() {
+    let script = "import os, signal, socket, sys, time
+notify = lambda text: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(text, os.environ['NOTIFY_SOCKET'])
+def bye(*_):
+    notify(b'EXTEND_TIMEOUT_USEC=30000000'); time.sleep(2.5); print('saved', flush=True); sys.exit()
+signal.signal(signal.SIGTERM, bye)
+notify(b'READY=1')
+while True: signal.pause()";
+    let process = Executor::new(["python3", "-c", script]).notify().stop_timeout(SOON * 2 / 5);
+    let mut process = process.start_soon();
+    assert!(!process.stop().unwrap().was_killed());
+    assert_eq!(process.log().read().unwrap(), "saved\n");
+}
+
+#[test]
+fn a_start_that_fails_stops_the_process_before_it_kills() {
+    let script = "trap 'echo saved; exit' TERM; echo up; while :; do sleep 0.02; done";
+    let error = fails(&Executor::shell(script).output("never").timeout(SHORT), ErrorKind::Timeout);
+    let log = std::fs::read_to_string(error.log_path().unwrap()).unwrap();
+    assert_eq!(log, "up\nsaved\n");
+}
+
+#[test]
+fn a_process_that_signals_its_parent_does_not_end_its_supervisor() {
+    let signals =
+        "for signal in USR1 USR2 ALRM QUIT PIPE VTALRM TSTP; do kill -$signal $PPID; done";
+    let script = format!("{signals}; echo done; exec sleep 300");
+    let mut process = Executor::shell(script).output("^done$").start_soon();
+    let exit = soon(|| process.stop()).unwrap();
+    assert_eq!((exit.signal(), exit.was_killed()), (Some(Signal::TERM), false));
 }

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::diagnostics::progress;
 use crate::diagnostics::settings::{self, LogLevel};
+use crate::diagnostics::{port_owner, progress};
 use crate::types::Exit;
 
 /// Set when the process exits: `tracing` subscribers may use thread locals, which may be gone.
@@ -42,9 +42,7 @@ pub(crate) fn log_failed(name: &str, errno: i32) {
     if !IS_EXITING.load(Ordering::Relaxed) {
         tracing::warn!(name, %why, "log failed");
     }
-    if settings::log_level() != LogLevel::Off {
-        progress::print(&format!("the output of {name} cannot be logged and is lost: {why}"));
-    }
+    warn(format_args!("the output of {name} cannot be logged and is lost: {why}"));
 }
 
 /// A process ended by itself while it was leased.
@@ -62,6 +60,26 @@ pub(crate) fn stopped(name: &str, exit: Option<Exit>, leases: u64) {
         0 => line(format_args!("stopped {name}: {how}")),
         1 => line(format_args!("stopped {name}: {how}, after 1 lease")),
         _ => line(format_args!("stopped {name}: {how}, after {leases} leases")),
+    }
+}
+
+/// A process did not end within its stop timeout.
+pub(crate) fn killed(name: &str, stop_timeout: Duration) {
+    warn(format_args!(
+        "{name} did not end within its stop timeout of {stop_timeout:?} and was killed; if another \
+         signal ends it, set `stop_signal`, and if it only needs longer, `stop_timeout`"
+    ));
+}
+
+/// A process could not be ended.
+pub(crate) fn left_running(name: &str, pid: i32) {
+    warn(format_args!("{name} is left running: {}", port_owner::refusal(pid)));
+}
+
+/// Prints a line, unless the user wants none.
+fn warn(text: std::fmt::Arguments<'_>) {
+    if settings::log_level() != LogLevel::Off {
+        progress::print(&text.to_string());
     }
 }
 

@@ -14,6 +14,13 @@ pub(crate) fn describe(pid: i32) -> String {
     }
 }
 
+/// Says that a process cannot be signalled, and whose it is.
+pub(crate) fn refusal(pid: i32) -> String {
+    let user = sys::user_of(pid).map(|user| sys::user_name(user).unwrap_or(user.to_string()));
+    let user = user.map_or("another user".to_owned(), |user| format!("the user `{user}`"));
+    format!("{} belongs to {user} and cannot be signalled", describe(pid))
+}
+
 /// Describes the process that has the socket with this inode.
 pub(crate) fn of_socket(inode: Option<u64>) -> String {
     match inode.and_then(sys::socket_owner) {

@@ -49,6 +49,9 @@ impl Server {
         if !self.state().is_running() {
             return Err(self.failed(ErrorKind::Exited, "has ended"));
         }
+        if matches!(request, Request::Signal(_) | Request::Pause | Request::Resume) {
+            self.check_permission()?;
+        }
         self.client.request(request).map_err(|e| Error::os("the supervisor is gone", e))
     }
 

@@ -110,16 +110,16 @@ impl Server {
             Phase::NoDirectory(errno) => {
                 Err(self.explain(self.plan.no_directory(errno).about(&self.plan.name)))
             }
-            Phase::Starting | Phase::SupervisorKilled => {
+            Phase::Starting | Phase::SupervisorKilled | Phase::Refused(_) => {
                 Err(self.failed(ErrorKind::Exited, "was killed with its supervisor"))
             }
             Phase::Running | Phase::Ended => Ok(()),
         }
     }
 
-    /// Kills a server that did not start properly.
+    /// Stops a server that did not start properly: a killed one would leave shared memory behind.
     fn abandon(&self) {
-        let kill = Request::Kill(self.plan.kill_signal.number());
-        let _ = self.end(kill); // The error that led here says more than one about the kill.
+        let stop = Request::Stop(self.plan.stop_signal.number());
+        let _ = self.end(stop); // The error that led here says more than one about the stop.
     }
 }

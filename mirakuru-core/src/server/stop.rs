@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 use nix::libc;
 
 use super::Server;
-use super::server::STOP_GRACE;
 use crate::diagnostics::port_owner;
 use crate::error::{Error, ErrorKind, Result};
-use crate::supervisor::Request;
+use crate::supervisor::{Phase, Request};
 use crate::sys;
 use crate::types::{Exit, Signal};
 
@@ -23,16 +22,34 @@ impl Server {
         let mut state = self.state();
         if state.is_running() {
             let _ = self.client.request(request); // If the supervisor is gone, the wait ends at once.
-            let deadline = Instant::now() + self.plan.stop_timeout + STOP_GRACE;
             state = self
-                .wait(deadline)
+                .client
+                .wait_for_stop(|state| !state.is_running())
                 .ok_or_else(|| self.failed(ErrorKind::Os, "does not end, not even by SIGKILL"))?;
             self.client.report_end(&state);
+        }
+        if let Phase::Refused(pid) = state.phase {
+            return Err(self.refused(pid));
         }
         self.client.sweep_if_lost();
         // When a supervisor is killed, the kernel kills the server's main process.
         let killed = Exit::new(ExitStatus::from_raw(libc::SIGKILL));
         Ok(state.ended().unwrap_or(killed))
+    }
+
+    /// Fails if a process of the server belongs to a user whose processes cannot be signalled.
+    pub(super) fn check_permission(&self) -> Result<()> {
+        let tree = sys::descendants_of(self.client.supervisor_pid());
+        tree.into_iter()
+            .find(|pid| sys::refuses_signals(*pid))
+            .map_or(Ok(()), |pid| Err(self.refused(pid)))
+    }
+
+    fn refused(&self, pid: i32) -> Error {
+        let what = format!("cannot be signalled: {}", port_owner::refusal(pid));
+        let help =
+            "run the tests as that user or as root, or have the process give up the other user";
+        self.failed(ErrorKind::Os, &what).with_help(help)
     }
 
     /// Fails if the server, asked to stop by `signal`, did not end as its executor expects.

@@ -68,6 +68,10 @@ pub(crate) enum Event {
     Synced(i32),
     /// Output cannot be logged and is lost; an `errno`.
     LogFailed(i32),
+    /// The server has asked for so many microseconds, from now on, to end by itself.
+    StopExtended(u64),
+    /// The server cannot be ended, because this process of it cannot be signalled.
+    Refused(i32),
 }
 
 /// A descriptor on which a server announces that it is ready.
@@ -164,6 +168,8 @@ impl Frame for Event {
             Self::OutputPipe => (13, 0, 0),
             Self::Synced(number) => (14, number, 0),
             Self::LogFailed(errno) => (15, errno, 0),
+            Self::StopExtended(micros) => (16, 0, micros),
+            Self::Refused(pid) => (17, pid, 0),
         }
     }
 
@@ -184,6 +190,8 @@ impl Frame for Event {
             13 => Self::OutputPipe,
             14 => Self::Synced(value),
             15 => Self::LogFailed(value),
+            16 => Self::StopExtended(more),
+            17 => Self::Refused(value),
             _ => return None,
         })
     }
@@ -234,6 +242,8 @@ mod tests {
             Event::OutputPipe,
             Event::Synced(3),
             Event::LogFailed(28),
+            Event::StopExtended(u64::MAX),
+            Event::Refused(7),
         ] {
             assert_eq!(Event::from_bytes(event.to_bytes()), Some(event));
         }

@@ -1,6 +1,7 @@
 //! The functions of `linux/` for kernels without those calls. The cost: orphans are not adopted, the
 //! listener at a port is unknown, and files are checked by a timer.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
@@ -91,6 +92,12 @@ pub(crate) fn descendants_of(_root: i32) -> Vec<i32> {
 
 pub(crate) fn signal_descendants(_root: i32, _signal: i32) {}
 
+pub(crate) fn signal_new_descendants(_root: i32, _signal: i32, _signalled: &mut HashSet<i32>) {}
+
+pub(crate) fn ignores(_pid: i32, _signal: i32) -> bool {
+    false
+}
+
 pub(crate) fn marked(_mark: &str) -> Vec<i32> {
     Vec::new()
 }
@@ -158,6 +165,10 @@ pub(crate) fn program_name(_pid: i32) -> Option<String> {
 }
 
 pub(crate) fn command_line(_pid: i32) -> Option<String> {
+    None
+}
+
+pub(crate) fn user_of(_pid: i32) -> Option<u32> {
     None
 }
 

@@ -59,6 +59,8 @@ pub(crate) struct Client {
     leases: AtomicU64,
     /// A stop was requested since the last start.
     stop_requested: AtomicBool,
+    /// A kill was requested since the last start.
+    kill_requested: AtomicBool,
     /// The end of the last start was reported to the user, or is not to be.
     is_end_reported: AtomicBool,
     /// The process that made this client. A copy in a fork of it does nothing.
@@ -100,6 +102,7 @@ impl Client {
             syncs: AtomicI32::new(0),
             leases: AtomicU64::new(0),
             stop_requested: AtomicBool::new(false),
+            kill_requested: AtomicBool::new(false),
             is_end_reported: AtomicBool::new(true),
             owner: std::process::id(),
         }
@@ -136,6 +139,7 @@ impl Client {
             self.output_pipes.lock().clear();
         }
         self.stop_requested.store(false, Ordering::Relaxed);
+        self.kill_requested.store(false, Ordering::Relaxed);
         self.send(Request::Start, stdin.as_ref().map(AsFd::as_fd).as_slice())?;
         let state = self.wait(deadline, |state| state.phase != Phase::Starting);
         self.is_end_reported.store(false, Ordering::Relaxed);
@@ -147,6 +151,9 @@ impl Client {
     pub(crate) fn request(&self, request: Request) -> io::Result<()> {
         if matches!(request, Request::Stop(_) | Request::Kill(_)) {
             self.stop_requested.store(true, Ordering::Relaxed);
+        }
+        if matches!(request, Request::Kill(_)) {
+            self.kill_requested.store(true, Ordering::Relaxed);
         }
         self.send(request, &[])
     }
@@ -192,6 +199,18 @@ impl Client {
             // reads what this thread waits for, nothing wakes this thread but the interval.
             let step = left.min(RECHECK_INTERVAL);
             sys::wait_readable(&[self.stream.as_fd()], Some(step)).ok()?;
+        }
+    }
+
+    /// Waits like `wait`, as long as a stop may take. Returns none if it takes longer.
+    pub(crate) fn wait_for_stop(&self, until: impl Fn(&State) -> bool) -> Option<State> {
+        let mut deadline = Instant::now() + self.info.stop_timeout + GRACE;
+        loop {
+            if let Some(state) = self.wait(deadline, &until) {
+                return Some(state);
+            }
+            let extended = self.state().extended_until.map(|extended| extended + GRACE);
+            deadline = extended.filter(|extended| *extended > deadline)?;
         }
     }
 
@@ -297,6 +316,13 @@ impl Client {
     pub(crate) fn report_end(&self, state: &State) {
         if !self.is_end_reported.swap(true, Ordering::Relaxed) {
             events::stopped(self.name(), state.exit, self.leases.load(Ordering::Relaxed));
+            let is_forced = state.exit.is_some_and(|exit| exit.was_killed());
+            if is_forced && !self.kill_requested.load(Ordering::Relaxed) {
+                events::killed(self.name(), self.info.stop_timeout);
+            }
+            if let Phase::Refused(pid) = state.phase {
+                events::left_running(self.name(), pid);
+            }
         }
     }
 
@@ -345,8 +371,7 @@ impl StopAtExit for Client {
         let mut child = self.child.lock();
         let Some(child) = child.as_mut() else { return };
         if child.try_wait().is_ok_and(|status| status.is_none()) {
-            let deadline = Instant::now() + self.info.stop_timeout + GRACE;
-            if self.wait(deadline, |_| false).is_none() {
+            if self.wait_for_stop(|_| false).is_none() {
                 // Its server does not end even by SIGKILL, or the supervisor is paused itself.
                 let _ = child.kill();
             }

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
+use std::time::{Duration, Instant};
 
 use crate::supervisor::protocol::Event;
+use crate::sys;
 use crate::types::Exit;
 
 /// The state of a server.
@@ -25,6 +27,8 @@ pub(crate) struct State {
     pub(crate) hand_overs: u32,
     /// The number of the last answer to `Request::Sync`.
     pub(crate) synced: i32,
+    /// The server has asked for time to end by itself until then.
+    pub(crate) extended_until: Option<Instant>,
     /// Output was lost, because of this `errno`.
     pub(crate) log_failure: Option<i32>,
     /// The supervisor has ended.
@@ -54,6 +58,8 @@ pub(crate) enum Phase {
     Running,
     /// Nothing of the server is left.
     Ended,
+    /// The server cannot be ended, because this process of it cannot be signalled.
+    Refused(i32),
     /// The supervisor was killed, and with it the main process.
     SupervisorKilled,
 }
@@ -70,6 +76,7 @@ impl State {
             holder_pid: 0,
             hand_overs: 0,
             synced: 0,
+            extended_until: None,
             log_failure: None,
             is_disconnected: false,
         }
@@ -95,6 +102,10 @@ impl State {
             Event::ReadinessFd(_) | Event::OutputPipe => {}
             Event::Synced(number) => self.synced = number,
             Event::LogFailed(errno) => self.log_failure = Some(errno),
+            Event::StopExtended(micros) => {
+                self.extended_until = Some(sys::deadline_after(Duration::from_micros(micros)));
+            }
+            Event::Refused(pid) => self.phase = Phase::Refused(pid),
             Event::LeaseCount { leases, holder_pid } => {
                 (self.lease_count, self.holder_pid) = (Some(leases as usize), holder_pid);
                 self.hand_overs += 1;
@@ -109,7 +120,7 @@ impl State {
     /// Notes that the supervisor has ended.
     pub(super) fn disconnect(&mut self) {
         self.is_disconnected = true;
-        if self.phase != Phase::Ended {
+        if !matches!(self.phase, Phase::Ended | Phase::Refused(_)) {
             self.phase = Phase::SupervisorKilled;
         }
     }
@@ -133,6 +144,9 @@ impl fmt::Display for State {
             (Phase::Running, None) => write!(f, "running as pid {}", self.main),
             (Phase::Running, Some(exit)) => write!(f, "{exit}, but left others running"),
             (Phase::Ended, Some(exit)) => write!(f, "{exit}"),
+            (Phase::Refused(pid), _) => {
+                write!(f, "running as pid {pid}, which belongs to another user")
+            }
             (Phase::SupervisorKilled, _) => f.write_str("gone, because its supervisor was killed"),
             _ => f.write_str("not started"),
         }

@@ -11,4 +11,5 @@ mod process_tree;
 mod readiness_fds;
 mod server_command;
 mod session_listener;
+mod stop;
 mod supervisor;

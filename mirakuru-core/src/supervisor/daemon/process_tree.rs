@@ -4,7 +4,6 @@
 //! that it meant before. Deeper descendants become children of the supervisor, a subreaper, when
 //! their parents end. They are reached wave by wave, and `ECHILD` proves that nothing is left.
 
-use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -19,12 +18,10 @@ use nix::libc;
 use super::output::OutputPipes;
 use super::readiness_fds::ReadinessFds;
 use super::server_command;
+use super::stop::{Stage, Stop, Wave};
 use crate::supervisor::protocol::Event;
 use crate::supervisor::settings::Settings;
 use crate::sys::{self, FdSlots, Reaped};
-
-/// The time between a kill signal other than SIGKILL and the SIGKILL that follows it.
-const KILL_SIGNAL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The interval at which the tree is checked while it is being stopped. No event announces an orphan
 /// whose parent ended by itself.
@@ -45,42 +42,6 @@ pub(super) struct ProcessTree {
     announced_main: Option<i32>,
     was_killed: bool,
     events: Vec<Event>,
-}
-
-enum Stage {
-    /// There is no server.
-    Idle,
-    Running,
-    Stopping(Stop),
-    /// Everything gets SIGKILL until nothing is left.
-    Killing,
-}
-
-/// A stop by a signal that processes can handle.
-struct Stop {
-    signal: i32,
-    deadline: Instant,
-    wave: Wave,
-    /// The processes that were sent the signal.
-    signalled: HashSet<i32>,
-    /// SIGKILL follows at the deadline, instead of the configured kill signal.
-    is_last: bool,
-}
-
-/// The processes that a stop has reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wave {
-    /// The main process, which ends its own children if it can.
-    Main,
-    /// Everything.
-    All,
-}
-
-impl Wave {
-    /// The first wave ends with the main process.
-    fn next(self, main_ended: bool) -> Self {
-        if main_ended { Self::All } else { self }
-    }
 }
 
 impl ProcessTree {
@@ -251,18 +212,21 @@ impl ProcessTree {
             return; // `TreeExited` was sent before.
         }
         if signal == libc::SIGKILL && wave == Wave::All {
-            self.stage = Stage::Killing;
-            return;
+            return self.kill();
         }
         let mut stop = match wave {
-            Wave::Main => Stop::gentle(signal, &self.settings),
+            Wave::Main | Wave::Children => Stop::gentle(signal, &self.settings),
             Wave::All => Stop::kill(signal),
         };
-        if matches!(&self.stage, Stage::Stopping(before) if before.wave == Wave::All) {
-            stop.wave = Wave::All; // What a stop has reached, the next one reaches at once.
+        if let Stage::Stopping(before) = &self.stage {
+            // What a stop has reached, the next one reaches at once.
+            stop.wave = stop.wave.max(before.wave);
+        }
+        if !self.main_ended && sys::ignores(self.main, signal) {
+            stop.wave = Wave::All;
         }
         if stop.wave == Wave::Main && !self.main_ended {
-            self.signal_to_end(self.main, signal);
+            signal_to_end(self.main, signal);
             stop.signalled.insert(self.main);
         }
         // A paused process could not handle the signal, nor what its parent then sends it.
@@ -270,54 +234,78 @@ impl ProcessTree {
         self.stage = Stage::Stopping(stop);
     }
 
-    /// Continues a stop: with the next wave, or with a stronger signal after the deadline.
-    pub(super) fn escalate(&mut self) {
-        let stage = mem::replace(&mut self.stage, Stage::Idle);
-        self.stage = match stage {
-            Stage::Stopping(stop) if Instant::now() >= stop.deadline => {
-                self.was_killed = true;
-                let kill_signal = self.settings.kill_signal;
-                self.signal_wave(if stop.is_last {
-                    Stage::Killing
-                } else {
-                    Stage::Stopping(Stop::kill(kill_signal))
-                })
+    /// Gives a server that is being stopped more time, because it has asked for it.
+    pub(super) fn extend_stop(&mut self, more: Duration) {
+        if let Stage::Stopping(stop) = &mut self.stage {
+            if stop.extend(more) {
+                self.emit(Event::StopExtended(more.as_micros() as u64));
             }
-            stage => self.signal_wave(stage),
-        };
+        }
     }
 
-    /// Signals what the stage is to reach now, and returns the stage after that.
-    fn signal_wave(&self, mut stage: Stage) -> Stage {
-        match &mut stage {
+    /// Continues a stop: with the next wave, or with a stronger signal after the deadline.
+    pub(super) fn escalate(&mut self) {
+        let now = Instant::now();
+        match &mut self.stage {
+            Stage::Stopping(stop) if now >= stop.deadline => {
+                self.was_killed = true;
+                match stop.is_last {
+                    true => self.kill(),
+                    false => self.stage = Stage::Stopping(Stop::kill(self.settings.kill_signal)),
+                }
+            }
+            Stage::Stopping(stop) => stop.advance(now, self.main_ended),
+            Stage::Idle | Stage::Running | Stage::Killing => {}
+        }
+        self.signal_wave();
+        self.give_up_if_refused();
+    }
+
+    /// Ends the stop if processes of other users are all that is left: the kernel refuses to signal
+    /// them.
+    fn give_up_if_refused(&mut self) {
+        let is_ending = matches!(self.stage, Stage::Stopping(_) | Stage::Killing);
+        if !is_ending || !reachable(self.main).into_iter().all(sys::refuses_signals) {
+            return;
+        }
+        let left = sys::descendants_of(own_pid());
+        if let (Some(pid), true) = (left.first(), left.iter().all(|pid| sys::refuses_signals(*pid)))
+        {
+            self.stage = Stage::Idle;
+            self.emit(Event::Refused(*pid));
+        }
+    }
+
+    fn kill(&mut self) {
+        self.stage = Stage::Killing;
+    }
+
+    /// Signals what the stage is to reach now.
+    fn signal_wave(&mut self) {
+        match &mut self.stage {
             Stage::Idle | Stage::Running => {}
+            Stage::Stopping(Stop { wave: Wave::Main, .. }) => {}
             Stage::Stopping(stop) => {
-                stop.wave = stop.wave.next(self.main_ended);
-                if stop.wave == Wave::All {
-                    for pid in self.reachable() {
-                        if stop.signalled.insert(pid) {
-                            self.signal_to_end(pid, stop.signal);
-                        }
+                let signal = stop.signal;
+                for pid in reachable(self.main) {
+                    if stop.signalled.insert(pid) {
+                        signal_to_end(pid, signal);
                     }
+                }
+                if stop.wave == Wave::All {
+                    sys::signal_new_descendants(own_pid(), signal, &mut stop.signalled);
                 }
             }
             Stage::Killing => {
-                self.reachable().into_iter().for_each(|pid| self.signal(pid, libc::SIGKILL));
+                reachable(self.main).into_iter().for_each(|pid| signal_process(pid, libc::SIGKILL));
             }
         }
-        stage
-    }
-
-    /// Returns what can be signalled safely: children that are not reaped, or where there is no
-    /// subreaper, the server's process group.
-    fn reachable(&self) -> Vec<i32> {
-        if sys::HAS_SUBREAPER { sys::children_of(own_pid()) } else { vec![-self.main] }
     }
 
     /// Sends a signal to the main process.
     pub(super) fn signal_main(&self, signal: i32) {
         if !self.main_ended {
-            self.signal(self.main, signal);
+            signal_process(self.main, signal);
         }
     }
 
@@ -326,18 +314,8 @@ impl ProcessTree {
         if sys::HAS_SUBREAPER {
             sys::signal_descendants(own_pid(), signal);
         } else {
-            self.signal(-self.main, signal);
+            signal_process(-self.main, signal);
         }
-    }
-
-    /// Sends a signal that ends a process, which a paused one handles only when it is continued.
-    fn signal_to_end(&self, pid: i32, signal: i32) {
-        self.signal(pid, signal);
-        self.signal(pid, libc::SIGCONT);
-    }
-
-    fn signal(&self, pid: i32, signal: i32) {
-        let _ = sys::kill(pid, signal); // If it has ended, it is still a zombie of ours.
     }
 
     fn emit(&mut self, event: Event) {
@@ -345,42 +323,22 @@ impl ProcessTree {
     }
 }
 
-impl Stop {
-    /// Sends a stop signal to the main process, and to the others when that has ended.
-    fn gentle(signal: i32, settings: &Settings) -> Self {
-        Self {
-            signal,
-            deadline: Instant::now() + settings.stop_timeout,
-            wave: Wave::Main,
-            signalled: HashSet::new(),
-            is_last: settings.kill_signal == libc::SIGKILL,
-        }
-    }
+/// Returns what can be signalled safely: children that are not reaped, or where there is no subreaper,
+/// the server's process group.
+fn reachable(main: i32) -> Vec<i32> {
+    if sys::HAS_SUBREAPER { sys::children_of(own_pid()) } else { vec![-main] }
+}
 
-    /// Sends the user's kill signal to everything at once.
-    fn kill(signal: i32) -> Self {
-        Self {
-            signal,
-            deadline: Instant::now() + KILL_SIGNAL_TIMEOUT,
-            wave: Wave::All,
-            signalled: HashSet::new(),
-            is_last: true,
-        }
-    }
+/// Sends a signal that ends a process, which a paused one handles only when it is continued.
+fn signal_to_end(pid: i32, signal: i32) {
+    signal_process(pid, signal);
+    signal_process(pid, libc::SIGCONT);
+}
+
+fn signal_process(pid: i32, signal: i32) {
+    let _ = sys::kill(pid, signal); // If it has ended, it is still a zombie of ours.
 }
 
 fn own_pid() -> i32 {
     std::process::id() as i32
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stop_reaches_everything_when_the_main_process_has_ended() {
-        assert_eq!(Wave::Main.next(false), Wave::Main);
-        assert_eq!(Wave::Main.next(true), Wave::All);
-        assert_eq!(Wave::All.next(false), Wave::All);
-    }
 }

@@ -10,10 +10,14 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::diagnostics::port_owner::is_below;
 use crate::supervisor::protocol::ReadinessFd;
 use crate::supervisor::settings::Settings;
 use crate::syntax::numbers::EXTRA_FDS;
 use crate::sys::{self, ExecWithListenPid, FdSlots, InstalledFds};
+
+/// The size of the buffer for a message of `sd_notify`. Messages are a few lines long.
+const MESSAGE_MAX: usize = 4096; // 4 KiB
 
 /// The number of bytes that one `drain` reads.
 const DRAIN_BYTES: usize = 1024;
@@ -116,11 +120,14 @@ impl ReadinessFds {
         notify.chain(self.ready_later.iter().map(AsFd::as_fd))
     }
 
-    /// Reads and discards what a server writes that is not waited for: a full pipe would block it.
-    pub(super) fn drain(&mut self) {
-        if let Some(socket) = &self.notify {
-            let received = || sys::receive_datagram(socket.as_fd(), &mut [0; 1]).is_ok();
-            let _ = (0..sys::DATAGRAMS_AT_ONCE).all(|_| received()); // The rest wakes the loop again.
+    /// Reads what a server writes that is not waited for: a full pipe would block it. Returns the time
+    /// that it asks for to end; everything else is discarded.
+    pub(super) fn drain(&mut self) -> Option<Duration> {
+        let mut more = None;
+        // What is left after that wakes the loop again.
+        for _ in 0..sys::DATAGRAMS_AT_ONCE {
+            let Some(message) = self.notify.as_ref().and_then(receive) else { break };
+            more = message.lines().filter_map(extension).max().or(more);
         }
         if let Some(pipe) = &mut self.ready_later {
             let readable = sys::wait_readable(&[pipe.as_fd()], Some(Duration::ZERO));
@@ -129,6 +136,7 @@ impl ReadinessFds {
                 self.ready_later = None;
             }
         }
+        more
     }
 
     pub(super) fn close(&mut self) {
@@ -137,4 +145,18 @@ impl ReadinessFds {
             let _ = fs::remove_file(path); // There was no start, or it was removed.
         }
     }
+}
+
+/// Returns the next message of `sd_notify`, without those of strangers.
+fn receive(socket: &OwnedFd) -> Option<String> {
+    let mut bytes = [0; MESSAGE_MAX];
+    let (length, sender) = sys::receive_datagram(socket.as_fd(), &mut bytes).ok()?;
+    let is_ours = sender.is_none_or(|pid| is_below(pid, std::process::id() as i32));
+    let length = if is_ours { length } else { 0 };
+    Some(String::from_utf8_lossy(&bytes[..length]).into_owned())
+}
+
+/// Returns the time that a line of a message asks for.
+fn extension(line: &str) -> Option<Duration> {
+    line.strip_prefix("EXTEND_TIMEOUT_USEC=")?.parse().ok().map(Duration::from_micros)
 }

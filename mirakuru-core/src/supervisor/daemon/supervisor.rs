@@ -13,8 +13,9 @@ use nix::sys::signal::Signal;
 use super::connections::{CONTROL_SOCKET, Connections, Received};
 use super::mode::{EndedSession, Mode};
 use super::output::OutputPipes;
-use super::process_tree::{ProcessTree, Wave};
+use super::process_tree::ProcessTree;
 use super::session_listener::SessionListener;
+use super::stop::Wave;
 use crate::supervisor::lease_queue::Answer;
 use crate::supervisor::protocol::{Event, Request};
 use crate::supervisor::settings::Settings;
@@ -143,7 +144,11 @@ impl Supervisor {
             Source::Listener => self.accept(),
             // If the server was started meanwhile, they are for the process that waits for it.
             Source::ReadinessFds if self.readiness == Readiness::Starting => {}
-            Source::ReadinessFds => self.tree.readiness_fds_mut().drain(),
+            Source::ReadinessFds => {
+                if let Some(more) = self.tree.readiness_fds_mut().drain() {
+                    self.tree.extend_stop(more);
+                }
+            }
             // It may have been removed since it became readable.
             Source::Connection(id) => self.serve_connection(id),
             // `check_starter` and `update_mode` look at these each time.

@@ -1,8 +1,10 @@
 //! Other processes, as `/proc` shows them. `fallback.rs` has the same functions.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -30,15 +32,30 @@ pub(crate) fn descendants_of(root: i32) -> Vec<i32> {
 
 /// Sends a signal to the descendants of `root`, parents before their children.
 pub(crate) fn signal_descendants(root: i32, signal: i32) {
+    signal_new_descendants(root, signal, &mut HashSet::new());
+}
+
+/// Sends a signal to those descendants of `root` that are not in `signalled`, and adds them to it.
+pub(crate) fn signal_new_descendants(root: i32, signal: i32, signalled: &mut HashSet<i32>) {
     for pid in children_of(root) {
         // A pidfd never changes its process. If that is still a child of its parent now, it is the one
         // that was listed, and not a later one with the same id.
         let Ok(process) = open_process(pid) else { continue };
         if parent_of(pid) == Some(root) {
-            send_signal(&process, signal);
-            signal_descendants(pid, signal);
+            if signalled.insert(pid) {
+                send_signal(&process, signal);
+            }
+            signal_new_descendants(pid, signal, signalled);
         }
     }
+}
+
+/// Returns true if a process ignores a signal.
+pub(crate) fn ignores(pid: i32, signal: i32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+    mask.checked_shr(signal as u32 - 1).is_some_and(|mask| mask & 1 == 1)
 }
 
 /// Kills every process that has `mark` in its environment, and waits until they have ended.
@@ -210,6 +227,11 @@ pub(crate) fn command_line(pid: i32) -> Option<String> {
     let bytes = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     let text = String::from_utf8_lossy(&bytes).replace('\0', " ");
     Some(text.trim_end().to_owned())
+}
+
+/// Returns the user that a process runs as.
+pub(crate) fn user_of(pid: i32) -> Option<u32> {
+    Some(fs::metadata(format!("/proc/{pid}")).ok()?.uid())
 }
 
 /// Returns the value of a variable in the environment of a process.

@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus};
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::unistd::{Pid, getppid, setsid};
+use nix::unistd::{Pid, Uid, User, getppid, setsid};
 
 use super::signals::reset_signals;
 use crate::sys::fd_slots::{ExecWithListenPid, leave};
@@ -86,6 +86,16 @@ pub(crate) fn reap() -> Reaped {
         Err(Errno::EINTR) => reap(),
         Err(_) => Reaped::Childless,
     }
+}
+
+/// Returns true if this user may not signal a process.
+pub(crate) fn refuses_signals(pid: i32) -> bool {
+    kill(pid, 0).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+}
+
+/// Returns the name of a user.
+pub(crate) fn user_name(user: u32) -> Option<String> {
+    User::from_uid(Uid::from_raw(user)).ok().flatten().map(|user| user.name)
 }
 
 /// Sends a signal by number.
