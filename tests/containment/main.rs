@@ -13,6 +13,8 @@ mod matrix;
 mod other_users;
 mod ports;
 mod shape;
+#[cfg(not(mirakuru_fallback))]
+mod shared_memory;
 mod stop;
 mod stress;
 mod test_end;

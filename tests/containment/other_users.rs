@@ -43,7 +43,7 @@ fn a_process_that_cannot_be_signalled_is_named_with_its_user_at_once() {
             soon(|| server.stop()).unwrap_err(),
             soon(|| server.kill()).unwrap_err(),
         ];
-        errors.iter().for_each(|error| say(error));
+        errors.iter().for_each(say);
         soon(|| drop(server));
         return say("its supervisor has ended");
     }

@@ -3,7 +3,6 @@
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
 
 use mirakuru_rstest::{Banner, ErrorKind, Executor, Process, Result, Signal};
 use mirakuru_tests::{eventually, need};

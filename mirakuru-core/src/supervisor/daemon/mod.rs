@@ -11,5 +11,6 @@ mod process_tree;
 mod readiness_fds;
 mod server_command;
 mod session_listener;
+mod shared_memory;
 mod stop;
 mod supervisor;

@@ -18,6 +18,7 @@ use nix::libc;
 use super::output::OutputPipes;
 use super::readiness_fds::ReadinessFds;
 use super::server_command;
+use super::shared_memory::SharedMemory;
 use super::stop::{Stage, Stop, Wave};
 use crate::supervisor::protocol::Event;
 use crate::supervisor::settings::Settings;
@@ -34,6 +35,7 @@ pub(super) struct ProcessTree {
     command: Vec<OsString>,
     output: OutputPipes,
     readiness_fds: ReadinessFds,
+    shared_memory: SharedMemory,
     stage: Stage,
     /// The main process of the last start; 0 before the first.
     main: i32,
@@ -56,6 +58,7 @@ impl ProcessTree {
             readiness_fds: ReadinessFds::new(fd_slots, &settings),
             settings,
             command,
+            shared_memory: SharedMemory::begin(),
             stage: Stage::Idle,
             main: 0,
             main_ended: true,
@@ -122,6 +125,7 @@ impl ProcessTree {
         if let Err(error) = server_command::enter_dir(&self.settings, self.main != 0) {
             return self.emit(Event::NoDirectory(error.raw_os_error().unwrap_or(libc::EIO)));
         }
+        self.shared_memory = SharedMemory::begin();
         match self.spawn(stdin) {
             Ok(child) => {
                 self.main = child.id() as i32;
@@ -150,8 +154,12 @@ impl ProcessTree {
     pub(super) fn reap(&mut self) {
         loop {
             match sys::reap() {
-                Reaped::Ended { pid, status } if pid == self.main => self.on_main_ended(status),
-                Reaped::Ended { .. } => {}
+                Reaped::Ended { pid, status } => {
+                    self.shared_memory.add(pid);
+                    if pid == self.main {
+                        self.on_main_ended(status);
+                    }
+                }
                 Reaped::NoneYet => return self.adopt_main(),
                 Reaped::Childless => return self.on_no_children(),
             }
@@ -195,6 +203,7 @@ impl ProcessTree {
         if self.is_idle() || group_left {
             return;
         }
+        self.shared_memory.remove();
         self.stage = Stage::Idle;
         self.emit(Event::TreeExited(self.was_killed.into()));
     }
@@ -213,6 +222,9 @@ impl ProcessTree {
         }
         if signal == libc::SIGKILL && wave == Wave::All {
             return self.kill();
+        }
+        if wave == Wave::All {
+            self.shared_memory.note_mapped(own_pid());
         }
         let mut stop = match wave {
             Wave::Main | Wave::Children => Stop::gentle(signal, &self.settings),
@@ -251,7 +263,7 @@ impl ProcessTree {
                 self.was_killed = true;
                 match stop.is_last {
                     true => self.kill(),
-                    false => self.stage = Stage::Stopping(Stop::kill(self.settings.kill_signal)),
+                    false => self.kill_by(self.settings.kill_signal),
                 }
             }
             Stage::Stopping(stop) => stop.advance(now, self.main_ended),
@@ -276,7 +288,15 @@ impl ProcessTree {
         }
     }
 
+    fn kill_by(&mut self, signal: i32) {
+        self.shared_memory.note_mapped(own_pid());
+        self.stage = Stage::Stopping(Stop::kill(signal));
+    }
+
     fn kill(&mut self) {
+        if !matches!(self.stage, Stage::Killing) {
+            self.shared_memory.note_mapped(own_pid());
+        }
         self.stage = Stage::Killing;
     }
 

@@ -10,7 +10,6 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::diagnostics::port_owner::is_below;
 use crate::supervisor::protocol::ReadinessFd;
 use crate::supervisor::settings::Settings;
 use crate::syntax::numbers::EXTRA_FDS;
@@ -151,7 +150,7 @@ impl ReadinessFds {
 fn receive(socket: &OwnedFd) -> Option<String> {
     let mut bytes = [0; MESSAGE_MAX];
     let (length, sender) = sys::receive_datagram(socket.as_fd(), &mut bytes).ok()?;
-    let is_ours = sender.is_none_or(|pid| is_below(pid, std::process::id() as i32));
+    let is_ours = sender.is_none_or(|sender| sender.belongs_to(std::process::id() as i32));
     let length = if is_ours { length } else { 0 };
     Some(String::from_utf8_lossy(&bytes[..length]).into_owned())
 }

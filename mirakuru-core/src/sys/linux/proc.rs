@@ -96,7 +96,8 @@ fn is_marked(pid: i32, mark: &str) -> bool {
     environ.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
 }
 
-fn all_processes() -> impl Iterator<Item = i32> {
+/// Returns all processes.
+pub(crate) fn all_processes() -> impl Iterator<Item = i32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
