@@ -8,7 +8,7 @@ use std::thread;
 
 use mirakuru_rstest::{Attempt, ErrorKind, Executor};
 use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, reports};
-use mirakuru_tests::{alive, as_nobody, bin, eventually, scratch_dir};
+use mirakuru_tests::{alive, as_other_user, bin, eventually, scratch_dir};
 
 #[test]
 fn of_those_that_a_launcher_leaves_the_one_that_is_named_is_the_main_process() {
@@ -61,9 +61,9 @@ fn what_a_process_has_said_that_is_gone_counts_if_it_was_of_our_user() {
 
 #[test]
 fn what_a_process_of_another_user_has_said_does_not_count_when_it_is_gone() {
-    let Some(nobody) = as_nobody(bin!("mk-notify")) else { return };
+    let Some(other_user) = as_other_user(bin!("mk-notify")) else { return };
     for message in ["READY=1", "ERRNO=28", "EXTEND_TIMEOUT_USEC=20000000"] {
-        let sender = [nobody, &[bin!("mk-notify"), "--is-child", message]].concat();
+        let sender = [other_user, &[bin!("mk-notify"), "--is-child", message]].concat();
         let error = fails(&called_ready_by(sender).timeout(SHORT * 3), ErrorKind::Timeout);
         reports(&error, &["is not one of its processes"]);
     }
@@ -71,9 +71,9 @@ fn what_a_process_of_another_user_has_said_does_not_count_when_it_is_gone() {
 
 #[test]
 fn what_a_process_has_said_that_is_gone_counts_if_the_server_has_its_user() {
-    let Some(nobody) = as_nobody(bin!("mk-notify")) else { return };
-    let sender = [nobody, &[bin!("mk-notify"), "--is-child", "READY=1"]].concat();
-    let server = format!("{} sleep 300", nobody.join(" "));
+    let Some(other_user) = as_other_user(bin!("mk-notify")) else { return };
+    let sender = [other_user, &[bin!("mk-notify"), "--is-child", "READY=1"]].concat();
+    let server = format!("{} sleep 300", other_user.join(" "));
     server_called_ready_by(sender, &server).timeout(LONG).start_soon();
 }
 

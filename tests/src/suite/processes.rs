@@ -41,21 +41,21 @@ pub fn need(program: &str) -> Option<PathBuf> {
     found
 }
 
-/// Returns the words that run a program as the user `nobody`. If this user cannot do that, or `nobody`
+/// Returns the words that run a program as another user. If this user cannot do that, or that one
 /// cannot reach the program, prints that the test is skipped.
-pub fn as_nobody(program: &str) -> Option<&'static [&'static str]> {
-    const AS_NOBODY: &[&str] = &["setpriv", "--reuid=nobody", "--clear-groups", "--"];
+pub fn as_other_user(program: &str) -> Option<&'static [&'static str]> {
+    const AS_OTHER: &[&str] = &["setpriv", "--reuid=65534", "--clear-groups", "--"];
     need("setpriv")?;
-    let can_run = process::Command::new(AS_NOBODY[0])
-        .args(&AS_NOBODY[1..])
+    let can_run = process::Command::new(AS_OTHER[0])
+        .args(&AS_OTHER[1..])
         .args(["test", "-x", program])
         .stderr(process::Stdio::null())
         .status();
     let can_run = can_run.is_ok_and(|status| status.success());
     if !can_run {
-        println!("skipped: {program} cannot be run as the user `nobody` from here");
+        println!("skipped: {program} cannot be run as another user from here");
     }
-    can_run.then_some(AS_NOBODY)
+    can_run.then_some(AS_OTHER)
 }
 
 /// Returns the directories of `PATH`, and those in which distributions keep servers.
