@@ -252,3 +252,40 @@ fn plays_a_role() {
         }
     });
 }
+
+/// A server that prints each line that it is sent.
+fn printer(name: &str) -> Executor {
+    let script = "while read line; do echo $line; done < {dir}/in";
+    Executor::shell(format!("mkfifo {{dir}}/in; echo ready; exec 3<>{{dir}}/in; {script}"))
+        .name(name)
+        .output("ready")
+}
+
+fn print(process: &mirakuru_rstest::Process, line: &str) {
+    std::fs::write(process.dir().join("in"), format!("{line}\n")).unwrap();
+    process.log().wait_for(&format!("^{line}$"), LONG).unwrap();
+}
+
+#[test]
+fn a_lease_that_was_dropped_on_another_thread_leaves_no_lines_to_the_next() {
+    static SERVER: Shared = Shared::new(|| printer("dropped-elsewhere"));
+    let first = SERVER.lease().unwrap();
+    print(&first, "one");
+    thread::spawn(move || drop(first)).join().unwrap();
+    let second = SERVER.lease().unwrap();
+    print(&second, "two");
+    assert_eq!(second.log().since_lease().unwrap(), "two\n");
+}
+
+#[test]
+fn other_threads_of_a_test_see_what_was_written_since_its_lease() {
+    static SERVER: Shared = Shared::new(|| printer("other-threads"));
+    print(&SERVER.lease().unwrap(), "one");
+    let lease = SERVER.lease().unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            print(&lease, "two");
+            assert_eq!(lease.log().since_lease().unwrap(), "two\n");
+        });
+    });
+}

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::follower::{Follower, last_lines};
-use super::lease_marks;
+use super::lease_marks::LeaseMark;
 use super::matcher::Matcher;
 use crate::diagnostics::log_dir;
 use crate::error::{Error, Output, Result};
@@ -127,11 +127,7 @@ impl LogFiles {
     }
 
     /// Marks where the lease of the test on this thread begins.
-    pub(crate) fn begin_lease(&self) {
-        lease_marks::begin(&self.stdout, || self.lengths());
-    }
-
-    pub(crate) fn end_lease(&self) {
-        lease_marks::end(&self.stdout);
+    pub(crate) fn begin_lease(&self) -> LeaseMark {
+        LeaseMark::new(&self.stdout, self.lengths())
     }
 }

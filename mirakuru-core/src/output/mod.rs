@@ -12,6 +12,7 @@ mod terminal;
 
 pub(crate) use files::LogFiles;
 pub(crate) use follower::Follower;
+pub(crate) use lease_marks::LeaseMark;
 pub use log::Log;
 pub use log_follower::LogFollower;
 pub use pattern::Banner;

@@ -11,6 +11,7 @@ use crate::diagnostics::events;
 use crate::diagnostics::progress::Progress;
 use crate::error::{Error, Result};
 use crate::launch::plan::LaunchPlan;
+use crate::output::LeaseMark;
 use crate::supervisor::{LeaseStatus, Request, State};
 use crate::sys;
 
@@ -133,17 +134,16 @@ impl Server {
     }
 
     /// Begins a lease of the test on the calling thread.
-    pub(crate) fn begin_lease(&self) {
+    pub(crate) fn begin_lease(&self) -> LeaseMark {
         self.client.sync_log();
-        self.plan.files.begin_lease();
         self.client.count_lease();
+        self.plan.files.begin_lease()
     }
 
-    /// Ends a lease. If the test panics, prints what the server wrote during the lease.
+    /// Called when a lease ends. If the test panics, prints what the server wrote during the lease.
     pub(crate) fn end_lease(&self) {
         if std::thread::panicking() {
             self.print_report();
         }
-        self.plan.files.end_lease();
     }
 }

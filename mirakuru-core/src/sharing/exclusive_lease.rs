@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 use super::in_process::ExclusiveHold;
-use super::lease::Held;
+use super::lease::{AnyHold, Held};
 use crate::process::Process;
 
 /// The right to use a shared process alone: to stop, restart, pause or kill it.
@@ -24,9 +24,9 @@ impl Deref for ExclusiveLease {
 
 impl DerefMut for ExclusiveLease {
     fn deref_mut(&mut self) -> &mut Process {
-        match &mut self.0 {
-            Held::Local(hold) => hold,
-            Held::Remote(process) => process,
+        match &mut self.0.hold {
+            AnyHold::Local(hold) => hold,
+            AnyHold::Remote(process) => process,
         }
     }
 }

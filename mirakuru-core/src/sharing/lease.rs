@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 
 use super::in_process::SharedHold;
+use crate::output::LeaseMark;
 use crate::process::Process;
 
 /// The right to use a shared process while other tests use it too.
@@ -12,8 +13,14 @@ use crate::process::Process;
 #[must_use = "a lease that is not kept ends at once"]
 pub struct Lease(pub(super) Held<SharedHold>);
 
+/// What a lease holds until it is dropped.
+pub(super) struct Held<Hold> {
+    _mark: LeaseMark,
+    pub(super) hold: AnyHold<Hold>,
+}
+
 /// A lease of this test process alone, or of a session.
-pub(super) enum Held<Hold> {
+pub(super) enum AnyHold<Hold> {
     Local(Hold),
     /// The connection of the process to its supervisor is the lease.
     Remote(Box<Process>),
@@ -21,19 +28,24 @@ pub(super) enum Held<Hold> {
 
 impl<Hold: Deref<Target = Process>> Held<Hold> {
     pub(super) fn local(hold: Hold) -> Self {
-        Self::Local(hold).begun()
+        Self::begun(AnyHold::Local(hold))
     }
 
     pub(super) fn remote(process: Process) -> Self {
-        Self::Remote(Box::new(process.leased())).begun()
+        Self::begun(AnyHold::Remote(Box::new(process.leased())))
     }
 
-    fn begun(self) -> Self {
-        self.process().server().begin_lease();
-        self
+    fn begun(hold: AnyHold<Hold>) -> Self {
+        Self { _mark: hold.process().server().begin_lease(), hold }
     }
 
     pub(super) fn process(&self) -> &Process {
+        self.hold.process()
+    }
+}
+
+impl<Hold: Deref<Target = Process>> AnyHold<Hold> {
+    fn process(&self) -> &Process {
         match self {
             Self::Local(hold) => hold,
             Self::Remote(process) => process,
