@@ -20,7 +20,7 @@ use crate::readiness::{
 use crate::resources::ports::Reservation;
 use crate::server::Server;
 use crate::server::manifest::ServerManifest;
-use crate::types::{Owner, Scope, Signal};
+use crate::types::{ExpectedExit, Owner, Scope, Signal};
 
 /// The description of a process, as [`std::process::Command`] is one: what to run, when it counts
 /// as started, and how it ends.
@@ -307,13 +307,22 @@ impl Executor {
         self
     }
 
-    /// Sets the one expected end of the process; any other is an error. It is an exit code, or the
-    /// negated number of a signal. `143` and `-15` mean the same.
+    /// Sets the expected ends of the process; any other is an error: an exit code, a list of codes, or
+    /// a range of them. `-N` stands for signal N, and `143` and `-15` mean the same.
     ///
     /// Default: code 0, the stop signal, and the code into which a shell turns that signal (`143`).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::Executor;
+    /// let mut process = Executor::shell("trap 'exit 2' TERM; sleep 60 & wait").expect_exit([0, 2]).start()?;
+    /// process.stop()?;
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     #[doc(alias = "expected_returncode")]
-    pub fn expect_exit(mut self, code: i32) -> Self {
-        self.spec.expect_exit = Some(code);
+    pub fn expect_exit(mut self, exit: impl Into<ExpectedExit>) -> Self {
+        self.spec.expect_exit = Some(exit.into());
         self
     }
 

@@ -140,7 +140,7 @@ pub use readiness::{Attempt, Http, Probe, Readiness, Status};
 #[doc(hidden)]
 pub use sharing::macro_support as __private;
 pub use sharing::{ExclusiveLease, Lease, Shared};
-pub use types::{Exit, Owner, ParseSignalError, Scope, Signal, Stream};
+pub use types::{Exit, ExpectedExit, Owner, ParseSignalError, Scope, Signal, Stream};
 
 /// Starts or leases the processes that a test names, before its body runs.
 ///
@@ -188,7 +188,7 @@ pub use types::{Exit, Owner, ParseSignalError, Scope, Signal, Stream};
 /// | `env(KEY = "…")`, `env_remove(KEY)`, `env_clear` | the environment |
 /// | `cwd`, `stdin` | [`Executor::current_dir`], [`Executor::stdin`] |
 /// | `timeout = "5s"`, `stop_timeout` | time limits: `"500ms"`, `"1m30s"`, or any `Duration` |
-/// | `stop_signal = "INT"`, `kill_signal`, `expect_exit = 3` | how it ends |
+/// | `stop_signal = "INT"`, `kill_signal`, `expect_exit = 3`, `[0, 3]` or `0..=3` | how it ends |
 /// | `name`, `scope = "session"` | its name in messages, and which tests share it |
 ///
 /// A value may be any expression. Literals are checked at compile time.

@@ -34,6 +34,8 @@ pub(crate) enum Check {
     Words,
     Program,
     Status,
+    /// An exit code, a list of them, or a range.
+    Exit,
     Bytes,
 }
 
@@ -131,7 +133,7 @@ keys! {
     StopTimeout: row("stop_timeout", Form::Value, &[r#"stop_timeout = "500ms""#]).check(Check::Text(time_limit)),
     StopSignal: row("stop_signal", Form::Value, &[r#"stop_signal = "INT""#]).check(Check::Text(|text| signal::find(text).map(drop))),
     KillSignal: row("kill_signal", Form::Value, &[r#"kill_signal = "QUIT""#]).check(Check::Text(|text| signal::find(text).map(drop))),
-    ExpectExit: row("expect_exit", Form::Value, &["expect_exit = 0"]).check(Check::Number(numbers::check_exit)),
+    ExpectExit: row("expect_exit", Form::Value, &["expect_exit = 0", "expect_exit = [0, 2]", "expect_exit = 0..=2"]).check(Check::Exit),
     Name: row("name", Form::Value, &[r#"name = "redis""#]).check(Check::Text(literal::name)),
     Scope: row("scope", Form::Value, &[r#"scope = "binary""#, r#"scope = "session""#]).check(Check::Text(|text| literal::scope(text).map(drop))),
     Crate: row("crate", Form::Path, &["crate = path::to::mirakuru_rstest"]),

@@ -176,7 +176,7 @@ pub(crate) fn bare_ident(expr: &Expr) -> Option<&Ident> {
     }
 }
 
-pub(crate) fn elements(expr: &Expr) -> Option<impl Iterator<Item = &Expr>> {
+pub(crate) fn elements(expr: &Expr) -> Option<impl ExactSizeIterator<Item = &Expr>> {
     match peel(expr) {
         Expr::Array(array) => Some(array.elems.iter()),
         _ => None,

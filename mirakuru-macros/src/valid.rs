@@ -6,8 +6,7 @@ use crate::key::{self, Check, Key, OF_A_DEFINITION};
 use crate::literal::{self, Captured};
 use crate::model::{self, Attribute, Entry, Function, Value};
 use crate::params::{Access, Param};
-use crate::syntax::http;
-use crate::syntax::suggest;
+use crate::syntax::{http, numbers, suggest};
 
 /// Reports everything that is wrong with one attribute.
 pub(crate) fn attribute(attribute: &Attribute, faults: &mut Faults) {
@@ -105,6 +104,7 @@ fn value(key: Key, expr: &Expr, captured: &Captured, faults: &mut Faults) {
         Check::Words => words(key, expr, faults),
         Check::Program => program(expr, faults),
         Check::Status => status(expr, faults),
+        Check::Exit => exit(expr, faults),
         Check::Bytes => bytes(key, expr, faults),
     }
 }
@@ -192,6 +192,26 @@ fn status_code(expr: &Expr, faults: &mut Faults) {
         if let Err(message) = http::check_status(code) {
             faults.add(expr, message);
         }
+    }
+}
+
+fn exit(expr: &Expr, faults: &mut Faults) {
+    let mut code = |expr: &Expr| number(Key::ExpectExit, expr, numbers::check_exit, faults);
+    match model::peel(expr) {
+        Expr::Range(ExprRange {
+            start: Some(start),
+            end: Some(end),
+            limits: RangeLimits::Closed(_),
+            ..
+        }) => [start, end].into_iter().for_each(|end| code(end)),
+        Expr::Range(range) => {
+            faults.add(range, "a range of exit codes has both its ends, as in `0..=2`");
+        }
+        _ => match model::elements(expr) {
+            Some(codes) if codes.len() > 0 => codes.for_each(code),
+            Some(_) => faults.add(expr, "an empty list of exit codes expects no end at all"),
+            None => code(expr),
+        },
     }
 }
 

@@ -41,9 +41,9 @@
 pub use mirakuru_core::__private;
 #[doc(inline)]
 pub use mirakuru_core::{
-    Attempt, Banner, CommandLine, Error, ErrorKind, ExclusiveLease, Executor, Exit, Http, Lease,
-    Log, LogFollower, OpenFile, Owner, ParseSignalError, Probe, Process, Readiness, Result, Scope,
-    Shared, Signal, Status, Stdin, Stream,
+    Attempt, Banner, CommandLine, Error, ErrorKind, ExclusiveLease, Executor, Exit, ExpectedExit,
+    Http, Lease, Log, LogFollower, OpenFile, Owner, ParseSignalError, Probe, Process, Readiness,
+    Result, Scope, Shared, Signal, Status, Stdin, Stream,
 };
 #[doc(inline)]
 pub use mirakuru_macros::{

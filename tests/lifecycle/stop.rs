@@ -4,7 +4,7 @@ use std::io::Write;
 use std::panic::catch_unwind;
 use std::time::Duration;
 
-use mirakuru_core::{ErrorKind, Executor, Process, Signal, Stdin};
+use mirakuru_core::{ErrorKind, Executor, ExpectedExit, Process, Signal, Stdin};
 use mirakuru_tests::starting::{LONG, SHORT, SOON, StartSoon, ended, fails, soon};
 use mirakuru_tests::test_process::{playing, printed, role};
 use mirakuru_tests::{alive, bin, eventually};
@@ -193,4 +193,22 @@ fn a_process_that_signals_its_parent_does_not_end_its_supervisor() {
     let mut process = Executor::shell(script).output("^done$").start_soon();
     let exit = soon(|| process.stop()).unwrap();
     assert_eq!((exit.signal(), exit.was_killed()), (Some(Signal::TERM), false));
+}
+
+#[test]
+fn each_code_of_a_list_or_a_range_is_a_good_one() {
+    let stop = |code: &str, expected: ExpectedExit| {
+        signals(&["--exit", code], |it| it.expect_exit(expected.clone())).stop()
+    };
+    for code in ["0", "2"] {
+        stop(code, [0, 2].into()).unwrap();
+        stop(code, (0..=2).into()).unwrap();
+        stop(code, vec![2, 0].into()).unwrap();
+    }
+    let error = stop("1", [0, 2].into()).unwrap_err();
+    assert!(format!("{error:?}").contains("add 1 to `expect_exit([0, 2])`"), "{error:?}");
+    assert_eq!(stop("3", (0..=2).into()).unwrap_err().kind(), ErrorKind::UnexpectedExit);
+    for none in [ExpectedExit::from([]), ExpectedExit::from(0..=256)] {
+        fails(&Executor::new("sleep 300").expect_exit(none), ErrorKind::InvalidInput);
+    }
 }

@@ -18,7 +18,7 @@ use crate::resources::ports::{self, Reservation};
 use crate::resources::program;
 use crate::resources::temp_path::TempPath;
 use crate::syntax::address::{Address, Place, Port, Url};
-use crate::types::{Owner, Signal};
+use crate::types::{ExpectedExit, Owner, Signal};
 
 /// The longest time limit, so that every deadline can be represented.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -32,7 +32,7 @@ pub(crate) struct LaunchPlan {
     pub(crate) stop_timeout: Duration,
     pub(crate) stop_signal: Signal,
     pub(crate) kill_signal: Signal,
-    pub(crate) expect_exit: Option<i32>,
+    pub(crate) expect_exit: Option<ExpectedExit>,
     pub(super) words: Vec<OsString>,
     pub(super) program: PathBuf,
     pub(super) environment: Environment,
@@ -112,7 +112,7 @@ impl LaunchPlan {
             stop_timeout: spec.stop_timeout.min(LONGEST),
             stop_signal: spec.stop_signal,
             kill_signal: spec.kill_signal,
-            expect_exit: spec.expect_exit,
+            expect_exit: spec.expect_exit.clone(),
             words,
             program,
             environment,

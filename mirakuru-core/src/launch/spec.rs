@@ -14,7 +14,7 @@ use crate::readiness::{ConditionSpec, Identity};
 use crate::resources::placeholders::Texts;
 use crate::resources::ports::Reservation;
 use crate::syntax::template::{Piece, Template};
-use crate::types::{Owner, Scope, Signal};
+use crate::types::{ExpectedExit, Owner, Scope, Signal};
 
 /// The keys of executors whose process cannot bind a port that is reserved by a bound socket.
 static NEEDS_LOCK_FILE: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
@@ -40,7 +40,7 @@ pub(crate) struct ProcessSpec {
     pub(crate) stop_timeout: Duration,
     pub(crate) stop_signal: Signal,
     pub(crate) kill_signal: Signal,
-    pub(crate) expect_exit: Option<i32>,
+    pub(crate) expect_exit: Option<ExpectedExit>,
     /// Where the compiler put the binaries of the package under test.
     pub(crate) known_bins: BTreeMap<String, PathBuf>,
     pub(crate) scope: Option<Scope>,

@@ -1,5 +1,7 @@
 //! What is wrong with a spec whatever its placeholders stand for.
 
+use std::ops::RangeInclusive;
+
 use super::spec::ProcessSpec;
 use crate::error::{Error, Result};
 use crate::syntax::numbers::{self, EXTRA_FDS};
@@ -33,7 +35,12 @@ fn check_signals(spec: &ProcessSpec) -> Result<()> {
 }
 
 fn check_expected_exit(spec: &ProcessSpec) -> Result<()> {
-    spec.expect_exit.map_or(Ok(()), |code| numbers::check_exit(code.into())).map_err(Error::invalid)
+    let Some(expected) = &spec.expect_exit else { return Ok(()) };
+    let ends = || expected.ranges().iter().flat_map(|codes| [codes.start(), codes.end()]);
+    if expected.ranges().is_empty() || expected.ranges().iter().any(RangeInclusive::is_empty) {
+        return Err(Error::invalid(format!("`expect_exit({expected})` expects no end at all")));
+    }
+    ends().try_for_each(|code| numbers::check_exit((*code).into())).map_err(Error::invalid)
 }
 
 fn check_listeners(spec: &ProcessSpec) -> Result<()> {

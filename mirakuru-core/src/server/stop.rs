@@ -56,13 +56,18 @@ impl Server {
     pub(crate) fn check_exit(&self, exit: Exit, signal: Signal) -> Result<Exit> {
         // The children of a main process that crashed may have outlived it.
         let exit = self.crash().unwrap_or(exit);
-        if exit.is_expected(self.plan.expect_exit, signal) {
+        if exit.is_expected(self.plan.expect_exit.as_ref(), signal) {
             return Ok(exit);
         }
         let what = format!("{exit}, which was not expected");
         let error = self.failed(ErrorKind::UnexpectedExit, &what);
         let code = exit.code().or_else(|| Some(-exit.signal()?.number())).unwrap_or_default();
-        let help = format!("if this end is expected, add `expect_exit({code})`");
+        let help = match &self.plan.expect_exit {
+            None => format!("if this end is expected, add `expect_exit({code})`"),
+            Some(expected) => {
+                format!("if this end is expected too, add {code} to `expect_exit({expected})`")
+            }
+        };
         Err(error.or_help(help).with_report(|report| report.exit = Some(exit)))
     }
 

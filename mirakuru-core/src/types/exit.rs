@@ -1,6 +1,7 @@
 //! The end of a process.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
@@ -66,14 +67,16 @@ impl Exit {
     }
 
     /// Returns true if a process that was asked to stop by `signal` may end like this.
-    pub(crate) fn is_expected(self, expected: Option<i32>, signal: Signal) -> bool {
+    pub(crate) fn is_expected(self, expected: Option<&ExpectedExit>, signal: Signal) -> bool {
         if self.was_killed {
             // Its end says nothing about it, because the supervisor killed it.
             return true;
         }
         let by_shell = self.as_shell_code();
         match expected {
-            Some(code) => by_shell == if code < 0 { 128 - code } else { code },
+            Some(codes) => {
+                codes.contains(by_shell) || by_shell > 128 && codes.contains(128 - by_shell)
+            }
             None => by_shell == 0 || by_shell == 128 + signal.number(),
         }
     }
@@ -107,6 +110,74 @@ impl fmt::Display for Exit {
     }
 }
 
+/// The ends of a process that count as a clean stop: an exit code, a list of codes, or a range. `-N`
+/// stands for signal N.
+///
+/// # Examples
+///
+/// ```
+/// use mirakuru_core::ExpectedExit;
+///
+/// let one = ExpectedExit::from(1);
+/// let list = ExpectedExit::from([0, 2, -15]);
+/// let range = ExpectedExit::from(0..=2);
+/// # let _ = (one, list, range);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ExpectedExit(Vec<RangeInclusive<i32>>);
+
+impl ExpectedExit {
+    fn contains(&self, code: i32) -> bool {
+        self.0.iter().any(|codes| codes.contains(&code))
+    }
+
+    /// Returns the first and last code of each range, as they were given.
+    pub(crate) fn ranges(&self) -> &[RangeInclusive<i32>] {
+        &self.0
+    }
+}
+
+impl From<i32> for ExpectedExit {
+    fn from(code: i32) -> Self {
+        Self(vec![code..=code])
+    }
+}
+
+impl From<RangeInclusive<i32>> for ExpectedExit {
+    fn from(codes: RangeInclusive<i32>) -> Self {
+        Self(vec![codes])
+    }
+}
+
+impl<const N: usize> From<[i32; N]> for ExpectedExit {
+    fn from(codes: [i32; N]) -> Self {
+        Self::from(codes.as_slice())
+    }
+}
+
+impl From<&[i32]> for ExpectedExit {
+    fn from(codes: &[i32]) -> Self {
+        Self(codes.iter().map(|code| *code..=*code).collect())
+    }
+}
+
+impl From<Vec<i32>> for ExpectedExit {
+    fn from(codes: Vec<i32>) -> Self {
+        Self::from(codes.as_slice())
+    }
+}
+
+/// The argument of `expect_exit`.
+impl fmt::Display for ExpectedExit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_slice() {
+            [code] if code.start() == code.end() => write!(f, "{}", code.start()),
+            [codes] => write!(f, "{codes:?}"),
+            all => f.debug_list().entries(all.iter().map(RangeInclusive::start)).finish(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,17 +202,37 @@ mod tests {
 
     #[test]
     fn an_expected_code_is_the_only_one() {
-        assert!(code(3).is_expected(Some(3), Signal::TERM));
-        assert!(!code(0).is_expected(Some(3), Signal::TERM));
-        assert!(!signal(Signal::TERM).is_expected(Some(3), Signal::TERM));
+        let expected = Some(&ExpectedExit::from(3));
+        assert!(code(3).is_expected(expected, Signal::TERM));
+        assert!(!code(0).is_expected(expected, Signal::TERM));
+        assert!(!signal(Signal::TERM).is_expected(expected, Signal::TERM));
     }
 
     #[test]
     fn a_signal_and_the_code_that_a_shell_turns_it_into_are_the_same() {
         for expected in [143, -15] {
             for exit in [code(143), signal(Signal::TERM)] {
-                assert!(exit.is_expected(Some(expected), Signal::INT), "{exit} for {expected}");
+                let is_expected = exit.is_expected(Some(&expected.into()), Signal::INT);
+                assert!(is_expected, "{exit} for {expected}");
             }
+        }
+    }
+
+    #[test]
+    fn each_code_of_a_list_or_a_range_is_expected() {
+        for (expected, text) in [
+            (ExpectedExit::from([0, 2, -15]), "[0, 2, -15]"),
+            (vec![2, 0, 143].into(), "[2, 0, 143]"),
+            ((-15..=2).into(), "-15..=2"),
+        ] {
+            for exit in [code(0), code(2), code(143), signal(Signal::TERM)] {
+                assert!(exit.is_expected(Some(&expected), Signal::TERM), "{exit} for {text}");
+            }
+            for exit in [code(3), code(145), signal(Signal::new(17))] {
+                let expected = Some(&expected);
+                assert!(!exit.is_expected(expected, Signal::TERM), "{exit} for {text}");
+            }
+            assert_eq!(expected.to_string(), text);
         }
     }
 }

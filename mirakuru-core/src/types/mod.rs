@@ -6,7 +6,7 @@ mod scope;
 mod signal;
 mod stream;
 
-pub use exit::Exit;
+pub use exit::{Exit, ExpectedExit};
 pub use owner::Owner;
 pub use scope::Scope;
 pub use signal::{ParseSignalError, Signal};
