@@ -2,12 +2,13 @@
 
 use std::iter;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Stdio;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use mirakuru_core::{Attempt, Banner, ErrorKind, Executor, Http, Stdin};
 use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, mark, nothing_left, reports};
-use mirakuru_tests::{bin, eventually};
+use mirakuru_tests::{bin, eventually, test_process, this_test};
 
 /// Far more than the capacity of a pipe.
 const TEN_MIB: u64 = 10 * 1024 * 1024;
@@ -259,4 +260,62 @@ fn a_probe_that_waits_knows_its_deadline() {
     };
     let error = fails(&Executor::new("sleep 300").probe(waits).timeout(SHORT), ErrorKind::Timeout);
     reports(&error, &["no client came"]);
+}
+
+/// As by Ctrl-Z, in a debugger, or in a paused container.
+#[test]
+fn a_server_that_became_ready_while_its_test_was_stopped_is_ready() {
+    const WEB: &str = "sleep 0.6; exec python3 -m http.server {port} --bind 127.0.0.1";
+    const FILE: &str = "sleep 0.6; touch {dir}/up; exec sleep 300";
+    let Some(role) = test_process::role() else {
+        let play = |role| test_process::playing(this_test!(), role).stdout(Stdio::piped()).spawn();
+        let roles = ["http", "command", "tcp", "file"].map(|role| (role, play(role).unwrap()));
+        for (role, child) in roles {
+            let output = child.wait_with_output().unwrap();
+            assert!(output.status.success(), "{role}: {}", test_process::printed(&output));
+        }
+        return;
+    };
+    let executor = match role.as_str() {
+        "http" => Executor::shell(WEB).http("http://127.0.0.1:{port}/"),
+        "command" => Executor::shell(FILE).ready_command("test -e {dir}/up"),
+        "tcp" => Executor::shell(WEB).tcp("127.0.0.1:{port}"),
+        _ => Executor::shell(FILE).pid_file("{dir}/up"),
+    };
+    let own = std::process::id();
+    let stop = format!("sleep 0.3; kill -STOP {own}; sleep 2; kill -CONT {own}");
+    let mut stop = std::process::Command::new("sh").args(["-c", &stop]).spawn().unwrap();
+    executor.timeout(Duration::from_secs(1)).start().unwrap();
+    stop.wait().unwrap();
+}
+
+#[test]
+fn a_server_that_fails_right_after_it_said_that_it_was_ready_is_not_ready() {
+    let python = ["python3", "-c", "import sys; print('ready', flush=True); sys.exit(3)"];
+    let inner = "sh -c 'echo ready; exit 3'; exit $?";
+    let file = Executor::shell("echo $$ > {dir}/pid; exit 3").pid_file("{dir}/pid");
+    let notify = Executor::shell("echo >&4; exit 3").ready_fd(4);
+    for _ in 0..10 {
+        for executor in [
+            Executor::shell("echo ready; exit 3").output("ready"),
+            Executor::shell(inner).output("ready"),
+            Executor::new(python).output("ready"),
+            file.clone(),
+            notify.clone(),
+        ] {
+            let error = fails(&executor.timeout(LONG), ErrorKind::Exited);
+            assert_eq!(error.exit().unwrap().code(), Some(3), "{error:?}");
+        }
+    }
+}
+
+#[test]
+fn a_server_that_is_busy_after_its_banner_is_ready_soon() {
+    for script in ["echo ready; while :; do :; done", "echo ready; sleep 300"] {
+        let executor = Executor::shell(script).output("ready").timeout(LONG);
+        let began = Instant::now();
+        let process = executor.start_soon();
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+        drop(process);
+    }
 }

@@ -64,6 +64,13 @@ pub(crate) struct Requirements {
     pub(crate) captured_values: bool,
 }
 
+impl Requirements {
+    /// Returns true if the process says itself that it is ready.
+    pub(super) fn is_announced(&self) -> bool {
+        !self.running_process || self.notify_socket || self.ready_fd.is_some()
+    }
+}
+
 impl Default for Requirements {
     fn default() -> Self {
         Self {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::condition::{Condition, ConditionSpec, Endpoint, StartContext};
 use super::fail_on::FailOn;
-use super::wait::{Wait, check_alive};
+use super::wait::{Wait, check_alive, check_not_failed, settle};
 use crate::error::{Error, ErrorKind, Result};
 use crate::resources::placeholders::Placeholders;
 use crate::supervisor::Client;
@@ -17,6 +17,8 @@ pub(crate) struct ConditionSet {
     deferred: Vec<Arc<dyn ConditionSpec>>,
     fail_on: Vec<FailOn>,
     needs_running_process: bool,
+    /// The process says itself that it is ready, which it may do before it fails.
+    is_announced: bool,
 }
 
 impl ConditionSet {
@@ -39,6 +41,7 @@ impl ConditionSet {
             deferred,
             fail_on: fail_on.collect::<Result<_>>()?,
             needs_running_process: specs.iter().any(|spec| spec.requirements().running_process),
+            is_announced: specs.iter().any(|spec| spec.requirements().is_announced()),
         })
     }
 
@@ -82,6 +85,10 @@ impl ConditionSet {
             found = wait.for_all(&mut self.conditions)?;
             // One of them may have found a port, at a host that was captured.
             context.values.set_captured(found.captures);
+        }
+        if self.is_announced {
+            settle(client);
+            check_not_failed(&client.state())?;
         }
         if self.needs_running_process {
             check_alive(&client.state(), || "it had answered before".to_owned())?;

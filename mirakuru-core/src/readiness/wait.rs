@@ -17,6 +17,19 @@ use crate::sys::{self, Watcher};
 /// The advice for a wait that timed out without any better advice.
 const RAISE_TIMEOUT: &str = "if it only needs longer, give it a longer `timeout`";
 
+/// The shortest time of the last polls after this process was stopped (by Ctrl-Z, a debugger, a paused
+/// container) while the time limit passed.
+const LAST_LOOK: Duration = Duration::from_millis(250);
+
+/// What takes so much longer than it may shows that this process was stopped.
+const STOPPED_FOR: Duration = Duration::from_millis(50);
+
+/// The longest time that a server which has said that it is ready gets to settle: to sleep, or to end.
+const SETTLE_MAX: Duration = Duration::from_millis(50);
+
+/// The same where the kernel does not say whether a process sleeps.
+const SETTLE_UNSEEN: Duration = Duration::from_millis(5);
+
 /// A wait for one condition after the other, within one time limit.
 pub(super) struct Wait<'a> {
     values: &'a Placeholders,
@@ -24,6 +37,8 @@ pub(super) struct Wait<'a> {
     fail_on: Vec<FailOn>,
     began: Instant,
     deadline: Instant,
+    /// A poll has taken more time than it had, and another one was made.
+    has_overrun: bool,
     /// The number of times that the current condition was polled.
     polls: u64,
     watcher: Watcher,
@@ -68,6 +83,7 @@ impl<'a> Wait<'a> {
             fail_on,
             began,
             deadline: began + limit,
+            has_overrun: false,
             polls: 0,
             watcher: Watcher::new(),
             announcements: Vec::new(),
@@ -110,6 +126,10 @@ impl<'a> Wait<'a> {
             check_alive(&state, || seen.clone())
                 .map_err(|error| with_attempts(error, self.explained(condition, &seen).0))?;
             let now = Instant::now();
+            if !self.has_overrun && now > self.deadline + STOPPED_FOR {
+                self.has_overrun = true;
+                self.look_again(now);
+            }
             if now >= self.deadline {
                 let (attempts, help) = self.explained(condition, &seen);
                 return Err(self.timed_out(attempts).with_help(help));
@@ -222,13 +242,23 @@ impl<'a> Wait<'a> {
         let end = Instant::now() + step;
         loop {
             let left = end.saturating_duration_since(Instant::now());
-            if self.sleep_once(left, is_woken) || is_woken || Instant::now() >= end {
+            let is_over = self.sleep_once(left, is_woken) || is_woken;
+            let now = Instant::now();
+            if now > end + STOPPED_FOR {
+                self.look_again(now);
+            }
+            if is_over || now >= end {
                 return Ok(());
             }
             self.watcher.clear();
             self.check_fail_on()?;
             self.observe(all)?;
         }
+    }
+
+    /// Leaves time for further polls after this process was stopped.
+    fn look_again(&mut self, now: Instant) {
+        self.deadline = self.deadline.max(now + LAST_LOOK);
     }
 
     /// Sleeps once. Returns true if the state of the process ended the sleep.
@@ -271,6 +301,45 @@ impl<'a> Wait<'a> {
 
 fn with_attempts(error: Error, attempts: Attempts) -> Error {
     error.with_report(|report| report.attempts = Some(attempts))
+}
+
+/// Waits until a server that has said that it is ready has settled: it sleeps, or has ended after all.
+/// Most sleep at once.
+pub(super) fn settle(client: &Client) {
+    let has_ended = |state: &State| state.exit.is_some() || !state.is_running();
+    if sys::is_busy(client.state().main).is_none() {
+        client.wait(Instant::now() + SETTLE_UNSEEN, has_ended);
+        return;
+    }
+    let (end, mut step) = (Instant::now() + SETTLE_MAX, Wait::STEP_MIN);
+    while is_busy(client) && Instant::now() < end {
+        let next = end.min(Instant::now() + step);
+        if client.wait(next, has_ended).is_some() {
+            return;
+        }
+        step *= 2;
+    }
+}
+
+/// Returns true if a process of the server is running or exiting.
+fn is_busy(client: &Client) -> bool {
+    // An end of the main process that the supervisor has not reported yet.
+    sys::is_ending(client.state().main) == Some(true)
+        || sys::descendants_of(client.supervisor_pid())
+            .into_iter()
+            .any(|pid| sys::is_busy(pid) == Some(true))
+}
+
+/// Fails if the main process has failed since all conditions held.
+pub(super) fn check_not_failed(state: &State) -> Result<()> {
+    match state.exit.or(state.previous_main_exit).filter(|exit| !exit.success()) {
+        None => Ok(()),
+        Some(exit) => {
+            let what = format!("{exit} right after it had said that it was ready");
+            let error = Error::new(ErrorKind::Exited, what);
+            Err(error.with_report(|report| report.exit = Some(exit)))
+        }
+    }
 }
 
 /// Fails if the process has exited, or if its main process failed and left others behind.

@@ -126,6 +126,10 @@ pub(crate) fn is_ending(_pid: i32) -> Option<bool> {
     None
 }
 
+pub(crate) fn is_busy(_pid: i32) -> Option<bool> {
+    None
+}
+
 pub(crate) fn parent_of(_pid: i32) -> Option<i32> {
     None
 }

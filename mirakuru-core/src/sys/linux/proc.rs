@@ -118,7 +118,26 @@ fn open_process(pid: i32) -> io::Result<OwnedFd> {
 
 /// Returns true if a process exists and is no zombie.
 pub(crate) fn is_alive(pid: i32) -> bool {
-    stat_fields(pid).is_some_and(|fields| !matches!(fields[0].as_str(), "Z" | "X"))
+    stat_fields(pid).is_some_and(|fields| match fields[0].as_str() {
+        "Z" => has_living_thread(pid),
+        state => state != "X",
+    })
+}
+
+/// Returns true if a process still has a thread that is not exiting. Its main thread may have ended
+/// before the others: it is a zombie then, but the process is not.
+fn has_living_thread(pid: i32) -> bool {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return false };
+    let flags = |task: fs::DirEntry| task_flags(&stat_fields_at(task.path().join("stat"))?);
+    tasks.flatten().filter_map(flags).any(|flags| flags & PF_EXITING == 0)
+}
+
+/// Returns true if the main thread of a process is running, waiting for a disk, or exiting; none if the
+/// kernel does not report it.
+pub(crate) fn is_busy(pid: i32) -> Option<bool> {
+    let Some(fields) = stat_fields(pid) else { return Some(false) };
+    let is_exiting = task_flags(&fields)? & PF_EXITING != 0 && fields[0] != "Z";
+    Some(is_exiting || matches!(fields[0].as_str(), "R" | "D"))
 }
 
 /// Returns true if a process is stopped or has ended.
@@ -151,10 +170,15 @@ fn of_threads(pid: i32, name: &str) -> impl Iterator<Item = String> {
 
 /// Returns true if a process is exiting or has ended; none if the kernel does not report it.
 pub(crate) fn is_ending(pid: i32) -> Option<bool> {
-    const PF_EXITING: u32 = 0x4; // Set before the kernel closes what the process has open.
     let Some(fields) = stat_fields(pid) else { return Some(true) };
-    let flags: u32 = fields[6].parse().ok()?;
-    Some(flags & PF_EXITING != 0)
+    Some(task_flags(&fields)? & PF_EXITING != 0 && !has_living_thread(pid))
+}
+
+/// The flag of a thread that exits. It is set before the kernel closes what the process has open.
+const PF_EXITING: u32 = 0x4;
+
+fn task_flags(fields: &[String]) -> Option<u32> {
+    fields[6].parse().ok()
 }
 
 /// Returns the parent of a process.
@@ -169,7 +193,11 @@ pub(crate) fn start_time(pid: i32) -> Option<u64> {
 
 /// Returns the fields of `/proc/PID/stat` from the state on, at least twenty.
 fn stat_fields(pid: i32) -> Option<Vec<String>> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat_fields_at(format!("/proc/{pid}/stat").into())
+}
+
+fn stat_fields_at(path: PathBuf) -> Option<Vec<String>> {
+    let stat = fs::read_to_string(path).ok()?;
     // The name before them is in parentheses and can contain anything.
     let fields = stat.rsplit_once(") ")?.1.split(' ').map(str::to_owned).collect::<Vec<_>>();
     (fields.len() >= 20).then_some(fields)
