@@ -1,7 +1,7 @@
 //! `pid_file`: a file appears, and names a process of ours.
 
 use mirakuru_core::{ErrorKind, Executor};
-use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, mark, nothing_left};
+use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, mark, nothing_left, reports};
 use mirakuru_tests::{bin, scratch_dir};
 
 #[test]
@@ -64,4 +64,46 @@ fn a_second_server_with_the_same_file_is_refused_without_a_word_about_ports() {
     assert!(text.contains(&format!("pid {}", first.pid())), "{text}");
     assert!(!text.contains(" port"), "{text}");
     assert!(first.is_running() && path.exists());
+}
+
+#[test]
+fn a_pid_that_is_written_digit_by_digit_is_read_when_it_is_whole() {
+    for end in ["", "echo >&3;"] {
+        let write = "exec 3>{dir}/pid; for digit in $(echo $$ | sed 's/./& /g'); do \
+                     printf $digit >&3; sleep 0.03; done;";
+        let executor = Executor::shell(format!("{write} {end} : > $READY_MARK; exec sleep 300"));
+        let process = executor.pid_file("{dir}/pid").timeout(LONG).start_soon();
+        let text = std::fs::read_to_string(process.dir().join("pid")).unwrap();
+        assert_eq!(text.trim(), process.pid().to_string());
+    }
+}
+
+#[test]
+fn a_pid_without_a_line_break_is_one_too() {
+    let executor = Executor::shell("printf $$ > {dir}/pid; exec sleep 300");
+    executor.pid_file("{dir}/pid").timeout(LONG).start_soon();
+    let stranger = std::process::id();
+    let executor = Executor::shell(format!("printf {stranger} > {{dir}}/pid; exec sleep 300"));
+    fails(&executor.pid_file("{dir}/pid").timeout(LONG), ErrorKind::AlreadyRunning);
+}
+
+#[test]
+fn the_pid_of_the_supervisor_does_not_count() {
+    let executor = Executor::shell("echo $PPID > {dir}/pid; exec sleep 300");
+    let error = fails(&executor.pid_file("{dir}/pid").timeout(SHORT), ErrorKind::Timeout);
+    reports(&error, &["the parent of the server", "$PPID"]);
+}
+
+#[test]
+fn a_process_whose_main_thread_has_ended_is_alive() {
+    let python = "import ctypes, os, sys, threading, time
+def serve():
+    time.sleep(0.2)
+    open(sys.argv[1], 'w').write(str(os.getpid()))
+    time.sleep(300)
+threading.Thread(target=serve).start()
+ctypes.CDLL(None).syscall(60 if os.uname().machine == 'x86_64' else 93, 0)";
+    let executor = Executor::new(["python3", "-c", python, "{dir}/pid"]).pid_file("{dir}/pid");
+    let process = executor.timeout(LONG).start_soon();
+    assert!(process.is_running());
 }
