@@ -6,6 +6,21 @@
 use super::{Client, ROW, Row, servers};
 
 servers! {
+    // A wrapper that keeps SIGTERM to itself.
+    mariadb: Row {
+        package: "mariadb-server",
+        program: "mysqld_safe",
+        run: "mariadb-install-db --no-defaults --datadir={dir}/data --skip-test-db \
+                --auth-root-authentication-method=normal >log 2>&1 || {{ cat log; exit 1; }}
+            exec mysqld_safe --no-defaults --datadir={dir}/data --socket={dir}/socket \
+                --port={port} --bind-address=127.0.0.1 --pid-file={dir}/pid --log-error={dir}/log",
+        refuses_root: true,
+        slow: true,
+        answer: "mysql_native_password",
+        places: &["mysql", "mariadb"],
+        ..ROW
+    },
+
     pgpool: Row {
         package: "pgpool2",
         program: "pgpool",
