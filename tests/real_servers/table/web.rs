@@ -1,6 +1,6 @@
 //! Servers of HTTP.
 
-use mirakuru_rstest::{Http, Signal};
+use mirakuru_rstest::Http;
 
 use super::{Client, ROW, Row, servers};
 
@@ -27,8 +27,8 @@ server.port = {port}
 server.document-root = "{dir}/www"
 .
             exec lighttpd -D -f conf"#),
-        // It exits with 1 if a client is connected when SIGTERM comes, and waits for it at SIGINT.
-        ready: |it| it.http("http://127.0.0.1:{port}/file").stop_signal(Signal::INT),
+        // It exits with 1 if a client is still connected when SIGTERM comes.
+        ready: |it| it.http("http://127.0.0.1:{port}/file").expect_exit([0, 1]),
         client: GET,
         answer: FILE,
         ..ROW
@@ -44,7 +44,7 @@ ServerName localhost
 ServerRoot {dir}
 Listen 127.0.0.1:{port}
 PidFile {dir}/pid
-ErrorLog {dir}/error.log
+ErrorLog /dev/stderr
 DocumentRoot {dir}/www
 .
             exec apache2 -DFOREGROUND -f {dir}/conf"#),
