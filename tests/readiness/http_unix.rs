@@ -61,5 +61,5 @@ fn a_stranger_on_the_socket_is_named() {
     };
     let late = Executor::new("sleep 300").probe(listens).http(&url);
     let error = fails(&late, ErrorKind::AlreadyRunning);
-    reports(&error, &["is answered by another process", &own_pid]);
+    reports(&error, &["is listened on by another process", &own_pid]);
 }

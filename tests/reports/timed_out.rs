@@ -100,9 +100,9 @@ fn a_unix_socket_that_is_not_there() {
     fails(
         &sleeper().unix_socket("{dir}/socket"),
         &expect![[r#"
-            database: not ready within 0.300 s: a connection to the Unix socket DIR/socket
+            database: not ready within 0.300 s: the Unix socket DIR/socket
               command: sleep 60
-              waited for: a connection to the Unix socket DIR/socket
+              waited for: the Unix socket DIR/socket
               last observation: there is no such file (checked N times in TIME of 0.300 s)
               process: running as pid PID
               output: none (LOG)
@@ -122,9 +122,9 @@ fn a_unix_socket_without_a_listener() {
     fails(
         &sleeper().unix_socket(path),
         &expect![[r#"
-            database: not ready within 0.300 s: a connection to the Unix socket SCRATCH/socket
+            database: not ready within 0.300 s: the Unix socket SCRATCH/socket
               command: sleep 60
-              waited for: a connection to the Unix socket SCRATCH/socket
+              waited for: the Unix socket SCRATCH/socket
               last observation: no process listens on it (checked N times in TIME of 0.300 s)
               process: running as pid PID
               output: none (LOG)

@@ -1,7 +1,7 @@
 //! What happens to processes, as `tracing` events, and as lines on standard error if the environment
 //! variable `MIRAKURU_LOG` is `info`.
 
-use std::net::SocketAddr;
+use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ pub(crate) fn leased(name: &str, users: usize, exclusively: bool) {
 }
 
 /// A process listens at an address that was waited for, and this user may not inspect it.
-pub(crate) fn not_judged(name: &str, pid: i32, address: SocketAddr) {
+pub(crate) fn not_judged(name: &str, pid: i32, address: impl Display) {
     tracing::info!(name, pid, %address, "taken for the listener");
     line(format_args!("the owner of {address} cannot be determined; taken for {name} (pid {pid})"));
 }

@@ -17,6 +17,7 @@ mod ownership;
 mod pid_file;
 mod ready_fd;
 mod sd_notify;
+mod settle;
 mod tcp;
 mod unix_socket;
 mod wait;

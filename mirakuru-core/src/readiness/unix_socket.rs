@@ -1,4 +1,4 @@
-//! A Unix socket that accepts connections.
+//! A Unix socket that takes connections or datagrams.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,15 +6,17 @@ use std::path::{Path, PathBuf};
 use super::attempt::Attempt;
 use super::condition::{Condition, ConditionSpec, Found, Poll, StartContext};
 use super::identity::Identity;
-use super::ownership;
-use crate::diagnostics::port_owner;
+use super::ownership::{self, Ownership};
+use super::settle::{Certainty, Seat, settle};
+use crate::diagnostics::{events, port_owner};
 use crate::error::{Error, Result};
-use crate::sys;
+use crate::sys::{self, BoundSocket, Peer, UnixPlace};
+use crate::types::Owner;
 
 /// The size of the kernel's buffer for a path and the zero byte at its end.
 const PATH_MAX: usize = if cfg!(target_os = "linux") { 108 } else { 104 };
 
-/// The path of the socket, with placeholders.
+/// The path or the abstract name of the socket, with placeholders.
 #[derive(Debug)]
 pub(crate) struct UnixSocketSpec(pub(crate) PathBuf);
 
@@ -29,26 +31,128 @@ impl ConditionSpec for UnixSocketSpec {
     }
 
     fn build(&self, context: &StartContext<'_>) -> Result<Box<dyn Condition>> {
-        Ok(Box::new(UnixSocket::new(context.file_path(&self.0)?)?))
+        let path = context.values.render_path(&self.0)?;
+        Ok(Box::new(UnixSocket::at(&path, context, Certainty::Stays)?))
     }
 }
 
 pub(super) struct UnixSocket {
     path: PathBuf,
+    certainty: Certainty,
+    /// A connection is made even where the kernel proves that the process listens.
+    connects: bool,
+    owner: Owner,
+    /// The socket that has been found to be ready.
+    ready: Option<u64>,
+    /// The file at the last poll, if no socket that the kernel reports is bound to it.
+    unclaimed: Option<(u64, i64, i64)>,
+    /// An event was emitted about a socket whose owner is unknown.
+    is_unknown_owner_logged: bool,
 }
 
 impl UnixSocket {
-    pub(super) fn new(path: PathBuf) -> Result<Self> {
-        let length = path.as_os_str().len();
-        if length >= PATH_MAX {
-            return Err(Error::invalid(format!(
-                "the socket path `{}` has {length} bytes; the limit is {}",
-                path.display(),
-                PATH_MAX - 1
-            ))
-            .with_help("a path in {dir} is short enough"));
+    /// A socket at a path as the process sees it, or with the abstract name that is written `@name`.
+    pub(super) fn at(
+        path: &Path,
+        context: &StartContext<'_>,
+        certainty: Certainty,
+    ) -> Result<Self> {
+        Ok(Self {
+            path: full_path(path, context.dir)?,
+            certainty,
+            connects: context.connects,
+            owner: context.owner,
+            ready: None,
+            unclaimed: None,
+            is_unknown_owner_logged: false,
+        })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Checks the sockets at the place. Of an abstract name, each type of socket can have one.
+    fn look(
+        &mut self,
+        place: &UnixPlace,
+        sockets: &[BoundSocket],
+        attempt: &Attempt<'_>,
+    ) -> Result<io::Result<()>> {
+        let mut outcome = Ok(Err(refused()));
+        for socket in sockets.iter().filter(|socket| socket.is_open) {
+            outcome = self.look_at(place, *socket, attempt);
+            if matches!(outcome, Ok(Ok(()))) {
+                break;
+            }
         }
-        Ok(Self { path })
+        outcome
+    }
+
+    /// Checks an open socket. A connection is made only if the kernel does not prove that it belongs to
+    /// the process: the process might be made for one connection.
+    fn look_at(
+        &mut self,
+        place: &UnixPlace,
+        socket: BoundSocket,
+        attempt: &Attempt<'_>,
+    ) -> Result<io::Result<()>> {
+        if self.ready == Some(socket.inode) {
+            return Ok(Ok(()));
+        }
+        let owner = match settle(&Bound { place, socket }, attempt.client, self.certainty) {
+            None => return Ok(Err(refused())),
+            Some(Ownership::Stranger(pid)) if self.owner == Owner::Tree => {
+                let what = format!("{} is listened on by", self.path.display());
+                return Err(ownership::not_ours(pid, socket.user, &what));
+            }
+            Some(owner) => owner,
+        };
+        if socket.is_full {
+            return Ok(Err(io::ErrorKind::WouldBlock.into()));
+        }
+        let is_proven = matches!(owner, Ownership::Ours(_));
+        if self.certainty == Certainty::Stays && (self.connects || !is_proven) {
+            if let Err(error) = self.connect(place, attempt)? {
+                return Ok(Err(error));
+            }
+        }
+        if owner == Ownership::Unknown {
+            self.log_unknown_owner(attempt);
+        }
+        self.ready = Some(socket.inode);
+        Ok(Ok(()))
+    }
+
+    /// Connects, and fails if a stranger has called `listen` there.
+    fn connect(&self, place: &UnixPlace, attempt: &Attempt<'_>) -> Result<io::Result<()>> {
+        let stream = match place.connect() {
+            Ok(stream) => stream,
+            Err(error) => return Ok(Err(error)),
+        };
+        let supervisor = attempt.client.supervisor_pid();
+        match Peer::of(&stream).filter(|peer| !peer.belongs_to(supervisor)) {
+            Some(peer) if self.owner == Owner::Tree => {
+                let what = format!("{} is listened on by", self.path.display());
+                Err(ownership::not_ours(Some(peer.pid), peer.user, &what))
+            }
+            _ => Ok(Ok(())),
+        }
+    }
+
+    /// Returns true if the file had no socket at the last poll either. It is of a process that has
+    /// ended, or of one in another network namespace, which only a connection shows. One poll is not
+    /// enough: the process may be about to bind and to listen.
+    fn is_unclaimed(&mut self, place: &UnixPlace) -> bool {
+        let file = place.identity();
+        file.is_some() && std::mem::replace(&mut self.unclaimed, file) == file
+    }
+
+    fn log_unknown_owner(&mut self, attempt: &Attempt<'_>) {
+        if !std::mem::replace(&mut self.is_unknown_owner_logged, true) {
+            let main = attempt.client.state().main;
+            events::not_judged(attempt.client.name(), main, self.path.display());
+        }
     }
 
     /// The kernel reports when the file is created, but not when a process listens on it.
@@ -59,34 +163,99 @@ impl UnixSocket {
             io::ErrorKind::WouldBlock => "a process listens but does not accept".to_owned(),
             _ => error.to_string(),
         };
-        match self.path.parent().filter(|_| !self.path.exists()) {
+        let is_file = sys::abstract_name(&self.path).is_none();
+        match self.path.parent().filter(|_| is_file && !self.path.exists()) {
             Some(parent) => Poll::pending_on(seen, [parent].map(Path::to_owned)),
             None => Poll::pending(seen),
         }
     }
 }
 
+/// Returns the path in the working directory of the process, or the abstract name as it is.
+fn full_path(path: &Path, dir: &Path) -> Result<PathBuf> {
+    let shown = path.display();
+    let name = sys::abstract_name(path);
+    if name.is_some() && !sys::HAS_ABSTRACT_NAMES {
+        let what = format!("`{shown}`: only Linux has abstract names of sockets");
+        return Err(Error::invalid(what).with_help("a file of that name is `./@…`"));
+    }
+    if path.file_name().is_none() || name == Some(b"") {
+        return Err(Error::invalid(format!("`{shown}` is not the path of a file")));
+    }
+    // The zero byte stands before an abstract name, not behind it.
+    let (path, max) = match name {
+        Some(_) => (path.to_owned(), PATH_MAX),
+        None => (dir.join(path), PATH_MAX - 1),
+    };
+    let length = path.as_os_str().len();
+    if length > max {
+        return Err(Error::invalid(format!(
+            "the socket path `{}` has {length} bytes; the limit is {max}",
+            path.display(),
+        ))
+        .with_help("a path in {dir} is short enough"));
+    }
+    Ok(path)
+}
+
+fn refused() -> io::Error {
+    io::ErrorKind::ConnectionRefused.into()
+}
+
+/// A socket that is bound to a place.
+struct Bound<'a> {
+    place: &'a UnixPlace,
+    socket: BoundSocket,
+}
+
+impl Seat for Bound<'_> {
+    fn inode(&self) -> u64 {
+        self.socket.inode
+    }
+
+    fn is_taken(&self) -> bool {
+        let now = self.place.sockets().unwrap_or_default();
+        now.iter().any(|now| now.inode == self.socket.inode && now.is_open)
+    }
+
+    fn sharing(&self) -> Vec<u64> {
+        Vec::new()
+    }
+}
+
 impl Condition for UnixSocket {
     fn describe(&self) -> String {
-        format!("a connection to the Unix socket {}", self.path.display())
+        format!("the Unix socket {}", self.path.display())
     }
 
     fn precheck(&mut self) -> Option<String> {
-        let stream = sys::connect_unix(&self.path).ok()?;
-        let owner = sys::peer_pid(&stream).map(port_owner::describe);
-        let owner = owner.unwrap_or_else(|| "another process".to_owned());
+        let place = UnixPlace::open(&self.path).ok()?;
+        let owner = match place.sockets().filter(|sockets| !sockets.is_empty()) {
+            Some(sockets) => {
+                let open = sockets.iter().find(|socket| socket.is_open)?;
+                port_owner::of_socket(Some(open.inode))
+            }
+            None => {
+                let peer = Peer::of(&place.connect().ok()?);
+                peer.map_or("another process".to_owned(), |peer| port_owner::describe(peer.pid))
+            }
+        };
         Some(format!("{} is listened on by {owner}", self.path.display()))
     }
 
     fn poll(&mut self, attempt: &Attempt<'_>) -> Result<Poll> {
-        let stream = match sys::connect_unix(&self.path) {
-            Ok(stream) => stream,
+        let place = match UnixPlace::open(&self.path) {
+            Ok(place) => place,
             Err(error) => return Ok(self.pending(&error)),
         };
-        if let Some(pid) = sys::peer_pid(&stream) {
-            let what = format!("{} is answered by", self.path.display());
-            ownership::check_pid(pid, &what, attempt.client)?;
-        }
-        Ok(Poll::Ready(Found::default()))
+        let looked = match place.sockets() {
+            Some(sockets) if !sockets.is_empty() => self.look(&place, &sockets, attempt)?,
+            Some(_) if !self.is_unclaimed(&place) => Err(refused()),
+            _ => self.connect(&place, attempt)?,
+        };
+        Ok(match looked {
+            Ok(()) => Poll::Ready(Found::default()),
+            Err(error) => self.pending(&error),
+        })
     }
 }

@@ -17,9 +17,9 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::poll::{PollFd, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit};
-use nix::sys::socket::{MsgFlags, SockFlag, recv};
+use nix::sys::socket::{MsgFlags, SockFlag, UnixAddr, recv};
 
-use super::Listener;
+use super::{BoundSocket, Listener};
 
 pub(crate) fn own_program() -> io::Result<PathBuf> {
     std::env::current_exe()
@@ -219,9 +219,14 @@ pub(crate) fn receive_datagram(
 
 pub(crate) struct Peer {
     pub(crate) pid: i32,
+    pub(crate) user: u32,
 }
 
 impl Peer {
+    pub(crate) fn of(_stream: &UnixStream) -> Option<Self> {
+        None
+    }
+
     pub(crate) fn belongs_to(&self, _supervisor: i32) -> bool {
         true
     }
@@ -233,6 +238,34 @@ pub(crate) fn peer_pid(_stream: &UnixStream) -> Option<i32> {
 
 pub(crate) fn peer_user(_stream: &UnixStream) -> Option<u32> {
     None
+}
+
+pub(crate) const HAS_ABSTRACT_NAMES: bool = false;
+
+pub(crate) fn abstract_address(_name: &[u8]) -> nix::Result<UnixAddr> {
+    Err(Errno::EAFNOSUPPORT)
+}
+
+pub(crate) struct UnixPlace {
+    path: PathBuf,
+}
+
+impl UnixPlace {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        fs::metadata(path).map(|_| Self { path: path.to_owned() })
+    }
+
+    pub(crate) fn sockets(&self) -> Option<Vec<BoundSocket>> {
+        None
+    }
+
+    pub(crate) fn identity(&self) -> Option<(u64, i64, i64)> {
+        file_identity(&self.path)
+    }
+
+    pub(crate) fn connect(&self) -> io::Result<UnixStream> {
+        super::connect_any_unix(&self.path)
+    }
 }
 
 pub(crate) fn ephemeral_ports() -> Option<RangeInclusive<u16>> {

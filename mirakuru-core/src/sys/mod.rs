@@ -46,3 +46,16 @@ pub(crate) struct ListeningSocket {
     /// It takes no further connection until its process has accepted one.
     pub(crate) is_full: bool,
 }
+
+/// A Unix socket that is bound to an address, as the kernel reports it.
+#[cfg_attr(mirakuru_fallback, allow(dead_code, reason = "the fallback never knows"))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BoundSocket {
+    pub(crate) inode: u64,
+    /// The user who made it.
+    pub(crate) user: u32,
+    /// It listens, or takes datagrams.
+    pub(crate) is_open: bool,
+    /// It takes no further connection until its process has accepted one.
+    pub(crate) is_full: bool,
+}

@@ -1,5 +1,6 @@
 //! What an executor says about a URL.
 
+use std::path::Path;
 use std::time::Duration;
 
 use ureq::http::{Method, Request, Uri, header};
@@ -10,7 +11,8 @@ use super::transport::Transport;
 use crate::error::{Error, Result};
 use crate::readiness::condition::{Condition, ConditionSpec, StartContext};
 use crate::readiness::identity::Identity;
-use crate::readiness::tcp::{Certainty, connection_to};
+use crate::readiness::settle::Certainty;
+use crate::readiness::tcp::connection_to;
 use crate::readiness::unix_socket::UnixSocket;
 use crate::syntax::address::{Place, Port, Url};
 use crate::syntax::http;
@@ -188,8 +190,8 @@ impl Http {
                 Ok((transport, connection_to(address, context, Certainty::Owned)?))
             }
             Place::Unix(path) => {
-                let path = context.dir.join(path);
-                Ok((Transport::Unix(path.clone()), Box::new(UnixSocket::new(path)?)))
+                let socket = UnixSocket::at(Path::new(path), context, Certainty::Owned)?;
+                Ok((Transport::Unix(socket.path().to_owned()), Box::new(socket)))
             }
         }
     }

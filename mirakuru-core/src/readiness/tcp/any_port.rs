@@ -5,10 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::fixed_port::FixedPort;
 use super::listener;
-use super::settle::Certainty;
 use crate::error::{Error, Result};
 use crate::readiness::attempt::Attempt;
 use crate::readiness::condition::{Condition, Explanation, Found, Poll, StartContext};
+use crate::readiness::settle::Certainty;
 use crate::resources::ports;
 use crate::supervisor::Client;
 use crate::syntax::address::Address;

@@ -5,12 +5,12 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
 
 use super::listener::{self, CONNECT_TIMEOUT, connect, reason};
-use super::settle::{Certainty, settle};
 use crate::diagnostics::{events, port_owner};
 use crate::error::{Error, Result};
 use crate::readiness::attempt::Attempt;
 use crate::readiness::condition::{Condition, Explanation, Found, Poll, StartContext};
 use crate::readiness::ownership::{self, Ownership};
+use crate::readiness::settle::{Certainty, Seat, settle};
 use crate::resources::ports;
 use crate::syntax::address::Address;
 use crate::sys::{self, Listener, ListeningSocket};
@@ -127,7 +127,7 @@ impl FixedPort {
         if self.ready == Some(socket.inode) {
             return Ok(Ok(()));
         }
-        let owner = match settle(candidate, socket, attempt.client, self.certainty) {
+        let owner = match settle(&Listening { candidate, socket }, attempt.client, self.certainty) {
             None => return Ok(Err(listener::refused())),
             Some(Ownership::Stranger(pid)) if self.owner == Owner::Tree => {
                 let what = format!("{candidate} is listened on by");
@@ -159,6 +159,27 @@ impl FixedPort {
         if !std::mem::replace(&mut self.is_unknown_owner_logged, true) {
             events::not_judged(attempt.client.name(), attempt.client.state().main, candidate);
         }
+    }
+}
+
+/// A socket that listens at an address.
+struct Listening {
+    candidate: SocketAddr,
+    socket: ListeningSocket,
+}
+
+impl Seat for Listening {
+    fn inode(&self) -> u64 {
+        self.socket.inode
+    }
+
+    fn is_taken(&self) -> bool {
+        let now = listener::find(self.candidate);
+        matches!(now, Listener::Socket(now) if now.inode == self.socket.inode)
+    }
+
+    fn sharing(&self) -> Vec<u64> {
+        listener::sharing_address_of(self.socket.inode)
     }
 }
 

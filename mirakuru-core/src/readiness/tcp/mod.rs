@@ -3,9 +3,7 @@
 mod any_port;
 mod fixed_port;
 mod listener;
-mod settle;
 mod spec;
 
-pub(super) use settle::Certainty;
 pub(crate) use spec::TcpSpec;
 pub(super) use spec::connection_to;

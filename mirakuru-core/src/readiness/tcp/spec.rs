@@ -2,10 +2,10 @@
 
 use super::any_port::AnyPort;
 use super::fixed_port::FixedPort;
-use super::settle::Certainty;
 use crate::error::{Error, Result};
 use crate::readiness::condition::{Condition, ConditionSpec, StartContext};
 use crate::readiness::identity::Identity;
+use crate::readiness::settle::Certainty;
 use crate::syntax::address::{Address, Port};
 
 /// The address, `host:port`, with placeholders. Port 0 stands for any port.

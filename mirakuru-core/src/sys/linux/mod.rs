@@ -8,6 +8,8 @@ mod process;
 mod shm;
 mod sock_diag;
 mod sockets;
+mod unix_diag;
+mod unix_place;
 mod watcher;
 
 pub(crate) use self::fds::*;
@@ -16,4 +18,5 @@ pub(crate) use self::proc::*;
 pub(crate) use self::process::*;
 pub(crate) use self::shm::*;
 pub(crate) use self::sockets::*;
+pub(crate) use self::unix_place::*;
 pub(crate) use self::watcher::*;

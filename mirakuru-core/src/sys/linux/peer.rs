@@ -1,14 +1,15 @@
-//! The process that sent a datagram.
+//! The process behind a datagram or a connection.
 
 use std::fs;
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::socket::sockopt::PassCred;
-use nix::sys::socket::{ControlMessageOwned, UnixCredentials, recvmsg, setsockopt};
+use nix::sys::socket::sockopt::{PassCred, PeerCredentials};
+use nix::sys::socket::{ControlMessageOwned, UnixCredentials, getsockopt, recvmsg, setsockopt};
 
 use super::{RECEIVE_FLAGS, descendants_of, parent_of};
 
@@ -19,11 +20,11 @@ const SCM_PIDFD: libc::c_int = 4;
 /// list, and the extra descriptors leak.
 const SENT_FDS_MAX: usize = 253;
 
-/// The process that sent a datagram.
+/// The process behind a datagram or a connection.
 pub(crate) struct Peer {
     pub(crate) pid: i32,
     /// Its real user.
-    user: u32,
+    pub(crate) user: u32,
     life: Life,
 }
 
@@ -40,6 +41,11 @@ impl Peer {
     fn new(who: UnixCredentials, life: Life) -> Option<Self> {
         // The kernel writes 0 for a process that is not in this PID namespace.
         (who.pid() != 0).then_some(Self { pid: who.pid(), user: who.uid(), life })
+    }
+
+    /// Returns the process that called `listen` or `connect` at the other end of a connection.
+    pub(crate) fn of(stream: &UnixStream) -> Option<Self> {
+        Self::new(getsockopt(stream, PeerCredentials).ok()?, Life::Unknown)
     }
 
     /// Returns true if the process is below `supervisor`. Of one that has ended, only its user is

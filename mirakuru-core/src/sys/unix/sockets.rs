@@ -3,10 +3,12 @@
 use std::fs::{self, Permissions};
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::Path;
 
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::sys::socket::{
     AddressFamily, ControlMessage, ControlMessageOwned, SockType, UnixAddr, connect, recvmsg,
@@ -69,12 +71,33 @@ pub(crate) fn bind_datagram(path: &Path) -> io::Result<OwnedFd> {
     Ok(socket.into())
 }
 
-/// Connects to a Unix socket without waiting: a full backlog is `WouldBlock`.
+/// Connects to a Unix socket without waiting: a full backlog is `WouldBlock`. A path that begins with
+/// `@` is an abstract name.
 pub(crate) fn connect_unix(path: &Path) -> io::Result<UnixStream> {
-    let flags = platform::SOCKET_FLAGS;
-    let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    Ok(connect_as(SockType::Stream, path)?)
+}
+
+/// Connects to a Unix socket of any type, which sends nothing to one that takes datagrams.
+pub(crate) fn connect_any_unix(path: &Path) -> io::Result<UnixStream> {
+    let kinds = [SockType::Stream, SockType::Datagram, SockType::SeqPacket];
+    let mut connected = kinds.into_iter().map(|kind| connect_as(kind, path));
+    let connected = connected.find(|connected| !matches!(connected, Err(Errno::EPROTOTYPE)));
+    Ok(connected.unwrap_or(Err(Errno::EPROTOTYPE))?)
+}
+
+fn connect_as(kind: SockType, path: &Path) -> nix::Result<UnixStream> {
+    let socket = socket(AddressFamily::Unix, kind, platform::SOCKET_FLAGS, None)?;
     fcntl(&socket, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
     fcntl(&socket, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-    connect(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
+    let address = match abstract_name(path) {
+        Some(name) => platform::abstract_address(name)?,
+        None => UnixAddr::new(path)?,
+    };
+    connect(socket.as_raw_fd(), &address)?;
     Ok(UnixStream::from(socket))
+}
+
+/// Returns the abstract name that is written `@name`. The path of a file begins in another way.
+pub(crate) fn abstract_name(path: &Path) -> Option<&[u8]> {
+    path.as_os_str().as_bytes().strip_prefix(b"@")
 }

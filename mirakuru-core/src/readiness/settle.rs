@@ -1,13 +1,11 @@
 //! A listener counts when it stays. Some programs listen on a port for a moment, only to see whether
 //! it is free, and a client that connects then is refused right after.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::listener;
-use crate::readiness::ownership::{self, Ownership};
+use super::ownership::{self, Ownership};
 use crate::supervisor::Client;
-use crate::sys::{self, Listener, ListeningSocket};
+use crate::sys;
 
 /// The time between two looks.
 const STEP: Duration = Duration::from_micros(200);
@@ -24,11 +22,22 @@ const IS_STRANGE: Duration = Duration::from_millis(50);
 
 /// How sure a look has to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::readiness) enum Certainty {
+pub(super) enum Certainty {
     /// The socket belongs to the process: a request follows, whose answer proves the rest.
     Owned,
     /// The socket stays, too.
     Stays,
+}
+
+/// A socket that listens, or takes datagrams.
+pub(super) trait Seat {
+    fn inode(&self) -> u64;
+
+    /// Returns true if the socket is still there.
+    fn is_taken(&self) -> bool;
+
+    /// Returns the other sockets that share its address.
+    fn sharing(&self) -> Vec<u64>;
 }
 
 /// Returns who owns a listening socket, or none if it does not listen any more.
@@ -36,34 +45,29 @@ pub(in crate::readiness) enum Certainty {
 /// A process that listens only for a moment does not sleep in between. So a socket stays if all
 /// threads of its process sleep at the second look, or if the process has run for some milliseconds
 /// and has not closed it.
-pub(super) fn settle(
-    address: SocketAddr,
-    socket: ListeningSocket,
-    client: &Client,
-    certainty: Certainty,
-) -> Option<Ownership> {
+pub(super) fn settle(seat: &dyn Seat, client: &Client, certainty: Certainty) -> Option<Ownership> {
     let began = Instant::now();
     let mut watched = None;
     loop {
         let age = began.elapsed();
-        let owner = ownership::find_ours(socket.inode, client);
-        match owner.filter(|_| is_ours_alone(socket.inode, client)) {
+        let owner = ownership::find_ours(seat.inode(), client);
+        match owner.filter(|_| is_ours_alone(seat, client)) {
             Some(pid) if certainty == Certainty::Owned || stays(pid, age, &mut watched) => {
                 return Some(Ownership::Ours(pid));
             }
             None if age >= STAYS => {
-                let owner = judge(socket.inode, client);
+                let owner = judge(seat, client);
                 // While the processes were searched, the socket may have been closed.
-                let listens = listens(address, socket);
-                if !listens || age >= IS_STRANGE || !matches!(owner, Ownership::Stranger(_)) {
-                    return listens.then_some(owner);
+                let is_taken = seat.is_taken();
+                if !is_taken || age >= IS_STRANGE || !matches!(owner, Ownership::Stranger(_)) {
+                    return is_taken.then_some(owner);
                 }
             }
             _ => {}
         }
         // Wakes when something happens to the process. An error only makes the pause shorter.
         let _ = sys::wait_readable(&[client.as_fd()], Some(STEP));
-        if !listens(address, socket) {
+        if !seat.is_taken() {
             return None;
         }
     }
@@ -89,19 +93,14 @@ fn stays(pid: i32, age: Duration, watched: &mut Option<(i32, Option<Duration>)>)
     age >= STAYS && has_run()
 }
 
-fn listens(address: SocketAddr, socket: ListeningSocket) -> bool {
-    matches!(listener::find(address), Listener::Socket(now) if now.inode == socket.inode)
-}
-
 /// Returns true if all sockets that share the address of this one are ours.
-fn is_ours_alone(inode: u64, client: &Client) -> bool {
-    let is_ours = |other: u64| ownership::find_ours(other, client).is_some();
-    listener::sharing_address_of(inode).into_iter().all(is_ours)
+fn is_ours_alone(seat: &dyn Seat, client: &Client) -> bool {
+    seat.sharing().into_iter().all(|other| ownership::find_ours(other, client).is_some())
 }
 
 /// Returns who owns the sockets of an address: a stranger if one of them is a stranger's.
-fn judge(inode: u64, client: &Client) -> Ownership {
-    let all = std::iter::once(inode).chain(listener::sharing_address_of(inode));
+fn judge(seat: &dyn Seat, client: &Client) -> Ownership {
+    let all = std::iter::once(seat.inode()).chain(seat.sharing());
     let owners = all.map(|inode| ownership::of_socket(inode, client));
     let worst = owners.max_by_key(|owner| match owner {
         Ownership::Ours(_) => 0,
