@@ -15,7 +15,7 @@ use crate::output::Banner;
 use crate::process::Process;
 use crate::readiness::{
     CommandSpec, ConditionSpec, Http, NotifySpec, PidFileSpec, Probe, ProbeSpec, ReadyFdSpec,
-    TcpSpec, UnixSocketSpec,
+    ReplySpec, TcpSpec, UdpSpec, UnixSocketSpec,
 };
 use crate::resources::ports::Reservation;
 use crate::server::Server;
@@ -161,6 +161,27 @@ impl Executor {
         self.waits_for(TcpSpec(address.into()))
     }
 
+    /// Waits until a socket of the process is bound to this UDP address, `127.0.0.1:{udp}`. Nothing is
+    /// sent on Linux; elsewhere, an empty datagram, which a port without a socket refuses.
+    pub fn udp(self, address: impl Into<String>) -> Self {
+        self.waits_for(UdpSpec(address.into()))
+    }
+
+    /// Waits until these bytes bring a reply that matches this pattern, or nothing sent brings a greeting:
+    /// `.reply("127.0.0.1:{port}", "PING\r\n", r"^\+PONG$")`. The bytes have no placeholders.
+    ///
+    /// The address is `host:port`, for UDP with `{udp}` or `udp://`, or a Unix socket: `@name` or a path
+    /// with a slash. The first attempt takes a second at most, each further one twice that. Each datagram
+    /// is searched, or the first 64 KiB, as UTF-8 and as bytes: `\xff` is the byte 255.
+    pub fn reply(
+        self,
+        address: impl Into<String>,
+        send: impl Into<Vec<u8>>,
+        pattern: impl Into<String>,
+    ) -> Self {
+        self.waits_for(ReplySpec::new(address.into(), send.into(), pattern.into()))
+    }
+
     /// Waits until this URL answers a HEAD request with a status from 200 to 299, or as an [`Http`]
     /// describes. The URL of a Unix socket is `http://unix:{dir}/server.sock:/health`.
     #[doc(alias = "HTTPExecutor")]
@@ -168,7 +189,8 @@ impl Executor {
         self.waits_for(http.into())
     }
 
-    /// Waits until this Unix socket accepts connections.
+    /// Waits until the process listens on this Unix socket, or takes datagrams there. `@name` is an
+    /// abstract name, as Linux has them. A connection is made where [`tcp`](Executor::tcp) makes one.
     #[doc(alias = "UnixSocketExecutor")]
     pub fn unix_socket(self, path: impl Into<PathBuf>) -> Self {
         self.waits_for(UnixSocketSpec(path.into()))
@@ -421,7 +443,14 @@ mod tests {
             plain().output(Banner::new("ready").on(Stream::Stderr)),
             plain().tcp("ready"),
             plain().tcp("localhost:{port}"),
+            plain().udp("ready"),
+            plain().udp("localhost:{udp}"),
+            plain().reply("localhost:{port}", "", "ready"),
+            plain().reply("localhost:{port}", "a", "ready"),
+            plain().reply("localhost:{port}", "", "set"),
+            plain().reply("localhost:{udp}", "", "ready"),
             plain().http("ready"),
+            plain().http(Http::head("ready").pattern("b")),
             plain().http(Http::get("ready")),
             plain().http(Http::head("ready").status(200)),
             plain().http(Http::head("ready").status("200")),

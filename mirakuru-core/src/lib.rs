@@ -37,7 +37,9 @@
 //! | a line of its output matches a pattern | [`Executor::output`] |
 //! | it listens on a TCP port | [`Executor::tcp`] |
 //! | a URL answers, on a port or on a Unix socket | [`Executor::http`] |
-//! | a Unix socket accepts connections | [`Executor::unix_socket`] |
+//! | a UDP port is bound | [`Executor::udp`] |
+//! | it listens on a Unix socket | [`Executor::unix_socket`] |
+//! | it replies as wanted, over TCP, UDP or a Unix socket | [`Executor::reply`] |
 //! | a pid file exists | [`Executor::pid_file`] |
 //! | the process reports it by `sd_notify` | [`Executor::notify`] |
 //! | the process writes a line to a file descriptor | [`Executor::ready_fd`] |
@@ -177,8 +179,10 @@ pub use types::{Exit, ExpectedExit, Owner, ParseSignalError, Scope, Signal, Stre
 /// | `cmd = "…"`, `shell = "…"` | what to run: [`Executor::new`], [`Executor::shell`] |
 /// | `bin = "…"` | a binary of the package under test |
 /// | `args = ["…", …]` | arguments for `cmd` or `bin` |
-/// | `http = "…"` | [`Executor::http`], with `method`, `status`, `header("K", "V")`, `form(k = "v")`, `body` |
-/// | `tcp`, `unix_socket`, `pid_file` | [`Executor::tcp`], [`Executor::unix_socket`], [`Executor::pid_file`] |
+/// | `http = "…"` | [`Executor::http`], with `method`, `status`, `header("K", "V")`, `form(k = "v")`, `body`, `pattern` |
+/// | `tcp`, `udp`, `unix_socket` | [`Executor::tcp`], [`Executor::udp`], [`Executor::unix_socket`] |
+/// | `reply(addr = "…", send = "…", pattern = "…")` | [`Executor::reply`]; `send` may be left out |
+/// | `pid_file` | [`Executor::pid_file`] |
 /// | `output = "…"` | [`Executor::output`], with `on = stderr`, `times = 2` |
 /// | `notify`, `ready_fd = 3` | [`Executor::notify`], [`Executor::ready_fd`] |
 /// | `ready_command = "…"` | [`Executor::ready_command`] |

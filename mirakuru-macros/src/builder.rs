@@ -97,6 +97,15 @@ fn setting(entry: &Entry, attribute: &Attribute, k: &Path) -> TokenStream {
             let (names, values): (Vec<_>, Vec<_>) = pairs.iter().cloned().unzip();
             quote_spanned!(span=> #(.#method(#names, #values))*)
         }
+        Value::Pairs(pairs) if entry.key == Key::Reply => {
+            let part = |name| {
+                let value = pairs.iter().find(|(part, _)| model::is_text(part, name));
+                value
+                    .map_or_else(|| quote_spanned!(span=> ""), |(_, value)| value.to_token_stream())
+            };
+            let (addr, send, pattern) = (part("addr"), part("send"), part("pattern"));
+            quote_spanned!(span=> .#method(#addr, #send, #pattern))
+        }
         Value::Names(names) => quote_spanned!(span=> #(.#method(#names))*),
         _ => TokenStream::new(),
     }
@@ -117,7 +126,7 @@ fn argument(key: Key, expr: &Expr, attribute: &Attribute, k: &Path) -> Option<To
         Key::Owner => Some(owner(expr, k)),
         Key::Stdin => Some(bytes(expr)),
         Key::Cmd | Key::Shell | Key::Bin | Key::Args | Key::Scope => None,
-        Key::Status | Key::Method | Key::Body | Key::On | Key::Times => None,
+        Key::Status | Key::Method | Key::Body | Key::Pattern | Key::On | Key::Times => None,
         _ => Some(expr.to_token_stream()),
     }
 }
@@ -146,7 +155,9 @@ fn http(url: &Expr, attribute: &Attribute, k: &Path) -> TokenStream {
         let body = bytes(body);
         quote_spanned!(span=> .body(#body))
     });
-    quote_spanned!(span=> #request #status #(#headers)* #form #body)
+    let pattern =
+        attribute.expr(Key::Pattern).map(|pattern| quote_spanned!(span=> .pattern(#pattern)));
+    quote_spanned!(span=> #request #status #(#headers)* #form #body #pattern)
 }
 
 fn banner(pattern: &Expr, attribute: &Attribute, k: &Path) -> TokenStream {

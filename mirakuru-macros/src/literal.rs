@@ -1,5 +1,5 @@
-use crate::syntax::address::{Address, Place, Port, Url};
-use crate::syntax::template::{Piece, Template};
+use crate::syntax::address::{Address, Place, Port, Target, Url};
+use crate::syntax::template::{self, Piece, Template};
 use crate::syntax::{command, http, pattern};
 
 type Checked<T = ()> = Result<T, String>;
@@ -78,7 +78,24 @@ pub(crate) fn program(text: &str) -> Checked {
 
 pub(crate) fn address(text: &str, captured: &Captured) -> Checked {
     late_template(text, captured)?;
+    template::check_tcp(text)?;
     Address::parse(text).map(drop)
+}
+
+pub(crate) fn udp_address(text: &str, captured: &Captured) -> Checked {
+    late_template(text, captured)?;
+    Address::parse_udp(text).map(drop)
+}
+
+/// Checks where the bytes of a reply are sent.
+pub(crate) fn target(text: &str, captured: &Captured) -> Checked {
+    late_template(text, captured)?;
+    Target::parse(&Target::with_scheme(text)?).map(drop)
+}
+
+/// Returns true if the process chooses the port to which the bytes of a reply are sent.
+pub(crate) fn sends_to_any_port(text: &str) -> bool {
+    matches!(Target::parse(text), Ok(Target::Tcp(address)) if address.port == Port::Any)
 }
 
 /// Checks an address that is listened on before the process starts.
@@ -89,6 +106,7 @@ pub(crate) fn listening_address(text: &str) -> Checked {
 
 pub(crate) fn url(text: &str, captured: &Captured) -> Checked {
     late_template(text, captured)?;
+    template::check_tcp(text)?;
     Url::parse(text).map(drop)
 }
 

@@ -102,6 +102,11 @@ impl Attribute {
                 None => {}
             }
         }
+        for (_, addr) in self.pairs(Key::Reply).filter(|(part, _)| is_text(part, "addr")) {
+            let chosen = text(addr).is_some_and(|it| literal::sends_to_any_port(&it.value()));
+            captured.names.extend(port_if(chosen));
+            captured.and_others |= lit(addr).is_none();
+        }
         captured
     }
 
@@ -166,6 +171,11 @@ pub(crate) fn text(expr: &Expr) -> Option<&LitStr> {
         Lit::Str(text) => Some(text),
         _ => None,
     }
+}
+
+/// Returns true if an expression is this text.
+pub(crate) fn is_text(expr: &Expr, wanted: &str) -> bool {
+    text(expr).is_some_and(|text| text.value() == wanted)
 }
 
 /// Returns a bare identifier, as in `stop_signal = INT`.

@@ -75,11 +75,15 @@ fn literals(entry: &Entry, captured: &Captured, faults: &mut Faults) {
     }
     match &entry.value {
         Value::Expr(expr) => value(entry.key, expr, captured, faults),
+        Value::Pairs(pairs) if entry.key == Key::Reply && !has_reply_parts(pairs) => {
+            faults.add(&entry.ident, entry.key.usage());
+        }
         Value::Pairs(pairs) => pairs.iter().for_each(|(left, right)| match entry.key {
             Key::Header => {
                 text(entry.key, left, http::check_header_name, faults);
                 text(entry.key, right, http::check_header_value, faults);
             }
+            Key::Reply => part_of_reply(left, right, captured, faults),
             Key::Env => {
                 text(entry.key, left, literal::variable, faults);
                 text(entry.key, right, literal::template, faults);
@@ -90,6 +94,23 @@ fn literals(entry: &Entry, captured: &Captured, faults: &mut Faults) {
             names.iter().for_each(|name| text(entry.key, name, literal::variable, faults));
         }
         Value::Flag | Value::Path(_) => {}
+    }
+}
+
+/// Returns true if a reply has an address, a pattern, and no part twice.
+fn has_reply_parts(pairs: &[(Expr, Expr)]) -> bool {
+    let count = |name| pairs.iter().filter(|(part, _)| model::is_text(part, name)).count();
+    let counts = ["addr", "pattern", "send"].map(count);
+    counts[..2] == [1, 1] && counts[2] <= 1 && counts.iter().sum::<usize>() == pairs.len()
+}
+
+fn part_of_reply(part: &Expr, value: &Expr, captured: &Captured, faults: &mut Faults) {
+    if model::is_text(part, "addr") {
+        text(Key::Reply, value, |text| literal::target(text, captured), faults);
+    } else if model::is_text(part, "pattern") {
+        text(Key::Reply, value, literal::pattern, faults);
+    } else {
+        bytes(Key::Reply, value, faults);
     }
 }
 

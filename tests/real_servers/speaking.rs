@@ -3,7 +3,7 @@
 use std::net::UdpSocket;
 
 use mirakuru_rstest::{ErrorKind, Executor, Result};
-use mirakuru_tests::{eventually, need};
+use mirakuru_tests::need;
 
 use crate::postgres::{By, SCRIPT, ask, without_condition};
 use crate::{Client, LIMIT, redis};
@@ -55,18 +55,17 @@ fn postgres_that_will_never_be_ready_is_not_waited_for() {
 #[test]
 fn memcached_has_a_port_for_both_protocols() -> Result<()> {
     let Some(memcached) = need("memcached") else { return Ok(()) };
-    let options = ["-u", "nobody", "-l", "127.0.0.1", "-p", "{udp}", "-U", "{udp}"];
-    let memcached = Executor::new([memcached]).args(options).tcp("127.0.0.1:{udp}").start()?;
+    let options = ["-u", "nobody", "-l", "127.0.0.1", "-p", "{port}", "-U", "{udp}"];
+    // A request id, the index of the datagram, their number, and two reserved bytes.
+    let request = b"\0\x07\0\0\0\x01\0\0version\r\n";
+    let memcached = Executor::new([memcached]).args(options).tcp("127.0.0.1:{port}");
+    let memcached = memcached.reply("127.0.0.1:{udp}", request, r"^\x00\x07.*VERSION").start()?;
     assert!(Client::tcp(memcached.addr()).waits_in_vain(), "it speaks when it is asked");
     let client = UdpSocket::bind("127.0.0.1:0").unwrap();
     client.set_read_timeout(Some(LIMIT)).unwrap();
-    // A request id, the index of the datagram, their number, and two reserved bytes.
-    let request = b"\0\x07\0\0\0\x01\0\0version\r\n";
+    client.send_to(request, memcached.addr()).unwrap();
     let mut answer = [0; 100];
-    eventually(LIMIT, || {
-        client.send_to(request, memcached.addr()).unwrap();
-        client.recv(&mut answer).is_ok()
-    });
+    client.recv(&mut answer).unwrap();
     assert!(answer[8..].starts_with(b"VERSION"), "{answer:?}");
     Ok(())
 }

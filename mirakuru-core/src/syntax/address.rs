@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use super::template;
+
 /// `host:port`. An IPv6 host stands in square brackets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Address {
@@ -37,6 +39,16 @@ impl Address {
         match Self::parse(text)? {
             Self { port: Port::Any, .. } => Err(format!(
                 "`{text}`: clients could not find out which port that is; write `{{port}}`"
+            )),
+            address => Ok(address),
+        }
+    }
+
+    /// Parses an address for UDP, which names its port.
+    pub(crate) fn parse_udp(text: &str) -> Result<Self, String> {
+        match Self::parse(text)? {
+            Self { port: Port::Any, .. } => Err(format!(
+                "`{text}`: a UDP port that the process chooses is not found; write `{{udp}}`"
             )),
             address => Ok(address),
         }
@@ -87,6 +99,47 @@ fn parse_port(port: &str, text: &str) -> Result<Port, String> {
         Ok(0) if digits => Ok(Port::Any),
         Ok(number) if digits => Ok(Port::Number(number)),
         _ => Err(format!("`{port}` in `{text}` is not a port (1 to 65535, or `{{port}}`)")),
+    }
+}
+
+/// Where bytes are sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    Tcp(Address),
+    Udp(Address),
+    /// The path or the abstract name of a Unix socket.
+    Unix(String),
+}
+
+impl Target {
+    const UDP: &'static str = "udp://";
+    const TCP: &'static str = "tcp://";
+
+    /// Parses `host:port`, `tcp://host:port`, `udp://host:port`, a path with a slash, or `@name`.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        if let Some(address) = text.strip_prefix(Self::UDP) {
+            return Address::parse_udp(address).map(Self::Udp);
+        }
+        if let Some(address) = text.strip_prefix(Self::TCP) {
+            return Address::parse(address).map(Self::Tcp);
+        }
+        match text.starts_with('@') || text.contains('/') {
+            true => Ok(Self::Unix(text.to_owned())),
+            false => Address::parse(text).map(Self::Tcp),
+        }
+    }
+
+    /// Returns a text with placeholders in which the protocol of `{udp}` is written.
+    pub(crate) fn with_scheme(text: &str) -> Result<String, String> {
+        let is_path = matches!(Self::parse(text), Ok(Self::Unix(_)));
+        let has_udp = template::udp_of(text).is_some();
+        match has_udp && !is_path && !text.starts_with(Self::UDP) {
+            true if text.starts_with(Self::TCP) => {
+                template::check_tcp(text).map(|()| text.to_owned())
+            }
+            true => Ok(format!("{}{text}", Self::UDP)),
+            false => Ok(text.to_owned()),
+        }
     }
 }
 
@@ -200,6 +253,27 @@ mod tests {
             ["", "localhost", ":80", "h:", "h:x", "h:+80", "h:65536", "::1:80", "[x]:80", "a b:1"]
         {
             assert!(Address::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_target_is_a_port_or_a_socket() {
+        for (text, expected) in [
+            ("h:1", Target::Tcp(address("h", Port::Number(1)))),
+            ("tcp://h:1", Target::Tcp(address("h", Port::Number(1)))),
+            ("udp://h:1", Target::Udp(address("h", Port::Number(1)))),
+            ("h:{udp}", Target::Udp(address("h", Port::Placeholder))),
+            ("udp://[::1]:{udp:dns}", Target::Udp(address("::1", Port::Placeholder))),
+            ("{dir}/a:1", Target::Unix("{dir}/a:1".to_owned())),
+            ("{dir}/{udp}", Target::Unix("{dir}/{udp}".to_owned())),
+            ("@a:1", Target::Unix("@a:1".to_owned())),
+        ] {
+            let parsed = Target::with_scheme(text).and_then(|text| Target::parse(&text));
+            assert_eq!(parsed, Ok(expected), "{text}");
+        }
+        for text in ["", "socket", "udp://h:0", "udp://h", "tcp://h:{udp}", "tcp:///run/s"] {
+            let parsed = Target::with_scheme(text).and_then(|text| Target::parse(&text));
+            assert!(parsed.is_err(), "{text}");
         }
     }
 

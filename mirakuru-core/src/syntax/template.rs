@@ -80,6 +80,33 @@ impl Template {
     }
 }
 
+/// Fails if a text that names a TCP port has the placeholder of a UDP port.
+pub(crate) fn check_tcp(text: &str) -> Result<(), String> {
+    match udp_of(text) {
+        None => Ok(()),
+        Some(name) => {
+            let (udp, port) = match name.as_str() {
+                "" => ("{udp}".to_owned(), "{port}".to_owned()),
+                name => (format!("{{udp:{name}}}"), format!("{{port:{name}}}")),
+            };
+            Err(format!(
+                "`{udp}` in `{text}` is a UDP port, for which `udp` waits; as a TCP port, the same \
+                 number is `{port}`"
+            ))
+        }
+    }
+}
+
+/// Returns the name of the first UDP port in a text, if there is one.
+pub(crate) fn udp_of(text: &str) -> Option<String> {
+    let is_captured = |name: &str| !["port", "udp", "dir"].contains(&name);
+    let pieces = Template::parse(text, &is_captured).ok()?.pieces;
+    pieces.into_iter().find_map(|piece| match piece {
+        Piece::Udp(name) => Some(name),
+        _ => None,
+    })
+}
+
 fn placeholder(
     text: &str,
     brace: usize,

@@ -280,6 +280,16 @@ pub(crate) fn listeners() -> Option<Vec<(SocketAddr, u64)>> {
     None
 }
 
+pub(crate) fn udp_socket(_address: SocketAddr) -> Listener {
+    Listener::Unknown
+}
+
+pub(crate) fn udp_sockets() -> Option<Vec<(SocketAddr, u64)>> {
+    None
+}
+
+pub(crate) fn bind_to_any_name(_socket: &impl AsRawFd) {}
+
 pub(crate) fn is_accepted(_stream: &TcpStream) -> io::Result<bool> {
     Err(io::ErrorKind::Unsupported.into())
 }

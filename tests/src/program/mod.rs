@@ -8,7 +8,7 @@ mod start_log;
 use std::env;
 use std::fs;
 use std::io::{self, Write};
-use std::net::{SocketAddrV4, TcpListener};
+use std::net::{SocketAddrV4, TcpListener, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::process;
@@ -94,6 +94,16 @@ pub fn listen_beside_others(port: u16) -> io::Result<TcpListener> {
     let address = SocketAddrV4::new([127, 0, 0, 1].into(), port);
     bind(socket.as_raw_fd(), &SockaddrIn::from(address))?;
     listen(&socket, Backlog::new(16)?)?;
+    Ok(socket.into())
+}
+
+/// Binds a UDP port of 127.0.0.1 with `SO_REUSEPORT`.
+pub fn bind_beside_others(port: u16) -> io::Result<UdpSocket> {
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let socket = socket(AddressFamily::Inet, SockType::Datagram, flags, None)?;
+    setsockopt(&socket, sockopt::ReusePort, &true)?;
+    let address = SocketAddrV4::new([127, 0, 0, 1].into(), port);
+    bind(socket.as_raw_fd(), &SockaddrIn::from(address))?;
     Ok(socket.into())
 }
 

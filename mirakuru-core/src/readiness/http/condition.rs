@@ -11,6 +11,7 @@ use super::transport::Transport;
 use crate::error::Result;
 use crate::readiness::attempt::{Attempt, FIRST_LIMIT, next_limit};
 use crate::readiness::condition::{Condition, Endpoint, Explanation, Found, Poll};
+use crate::readiness::reply_pattern::ReplyPattern;
 
 /// A request with all its values, and the wanted answer.
 pub(super) struct HttpSpec {
@@ -21,6 +22,7 @@ pub(super) struct HttpSpec {
     pub(super) names_found_port: bool,
     pub(super) status: Status,
     pub(super) matcher: StatusMatcher,
+    pub(super) pattern: Option<ReplyPattern>,
     pub(super) request: Request<Vec<u8>>,
     pub(super) request_timeout: Option<Duration>,
     /// Has to hold before the first request.
@@ -51,9 +53,10 @@ impl HttpCondition {
     fn send(&mut self, deadline: Instant) -> Poll {
         let limit = self.limit(deadline);
         self.requests += 1;
-        let HttpSpec { transport, matcher, request, .. } = &self.spec;
-        match send(transport, request.clone(), limit, |code| matcher.matches(code)) {
-            Ok(answer) if matcher.matches(answer.code) => Poll::Ready(Found::default()),
+        let HttpSpec { transport, matcher, request, pattern, .. } = &self.spec;
+        let is_wanted = |code| matcher.matches(code);
+        match send(transport, request.clone(), limit, is_wanted, pattern.as_ref()) {
+            Ok(answer) if answer.is_wanted => Poll::Ready(Found::default()),
             Ok(Answer { code: 405 | 501, .. }) if request.method() == Method::HEAD => {
                 *self.spec.request.method_mut() = Method::GET;
                 self.send(deadline)
@@ -99,8 +102,9 @@ impl HttpCondition {
 
 impl Condition for HttpCondition {
     fn describe(&self) -> String {
-        let HttpSpec { url, status, request, .. } = &self.spec;
-        format!("{} {url} with status {status}", request.method())
+        let HttpSpec { url, status, request, pattern, .. } = &self.spec;
+        let body = pattern.as_ref().map(|pattern| format!(" and a body that matches `{pattern}`"));
+        format!("{} {url} with status {status}{}", request.method(), body.unwrap_or_default())
     }
 
     fn precheck(&mut self) -> Option<String> {

@@ -7,7 +7,7 @@ pub(super) const BODY_MAX: usize = 4096; // 4 KiB
 const LENGTH_MAX: usize = 120;
 
 /// Returns the first line that is not empty.
-pub(super) fn excerpt(body: &[u8]) -> String {
+pub(in crate::readiness) fn excerpt(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     text.lines().map(shortened).find(|line| !line.is_empty()).unwrap_or_default()
 }

@@ -7,5 +7,6 @@ mod spec;
 mod status;
 mod transport;
 
+pub(super) use excerpt::excerpt;
 pub use spec::Http;
 pub use status::Status;

@@ -9,14 +9,20 @@ use ureq::{Agent, Body};
 
 use super::excerpt::{self, BODY_MAX};
 use super::transport::Transport;
+use crate::readiness::reply_pattern::ReplyPattern;
 
 /// The time limit for reading a body, which is quoted in a message only.
 const BODY_LIMIT: Duration = Duration::from_millis(250);
+
+/// The number of bytes of a body in which a pattern is searched.
+const MATCHED_MAX: usize = 64 * 1024; // 64 KiB
 
 /// The answer of a server, as far as a report quotes it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Answer {
     pub(super) code: u16,
+    /// The code and the body are the wanted ones.
+    pub(super) is_wanted: bool,
     /// The text after the code.
     details: String,
 }
@@ -29,14 +35,17 @@ pub(super) enum RequestError {
     Because(String),
 }
 
-/// Sends a request once. The body of the answer is read only if its code is not wanted.
+/// Sends a request once. The body of the answer is read only if its code is not wanted, or if it has to
+/// match a pattern.
 pub(super) fn send(
     transport: &Transport,
     request: Request<Vec<u8>>,
     limit: Duration,
     is_wanted: impl Fn(u16) -> bool,
+    pattern: Option<&ReplyPattern>,
 ) -> Result<Answer, RequestError> {
-    let agent = agent(transport, limit);
+    let body_limit = if pattern.is_some() { limit } else { BODY_LIMIT };
+    let agent = agent(transport, limit, body_limit);
     // Methods that usually have a body are sent with `content-length: 0` if it is empty. For the others,
     // ureq rejects an empty body.
     let has_body = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH)
@@ -44,14 +53,28 @@ pub(super) fn send(
     let answered = if has_body { agent.run(request) } else { agent.run(request.map(|_| ())) };
     let response = answered.map_err(|error| no_answer(error, transport))?;
     let code = response.status().as_u16();
-    let details = if is_wanted(code) { String::new() } else { details(response) };
-    Ok(Answer { code, details })
+    let (is_wanted, details) = match (is_wanted(code), pattern) {
+        (true, None) => (true, String::new()),
+        (true, Some(pattern)) => compare(response.into_body(), pattern),
+        (false, _) => (false, details(response)),
+    };
+    Ok(Answer { code, is_wanted, details })
 }
 
-fn agent(transport: &Transport, limit: Duration) -> Agent {
+/// Returns true if a body matches, or what it is instead.
+fn compare(body: Body, pattern: &ReplyPattern) -> (bool, String) {
+    let bytes = beginning(body, MATCHED_MAX, |bytes| pattern.is_match(bytes));
+    match (pattern.is_match(&bytes), excerpt::excerpt(&bytes)) {
+        (true, _) => (true, String::new()),
+        (false, text) if text.is_empty() => (false, ", but its body is empty".to_owned()),
+        (false, text) => (false, format!(", but no match in its body: {text}")),
+    }
+}
+
+fn agent(transport: &Transport, limit: Duration, body_limit: Duration) -> Agent {
     let config = Agent::config_builder()
         .timeout_global(Some(limit))
-        .timeout_recv_body(Some(BODY_LIMIT))
+        .timeout_recv_body(Some(body_limit))
         .http_status_as_error(false)
         .allow_non_standard_methods(true)
         .max_redirects(0)
@@ -76,18 +99,18 @@ fn details(response: Response<Body>) -> String {
     if headers.contains_key(header::CONTENT_ENCODING) {
         return String::new(); // Compressed: it is not readable as it is.
     }
-    match excerpt::excerpt(&beginning(response.into_body())) {
+    match excerpt::excerpt(&beginning(response.into_body(), BODY_MAX, excerpt::is_enough)) {
         text if text.is_empty() => text,
         text => format!(": {text}"),
     }
 }
 
-/// Reads as much of a body as is quoted, or as comes in time.
-fn beginning(body: Body) -> Vec<u8> {
+/// Reads as much of a body as is enough, or as comes in time.
+fn beginning(body: Body, max: usize, is_enough: impl Fn(&[u8]) -> bool) -> Vec<u8> {
     let mut reader = body.into_reader();
-    let mut bytes = vec![0; BODY_MAX];
+    let mut bytes = vec![0; max];
     let mut length = 0;
-    while length < BODY_MAX && !excerpt::is_enough(&bytes[..length]) {
+    while length < max && !is_enough(&bytes[..length]) {
         match reader.read(&mut bytes[length..]) {
             Ok(0) | Err(_) => break,
             Ok(amount) => length += amount,
@@ -157,7 +180,7 @@ mod tests {
         let listener = UnixListener::bind(&path).unwrap();
         let server = thread::spawn(move || serve(listener.accept().unwrap().0));
         let request = Request::post("http://localhost/").body(body).unwrap();
-        let answer = send(&Transport::Unix(path.clone()), request, limit, |code| code == 200);
+        let answer = send(&Transport::Unix(path.clone()), request, limit, |code| code == 200, None);
         server.join().unwrap();
         std::fs::remove_file(path).unwrap();
         answer

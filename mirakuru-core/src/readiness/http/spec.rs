@@ -11,11 +11,12 @@ use super::transport::Transport;
 use crate::error::{Error, Result};
 use crate::readiness::condition::{Condition, ConditionSpec, StartContext};
 use crate::readiness::identity::Identity;
+use crate::readiness::reply_pattern::ReplyPattern;
 use crate::readiness::settle::Certainty;
 use crate::readiness::tcp::connection_to;
 use crate::readiness::unix_socket::UnixSocket;
 use crate::syntax::address::{Place, Port, Url};
-use crate::syntax::http;
+use crate::syntax::{http, template};
 
 /// An HTTP request, and the status of the answer that shows that a process is ready.
 ///
@@ -60,6 +61,7 @@ pub struct Http {
     status: Status,
     headers: Vec<(String, String)>,
     body: Option<Vec<u8>>,
+    pattern: Option<String>,
     request_timeout: Option<Duration>,
 }
 
@@ -91,6 +93,7 @@ impl Http {
             status: Status::from(200..=299),
             headers: Vec::new(),
             body: None,
+            pattern: None,
             request_timeout: None,
         }
     }
@@ -130,6 +133,25 @@ impl Http {
         self
     }
 
+    /// Sets a regular expression that the body of the answer has to match, in its first 64 KiB.
+    /// Default: none.
+    ///
+    /// It is searched as in [`Executor::reply`](crate::Executor::reply). A HEAD becomes a GET: the
+    /// answer to a HEAD has no body.
+    ///
+    /// ```
+    /// use mirakuru_core::Http;
+    ///
+    /// // Consul answers `""` until it has a leader.
+    /// let has_leader = Http::get("http://127.0.0.1:{port}/v1/status/leader").pattern("\"[^\"]+\"");
+    /// # let _ = has_leader;
+    /// ```
+    #[must_use]
+    pub fn pattern(mut self, pattern: impl Into<String>) -> Self {
+        self.pattern = Some(pattern.into());
+        self
+    }
+
     /// Sets the time limit of a single request. Default: a second at first, then twice as long each
     /// time. A request never takes longer than is left for the start.
     #[must_use]
@@ -154,7 +176,10 @@ impl Http {
     fn to_request(&self, url: &Url) -> Result<Request<Vec<u8>>> {
         self.check().map_err(Error::invalid)?;
         let method = Method::from_bytes(self.method.as_bytes());
-        let method = method.expect("the method was checked");
+        let method = match method.expect("the method was checked") {
+            Method::HEAD if self.pattern.is_some() => Method::GET,
+            method => method,
+        };
         let (origin, host) = origin(url);
         let uri: Uri = format!("{origin}{}", url.target)
             .parse()
@@ -213,6 +238,7 @@ impl ConditionSpec for Http {
     }
 
     fn build(&self, context: &StartContext<'_>) -> Result<Box<dyn Condition>> {
+        template::check_tcp(&self.url).map_err(Error::invalid)?;
         let text = context.values.render(&self.url)?;
         let url = Url::parse(&text).map_err(Error::invalid)?;
         if self.request_timeout == Some(Duration::ZERO) {
@@ -226,6 +252,7 @@ impl ConditionSpec for Http {
             names_found_port: is_any_port(&url) && !self.has_host(),
             status: self.status.clone(),
             matcher: self.status.matcher()?,
+            pattern: self.pattern.as_deref().map(ReplyPattern::new).transpose()?,
             request_timeout: self.request_timeout,
             target: url.target,
             request,

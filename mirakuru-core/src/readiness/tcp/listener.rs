@@ -11,7 +11,7 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Returns the address by which a server is reached that listens at `address`: the loopback address
 /// for all addresses.
-pub(super) fn reachable(mut address: SocketAddr) -> SocketAddr {
+pub(in crate::readiness) fn reachable(mut address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
         IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
@@ -43,7 +43,7 @@ pub(super) fn sharing_address_of(inode: u64) -> Vec<u64> {
 
 /// Returns true if what is sent to the address stays on this machine. The kernel then uses it as the
 /// source address, too. Nothing is sent to find that out.
-fn is_of_this_machine(address: SocketAddr) -> bool {
+pub(in crate::readiness) fn is_of_this_machine(address: SocketAddr) -> bool {
     let any = match address {
         SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
         SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),

@@ -5,5 +5,6 @@ mod fixed_port;
 mod listener;
 mod spec;
 
+pub(super) use listener::{is_of_this_machine, reachable};
 pub(crate) use spec::TcpSpec;
 pub(super) use spec::connection_to;

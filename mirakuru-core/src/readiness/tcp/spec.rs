@@ -7,6 +7,7 @@ use crate::readiness::condition::{Condition, ConditionSpec, StartContext};
 use crate::readiness::identity::Identity;
 use crate::readiness::settle::Certainty;
 use crate::syntax::address::{Address, Port};
+use crate::syntax::template;
 
 /// The address, `host:port`, with placeholders. Port 0 stands for any port.
 #[derive(Debug)]
@@ -29,6 +30,7 @@ impl ConditionSpec for TcpSpec {
     }
 
     fn build(&self, context: &StartContext<'_>) -> Result<Box<dyn Condition>> {
+        template::check_tcp(&self.0).map_err(Error::invalid)?;
         let address = context.values.render(&self.0)?;
         let address = Address::parse(&address).map_err(Error::invalid)?;
         connection_to(&address, context, Certainty::Stays)

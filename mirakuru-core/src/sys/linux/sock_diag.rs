@@ -1,4 +1,4 @@
-//! Finds listening TCP sockets by netlink, without a connection.
+//! Finds TCP and UDP sockets by netlink, without a connection.
 //!
 //! The request is exact ("the listener for a connection to this address"), so it takes some 3 µs where
 //! reading `/proc/net/tcp` takes 9 ms. See sock_diag(7).
@@ -13,6 +13,8 @@ use crate::sys::{Listener, ListeningSocket};
 
 const REQUEST_LEN: usize = HEADER_LEN + 56;
 const TCP_LISTEN: u8 = 10;
+/// `TCP_CLOSE`, the state of a UDP socket without a peer.
+const UNCONNECTED: u8 = 7;
 /// The states of a connection that can wait in the accept queue: established, and two before that.
 const WAITING: [u8; 3] = [1, 3, 12];
 /// Offsets in the answer, `struct inet_diag_msg`, behind the header.
@@ -45,6 +47,22 @@ pub(super) fn listener(address: SocketAddr) -> io::Result<Listener> {
     }))
 }
 
+/// Finds the socket that takes datagrams to an address from any other one.
+pub(super) fn udp_socket(address: SocketAddr) -> io::Result<Listener> {
+    // The kernel looks for the receiver of a datagram, so the address is that of the peer.
+    let mut request = request(any_of(address), Some(address), 0);
+    ask_for_udp(&mut request);
+    let found = find(&request)?.filter(|socket| socket.state == UNCONNECTED);
+    Ok(found.map_or(Listener::None, |Socket { inode, user, .. }| {
+        Listener::Socket(ListeningSocket { inode, user, is_full: false })
+    }))
+}
+
+/// Returns the addresses of all UDP sockets that are not connected, with their inodes.
+pub(super) fn udp_sockets() -> io::Result<Vec<(SocketAddr, u64)>> {
+    all(ask_for_udp)
+}
+
 /// Returns true if the listener at `server` has accepted the connection from `client`.
 pub(super) fn is_accepted(server: SocketAddr, client: SocketAddr) -> io::Result<bool> {
     let waits = |socket: Socket| WAITING.contains(&socket.state) && socket.inode == 0;
@@ -54,13 +72,31 @@ pub(super) fn is_accepted(server: SocketAddr, client: SocketAddr) -> io::Result<
 
 /// Returns the addresses of all listening sockets, with their inodes.
 pub(super) fn listeners() -> io::Result<Vec<(SocketAddr, u64)>> {
+    all(|_| ())
+}
+
+/// Lists sockets of both families. `adapt` changes a request for TCP sockets that listen.
+fn all(adapt: fn(&mut [u8; REQUEST_LEN])) -> io::Result<Vec<(SocketAddr, u64)>> {
     let mut found = Vec::new();
     for any in [IpAddr::from([0; 4]), IpAddr::from([0; 16])] {
-        let request = request(SocketAddr::new(any, 0), None, libc::NLM_F_DUMP);
+        let mut request = request(SocketAddr::new(any, 0), None, libc::NLM_F_DUMP);
+        adapt(&mut request);
         let sockets = netlink::list(&request, socket_of)?;
         found.extend(sockets.into_iter().map(|socket| (socket.address, socket.inode)));
     }
     Ok(found)
+}
+
+fn ask_for_udp(request: &mut [u8; REQUEST_LEN]) {
+    let body = &mut request[HEADER_LEN..];
+    body[1] = libc::IPPROTO_UDP as u8;
+    body[4..8].copy_from_slice(&(1u32 << UNCONNECTED).to_ne_bytes());
+}
+
+/// Returns the unspecified address of the same family, with port 0.
+fn any_of(address: SocketAddr) -> SocketAddr {
+    let ip = if address.is_ipv4() { IpAddr::from([0; 4]) } else { IpAddr::from([0; 16]) };
+    SocketAddr::new(ip, 0)
 }
 
 fn find(request: &[u8]) -> io::Result<Option<Socket>> {
@@ -162,6 +198,30 @@ mod tests {
         assert!(is_full());
         drop(server.accept().unwrap());
         assert!(!is_full());
+    }
+
+    #[test]
+    fn a_udp_socket_is_found_by_any_address_that_reaches_it() {
+        for (host, reached) in [
+            ("127.0.0.1:0", [true, false]),
+            ("0.0.0.0:0", [true, false]),
+            ("[::1]:0", [false, true]),
+            ("[::]:0", [true, true]),
+        ] {
+            let socket = std::net::UdpSocket::bind(host).unwrap();
+            let bound = socket.local_addr().unwrap();
+            let link = std::fs::metadata(format!("/proc/self/fd/{}", socket.as_raw_fd())).unwrap();
+            for (to, is_reached) in ["127.0.0.1", "::1"].into_iter().zip(reached) {
+                let to = SocketAddr::new(to.parse().unwrap(), bound.port());
+                let found = match udp_socket(to).unwrap() {
+                    Listener::Socket(found) => Some(found.inode),
+                    _ => None,
+                };
+                assert_eq!(found, is_reached.then_some(link.ino()), "{host} by {to}");
+            }
+            assert!(udp_sockets().unwrap().contains(&(bound, link.ino())), "{host}");
+            assert!(!listeners().unwrap().iter().any(|(_, inode)| *inode == link.ino()), "{host}");
+        }
     }
 
     #[test]

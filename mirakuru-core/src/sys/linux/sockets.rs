@@ -4,10 +4,11 @@ use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::ops::RangeInclusive;
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 
 use nix::sys::socket::sockopt::PeerCredentials;
-use nix::sys::socket::{MsgFlags, SockFlag, getsockopt};
+use nix::sys::socket::{MsgFlags, SockFlag, UnixAddr, bind, getsockopt};
 
 use super::sock_diag;
 use crate::sys::Listener;
@@ -46,6 +47,21 @@ pub(crate) fn listener(address: SocketAddr) -> Listener {
 /// Returns the addresses of all listening sockets, with their inodes.
 pub(crate) fn listeners() -> Option<Vec<(SocketAddr, u64)>> {
     sock_diag::listeners().ok()
+}
+
+/// Finds the socket that takes datagrams to a UDP address.
+pub(crate) fn udp_socket(address: SocketAddr) -> Listener {
+    sock_diag::udp_socket(address).unwrap_or(Listener::Unknown)
+}
+
+/// Returns the addresses of all UDP sockets that are not connected, with their inodes.
+pub(crate) fn udp_sockets() -> Option<Vec<(SocketAddr, u64)>> {
+    sock_diag::udp_sockets().ok()
+}
+
+/// Gives a Unix socket a name by which others can reply.
+pub(crate) fn bind_to_any_name(socket: &impl AsRawFd) {
+    let _ = bind(socket.as_raw_fd(), &UnixAddr::new_unnamed()); // A socket without one gets no reply.
 }
 
 /// Returns true if the listener has accepted the connection.

@@ -2,7 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::io::{self, IoSlice, IoSliceMut};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixDatagram, UnixStream};
@@ -11,8 +11,8 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, SockType, UnixAddr, connect, recvmsg,
-    sendmsg, socket,
+    AddressFamily, ControlMessage, ControlMessageOwned, SockType, UnixAddr, connect, getsockopt,
+    recvmsg, sendmsg, socket, sockopt,
 };
 
 use crate::sys::platform;
@@ -93,6 +93,9 @@ fn connect_as(kind: SockType, path: &Path) -> nix::Result<UnixStream> {
         Some(name) => platform::abstract_address(name)?,
         None => UnixAddr::new(path)?,
     };
+    if kind == SockType::Datagram {
+        platform::bind_to_any_name(&socket);
+    }
     connect(socket.as_raw_fd(), &address)?;
     Ok(UnixStream::from(socket))
 }
@@ -100,4 +103,24 @@ fn connect_as(kind: SockType, path: &Path) -> nix::Result<UnixStream> {
 /// Returns the abstract name that is written `@name`. The path of a file begins in another way.
 pub(crate) fn abstract_name(path: &Path) -> Option<&[u8]> {
     path.as_os_str().as_bytes().strip_prefix(b"@")
+}
+
+/// Sends bytes over a connected socket of any type. Those of a datagram are one message, even none.
+pub(crate) fn send_all(socket: &impl AsRawFd, bytes: &[u8]) -> io::Result<()> {
+    let mut rest = bytes;
+    loop {
+        match nix::sys::socket::send(socket.as_raw_fd(), rest, platform::SEND_FLAGS) {
+            Ok(sent) => rest = &rest[sent..],
+            Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if rest.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+/// Returns true if a socket has a stream of bytes, and no messages.
+pub(crate) fn is_stream(socket: &impl AsFd) -> bool {
+    getsockopt(socket, sockopt::SockType).is_ok_and(|kind| kind == SockType::Stream)
 }

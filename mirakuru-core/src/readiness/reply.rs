@@ -1,0 +1,247 @@
+//! A reply of the process that matches a pattern, over TCP, UDP or a Unix socket.
+
+use std::io::{self, Read};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::attempt::{Attempt, next_limit};
+use super::condition::{Condition, ConditionSpec, Explanation, Found, Poll, StartContext};
+use super::http::excerpt;
+use super::identity::Identity;
+use super::reply_pattern::ReplyPattern;
+use super::settle::Certainty;
+use super::tcp::connection_to;
+use super::udp::Udp;
+use super::unix_socket::UnixSocket;
+use crate::error::{Error, Result};
+use crate::syntax::address::{Port, Target};
+use crate::sys;
+
+/// The number of bytes of a reply that are read.
+const REPLY_MAX: usize = 64 * 1024; // 64 KiB
+
+/// What is sent to where, and what has to come back.
+#[derive(Debug)]
+pub(crate) struct ReplySpec {
+    /// With placeholders.
+    address: String,
+    send: Vec<u8>,
+    pattern: String,
+}
+
+impl ReplySpec {
+    pub(crate) fn new(address: String, send: Vec<u8>, pattern: String) -> Self {
+        Self { address, send, pattern }
+    }
+}
+
+impl ConditionSpec for ReplySpec {
+    fn templates(&self) -> Vec<&str> {
+        vec![&self.address]
+    }
+
+    fn captures(&self) -> Vec<String> {
+        let target = Target::parse(&self.address).ok();
+        let is_any = |target: &Target| matches!(target, Target::Tcp(it) if it.port == Port::Any);
+        target.filter(is_any).map(|_| "port".to_owned()).into_iter().collect()
+    }
+
+    fn identify(&self, identity: &mut Identity) -> Result<()> {
+        identity.add(("reply", &self.address, &self.send, &self.pattern));
+        Ok(())
+    }
+
+    fn build(&self, context: &StartContext<'_>) -> Result<Box<dyn Condition>> {
+        let template = Target::with_scheme(&self.address).map_err(Error::invalid)?;
+        let address = context.values.render(&template)?;
+        let target = Target::parse(&address).map_err(Error::invalid)?;
+        let (place, connect_check) = place(&target, context)?;
+        Ok(Box::new(Reply {
+            pattern: ReplyPattern::new(&self.pattern)?,
+            send: self.send.clone(),
+            address,
+            place,
+            connect_check,
+            attempts: 0,
+        }))
+    }
+}
+
+/// Returns where the bytes are sent, and what has to be there first.
+fn place(target: &Target, context: &StartContext<'_>) -> Result<(Place, Box<dyn Condition>)> {
+    Ok(match target {
+        Target::Tcp(address) => (Place::Tcp, connection_to(address, context, Certainty::Owned)?),
+        Target::Udp(address) => (Place::Udp, Box::new(Udp::at(address, context)?)),
+        Target::Unix(path) => {
+            let socket = UnixSocket::at(Path::new(path), context, Certainty::Owned)?;
+            (Place::Unix(socket.path().to_owned()), Box::new(socket))
+        }
+    })
+}
+
+/// Where the bytes are sent. The address of a port is found at each attempt.
+enum Place {
+    Tcp,
+    Udp,
+    Unix(PathBuf),
+}
+
+struct Reply {
+    address: String,
+    place: Place,
+    send: Vec<u8>,
+    pattern: ReplyPattern,
+    /// Has to hold before anything is sent.
+    connect_check: Box<dyn Condition>,
+    attempts: u32,
+}
+
+impl Reply {
+    /// Sends the bytes once. Returns what came back instead of the wanted reply.
+    fn ask(&mut self, at: Option<SocketAddr>, deadline: Instant) -> Option<String> {
+        let limit = next_limit(self.attempts);
+        self.attempts += 1;
+        let until = deadline.min(Instant::now() + limit);
+        let exchange = self.connect(at, left(until)).and_then(|socket| {
+            socket.set_write_timeout(Some(left(until)))?;
+            sys::send_all(&socket, &self.send)?;
+            Received::read(&socket, until, |bytes| self.pattern.is_match(bytes))
+        });
+        match exchange {
+            Ok(received) if received.is_wanted => None,
+            Ok(received) => Some(received.describe(limit)),
+            Err(error) => Some(reason(&error)),
+        }
+    }
+
+    /// Returns a connected socket. The type of std for Unix sockets serves for those of any type.
+    fn connect(&self, at: Option<SocketAddr>, limit: Duration) -> io::Result<UnixStream> {
+        let at = || at.ok_or(io::ErrorKind::AddrNotAvailable);
+        let socket = match &self.place {
+            Place::Tcp => OwnedFd::from(TcpStream::connect_timeout(&at()?, limit)?),
+            Place::Udp => OwnedFd::from(udp_socket(at()?)?),
+            Place::Unix(path) => OwnedFd::from(sys::connect_any_unix(path)?),
+        };
+        let socket = UnixStream::from(socket);
+        socket.set_nonblocking(false)?;
+        Ok(socket)
+    }
+}
+
+fn udp_socket(peer: SocketAddr) -> io::Result<UdpSocket> {
+    let any = match peer {
+        SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+        SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
+    };
+    let socket = UdpSocket::bind((any, 0))?;
+    socket.connect(peer)?;
+    Ok(socket)
+}
+
+/// Returns the time that is left. A limit of zero would mean none.
+fn left(until: Instant) -> Duration {
+    until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
+}
+
+/// What has come back.
+#[derive(Default)]
+struct Received {
+    /// All bytes of a stream, or the last message.
+    bytes: Vec<u8>,
+    is_wanted: bool,
+    is_closed: bool,
+}
+
+impl Received {
+    /// Reads until the wanted reply has come, the other end is closed, or the time is over.
+    fn read(
+        mut socket: &UnixStream,
+        until: Instant,
+        is_wanted: impl Fn(&[u8]) -> bool,
+    ) -> io::Result<Self> {
+        let is_stream = sys::is_stream(socket);
+        let (mut received, mut buffer) = (Self::default(), vec![0; REPLY_MAX]);
+        while received.bytes.len() < REPLY_MAX && Instant::now() < until {
+            socket.set_read_timeout(Some(left(until)))?;
+            let length = match socket.read(&mut buffer) {
+                Ok(0) if is_stream => {
+                    received.is_closed = true;
+                    break;
+                }
+                Ok(length) => length,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if received.bytes.is_empty() => return Err(error),
+                Err(_) => break,
+            };
+            if !is_stream {
+                received.bytes.clear();
+            }
+            received.bytes.extend(&buffer[..length]);
+            received.is_wanted = is_wanted(&received.bytes);
+            if received.is_wanted {
+                break;
+            }
+        }
+        Ok(received)
+    }
+
+    fn describe(&self, limit: Duration) -> String {
+        match (excerpt(&self.bytes), self.is_closed) {
+            (text, true) if text.is_empty() => "closed the connection without a reply".to_owned(),
+            (text, false) if text.is_empty() => format!("no reply within {limit:?}"),
+            (text, _) => format!("the reply was `{text}`"),
+        }
+    }
+}
+
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+            "a process listens but does not accept".to_owned()
+        }
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+            "closed the connection without a reply".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
+impl Condition for Reply {
+    fn describe(&self) -> String {
+        format!("a reply of {} that matches `{}`", self.address, self.pattern)
+    }
+
+    fn precheck(&mut self) -> Option<String> {
+        self.connect_check.precheck()
+    }
+
+    fn poll(&mut self, attempt: &Attempt<'_>) -> Result<Poll> {
+        let connected = match self.connect_check.poll(attempt)? {
+            Poll::Ready(found) => found,
+            pending => return Ok(pending),
+        };
+        Ok(match self.ask(connected.endpoint.addr, attempt.deadline()) {
+            None => Poll::Ready(Found { ..connected }),
+            Some(seen) => Poll::pending(seen),
+        })
+    }
+
+    fn explain(&self) -> Explanation {
+        match self.attempts {
+            0 => self.connect_check.explain(),
+            _ => Explanation {
+                seen: None,
+                help: Some(
+                    "it was reached, but did not reply as wanted: is the pattern what it sends to a \
+                     client that sends these bytes, each line to its end?"
+                        .to_owned(),
+                ),
+            },
+        }
+    }
+}

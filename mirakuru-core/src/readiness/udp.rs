@@ -1,0 +1,201 @@
+//! A UDP port that a socket of the process is bound to.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use super::attempt::Attempt;
+use super::condition::{Condition, ConditionSpec, Explanation, Found, Poll, StartContext};
+use super::identity::Identity;
+use super::ownership::{self, Ownership};
+use super::settle::{Certainty, Seat, settle};
+use super::tcp::{is_of_this_machine, reachable};
+use crate::diagnostics::{events, port_owner};
+use crate::error::{Error, Result};
+use crate::resources::ports;
+use crate::syntax::address::{Address, Port};
+use crate::sys::{self, Listener, ListeningSocket};
+use crate::types::Owner;
+
+/// The time in which the kernel refuses a datagram to a port without a socket.
+const REFUSAL: Duration = Duration::from_millis(20);
+
+/// The address, `host:port`, with placeholders.
+#[derive(Debug)]
+pub(crate) struct UdpSpec(pub(crate) String);
+
+impl ConditionSpec for UdpSpec {
+    fn templates(&self) -> Vec<&str> {
+        vec![&self.0]
+    }
+
+    fn identify(&self, identity: &mut Identity) -> Result<()> {
+        identity.add(("udp", &self.0));
+        Ok(())
+    }
+
+    fn build(&self, context: &StartContext<'_>) -> Result<Box<dyn Condition>> {
+        let address = context.values.render(&self.0)?;
+        let address = Address::parse_udp(&address).map_err(Error::invalid)?;
+        Ok(Box::new(Udp::at(&address, context)?))
+    }
+}
+
+pub(super) struct Udp {
+    address: String,
+    /// The socket addresses of the host. A socket of the process has to be bound to one of them.
+    candidates: Vec<SocketAddr>,
+    owner: Owner,
+    /// The socket that has been found to be ready.
+    ready: Option<u64>,
+    /// An event was emitted about a socket whose owner is unknown.
+    is_unknown_owner_logged: bool,
+}
+
+impl Udp {
+    pub(super) fn at(address: &Address, context: &StartContext<'_>) -> Result<Self> {
+        debug_assert_ne!(address.port, Port::Any);
+        Ok(Self {
+            address: address.to_string(),
+            candidates: ports::resolve(address)?.into_iter().map(reachable).collect(),
+            owner: context.owner,
+            ready: None,
+            is_unknown_owner_logged: false,
+        })
+    }
+
+    /// Returns true if a socket is bound to an address, and fails if it is that of another process.
+    fn look(&mut self, candidate: SocketAddr, attempt: &Attempt<'_>) -> Result<bool> {
+        let socket = match find(candidate) {
+            Listener::None => return Ok(false),
+            Listener::Unknown => return Ok(is_taken(candidate)),
+            Listener::Socket(socket) => socket,
+        };
+        if self.ready == Some(socket.inode) {
+            return Ok(true);
+        }
+        let bound = Bound { candidate, socket };
+        match settle(&bound, attempt.client, Certainty::Stays) {
+            None => return Ok(false),
+            Some(Ownership::Stranger(pid)) if self.owner == Owner::Tree => {
+                let what = format!("UDP {candidate} is bound by");
+                return Err(ownership::not_ours(pid, socket.user, &what));
+            }
+            Some(Ownership::Unknown) => self.log_unknown_owner(candidate, attempt),
+            Some(_) => {}
+        }
+        self.ready = Some(socket.inode);
+        Ok(true)
+    }
+
+    fn log_unknown_owner(&mut self, candidate: SocketAddr, attempt: &Attempt<'_>) {
+        if !std::mem::replace(&mut self.is_unknown_owner_logged, true) {
+            let main = attempt.client.state().main;
+            events::not_judged(attempt.client.name(), main, format_args!("UDP {candidate}"));
+        }
+    }
+}
+
+/// Returns the socket that is bound to an address. It is unknown for addresses of other machines.
+fn find(address: SocketAddr) -> Listener {
+    match sys::udp_socket(address) {
+        Listener::Socket(_) | Listener::None
+            if !address.ip().is_loopback() && !is_of_this_machine(address) =>
+        {
+            Listener::Unknown
+        }
+        found => found,
+    }
+}
+
+/// Returns true if the kernel does not refuse an empty datagram. Only a system that does not report
+/// its sockets is asked in this way.
+fn is_taken(address: SocketAddr) -> bool {
+    let any = match address {
+        SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+        SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
+    };
+    let refused = || {
+        let socket = UdpSocket::bind((any, 0))?;
+        socket.connect(address)?;
+        socket.set_read_timeout(Some(REFUSAL))?;
+        socket.send(&[])?;
+        socket.recv(&mut [0]).map(drop)
+    };
+    match refused() {
+        Ok(()) => true,
+        Err(error) => matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut),
+    }
+}
+
+/// A socket that is bound to an address.
+struct Bound {
+    candidate: SocketAddr,
+    socket: ListeningSocket,
+}
+
+impl Seat for Bound {
+    fn inode(&self) -> u64 {
+        self.socket.inode
+    }
+
+    fn is_taken(&self) -> bool {
+        let now = find(self.candidate);
+        matches!(now, Listener::Socket(now) if now.inode == self.socket.inode)
+    }
+
+    /// Returns the sockets that share the address by `SO_REUSEADDR` or `SO_REUSEPORT`: one of them
+    /// gets a datagram.
+    fn sharing(&self) -> Vec<u64> {
+        let all = sys::udp_sockets().unwrap_or_default();
+        let inode = self.socket.inode;
+        let bound = all.iter().find(|(_, it)| *it == inode).map(|(address, _)| *address);
+        let shares = |(address, it): &(SocketAddr, u64)| Some(*address) == bound && *it != inode;
+        all.into_iter().filter(shares).map(|(_, it)| it).collect()
+    }
+}
+
+impl Condition for Udp {
+    fn describe(&self) -> String {
+        format!("a UDP socket at {}", self.address)
+    }
+
+    fn precheck(&mut self) -> Option<String> {
+        self.candidates.iter().find_map(|candidate| {
+            let owner = match find(*candidate) {
+                Listener::Socket(socket) => port_owner::of_socket(Some(socket.inode)),
+                Listener::Unknown if candidate.ip().is_loopback() && is_taken(*candidate) => {
+                    "another process".to_owned()
+                }
+                _ => return None,
+            };
+            Some(format!("UDP {candidate} is bound by {owner}"))
+        })
+    }
+
+    fn poll(&mut self, attempt: &Attempt<'_>) -> Result<Poll> {
+        for candidate in self.candidates.clone() {
+            if self.look(candidate, attempt)? {
+                return Ok(Poll::Ready(Found::at(candidate)));
+            }
+        }
+        Ok(Poll::pending(format!("no socket is bound to UDP {}", self.address)))
+    }
+
+    fn explain(&self) -> Explanation {
+        let is_tcp = |it: &SocketAddr| matches!(sys::listener(*it), Listener::Socket(_));
+        let is_free = |it: &SocketAddr| find(*it) == Listener::None;
+        let help = if self.candidates.iter().any(is_tcp) {
+            Some(format!("a process listens at {} for TCP: wait for `tcp`", self.address))
+        } else if self.candidates.iter().all(is_free) {
+            Some(format!(
+                "no socket is bound to UDP {}: is that the address in the command, its variables or \
+                 its configuration? If it only needs longer, give it a longer `timeout`",
+                self.address
+            ))
+        } else {
+            None
+        };
+        Explanation { seen: None, help }
+    }
+}
