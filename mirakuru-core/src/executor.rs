@@ -167,12 +167,7 @@ impl Executor {
         self.waits_for(UdpSpec(address.into()))
     }
 
-    /// Waits until these bytes bring a reply that matches this pattern, or nothing sent brings a greeting:
-    /// `.reply("127.0.0.1:{port}", "PING\r\n", r"^\+PONG$")`. The bytes have no placeholders.
-    ///
-    /// The address is `host:port`, for UDP with `{udp}` or `udp://`, or a Unix socket: `@name` or a path
-    /// with a slash. The first attempt takes a second at most, each further one twice that. Each datagram
-    /// is searched, or the first 64 KiB, as UTF-8 and as bytes: `\xff` is the byte 255.
+    #[doc = include_str!("readiness/reply.md")]
     pub fn reply(
         self,
         address: impl Into<String>,
@@ -213,14 +208,7 @@ impl Executor {
         self.waits_for(CommandSpec(command.into()))
     }
 
-    /// Waits until the process sends `READY=1` as `sd_notify` does: in a datagram to the socket that the
-    /// environment variable `NOTIFY_SOCKET` names.
-    ///
-    /// Any of its processes may send it. On Linux, messages of others do not count; a sender that has
-    /// exited counts if it was of your user or of one that the process runs as. Error reports quote
-    /// `STATUS`; `ERRNO` ends the wait with an error; `EXTEND_TIMEOUT_USEC` extends the
-    /// [`timeout`](Executor::timeout); `MAINPID` names the main process where a launcher exits and
-    /// leaves several.
+    #[doc = include_str!("readiness/sd_notify.md")]
     #[doc(alias = "sd_notify")]
     pub fn notify(self) -> Self {
         self.waits_for(NotifySpec)
