@@ -81,18 +81,16 @@ fn acquiring(
     let leases: Vec<_> = attributes.iter().zip(params).enumerate().map(Lease::new).collect();
     let patterns = leases.iter().map(Lease::pattern);
     let requests = leases.iter().map(|lease| lease.request(k));
-    let bindings = leases.iter().filter_map(Lease::binding);
     let Function { attrs, vis, sig, body } = function;
+    let is_async = sig.asyncness.is_some();
+    let bindings = leases.iter().filter_map(|lease| lease.binding(is_async));
     let is_called = item::makes_a_test(&attrs) || item::is_called_otherwise(&attrs);
     let test = (!is_called).then(|| quote_spanned!(span=> #[::core::prelude::v1::test]));
     let inner_attrs = &body.inner_attrs;
     // A failure in a fixture is reported by the test that uses it.
     let is_test = !item::is_called_otherwise(&attrs);
     let (report, outcome) = match result(&sig.output).filter(|_| is_test) {
-        Some(ty) => {
-            let is_async = sig.asyncness.is_some();
-            (quote_spanned!(span=> report), judged(is_async, ty, &body, k))
-        }
+        Some(ty) => (quote_spanned!(span=> report), judged(is_async, ty, &body, k)),
         None => (quote_spanned!(span=> _report), unjudged(&sig.output, &body)),
     };
     quote_spanned! {span=>
@@ -155,7 +153,7 @@ impl<'a> Lease<'a> {
         quote_spanned!(span=> #k::__private::Request::#access(#definition) #scope)
     }
 
-    fn binding(&self) -> Option<TokenStream> {
+    fn binding(&self, is_async: bool) -> Option<TokenStream> {
         let PatType { attrs, pat, ty, .. } = &self.param?.original;
         // If the type is another `Process`, the compiler error points at it.
         let span = Span::mixed_site().located_at(ty.span());
@@ -167,10 +165,13 @@ impl<'a> Lease<'a> {
                 quote_spanned!(span=> #(#attrs)* let #pat: #ty = #grant.exclusive();)
             }
             // `let _ = …` would drop the process at once; a parameter `_` does not.
-            Access::Own => quote_spanned!(span=>
-                let #grant = #grant.own();
-                #(#attrs)* let #pat: #ty = #grant;
-            ),
+            Access::Own => {
+                let own = if is_async { quote!(own_in_async) } else { quote!(own) };
+                quote_spanned!(span=>
+                    let #grant = #grant.#own();
+                    #(#attrs)* let #pat: #ty = #grant;
+                )
+            }
         })
     }
 }

@@ -17,5 +17,6 @@ mod process;
 mod restarts;
 mod stdin;
 mod stop;
+mod stop_async;
 mod values;
 mod wrappers;

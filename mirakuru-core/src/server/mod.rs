@@ -9,6 +9,7 @@ mod lease;
 mod server;
 mod start;
 mod stop;
+mod stop_later;
 
 pub(crate) mod failure_report;
 pub(crate) mod manifest;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::stop_later;
 use crate::error::{Error, ErrorKind, Result};
 use crate::launch::plan::LaunchPlan;
 use crate::output::Log;
@@ -24,6 +25,8 @@ pub(crate) struct Server {
     pub(crate) stdin: Option<File>,
     /// Set once other processes may attach to the server.
     pub(super) publication: Option<Publication>,
+    /// Dropping the server does not wait for its end.
+    pub(crate) stops_later: bool,
     /// Kept for the next supervisor, in case this one is killed.
     pub(super) inherited_fds: InheritedFds,
 }
@@ -55,6 +58,10 @@ impl Server {
         self.client.request(request).map_err(|e| Error::os("the supervisor is gone", e))
     }
 
+    pub(crate) fn client(&self) -> Arc<Client> {
+        Arc::clone(&self.client)
+    }
+
     pub(crate) fn log(&self) -> Log {
         Log::new(&self.plan.files, Arc::downgrade(&self.client))
     }
@@ -64,6 +71,10 @@ impl Drop for Server {
     fn drop(&mut self) {
         // Some programs wait for the end of file on their standard input.
         self.stdin = None;
+        if self.stops_later {
+            self.plan.disarm();
+            return stop_later::stop_later(self.client());
+        }
         // Explicit, because a thread that reads the log may keep the client alive.
         self.client.close();
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use super::manifest::ServerManifest;
-use super::{Publication, Server};
+use super::{Publication, Server, stop_later};
 use crate::diagnostics::events;
 use crate::error::{Error, ErrorKind, Result, Seconds};
 use crate::launch::plan::LaunchPlan;
@@ -19,12 +19,23 @@ use crate::supervisor::{Client, InheritedFds, Phase, Request};
 impl Server {
     /// Starts a server, and returns when it is ready.
     pub(crate) fn start(plan: LaunchPlan, ports: Vec<OwnedFd>) -> Result<Self> {
-        let conditions = plan.conditions()?;
+        // What seems to run already may be a server that a test has left to be stopped.
+        let conditions = plan.conditions().or_else(|error| match stop_later::finish_stops() {
+            true => plan.conditions(),
+            false => Err(error),
+        })?;
         let inherited_fds = InheritedFds { ports, listeners: plan.listen()? };
         let client = plan.launch(&inherited_fds)?;
         let endpoint = Endpoint::default();
-        let mut server =
-            Self { client, plan, endpoint, stdin: None, publication: None, inherited_fds };
+        let mut server = Self {
+            client,
+            plan,
+            endpoint,
+            stdin: None,
+            publication: None,
+            stops_later: false,
+            inherited_fds,
+        };
         server.bring_up(conditions)?;
         Ok(server)
     }
@@ -43,7 +54,8 @@ impl Server {
         let plan = LaunchPlan::of_another(spec, values, files)?;
         let client = Client::attach(stream, supervisor);
         let inherited_fds = InheritedFds::default();
-        Ok(Self { client, plan, endpoint, stdin: None, publication, inherited_fds })
+        let stops_later = false;
+        Ok(Self { client, plan, endpoint, stdin: None, publication, stops_later, inherited_fds })
     }
 
     /// Starts the server again after it has ended, with the same ports and directory.

@@ -133,6 +133,19 @@ impl Grant {
             _ => unreachable!("the macro requested another kind of access"),
         }
     }
+
+    /// Returns the process of an async test. Dropping it does not wait for its end, because it may wait
+    /// for tasks of the test to hang up. The exit of this process does.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the process was not requested as the test's own.
+    #[must_use]
+    pub fn own_in_async(self) -> Process {
+        let mut process = self.own();
+        process.server_mut().stops_later = true;
+        process
+    }
 }
 
 /// Prints a report of all processes of a test if it fails, also of those that it has dropped.

@@ -1,9 +1,11 @@
 //! A started executor.
 
+mod stop;
+mod stop_async;
+
 use std::fmt;
 use std::fs::File;
 use std::net::SocketAddr;
-use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::time::Duration;
 
@@ -23,6 +25,10 @@ use crate::types::{Exit, Signal};
 ///
 /// Dropping a process stops it as [`stop`](Process::stop) does, and ignores how it ended. If the
 /// thread panics, the state and the last lines of output are printed.
+///
+/// In an async runtime of one thread, that blocks the tasks that are connected to the process: await
+/// [`stop_async`](Process::stop_async) before. The attribute does better for an async test that has
+/// the process to itself: dropping it begins the stop and does not wait for its end.
 pub struct Process {
     server: Server,
     /// Set when the caller has been told how the process ended.
@@ -200,56 +206,6 @@ impl Process {
         self.server.log()
     }
 
-    /// Stops the process with its stop signal, and everything that it has spawned.
-    ///
-    /// The signal goes to the main process, and when that has ended, to what it has left. If the main
-    /// process ignores the signal, or is still there after a tenth of the
-    /// [stop timeout](crate::Executor::stop_timeout), everything gets the signal. After the stop
-    /// timeout, everything that is left is killed, and a line on standard error says so. Stopping a
-    /// process that has ended does nothing, and returns how it ended.
-    ///
-    /// # Errors
-    ///
-    /// [`Os`](ErrorKind::Os) at once if it runs as a user whose processes this one cannot signal.
-    /// [`UnexpectedExit`](ErrorKind::UnexpectedExit) if it ended, now or before, in a way that was
-    /// not [expected](crate::Executor::expect_exit). This is reported once.
-    pub fn stop(&mut self) -> Result<Exit> {
-        self.stop_with(self.server.plan.stop_signal)
-    }
-
-    /// Stops the process with another signal.
-    ///
-    /// # Errors
-    ///
-    /// The same as those of [`stop`](Process::stop).
-    pub fn stop_with(&mut self, signal: Signal) -> Result<Exit> {
-        self.server.check_signal(signal)?;
-        let exit = self.end(Request::Stop(signal.number()))?;
-        let was_settled = std::mem::replace(&mut self.is_settled, true);
-        if was_settled {
-            Ok(self.server.crash().unwrap_or(exit))
-        } else {
-            self.server.check_exit(exit, signal)
-        }
-    }
-
-    /// Kills the process and everything that it has spawned. How it ends is not checked.
-    ///
-    /// # Errors
-    ///
-    /// [`Os`](ErrorKind::Os) if the kernel does not end it.
-    pub fn kill(&mut self) -> Result<Exit> {
-        let exit = self.end(Request::Kill(self.server.plan.kill_signal.number()))?;
-        self.is_settled = true;
-        Ok(exit)
-    }
-
-    fn end(&mut self, request: Request) -> Result<Exit> {
-        // Some programs wait for the end of file on their standard input.
-        self.server.stdin = None;
-        self.server.end(request)
-    }
-
     /// Fails if anything of the process is running: below its supervisor, or elsewhere with the mark
     /// that all its processes have in their environment. It checks independently what
     /// [`stop`](Self::stop) promises. On other systems than Linux it only checks
@@ -270,48 +226,6 @@ impl Process {
     /// ```
     pub fn leak_check(&self) -> Result<()> {
         self.server.leak_check()
-    }
-
-    /// Stops the process if it is running, and starts it again with the same ports and directory.
-    /// How it ended is not checked.
-    ///
-    /// # Errors
-    ///
-    /// The same as those of [`Executor::start`](crate::Executor::start). The process is then not
-    /// running.
-    pub fn restart(&mut self) -> Result<()> {
-        let _ = self.stop(); // How it ended is not checked.
-        self.server.start_again()?;
-        self.is_settled = false;
-        Ok(())
-    }
-
-    /// Stops the process, runs `body`, and starts the process again with the same ports, also if
-    /// `body` panics.
-    ///
-    /// # Errors
-    ///
-    /// [`UnexpectedExit`](ErrorKind::UnexpectedExit) if the process ended in a way that was not
-    /// expected; `body` is then not run. Otherwise the errors of [`restart`](Self::restart).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use mirakuru_core::Executor;
-    /// let mut server = Executor::new("sleep 60").start()?;
-    /// let answer = server.stopped(|| "the server is down")?;
-    /// assert!(server.is_running());
-    /// # Ok::<(), mirakuru_core::Error>(())
-    /// ```
-    pub fn stopped<R>(&mut self, body: impl FnOnce() -> R) -> Result<R> {
-        let stopped = self.stop();
-        let outcome = stopped.map(|_| panic::catch_unwind(AssertUnwindSafe(body)));
-        let started = self.restart();
-        match outcome {
-            Ok(Err(panicked)) => panic::resume_unwind(panicked),
-            Ok(Ok(value)) => started.map(|()| value),
-            Err(error) => Err(error),
-        }
     }
 
     /// Sends a signal to the main process.
