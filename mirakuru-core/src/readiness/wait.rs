@@ -37,6 +37,8 @@ pub(super) struct Wait<'a> {
     fail_on: Vec<FailOn>,
     began: Instant,
     deadline: Instant,
+    /// The time limit in messages: that of the executor, or what the process has asked for.
+    limit: Duration,
     /// A poll has taken more time than it had, and another one was made.
     has_overrun: bool,
     /// The number of times that the current condition was polled.
@@ -83,6 +85,7 @@ impl<'a> Wait<'a> {
             fail_on,
             began,
             deadline: began + limit,
+            limit,
             has_overrun: false,
             polls: 0,
             watcher: Watcher::new(),
@@ -183,7 +186,9 @@ impl<'a> Wait<'a> {
         for condition in all {
             let observed = condition.observe(&self.attempt())?;
             self.announcements.extend(observed.fd);
-            self.deadline = self.deadline.max(observed.extended_until.unwrap_or(self.deadline));
+            if let Some(extended) = observed.extended_until.filter(|it| *it > self.deadline) {
+                (self.deadline, self.limit) = (extended, extended - self.began);
+            }
         }
         Ok(())
     }
@@ -283,7 +288,7 @@ impl<'a> Wait<'a> {
     }
 
     fn timed_out(&self, attempts: Attempts) -> Error {
-        let limit = Seconds(self.deadline - self.began);
+        let limit = Seconds(self.limit);
         let text = format!("not ready within {limit}: {}", attempts.what);
         with_attempts(Error::new(ErrorKind::Timeout, text), attempts)
     }

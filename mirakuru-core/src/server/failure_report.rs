@@ -72,6 +72,7 @@ impl ServerView {
             return state;
         }
         let lag = match sys::is_ending(state.main) {
+            _ if self.client.stop_requested() => REPORT_LAG,
             Some(true) => REPORT_LAG,
             Some(false) => Duration::ZERO,
             None => UNANNOUNCED_LAG,

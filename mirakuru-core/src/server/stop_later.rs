@@ -16,6 +16,7 @@ static ENDED: Condvar = Condvar::new();
 
 /// Begins to stop a server. The exit of this process waits for its end.
 pub(super) fn stop_later(client: Arc<Client>) {
+    client.begin_close();
     let pending = Pending::begin();
     let stop = move || {
         client.close();

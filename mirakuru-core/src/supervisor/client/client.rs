@@ -335,6 +335,12 @@ impl Client {
         }
     }
 
+    /// Begins what `close` does, and does not wait for the end of the server.
+    pub(crate) fn begin_close(&self) {
+        self.stop_requested.store(true, Ordering::Relaxed);
+        self.release();
+    }
+
     /// Ends the use of the server. If it is not shared, it has ended when this returns.
     pub(crate) fn close(&self) {
         let is_owner = self.owner == std::process::id();
