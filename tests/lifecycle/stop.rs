@@ -147,6 +147,10 @@ fn plays_a_test_with_a_stubborn_server() {
         "stops it" => assert!(server.stop().is_ok()),
         "kills it" => assert!(server.kill().is_ok()),
         "drops it" => drop(server),
+        "aborts" => {
+            println!("\nlog {}", server.log().path().display());
+            std::process::abort();
+        }
         _ => std::mem::forget(server),
     }
 }
@@ -160,6 +164,15 @@ fn a_stop_that_kills_says_so_on_stderr() {
         assert_eq!(printed.matches(line).count(), lines, "{role}: {printed}");
         assert!(lines == 0 || printed.contains("`stop_signal`"), "{printed}");
     }
+}
+
+#[test]
+fn the_log_says_so_where_no_test_process_is_left() {
+    let output = playing("stop::plays_a_test_with_a_stubborn_server", "aborts").output().unwrap();
+    let printed = printed(&output);
+    let log = printed.lines().find_map(|line| line.strip_prefix("log ")).expect(&printed);
+    let line = "[mirakuru: it did not end within its stop timeout and was killed]\n";
+    eventually(LONG, || std::fs::read_to_string(log).unwrap().ends_with(line));
 }
 
 #[test]

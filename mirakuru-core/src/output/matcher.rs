@@ -21,6 +21,8 @@ const KEPT_MAX: usize = 256 * 1024; // 256 KiB
 /// Searches a text that comes in pieces for a pattern.
 pub(crate) struct Matcher {
     finder: Finder,
+    /// A text that every match contains. Lines without it are skipped.
+    required: Option<String>,
     /// The number of matches that are wanted.
     times: usize,
     /// The number of matches that were missing when the text began.
@@ -61,6 +63,7 @@ impl Matcher {
         };
         Ok(Self {
             finder,
+            required: pattern::required_text(pattern).map(str::to_owned),
             times,
             wanted: times,
             across_lines,
@@ -137,13 +140,13 @@ impl Matcher {
     /// Returns the part of a piece that has no match for sure: whole lines without the plain text that
     /// is searched for, and without anything that a terminal would not show.
     fn skippable(&self, piece: &[u8]) -> Option<Range<usize>> {
-        let Finder::Text(text) = &self.finder else { return None };
+        let text = self.required.as_deref()?;
         let is_break = |byte: &u8| *byte == b'\n';
         let (first, last) = (piece.iter().position(is_break)?, piece.iter().rposition(is_break)?);
         let lines = first + 1..last + 1;
         let shown = |byte: &u8| matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r');
         let skipped = std::str::from_utf8(&piece[lines.clone()]).ok()?;
-        (!skipped.contains(text.as_str()) && skipped.as_bytes().iter().all(shown)).then_some(lines)
+        (!skipped.contains(text) && skipped.as_bytes().iter().all(shown)).then_some(lines)
     }
 
     fn read(&mut self, piece: &mut &[u8]) -> Option<String> {

@@ -45,6 +45,13 @@ pub(crate) fn is_plain(pattern: &str) -> bool {
     regex_lite::escape(pattern) == pattern
 }
 
+/// Returns a text that every match contains, if the pattern is that text between anchors.
+pub(crate) fn required_text(pattern: &str) -> Option<&str> {
+    let text = pattern.strip_prefix('^').unwrap_or(pattern);
+    let text = text.strip_suffix('$').unwrap_or(text);
+    (is_plain(text) && !text.is_empty()).then_some(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +61,16 @@ mod tests {
         assert!(compile("").unwrap_err().contains("matches everything"));
         assert!(compile("(").unwrap_err().contains("not a regular expression"));
         assert!(help("port {port}").contains("no placeholders"));
+    }
+
+    #[test]
+    fn the_text_between_anchors_is_in_every_match() {
+        for (pattern, text) in [("^ready$", "ready"), ("ready$", "ready"), ("a b", "a b")] {
+            assert_eq!(required_text(pattern), Some(text));
+        }
+        for pattern in ["^$", "a.b", r"a\$", "^a|b$", "$"] {
+            assert_eq!(required_text(pattern), None, "{pattern}");
+        }
     }
 
     #[test]

@@ -60,6 +60,11 @@ impl OutputPipes {
         failed.or(stderr)
     }
 
+    /// Adds a line of the supervisor's own to the log.
+    pub(super) fn add_line(&mut self, text: &str) {
+        let _ = writeln!(self.stdout.log, "[mirakuru: {text}]"); // The disk may be full.
+    }
+
     fn pipes(&self) -> impl Iterator<Item = &OutputPipe> {
         std::iter::once(&self.stdout).chain(&self.stderr)
     }

@@ -382,6 +382,12 @@ impl Supervisor {
         if !events.is_empty() {
             self.move_output();
         }
+        if events.contains(&Event::TreeExited(1)) && self.connections.open().next().is_none() {
+            // Perhaps no process is left that could say so.
+            self.tree
+                .output_mut()
+                .add_line("it did not end within its stop timeout and was killed");
+        }
         events.into_iter().for_each(|event| self.connections.broadcast(event));
     }
 
