@@ -10,15 +10,22 @@ use crate::sys;
 /// The time between two looks.
 const STEP: Duration = Duration::from_micros(200);
 
-/// A socket that has listened for this time stays, and its process has run for as long.
+/// A socket that no process of ours seems to have is judged after this time.
 const STAYS: Duration = Duration::from_millis(5);
 
+/// A socket stays if its process has run for this time and has not closed it: some milliseconds, and a
+/// tick of 10 ms, by which the kernel's figures may be late.
+const HAS_RUN: Duration = Duration::from_millis(15);
+
 /// A socket that has listened for this time stays, even if its process did not get to run.
-const STAYS_UNUSED: Duration = Duration::from_millis(100);
+const STAYS_UNUSED: Duration = Duration::from_millis(500);
 
 /// A process that forks while the processes are searched may be missed, so a socket belongs to a
-/// stranger only if it is found at no process of ours for this time.
-const IS_STRANGE: Duration = Duration::from_millis(50);
+/// stranger only if that is found after this time, too.
+const IS_STRANGE: Duration = Duration::from_millis(200);
+
+/// The same if no process at all is found that has it.
+const IS_UNSEEN: Duration = Duration::from_secs(1);
 
 /// How sure a look has to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,13 +60,19 @@ pub(super) fn settle(seat: &dyn Seat, client: &Client, certainty: Certainty) -> 
         let owner = ownership::find_ours(seat.inode(), client);
         match owner.filter(|_| is_ours_alone(seat, client)) {
             Some(pid) if certainty == Certainty::Owned || stays(pid, age, &mut watched) => {
-                return Some(Ownership::Ours(pid));
+                // It may have been closed right before the process fell asleep.
+                return seat.is_taken().then_some(Ownership::Ours(pid));
             }
             None if age >= STAYS => {
                 let owner = judge(seat, client);
                 // While the processes were searched, the socket may have been closed.
                 let is_taken = seat.is_taken();
-                if !is_taken || age >= IS_STRANGE || !matches!(owner, Ownership::Stranger(_)) {
+                let is_sure = match owner {
+                    Ownership::Ours(_) | Ownership::Unknown => true,
+                    Ownership::Stranger(Some(_)) => age >= IS_STRANGE,
+                    Ownership::Stranger(None) => age >= IS_UNSEEN,
+                };
+                if is_sure || !is_taken {
                     return is_taken.then_some(owner);
                 }
             }
@@ -86,11 +99,10 @@ fn stays(pid: i32, age: Duration, watched: &mut Option<(i32, Option<Duration>)>)
     if age >= STAYS_UNUSED || sys::is_asleep(pid) {
         return true;
     }
-    let has_run = || match (at_first, sys::processor_time(pid)) {
-        (Some(before), Some(now)) => now.saturating_sub(before) >= STAYS,
-        _ => true,
-    };
-    age >= STAYS && has_run()
+    match (at_first, sys::processor_time(pid)) {
+        (Some(before), Some(now)) => now.saturating_sub(before) >= HAS_RUN,
+        _ => age >= HAS_RUN,
+    }
 }
 
 /// Returns true if all sockets that share the address of this one are ours.
