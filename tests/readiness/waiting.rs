@@ -18,7 +18,7 @@ fn megabytes_of_output_before_ready_do_not_stall() {
     let flood = TEN_MIB.to_string();
     let server = [bin!("mk-tcp-server"), "{port}", "--flood", &flood];
     let process = Executor::new(server).tcp("127.0.0.1:{port}").timeout(LONG).start_when_ready();
-    assert!(process.log().path().metadata().unwrap().len() > TEN_MIB);
+    eventually(LONG, || process.log().path().metadata().unwrap().len() > TEN_MIB);
 }
 
 #[test]
@@ -112,6 +112,29 @@ fn http_over_ipv6_is_asked_and_a_second_server_refused() {
     assert_eq!(mirakuru_tests::http_get(&first.url()).0, 200);
     let second = Executor::new("sleep 300").http(first.url()).timeout(LONG);
     reports(&fails(&second, ErrorKind::AlreadyRunning), &[&format!("pid {}", first.pid())]);
+}
+
+#[test]
+fn an_address_of_ipv4_in_the_form_of_ipv6_is_the_same() {
+    let server = Executor::new([bin!("mk-http-server"), "{port}"]).timeout(LONG);
+    for server in [
+        server.clone().tcp("[::ffff:127.0.0.1]:{port}"),
+        server.http("http://[::ffff:127.0.0.1]:{port}/"),
+    ] {
+        assert!(server.start_when_ready().addr().is_ipv4());
+    }
+}
+
+#[test]
+fn names_below_localhost_are_this_machine_and_stay_in_the_request() {
+    for name in ["app.localhost", "localhost.", "A.B.LocalHost."] {
+        for host in ["127.0.0.1", "::1"] {
+            let server = Executor::new([bin!("mk-http-server"), "{port}", "--host", host]);
+            let url = format!("http://{name}:{{port}}/host/{name}:{{port}}");
+            let server = server.http(url).tcp(format!("{name}:{{port}}"));
+            server.timeout(LONG).start_when_ready();
+        }
+    }
 }
 
 #[test]

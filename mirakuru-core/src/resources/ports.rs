@@ -12,7 +12,7 @@ use std::collections::hash_map::RandomState;
 use std::fs::File;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, ToSocketAddrs};
 use std::ops::RangeInclusive;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
@@ -160,12 +160,12 @@ fn bind_reusable(family: AddressFamily, address: &dyn SockaddrLike) -> nix::Resu
     Ok(socket)
 }
 
-/// Returns the addresses of a host and port. `localhost` is both loopback addresses, whatever the
-/// resolver says.
+/// Returns the addresses of a host and port. `localhost` and the names below it are both loopback
+/// addresses, whatever the resolver says.
 pub(crate) fn resolve(address: &Address) -> Result<Vec<SocketAddr>> {
     let Address { host, .. } = address;
     let port = address.number();
-    let resolved: Vec<SocketAddr> = if host.eq_ignore_ascii_case("localhost") {
+    let resolved: Vec<SocketAddr> = if address.is_localhost() {
         vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]
     } else {
         (host.as_str(), port).to_socket_addrs().map(Iterator::collect).unwrap_or_default()
@@ -173,7 +173,17 @@ pub(crate) fn resolve(address: &Address) -> Result<Vec<SocketAddr>> {
     if resolved.is_empty() {
         return Err(Error::invalid(format!("the host name `{host}` does not resolve")));
     }
-    Ok(resolved)
+    Ok(resolved.into_iter().map(unmapped).collect())
+}
+
+/// Returns an address of IPv4 that is written as one of IPv6, as `::ffff:127.0.0.1`, in its own form.
+/// The kernel looks such a listener up by that only.
+fn unmapped(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
+        // An address of IPv6 may have a scope, too.
+        IpAddr::V6(_) => address,
+    }
 }
 
 #[cfg(test)]

@@ -54,6 +54,13 @@ impl Address {
         }
     }
 
+    /// Returns true for `localhost` and the names below it, which always mean this machine; RFC 6761,
+    /// section 6.3. A full stop at the end makes no difference.
+    pub(crate) fn is_localhost(&self) -> bool {
+        let name = self.host.strip_suffix('.').unwrap_or(&self.host).to_ascii_lowercase();
+        name == "localhost" || name.ends_with(".localhost")
+    }
+
     pub(crate) fn number(&self) -> u16 {
         match self.port {
             Port::Number(number) => number,
@@ -244,6 +251,17 @@ mod tests {
             ("{host}:80", address("{host}", Port::Number(80))),
         ] {
             assert_eq!(Address::parse(text).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn names_below_localhost_are_this_machine() {
+        let is_localhost = |host: &str| address(host, Port::Any).is_localhost();
+        for host in ["localhost", "LocalHost", "localhost.", "app.localhost", "a.b.localhost."] {
+            assert!(is_localhost(host), "{host}");
+        }
+        for host in ["localhost..", "notlocalhost", "localhost.example", "127.0.0.1", "::1", "."] {
+            assert!(!is_localhost(host), "{host}");
         }
     }
 

@@ -45,6 +45,7 @@ fn answer(request: &Request, served: usize, started: Instant) -> Answer {
         ["cwd"] => working_directory(),
         ["echo"] if request.method == "POST" => Answer::new(200, request.body.as_slice()),
         ["echo"] => Answer::code(405),
+        ["host", wanted] => Answer::code(if is_for(request, wanted) { 200 } else { 404 }),
         ["headers"] => Answer::new(200, request.headers.as_str()),
         ["pid"] => Answer::new(200, process::id().to_string()),
         ["crash"] => process::exit(3),
@@ -54,6 +55,11 @@ fn answer(request: &Request, served: usize, started: Instant) -> Answer {
         ["warm"] => warm(request, started),
         _ => Answer::code(404),
     }
+}
+
+fn is_for(request: &Request, host: &str) -> bool {
+    let mut headers = request.headers.lines().filter_map(|line| line.split_once(':'));
+    headers.any(|(name, value)| name.eq_ignore_ascii_case("host") && value.trim() == host)
 }
 
 fn variable(name: &str) -> Answer {

@@ -129,7 +129,7 @@ fn socket_of(message: &[u8]) -> io::Result<Socket> {
     let byte = |at: usize| message.get(at).copied().ok_or(io::ErrorKind::UnexpectedEof);
     let ip = message.get(SOURCE..SOURCE + 16).ok_or(io::ErrorKind::UnexpectedEof)?;
     let ip = match <[u8; 16]>::try_from(ip) {
-        Ok(ip) if i32::from(byte(FAMILY)?) == libc::AF_INET6 => IpAddr::from(ip),
+        Ok(ip) if i32::from(byte(FAMILY)?) == libc::AF_INET6 => IpAddr::from(ip).to_canonical(),
         _ => IpAddr::from([ip[0], ip[1], ip[2], ip[3]]),
     };
     let port = u16::from_be_bytes([byte(PORT)?, byte(PORT + 1)?]);
