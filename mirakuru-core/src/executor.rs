@@ -146,8 +146,9 @@ impl Executor {
         self.waits_for(banner.into())
     }
 
-    /// Waits until the process listens at this TCP address, `host:port`. `localhost` means both
-    /// `127.0.0.1` and `::1`, of which one is enough; another name is resolved before the start.
+    /// Waits until the process listens at this TCP address, `host:port`. `localhost` and `*.localhost`
+    /// mean both `127.0.0.1` and `::1`, of which one is enough; another name is resolved before the
+    /// start.
     ///
     /// On Linux, the kernel shows that a process of ours listens, and no connection is made unless
     /// [`connect`](Executor::connect) asks for one. Elsewhere, and where the owner of the socket cannot

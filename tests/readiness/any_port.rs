@@ -97,3 +97,88 @@ fn a_server_of_python_is_found() {
     let process = server.http("http://127.0.0.1:0/").timeout(LONG).start_when_ready();
     assert_eq!(http_get(&process.url()).0, 200);
 }
+
+#[test]
+fn a_socket_of_ipv6_that_is_bound_to_an_address_of_ipv4_is_found() {
+    let Some(python) = need("python3") else { return };
+    let script = "import os, socket
+open(os.environ['READY_MARK'], 'w').close()
+server = socket.socket(socket.AF_INET6)
+server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+server.bind(('::ffff:127.0.0.1', 0))
+server.listen()
+server.accept()";
+    let server = Executor::new([python]).args(["-c", script]).tcp("127.0.0.1:0").timeout(LONG);
+    TcpStream::connect(server.start_when_ready().addr()).unwrap();
+}
+
+/// A server that chooses a port for each word, in their order: `404` answers so, `200` too, and `mute`
+/// answers nothing.
+fn several(words: &[&str]) -> Option<Executor> {
+    let python = need("python3")?;
+    let script = "import http.server as h, os, socket, sys, threading, time
+class Answer(h.BaseHTTPRequestHandler):
+    def do_HEAD(self):
+        self.send_response(self.server.code)
+        self.end_headers()
+def listen(word):
+    if word == 'mute':
+        return socket.create_server(('127.0.0.1', 0))
+    server = h.ThreadingHTTPServer(('127.0.0.1', 0), Answer)
+    server.code = int(word)
+    threading.Thread(target=server.serve_forever).start()
+    return server
+servers = [listen(word) for word in sys.argv[1:-1]]
+time.sleep(0.1)
+open(os.environ['READY_MARK'], 'w').close()
+last = listen(sys.argv[-1])";
+    let executor = Executor::new([python]).args(["-c", script]).args(words.iter().copied());
+    Some(executor.timeout(LONG))
+}
+
+#[test]
+fn a_url_is_asked_at_each_port_until_one_answers_as_wanted() {
+    for words in [["404", "200"], ["mute", "200"], ["500", "200"]] {
+        let Some(server) = several(&words) else { return };
+        let process = server.http("http://127.0.0.1:0/").start_when_ready();
+        assert_eq!(process.addr().port(), process.port(), "{words:?}");
+        assert_eq!(http_head(process.addr()), 200, "{words:?}");
+    }
+}
+
+/// Returns the status of a HEAD request.
+fn http_head(address: std::net::SocketAddr) -> u16 {
+    use std::io::{Read, Write};
+    let mut client = TcpStream::connect(address).unwrap();
+    client.write_all(b"HEAD / HTTP/1.0\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    answer.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn several_ports_are_listed_where_one_is_meant() {
+    let Some(python) = need("python3") else { return };
+    let script = "import socket, time
+all = [socket.socket() for _ in range(2)]
+for one in all: one.bind(('127.0.0.1', 0))
+for one in all: one.listen()
+print(*[one.getsockname()[1] for one in all], flush=True)
+time.sleep(60)";
+    let server = Executor::new([python]).args(["-c", script]).output(r"^(?<a>\d+) (?<b>\d+)$");
+    let error = fails(&server.tcp("127.0.0.1:0").timeout(LONG), ErrorKind::InvalidInput);
+    reports(&error, &["it listens on several ports: 127.0.0.1:", ", 127.0.0.1:", "{port:name}"]);
+}
+
+#[test]
+fn a_port_that_the_executor_names_is_not_the_one_that_the_process_chooses() {
+    let Some(python) = need("python3") else { return };
+    let script = "import os, socket, sys, time
+debug = socket.create_server(('127.0.0.1', int(sys.argv[1])))
+time.sleep(0.1)
+open(os.environ['READY_MARK'], 'w').close()
+socket.create_server(('127.0.0.1', 0)).accept()";
+    let server = Executor::new([python]).args(["-c", script, "{port:debug}"]).tcp("127.0.0.1:0");
+    let process = server.timeout(LONG).start_when_ready();
+    assert_ne!(process.port(), process.port_named("debug"));
+}

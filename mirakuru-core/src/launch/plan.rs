@@ -148,6 +148,7 @@ impl LaunchPlan {
             dir: &self.dir,
             files: &self.files,
             listens: &self.listens,
+            named_ports: self.named_ports(),
             connects: self.connects,
             owner: self.owner,
         }
@@ -179,6 +180,19 @@ impl LaunchPlan {
             texts.filter_map(|text| tcp_address(&text)).filter_map(|it| ports::resolve(&it).ok());
         let reserved = self.values.ports().values().map(|port| (Ipv4Addr::LOCALHOST, *port).into());
         named.flatten().chain(self.listens.iter().copied()).chain(reserved).collect()
+    }
+
+    /// Returns the ports that the executor names: by a placeholder, in a condition, or as a number in
+    /// the command.
+    fn named_ports(&self) -> Vec<u16> {
+        let texts = self.conditions.iter().flat_map(|condition| condition.templates());
+        let texts = texts.filter(|text| self.values.needs_captures(text).is_ok_and(|needs| !needs));
+        let texts = texts.filter_map(|text| self.values.render(text).ok());
+        let in_conditions = texts.filter_map(|text| tcp_address(&text)).map(|it| it.number());
+        let words = self.words.iter().filter_map(|word| word.to_str());
+        let numbers = words.flat_map(|word| word.split(|c: char| !c.is_ascii_digit()));
+        let in_words = numbers.filter_map(|number| number.parse().ok());
+        self.values.ports().values().copied().chain(in_conditions).chain(in_words).collect()
     }
 
     /// Returns the error for a working directory that the supervisor could not create or enter.

@@ -212,6 +212,8 @@ pub(crate) struct StartContext<'a> {
     pub(crate) files: &'a LogFiles,
     /// The addresses of the listening sockets that the process inherits.
     pub(crate) listens: &'a [SocketAddr],
+    /// The ports that the executor names: the process has not chosen them itself.
+    pub(crate) named_ports: Vec<u16>,
     /// A connection is made even where the kernel proves that the process listens.
     pub(crate) connects: bool,
     /// Whose listener counts.

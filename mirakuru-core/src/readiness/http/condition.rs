@@ -1,5 +1,6 @@
 //! The condition of one start: a URL answers with the wanted status.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -9,9 +10,10 @@ use super::request::{Answer, RequestError, send};
 use super::status::{Status, StatusMatcher};
 use super::transport::Transport;
 use crate::error::Result;
-use crate::readiness::attempt::{Attempt, FIRST_LIMIT, next_limit};
+use crate::readiness::attempt::{Attempt, next_limit};
 use crate::readiness::condition::{Condition, Endpoint, Explanation, Found, Poll};
 use crate::readiness::reply_pattern::ReplyPattern;
+use crate::readiness::tcp::TcpPort;
 
 /// A request with all its values, and the wanted answer.
 pub(super) struct HttpSpec {
@@ -26,54 +28,114 @@ pub(super) struct HttpSpec {
     pub(super) request: Request<Vec<u8>>,
     pub(super) request_timeout: Option<Duration>,
     /// Has to hold before the first request.
-    pub(super) connect_check: Box<dyn Condition>,
+    pub(super) connect_check: ConnectCheck,
     pub(super) transport: Transport,
+}
+
+/// The condition for the first request.
+pub(super) enum ConnectCheck {
+    Tcp(TcpPort),
+    Unix(Box<dyn Condition>),
 }
 
 pub(super) struct HttpCondition {
     spec: HttpSpec,
-    requests: u32,
+    candidates: Vec<Candidate>,
+    /// The address that answered as wanted.
+    answered: Option<SocketAddr>,
+}
+
+/// An address that is asked; none for a Unix socket.
+#[derive(Default)]
+struct Candidate {
+    at: Option<SocketAddr>,
+    /// The number of requests without an answer.
+    hung: u32,
+    /// The server does not support HEAD.
+    uses_get: bool,
     /// The last observation.
     seen: String,
 }
 
 impl HttpCondition {
     pub(super) fn new(spec: HttpSpec) -> Self {
-        Self { spec, requests: 0, seen: String::new() }
+        Self { spec, candidates: Vec::new(), answered: None }
     }
 
-    /// Returns how long the next request may take.
-    fn limit(&self, deadline: Instant) -> Duration {
-        let wanted = self.spec.request_timeout.unwrap_or_else(|| next_limit(self.requests));
+    /// Returns how long a request may take that follows so many without an answer.
+    fn limit(&self, hung: u32) -> Duration {
+        let limit = match &self.spec.connect_check {
+            // Some ports that a process has chosen may not speak HTTP at all.
+            ConnectCheck::Tcp(port) if port.is_any() => next_limit(hung) / 10,
+            _ => next_limit(hung),
+        };
+        self.spec.request_timeout.unwrap_or(limit)
+    }
+
+    /// Returns the places of the candidates for these addresses, the most promising ones first.
+    fn in_order(&mut self, addresses: Vec<Option<SocketAddr>>) -> Vec<usize> {
+        let place = |at: Option<SocketAddr>| {
+            let known = self.candidates.iter().position(|candidate| candidate.at == at);
+            known.unwrap_or_else(|| {
+                self.candidates.push(Candidate { at, ..Candidate::default() });
+                self.candidates.len() - 1
+            })
+        };
+        let mut places: Vec<_> = addresses.into_iter().map(place).collect();
+        let answered = self.answered;
+        places.sort_by_key(|place| {
+            let Candidate { at, hung, .. } = &self.candidates[*place];
+            (answered.is_none() || *at != answered, *hung)
+        });
+        places
+    }
+
+    /// Sends the request, by GET if the server does not support HEAD. Returns true for the wanted
+    /// answer, and keeps what was seen otherwise.
+    fn send(&mut self, place: usize, deadline: Instant) -> bool {
+        let wanted = self.limit(self.candidates[place].hung);
         let left = deadline.saturating_duration_since(Instant::now());
-        wanted.min(left).max(Duration::from_millis(1))
-    }
-
-    /// Sends the request, by GET if the server does not support HEAD.
-    fn send(&mut self, deadline: Instant) -> Poll {
-        let limit = self.limit(deadline);
-        self.requests += 1;
+        let limit = wanted.min(left).max(Duration::from_millis(1));
         let HttpSpec { transport, matcher, request, pattern, .. } = &self.spec;
-        let is_wanted = |code| matcher.matches(code);
-        match send(transport, request.clone(), limit, is_wanted, pattern.as_ref()) {
-            Ok(answer) if answer.is_wanted => Poll::Ready(Found::default()),
-            Ok(Answer { code: 405 | 501, .. }) if request.method() == Method::HEAD => {
-                *self.spec.request.method_mut() = Method::GET;
-                self.send(deadline)
-            }
-            Ok(answer) => self.pending(answer.to_string()),
-            // The last request before the deadline may have had too little time for an answer.
-            Err(RequestError::Timeout) if limit < FIRST_LIMIT && !self.seen.is_empty() => {
-                Poll::pending(self.seen.clone())
-            }
-            Err(RequestError::Timeout) => self.pending(format!("no answer within {limit:?}")),
-            Err(RequestError::Because(why)) => self.pending(why),
+        let candidate = &mut self.candidates[place];
+        let mut request = request.clone();
+        if candidate.uses_get {
+            *request.method_mut() = Method::GET;
         }
+        let is_head = request.method() == Method::HEAD;
+        let is_wanted = |code| matcher.matches(code);
+        match send(transport, request, limit, is_wanted, pattern.as_ref()) {
+            Ok(answer) if answer.is_wanted => return true,
+            Ok(Answer { code: 405 | 501, .. }) if is_head => {
+                candidate.uses_get = true;
+                return self.send(place, deadline);
+            }
+            Ok(answer) => candidate.seen = answer.to_string(),
+            // The last request before the deadline may have had too little time for an answer.
+            Err(RequestError::Timeout) if limit < wanted && !candidate.seen.is_empty() => {}
+            Err(RequestError::Timeout) => {
+                candidate.hung += 1;
+                candidate.seen = format!("no answer within {limit:?}");
+            }
+            Err(RequestError::Because(why)) => candidate.seen = why,
+        }
+        false
     }
 
-    fn pending(&mut self, seen: String) -> Poll {
-        self.seen.clone_from(&seen);
-        Poll::pending(seen)
+    /// Returns what was seen of these candidates.
+    fn seen(&self, places: &[usize]) -> String {
+        let seen = |place: &usize| match &self.candidates[*place] {
+            Candidate { at: Some(at), seen, .. } if places.len() > 1 => format!("{at}: {seen}"),
+            candidate => candidate.seen.clone(),
+        };
+        places.iter().map(seen).collect::<Vec<_>>().join("; ")
+    }
+
+    /// Returns what a found port gives a value to.
+    fn captures(&self, at: Option<SocketAddr>) -> BTreeMap<String, String> {
+        let is_any = matches!(&self.spec.connect_check, ConnectCheck::Tcp(port) if port.is_any());
+        let port = at.filter(|_| is_any).map(|at| at.port().to_string());
+        port.map(|port| ("port".to_owned(), port)).into_iter().collect()
     }
 
     /// Sends the requests to the address that has accepted.
@@ -103,29 +165,47 @@ impl HttpCondition {
 impl Condition for HttpCondition {
     fn describe(&self) -> String {
         let HttpSpec { url, status, request, pattern, .. } = &self.spec;
+        let uses_get = self.candidates.iter().any(|candidate| candidate.uses_get);
+        let method = if uses_get { &Method::GET } else { request.method() };
         let body = pattern.as_ref().map(|pattern| format!(" and a body that matches `{pattern}`"));
-        format!("{} {url} with status {status}{}", request.method(), body.unwrap_or_default())
+        format!("{method} {url} with status {status}{}", body.unwrap_or_default())
     }
 
     fn precheck(&mut self) -> Option<String> {
-        self.spec.connect_check.precheck()
+        match &mut self.spec.connect_check {
+            ConnectCheck::Tcp(port) => port.precheck(),
+            ConnectCheck::Unix(socket) => socket.precheck(),
+        }
     }
 
     fn poll(&mut self, attempt: &Attempt<'_>) -> Result<Poll> {
-        let connected = match self.spec.connect_check.poll(attempt)? {
-            Poll::Ready(found) => found,
-            pending => return Ok(pending),
+        let addresses = match &mut self.spec.connect_check {
+            ConnectCheck::Tcp(port) => match port.reached(attempt)? {
+                Ok(addresses) => addresses.into_iter().map(Some).collect(),
+                Err(seen) => return Ok(Poll::pending(seen)),
+            },
+            ConnectCheck::Unix(socket) => match socket.poll(attempt)? {
+                Poll::Ready(_) => vec![None],
+                pending => return Ok(pending),
+            },
         };
-        self.use_address(connected.endpoint.addr);
-        Ok(match self.send(attempt.deadline()) {
-            Poll::Ready(_) => {
-                Poll::Ready(Found { endpoint: self.endpoint(), captures: connected.captures })
+        let places = self.in_order(addresses);
+        for place in &places {
+            let at = self.candidates[*place].at;
+            self.use_address(at);
+            if self.send(*place, attempt.deadline()) {
+                self.answered = at;
+                let captures = self.captures(at);
+                return Ok(Poll::Ready(Found { endpoint: self.endpoint(), captures }));
             }
-            pending => pending,
-        })
+        }
+        Ok(Poll::pending(self.seen(&places)))
     }
 
     fn explain(&self) -> Explanation {
-        self.spec.connect_check.explain()
+        match &self.spec.connect_check {
+            ConnectCheck::Tcp(port) => port.explain(),
+            ConnectCheck::Unix(socket) => socket.explain(),
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ureq::http::{Method, Request, Uri, header};
 
-use super::condition::{HttpCondition, HttpSpec};
+use super::condition::{ConnectCheck, HttpCondition, HttpSpec};
 use super::status::Status;
 use super::transport::Transport;
 use crate::error::{Error, Result};
@@ -13,7 +13,7 @@ use crate::readiness::condition::{Condition, ConditionSpec, StartContext};
 use crate::readiness::identity::Identity;
 use crate::readiness::reply_pattern::ReplyPattern;
 use crate::readiness::settle::Certainty;
-use crate::readiness::tcp::connection_to;
+use crate::readiness::tcp::TcpPort;
 use crate::readiness::unix_socket::UnixSocket;
 use crate::syntax::address::{Place, Port, Url};
 use crate::syntax::{http, template};
@@ -29,8 +29,12 @@ use crate::syntax::{http, template};
 /// | URL | requested |
 /// |---|---|
 /// | `http://127.0.0.1:{port}/health` | at a port, by default 80 |
+/// | `http://127.0.0.1:0/health` | at each port that the process has chosen, until one answers as wanted |
 /// | `https://localhost:{port}/health` | at a port, by default 443, with the feature `https` |
 /// | `http://unix:{dir}/server.sock:/health` | on a Unix socket |
+///
+/// `localhost` and `*.localhost` are this machine, whatever the resolver says; the `Host` header keeps
+/// the name.
 ///
 /// Certificates are not verified: the process that listens is already known, as far as this system
 /// tells.
@@ -152,8 +156,9 @@ impl Http {
         self
     }
 
-    /// Sets the time limit of a single request. Default: a second at first, then twice as long each
-    /// time. A request never takes longer than is left for the start.
+    /// Sets the time limit of a single request. Default: a second at first, a tenth of that at port 0,
+    /// then twice as long after each request without an answer. A request never takes longer than is
+    /// left for the start.
     #[must_use]
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = Some(timeout);
@@ -201,7 +206,7 @@ impl Http {
         &self,
         url: &Url,
         context: &StartContext<'_>,
-    ) -> Result<(Transport, Box<dyn Condition>)> {
+    ) -> Result<(Transport, ConnectCheck)> {
         match &url.place {
             Place::Tcp { https: true, .. } if !cfg!(feature = "https") => Err(Error::invalid(
                 format!("`{}` needs the feature `https`", self.url),
@@ -212,11 +217,13 @@ impl Http {
             )),
             Place::Tcp { https, address } => {
                 let transport = Transport::Tcp { https: *https, at: None };
-                Ok((transport, connection_to(address, context, Certainty::Owned)?))
+                let port = TcpPort::for_requests(address, context)?;
+                Ok((transport, ConnectCheck::Tcp(port)))
             }
             Place::Unix(path) => {
                 let socket = UnixSocket::at(Path::new(path), context, Certainty::Owned)?;
-                Ok((Transport::Unix(socket.path().to_owned()), Box::new(socket)))
+                let path = socket.path().to_owned();
+                Ok((Transport::Unix(path), ConnectCheck::Unix(Box::new(socket))))
             }
         }
     }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::fixed_port::FixedPort;
 use super::listener;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::readiness::attempt::Attempt;
 use crate::readiness::condition::{Condition, Explanation, Found, Poll, StartContext};
 use crate::readiness::settle::Certainty;
@@ -14,11 +14,13 @@ use crate::supervisor::Client;
 use crate::syntax::address::Address;
 use crate::sys;
 
-pub(super) struct AnyPort {
+pub(in crate::readiness) struct AnyPort {
     host: String,
     ips: Vec<IpAddr>,
     /// The sockets that the process inherits, so has not chosen itself.
     inherited: Vec<SocketAddr>,
+    /// The ports that the executor names, so that the process has not chosen them either.
+    named: Vec<u16>,
     certainty: Certainty,
     connects: bool,
     /// The port that was found, until the process does not listen on it any more.
@@ -47,6 +49,7 @@ impl AnyPort {
             host: address.host.clone(),
             ips,
             inherited: context.listens.to_vec(),
+            named: context.named_ports.clone(),
             certainty,
             connects: context.connects,
             accepted: None,
@@ -56,7 +59,7 @@ impl AnyPort {
     }
 
     /// Returns the address by which a listener is reached, if it is at the wanted host.
-    fn reached(&self, bound: SocketAddr) -> Option<SocketAddr> {
+    fn reached_by(&self, bound: SocketAddr) -> Option<SocketAddr> {
         let reaches = |ip: &&IpAddr| match (bound.ip(), ip) {
             // A listener on all addresses of IPv6 is usually reached by IPv4, too.
             (IpAddr::V6(all), _) if all == Ipv6Addr::UNSPECIFIED => true,
@@ -90,7 +93,43 @@ impl AnyPort {
         let (ours, others): (Vec<_>, Vec<_>) =
             new.into_iter().partition(|(_, inode)| own.contains(inode));
         self.others.extend(others.into_iter().map(|(_, inode)| inode));
-        ours.into_iter().filter_map(|(address, _)| self.reached(address)).collect()
+        let own = ours.into_iter().map(|(address, _)| address);
+        let chosen = own.filter(|address| !self.named.contains(&address.port()));
+        let mut reached: Vec<_> = chosen.filter_map(|address| self.reached_by(address)).collect();
+        // A server often listens on a port in both families.
+        reached.sort_by_key(|address| (address.port(), self.rank(address.ip())));
+        reached.dedup_by_key(|address| address.port());
+        reached
+    }
+
+    /// Returns the place of an address among those of the host.
+    fn rank(&self, ip: IpAddr) -> usize {
+        self.ips.iter().position(|wanted| *wanted == ip).unwrap_or(usize::MAX)
+    }
+
+    /// Returns the addresses at which the process listens, or what was seen instead.
+    pub(super) fn reached(
+        &mut self,
+        attempt: &Attempt<'_>,
+    ) -> Result<Result<Vec<SocketAddr>, String>> {
+        let found = self.look(attempt)?;
+        Ok(found.map(|found| found.into_iter().map(|(address, _)| address).collect()))
+    }
+
+    /// Looks for ports that the process listens on.
+    fn look(
+        &mut self,
+        attempt: &Attempt<'_>,
+    ) -> Result<Result<Vec<(SocketAddr, FixedPort)>, String>> {
+        let (mut found, mut last) = (Vec::new(), "it does not listen on any port".to_owned());
+        for address in self.candidates(attempt.client) {
+            let mut port = FixedPort::of_listener(address, self.connects, self.certainty);
+            match port.poll(attempt)? {
+                Poll::Ready(_) => found.push((address, port)),
+                Poll::Pending { seen, .. } => last = seen,
+            }
+        }
+        Ok(if found.is_empty() { Err(last) } else { Ok(found) })
     }
 
     fn found(addr: SocketAddr) -> Poll {
@@ -106,25 +145,22 @@ impl Condition for AnyPort {
     }
 
     fn poll(&mut self, attempt: &Attempt<'_>) -> Result<Poll> {
-        let candidates = match self.accepted.take() {
-            Some(accepted) => vec![accepted],
-            None => {
-                let (connects, certainty) = (self.connects, self.certainty);
-                let port = |addr| (addr, FixedPort::of_listener(addr, connects, certainty));
-                self.candidates(attempt.client).into_iter().map(port).collect()
-            }
-        };
-        let mut pending = Poll::pending("it does not listen on any port");
-        for (candidate, mut port) in candidates {
-            match port.poll(attempt)? {
-                Poll::Ready(_) => {
-                    self.accepted = Some((candidate, port));
-                    return Ok(Self::found(candidate));
-                }
-                unmet => pending = unmet,
+        if let Some((address, mut port)) = self.accepted.take() {
+            if let Poll::Ready(_) = port.poll(attempt)? {
+                self.accepted = Some((address, port));
+                return Ok(Self::found(address));
             }
         }
-        Ok(pending)
+        let mut found = match self.look(attempt)? {
+            Ok(found) => found,
+            Err(seen) => return Ok(Poll::pending(seen)),
+        };
+        if found.len() > 1 {
+            return Err(ambiguous(found.into_iter().map(|(address, _)| address)));
+        }
+        let address = found[0].0;
+        self.accepted = found.pop();
+        Ok(Self::found(address))
     }
 
     fn explain(&self) -> Explanation {
@@ -137,4 +173,14 @@ impl Condition for AnyPort {
         });
         Explanation { seen: None, help }
     }
+}
+
+/// Returns the error for a process that has chosen several ports.
+fn ambiguous(found: impl Iterator<Item = SocketAddr>) -> Error {
+    let found: Vec<_> = found.map(|address| address.to_string()).collect();
+    let what = format!("it listens on several ports: {}", found.join(", "));
+    Error::new(ErrorKind::InvalidInput, what).with_help(
+        "`:0` means the one port that the process has chosen. Give it the others by `{port:name}`, \
+         capture the port from a line of `output`, or wait for `http`, which asks at each",
+    )
 }

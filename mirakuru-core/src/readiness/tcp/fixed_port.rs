@@ -16,7 +16,7 @@ use crate::syntax::address::Address;
 use crate::sys::{self, Listener, ListeningSocket};
 use crate::types::Owner;
 
-pub(super) struct FixedPort {
+pub(in crate::readiness) struct FixedPort {
     address: String,
     /// The socket addresses of the host. The process has to listen at one of them.
     candidates: Vec<SocketAddr>,
@@ -29,8 +29,8 @@ pub(super) struct FixedPort {
     /// The connection that the process has not accepted yet.
     queued: Option<TcpStream>,
     is_queue_taken: bool,
-    /// The socket that has been found to be ready.
-    ready: Option<u64>,
+    /// The sockets that have been found to be ready.
+    ready: Vec<u64>,
     /// An event was emitted about a listener whose owner is unknown.
     is_unknown_owner_logged: bool,
 }
@@ -76,9 +76,30 @@ impl FixedPort {
             is_inherited: false,
             queued: None,
             is_queue_taken: false,
-            ready: None,
+            ready: Vec::new(),
             is_unknown_owner_logged: false,
         }
+    }
+
+    /// Returns all addresses at which the process listens, or what was seen instead.
+    pub(super) fn reached(
+        &mut self,
+        attempt: &Attempt<'_>,
+    ) -> Result<Result<Vec<SocketAddr>, String>> {
+        if let (true, Some(candidate)) = (self.is_inherited, self.candidates.first().copied()) {
+            return Ok(match self.poll_inherited(candidate, attempt.deadline()) {
+                Poll::Ready(_) => Ok(vec![candidate]),
+                Poll::Pending { seen, .. } => Err(seen),
+            });
+        }
+        let (mut reached, mut last) = (Vec::new(), String::new());
+        for candidate in self.candidates.clone() {
+            match self.look(candidate, attempt)? {
+                Ok(()) => reached.push(candidate),
+                Err(error) => last = format!("{candidate}: {}", reason(&error)),
+            }
+        }
+        Ok(if reached.is_empty() { Err(last) } else { Ok(reached) })
     }
 
     /// Checks whether the process accepts at a socket where the kernel completes connections on its
@@ -124,7 +145,7 @@ impl FixedPort {
         socket: ListeningSocket,
         attempt: &Attempt<'_>,
     ) -> Result<io::Result<()>> {
-        if self.ready == Some(socket.inode) {
+        if self.ready.contains(&socket.inode) {
             return Ok(Ok(()));
         }
         let owner = match settle(&Listening { candidate, socket }, attempt.client, self.certainty) {
@@ -147,7 +168,7 @@ impl FixedPort {
         if owner == Ownership::Unknown {
             self.log_unknown_owner(candidate, attempt);
         }
-        self.ready = Some(socket.inode);
+        self.ready.push(socket.inode);
         Ok(Ok(()))
     }
 

@@ -7,4 +7,4 @@ mod spec;
 
 pub(super) use listener::{is_of_this_machine, reachable};
 pub(crate) use spec::TcpSpec;
-pub(super) use spec::connection_to;
+pub(super) use spec::{TcpPort, connection_to};

@@ -1,9 +1,12 @@
 //! What an executor says about a TCP port.
 
+use std::net::SocketAddr;
+
 use super::any_port::AnyPort;
 use super::fixed_port::FixedPort;
 use crate::error::{Error, Result};
-use crate::readiness::condition::{Condition, ConditionSpec, StartContext};
+use crate::readiness::attempt::Attempt;
+use crate::readiness::condition::{Condition, ConditionSpec, Explanation, StartContext};
 use crate::readiness::identity::Identity;
 use crate::readiness::settle::Certainty;
 use crate::syntax::address::{Address, Port};
@@ -43,8 +46,61 @@ pub(in crate::readiness) fn connection_to(
     context: &StartContext<'_>,
     certainty: Certainty,
 ) -> Result<Box<dyn Condition>> {
-    Ok(match address.port {
-        Port::Any => Box::new(AnyPort::new(address, context, certainty)?),
-        _ => Box::new(FixedPort::at(address, context, certainty)?),
+    Ok(match TcpPort::new(address, context, certainty)? {
+        TcpPort::Fixed(port) => Box::new(port),
+        TcpPort::Any(port) => port,
     })
+}
+
+/// A port of a host where the process is expected to listen.
+pub(in crate::readiness) enum TcpPort {
+    Fixed(FixedPort),
+    Any(Box<AnyPort>),
+}
+
+impl TcpPort {
+    /// The port to which requests are sent.
+    pub(in crate::readiness) fn for_requests(
+        address: &Address,
+        context: &StartContext<'_>,
+    ) -> Result<Self> {
+        Self::new(address, context, Certainty::Owned)
+    }
+
+    fn new(address: &Address, context: &StartContext<'_>, certainty: Certainty) -> Result<Self> {
+        Ok(match address.port {
+            Port::Any => Self::Any(Box::new(AnyPort::new(address, context, certainty)?)),
+            _ => Self::Fixed(FixedPort::at(address, context, certainty)?),
+        })
+    }
+
+    /// Returns true if the process chooses the port.
+    pub(in crate::readiness) fn is_any(&self) -> bool {
+        matches!(self, Self::Any(_))
+    }
+
+    /// Returns all addresses at which the process listens, or what was seen instead.
+    pub(in crate::readiness) fn reached(
+        &mut self,
+        attempt: &Attempt<'_>,
+    ) -> Result<Result<Vec<SocketAddr>, String>> {
+        match self {
+            Self::Fixed(port) => port.reached(attempt),
+            Self::Any(port) => port.reached(attempt),
+        }
+    }
+
+    pub(in crate::readiness) fn precheck(&mut self) -> Option<String> {
+        match self {
+            Self::Fixed(port) => port.precheck(),
+            Self::Any(port) => port.precheck(),
+        }
+    }
+
+    pub(in crate::readiness) fn explain(&self) -> Explanation {
+        match self {
+            Self::Fixed(port) => port.explain(),
+            Self::Any(port) => port.explain(),
+        }
+    }
 }
