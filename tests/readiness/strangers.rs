@@ -6,7 +6,7 @@ use std::process::{self, Command};
 use std::sync::Mutex;
 use std::thread;
 
-use mirakuru_core::{Attempt, ErrorKind, Executor};
+use mirakuru_core::{Attempt, ErrorKind, Executor, Owner};
 use mirakuru_tests::program::listen_beside_others;
 use mirakuru_tests::starting::{
     LONG, SOON, StartSoon, fails, keeps_a_port, mark, nothing_left, reports, soon,
@@ -17,8 +17,10 @@ use mirakuru_tests::{bin, eventually, http_get, scratch_dir};
 fn take_its_port(host: IpAddr) -> impl Fn(&Attempt<'_>) -> bool + Send + Sync {
     let taken = Mutex::new(Vec::new());
     move |attempt| {
-        let listener = TcpListener::bind((host, attempt.port().unwrap())).unwrap();
-        taken.lock().unwrap().push(listener);
+        let mut taken = taken.lock().unwrap();
+        if taken.is_empty() {
+            taken.push(TcpListener::bind((host, attempt.port().unwrap())).unwrap());
+        }
         true
     }
 }
@@ -55,6 +57,19 @@ fn a_stranger_on_the_port_after_the_start_is_named() {
         reports(&error, &["another process", &pid]);
         nothing_left(&mark);
     }
+}
+
+#[cfg(not(mirakuru_fallback))]
+#[test]
+fn a_stranger_that_listens_by_intent_counts_after_the_start_only() {
+    let executor = Executor::new("sleep 300").owner(Owner::Any).env("PORT", "{port}");
+    let takes = executor.clone().probe(take_its_port(Ipv4Addr::LOCALHOST.into()));
+    let takes = takes.tcp("127.0.0.1:{port}").timeout(LONG);
+    assert!(takes.start_soon().is_running());
+
+    let stranger = TcpListener::bind("127.0.0.1:0").unwrap();
+    let executor = executor.tcp(stranger.local_addr().unwrap().to_string()).timeout(LONG);
+    fails(&executor, ErrorKind::AlreadyRunning);
 }
 
 /// Returns an address of this machine that is not a loopback address.
