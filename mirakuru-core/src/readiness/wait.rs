@@ -25,7 +25,10 @@ const LAST_LOOK: Duration = Duration::from_millis(250);
 const STOPPED_FOR: Duration = Duration::from_millis(50);
 
 /// The longest time that a server which has said that it is ready gets to settle: to sleep, or to end.
-const SETTLE_MAX: Duration = Duration::from_millis(50);
+const SETTLE_MAX: Duration = Duration::from_millis(500);
+
+/// The processor time that it may use in the meantime, and a tick by which the kernel may be late.
+const SETTLE_USED: Duration = Duration::from_millis(15);
 
 /// The same where the kernel does not say whether a process sleeps.
 const SETTLE_UNSEEN: Duration = Duration::from_millis(5);
@@ -298,8 +301,8 @@ impl<'a> Wait<'a> {
     }
 
     fn attempts(&self, what: String, last: String) -> Attempts {
-        let Self { began, deadline, polls, .. } = *self;
-        let (elapsed, limit) = (began.elapsed(), deadline - began);
+        let Self { began, limit, polls, .. } = *self;
+        let elapsed = began.elapsed();
         Attempts { what, last, count: polls, elapsed, limit }
     }
 }
@@ -317,7 +320,16 @@ pub(super) fn settle(client: &Client) {
         return;
     }
     let (end, mut step) = (Instant::now() + SETTLE_MAX, Wait::STEP_MIN);
+    let used = || -> Duration {
+        let tree = sys::descendants_of(client.supervisor_pid());
+        tree.into_iter().filter_map(sys::processor_time).sum()
+    };
+    let mut used_before = None;
     while is_busy(client) && Instant::now() < end {
+        let used = used();
+        if used.saturating_sub(*used_before.get_or_insert(used)) >= SETTLE_USED {
+            return;
+        }
         let next = end.min(Instant::now() + step);
         if client.wait(next, has_ended).is_some() {
             return;
