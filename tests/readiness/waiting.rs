@@ -291,11 +291,13 @@ fn a_server_that_became_ready_while_its_test_was_stopped_is_ready() {
     const WEB: &str = "sleep 0.6; exec python3 -m http.server {port} --bind 127.0.0.1";
     const FILE: &str = "sleep 0.6; touch {dir}/up; exec sleep 300";
     let Some(role) = test_process::role() else {
-        let play = |role| test_process::playing(this_test!(), role).stdout(Stdio::piped()).spawn();
+        let test = this_test!();
+        let play = |role| test_process::playing(test, role).stdout(Stdio::piped()).spawn();
         let roles = ["http", "command", "tcp", "file"].map(|role| (role, play(role).unwrap()));
         for (role, child) in roles {
             let output = child.wait_with_output().unwrap();
-            assert!(output.status.success(), "{role}: {}", test_process::printed(&output));
+            let printed = test_process::printed(&output);
+            assert!(output.status.success() && printed.contains("1 passed"), "{role}: {printed}");
         }
         return;
     };
