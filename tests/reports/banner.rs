@@ -173,3 +173,41 @@ fn a_report_has_no_control_characters() {
         assert!(!report.replace('\n', "").contains(char::is_control), "{report:?}");
     }
 }
+
+#[test]
+fn only_on_standard_error_which_is_not_buffered() {
+    let banner = Banner::new("^ready$").on(Stream::Stdout);
+    prints(
+        "echo warning >&2",
+        banner,
+        &expect![[r#"
+        database: not ready within 0.300 s: a line of standard output that matches `^ready$`
+          command: /bin/sh -c 'echo warning >&2; sleep 60'
+          waited for: a line of standard output that matches `^ready$`
+          last observation: nothing was written to standard output (checked N times in TIME of 0.300 s)
+          process: running as pid PID
+          output (LOG):
+            warning
+          help: some programs buffer their output unless a terminal reads it: see `stdbuf -oL`, `python3 -u`, or wait for something else than output
+    "#]],
+    );
+}
+
+#[test]
+fn only_on_standard_output() {
+    let banner = Banner::new("^ready$").on(Stream::Stderr);
+    prints(
+        "echo loading",
+        banner,
+        &expect![[r#"
+        database: not ready within 0.300 s: a line of standard error that matches `^ready$`
+          command: /bin/sh -c 'echo loading; sleep 60'
+          waited for: a line of standard error that matches `^ready$`
+          last observation: nothing was written to standard error (checked N times in TIME of 0.300 s)
+          process: running as pid PID
+          output (LOG):
+            loading
+          help: it writes to standard output: wait for that, by `Banner::on`
+    "#]],
+    );
+}

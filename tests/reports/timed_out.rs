@@ -224,3 +224,22 @@ fn a_probe_of_ones_own() {
         "#]],
     );
 }
+
+#[test]
+fn an_http_status_that_no_time_will_change() {
+    let helps: Vec<_> = [302, 400, 403, 404, 500]
+        .into_iter()
+        .map(|status| {
+            let server = Executor::new([bin!("mk-http-server"), "{port}"]).timeout(SHORT);
+            let server = server.http(format!("http://127.0.0.1:{{port}}/status/{status}"));
+            let report = format!("{:?}", server.start().unwrap_err());
+            report.lines().last().unwrap().trim().to_owned()
+        })
+        .collect();
+    expect![[r#"
+          help: the server redirects, and redirects are not followed: ask for the target, or take the answer as it is by `status(302)`
+          help: the server answers, but not to this request: ask for another path, or by another method, or take the answer as it is by `status(400)`
+          help: the server wants credentials: give it a `header`, ask for another path, or take the answer as it is by `status(403)`
+          help: the server answers, but not to this request: ask for another path, or by another method, or take the answer as it is by `status(404)`
+          help: if it only needs longer, give it a longer `timeout`"#]].assert_eq(&helps.join("\n"));
+}

@@ -81,7 +81,11 @@ impl Output {
         if near_miss(&self.banner.pattern, lines).is_some() && !self.matches(lines) {
             return Some("if that is the line that is meant, correct the pattern".to_owned());
         }
-        (lines.is_empty() && other_lines.is_empty()).then(|| {
+        if self.banner.stream == Some(Stream::Stderr) && lines.is_empty() && !other_lines.is_empty()
+        {
+            return Some("it writes to standard output: wait for that, by `Banner::on`".to_owned());
+        }
+        lines.is_empty().then(|| {
             "some programs buffer their output unless a terminal reads it: see `stdbuf -oL`, \
              `python3 -u`, or wait for something else than output"
                 .to_owned()

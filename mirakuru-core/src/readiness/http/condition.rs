@@ -55,6 +55,8 @@ struct Candidate {
     uses_get: bool,
     /// The last observation.
     seen: String,
+    /// The status of the last answer.
+    code: Option<u16>,
 }
 
 impl HttpCondition {
@@ -110,7 +112,10 @@ impl HttpCondition {
                 candidate.uses_get = true;
                 return self.send(place, deadline);
             }
-            Ok(answer) => candidate.seen = answer.to_string(),
+            Ok(answer) => {
+                candidate.seen = answer.to_string();
+                candidate.code = Some(answer.code);
+            }
             // The last request before the deadline may have had too little time for an answer.
             Err(RequestError::Timeout) if limit < wanted && !candidate.seen.is_empty() => {}
             Err(RequestError::Timeout) => {
@@ -203,9 +208,22 @@ impl Condition for HttpCondition {
     }
 
     fn explain(&self) -> Explanation {
-        match &self.spec.connect_check {
+        let Explanation { seen, help } = match &self.spec.connect_check {
             ConnectCheck::Tcp(port) => port.explain(),
             ConnectCheck::Unix(socket) => socket.explain(),
-        }
+        };
+        let mut codes = self.candidates.iter().filter_map(|candidate| candidate.code);
+        Explanation { seen, help: help.or_else(|| help_with(codes.next_back()?)) }
     }
+}
+
+/// Says what to do about a status that time will not change.
+fn help_with(code: u16) -> Option<String> {
+    let what = match code {
+        300..=399 => "redirects, and redirects are not followed: ask for the target",
+        401 | 403 | 407 => "wants credentials: give it a `header`, ask for another path",
+        400..=499 => "answers, but not to this request: ask for another path, or by another method",
+        _ => return None,
+    };
+    Some(format!("the server {what}, or take the answer as it is by `status({code})`"))
 }
