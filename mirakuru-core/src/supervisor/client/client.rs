@@ -46,7 +46,7 @@ pub(crate) struct Client {
     /// The supervisor, if this process has started it.
     child: Mutex<Option<Child>>,
     /// This process has started the supervisor.
-    is_starter: bool,
+    pub(crate) is_starter: bool,
     /// The supervisor outlives this client.
     is_shared: AtomicBool,
     state: Mutex<State>,
