@@ -13,6 +13,8 @@ mod described;
 mod descriptions;
 mod ended;
 mod failures;
+#[cfg(not(mirakuru_fallback))]
+mod instead;
 mod leased;
 mod near_names;
 mod normal;

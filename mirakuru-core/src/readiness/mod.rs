@@ -12,6 +12,7 @@ mod custom;
 mod fail_on;
 mod http;
 mod identity;
+mod instead;
 mod output;
 mod ownership;
 mod pid_file;

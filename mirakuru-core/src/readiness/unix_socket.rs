@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::attempt::Attempt;
-use super::condition::{Condition, ConditionSpec, Found, Poll, StartContext};
+use super::condition::{Condition, ConditionSpec, Explanation, Found, Poll, StartContext};
 use super::identity::Identity;
 use super::ownership::{self, Ownership};
 use super::settle::{Certainty, Seat, settle};
@@ -257,5 +257,16 @@ impl Condition for UnixSocket {
             Ok(()) => Poll::Ready(Found::default()),
             Err(error) => self.pending(&error),
         })
+    }
+
+    fn explain(&self) -> Explanation {
+        let is_denied = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+        let denied = UnixPlace::open(&self.path).err().filter(is_denied);
+        let help = denied.map(|_| {
+            "more time does not help: this user may not enter a directory of that path; change its \
+             mode, or the user of the process"
+                .to_owned()
+        });
+        Explanation { seen: None, help }
     }
 }

@@ -46,6 +46,12 @@ impl Server {
 
     /// Says which process has one of the addresses that the executor names.
     fn help_with_address(&self) -> String {
+        if let Some(listens) = self.plan.start_context().listens.first() {
+            return format!(
+                "this process inherits a socket that listens at {listens}: it has to use that, by \
+                 `LISTEN_FDS`, and not bind the address itself"
+            );
+        }
         port_owner::help(&self.plan.addresses(), Some(self.client.supervisor_pid()))
     }
 

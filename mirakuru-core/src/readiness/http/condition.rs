@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use ureq::http::{HeaderValue, Method, Request, header};
 
-use super::request::{Answer, RequestError, send};
+use super::request::{Answer, NO_TLS, RequestError, send};
 use super::status::{Status, StatusMatcher};
 use super::transport::Transport;
 use crate::error::Result;
@@ -213,9 +213,15 @@ impl Condition for HttpCondition {
             ConnectCheck::Unix(socket) => socket.explain(),
         };
         let mut codes = self.candidates.iter().filter_map(|candidate| candidate.code);
-        Explanation { seen, help: help.or_else(|| help_with(codes.next_back()?)) }
+        let by_status = || help_with(codes.next_back()?);
+        let refuses_tls = self.candidates.iter().any(|it| it.seen.starts_with(NO_TLS));
+        let by_tls = || refuses_tls.then(|| HELP_WITH_TLS.to_owned());
+        Explanation { seen, help: help.or_else(by_status).or_else(by_tls) }
     }
 }
+
+const HELP_WITH_TLS: &str = "more time does not help: ask by `http://` if the server speaks that, or \
+    see what its log says about the handshake";
 
 /// Says what to do about a status that time will not change.
 fn help_with(code: u16) -> Option<String> {

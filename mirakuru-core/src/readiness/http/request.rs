@@ -147,9 +147,12 @@ fn no_answer(error: ureq::Error, transport: &Transport) -> RequestError {
     })
 }
 
+/// The beginning of what was seen when there is no TLS connection.
+pub(super) const NO_TLS: &str = "the TLS handshake failed";
+
 fn no_tls(why: &str) -> String {
     let hint = if why.contains("corrupt message") { "; does it speak plain http?" } else { "" };
-    format!("the TLS handshake failed: {why}{hint}")
+    format!("{NO_TLS}: {why}{hint}")
 }
 
 fn no_http(why: &str) -> String {

@@ -9,6 +9,7 @@ use crate::diagnostics::{events, port_owner};
 use crate::error::{Error, Result};
 use crate::readiness::attempt::Attempt;
 use crate::readiness::condition::{Condition, Explanation, Found, Poll, StartContext};
+use crate::readiness::instead;
 use crate::readiness::ownership::{self, Ownership};
 use crate::readiness::settle::{Certainty, Seat, settle};
 use crate::resources::ports;
@@ -31,6 +32,8 @@ pub(in crate::readiness) struct FixedPort {
     is_queue_taken: bool,
     /// The sockets that have been found to be ready.
     ready: Vec<u64>,
+    /// The supervisor of the process, once it was looked for.
+    supervisor: Option<i32>,
     /// An event was emitted about a listener whose owner is unknown.
     is_unknown_owner_logged: bool,
 }
@@ -77,6 +80,7 @@ impl FixedPort {
             queued: None,
             is_queue_taken: false,
             ready: Vec::new(),
+            supervisor: None,
             is_unknown_owner_logged: false,
         }
     }
@@ -92,6 +96,7 @@ impl FixedPort {
                 Poll::Pending { seen, .. } => Err(seen),
             });
         }
+        self.supervisor = Some(attempt.client.supervisor_pid());
         let (mut reached, mut last) = (Vec::new(), String::new());
         for candidate in self.candidates.clone() {
             match self.look(candidate, attempt)? {
@@ -229,6 +234,7 @@ impl Condition for FixedPort {
         if let (true, Some(candidate)) = (self.is_inherited, self.candidates.first().copied()) {
             return Ok(self.poll_inherited(candidate, attempt.deadline()));
         }
+        self.supervisor = Some(attempt.client.supervisor_pid());
         let mut seen = String::new();
         for candidate in self.candidates.clone() {
             match self.look(candidate, attempt)? {
@@ -248,11 +254,14 @@ impl Condition for FixedPort {
                     .to_owned(),
             )
         } else if self.candidates.iter().all(is_free) {
-            Some(format!(
-                "no process listens at {}: is that the address in the command, its variables or its \
-                 configuration? If it only needs longer, give it a longer `timeout`",
-                self.address
-            ))
+            let instead = self.supervisor.and_then(|it| instead::help(&self.candidates, it));
+            Some(instead.unwrap_or_else(|| {
+                format!(
+                    "no process listens at {}: is that the address in the command, its variables or \
+                     its configuration? If it only needs longer, give it a longer `timeout`",
+                    self.address
+                )
+            }))
         } else {
             None
         };
