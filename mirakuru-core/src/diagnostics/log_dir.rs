@@ -68,10 +68,18 @@ fn make_log_dir(path: &Path) -> io::Result<LogDir> {
 /// is not writable, in the directory for temporary files.
 fn runs_dirs() -> impl Iterator<Item = PathBuf> {
     let exe = std::env::current_exe().unwrap_or_default();
-    let target = exe.ancestors().skip(1).find(|dir| dir.join("CACHEDIR.TAG").is_file());
-    let target = target.map(|target| target.join("mirakuru"));
+    let target = target_dir(&exe).map(|target| target.join("mirakuru"));
     let temp = std::env::temp_dir().join(format!("mirakuru-logs-{}", sys::effective_user()));
     target.into_iter().chain([temp])
+}
+
+/// Returns the target directory that a binary is in.
+fn target_dir(exe: &Path) -> Option<&Path> {
+    // Cargo 1.95 writes the tag only if it makes the directory itself, which may be a mounted cache.
+    let is_target = |dir: &&Path| {
+        ["CACHEDIR.TAG", ".rustc_info.json"].iter().any(|name| dir.join(name).is_file())
+    };
+    exe.ancestors().skip(1).find(is_target)
 }
 
 /// Returns the name of this run, which is the same for all test binaries of one runner.
@@ -96,5 +104,24 @@ fn remove_old_runs(runs: &Path) {
         if Flock::lock(dir, FlockArg::LockExclusiveNonblock).is_ok() {
             let _ = fs::remove_dir_all(path); // Another run may be removing it too.
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_target_directory_is_found_without_its_tag() {
+        let target = std::env::temp_dir().join(format!("mirakuru-target-{}", std::process::id()));
+        let exe = target.join("debug/deps/test");
+        fs::create_dir_all(exe.parent().unwrap()).unwrap();
+        for name in [".rustc_info.json", "CACHEDIR.TAG"] {
+            assert_eq!(target_dir(&exe), None);
+            fs::write(target.join(name), "").unwrap();
+            assert_eq!(target_dir(&exe), Some(target.as_path()));
+            fs::remove_file(target.join(name)).unwrap();
+        }
+        fs::remove_dir_all(target).unwrap();
     }
 }
