@@ -10,6 +10,7 @@ mod forks;
 mod hangs;
 mod leftovers;
 mod matrix;
+#[cfg(not(mirakuru_fallback))]
 mod other_users;
 mod ports;
 mod shape;

@@ -280,7 +280,10 @@ impl ProcessTree {
         if !is_ending || !reachable(self.main).into_iter().all(sys::refuses_signals) {
             return;
         }
-        let left = sys::descendants_of(own_pid());
+        let left = match sys::HAS_SUBREAPER {
+            true => sys::descendants_of(own_pid()),
+            false => vec![self.main],
+        };
         if let (Some(pid), true) = (left.first(), left.iter().all(|pid| sys::refuses_signals(*pid)))
         {
             self.stage = Stage::Idle;
