@@ -1,7 +1,7 @@
 //! A reply of the process that matches a pattern, over TCP, UDP or a Unix socket.
 
 use std::io::{self, Read};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use super::http::excerpt;
 use super::identity::Identity;
 use super::reply_pattern::ReplyPattern;
 use super::settle::Certainty;
-use super::tcp::connection_to;
+use super::tcp::{connection_to, udp_socket_to};
 use super::udp::Udp;
 use super::unix_socket::UnixSocket;
 use crate::error::{Error, Result};
@@ -122,23 +122,13 @@ impl Reply {
         let at = || at.ok_or(io::ErrorKind::AddrNotAvailable);
         let socket = match &self.place {
             Place::Tcp => OwnedFd::from(TcpStream::connect_timeout(&at()?, limit)?),
-            Place::Udp => OwnedFd::from(udp_socket(at()?)?),
+            Place::Udp => OwnedFd::from(udp_socket_to(at()?)?),
             Place::Unix(path) => OwnedFd::from(sys::connect_any_unix(path)?),
         };
         let socket = UnixStream::from(socket);
         socket.set_nonblocking(false)?;
         Ok(socket)
     }
-}
-
-fn udp_socket(peer: SocketAddr) -> io::Result<UdpSocket> {
-    let any = match peer {
-        SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
-        SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
-    };
-    let socket = UdpSocket::bind((any, 0))?;
-    socket.connect(peer)?;
-    Ok(socket)
 }
 
 /// Returns the time that is left. A limit of zero would mean none.

@@ -1,7 +1,7 @@
 //! A UDP port that a socket of the process is bound to.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::attempt::Attempt;
@@ -9,7 +9,7 @@ use super::condition::{Condition, ConditionSpec, Explanation, Found, Poll, Start
 use super::identity::Identity;
 use super::ownership::{self, Ownership};
 use super::settle::{Certainty, Seat, settle};
-use super::tcp::{is_of_this_machine, reachable};
+use super::tcp::{is_of_this_machine, reachable, sharing_address, udp_socket_to};
 use crate::diagnostics::{events, port_owner};
 use crate::error::{Error, Result};
 use crate::resources::ports;
@@ -111,13 +111,8 @@ fn find(address: SocketAddr) -> Listener {
 /// Returns true if the kernel does not refuse an empty datagram. Only a system that does not report
 /// its sockets is asked in this way.
 fn is_taken(address: SocketAddr) -> bool {
-    let any = match address {
-        SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
-        SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
-    };
     let refused = || {
-        let socket = UdpSocket::bind((any, 0))?;
-        socket.connect(address)?;
+        let socket = udp_socket_to(address)?;
         socket.set_read_timeout(Some(REFUSAL))?;
         socket.send(&[])?;
         socket.recv(&mut [0]).map(drop)
@@ -147,11 +142,7 @@ impl Seat for Bound {
     /// Returns the sockets that share the address by `SO_REUSEADDR` or `SO_REUSEPORT`: one of them
     /// gets a datagram.
     fn sharing(&self) -> Vec<u64> {
-        let all = sys::udp_sockets().unwrap_or_default();
-        let inode = self.socket.inode;
-        let bound = all.iter().find(|(_, it)| *it == inode).map(|(address, _)| *address);
-        let shares = |(address, it): &(SocketAddr, u64)| Some(*address) == bound && *it != inode;
-        all.into_iter().filter(shares).map(|(_, it)| it).collect()
+        sharing_address(sys::udp_sockets().unwrap_or_default(), self.socket.inode)
     }
 }
 

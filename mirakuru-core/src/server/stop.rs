@@ -40,10 +40,8 @@ impl Server {
     /// Fails if a process of the server belongs to a user whose processes cannot be signalled.
     pub(super) fn check_permission(&self) -> Result<()> {
         let tree = sys::descendants_of(self.client.supervisor_pid());
-        let all = std::iter::once(self.state().main).chain(tree);
-        all.into_iter()
-            .find(|pid| sys::refuses_signals(*pid))
-            .map_or(Ok(()), |pid| Err(self.refused(pid)))
+        let mut all = std::iter::once(self.state().main).chain(tree);
+        all.find(|pid| sys::refuses_signals(*pid)).map_or(Ok(()), |pid| Err(self.refused(pid)))
     }
 
     fn refused(&self, pid: i32) -> Error {

@@ -205,7 +205,7 @@ impl Seat for Listening {
     }
 
     fn sharing(&self) -> Vec<u64> {
-        listener::sharing_address_of(self.socket.inode)
+        listener::sharing_address(sys::listeners().unwrap_or_default(), self.socket.inode)
     }
 }
 

@@ -32,10 +32,9 @@ pub(super) fn find(address: SocketAddr) -> Listener {
     }
 }
 
-/// Returns the sockets that share the address of this one by `SO_REUSEPORT`. The kernel divides the
-/// connections among them, whichever process owns them.
-pub(super) fn sharing_address_of(inode: u64) -> Vec<u64> {
-    let all = sys::listeners().unwrap_or_default();
+/// Returns those of all sockets that share the address of this one by `SO_REUSEPORT` or `SO_REUSEADDR`.
+/// The kernel divides what arrives among them, whichever process owns them.
+pub(in crate::readiness) fn sharing_address(all: Vec<(SocketAddr, u64)>, inode: u64) -> Vec<u64> {
     let bound = all.iter().find(|(_, it)| *it == inode).map(|(address, _)| *address);
     let shares = |(address, it): &(SocketAddr, u64)| Some(*address) == bound && *it != inode;
     all.into_iter().filter(shares).map(|(_, it)| it).collect()
@@ -44,16 +43,19 @@ pub(super) fn sharing_address_of(inode: u64) -> Vec<u64> {
 /// Returns true if what is sent to the address stays on this machine. The kernel then uses it as the
 /// source address, too. Nothing is sent to find that out.
 pub(in crate::readiness) fn is_of_this_machine(address: SocketAddr) -> bool {
+    let source = udp_socket_to(address).and_then(|socket| socket.local_addr());
+    source.is_ok_and(|source| source.ip() == address.ip())
+}
+
+/// Returns a UDP socket that is connected to an address. Nothing is sent.
+pub(in crate::readiness) fn udp_socket_to(address: SocketAddr) -> io::Result<UdpSocket> {
     let any = match address {
         SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
         SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
     };
-    let socket = UdpSocket::bind((any, 0));
-    let source = socket.and_then(|socket| {
-        socket.connect(address)?;
-        socket.local_addr()
-    });
-    source.is_ok_and(|source| source.ip() == address.ip())
+    let socket = UdpSocket::bind((any, 0))?;
+    socket.connect(address)?;
+    Ok(socket)
 }
 
 /// Connects to an address.

@@ -5,6 +5,6 @@ mod fixed_port;
 mod listener;
 mod spec;
 
-pub(super) use listener::{is_of_this_machine, reachable};
+pub(super) use listener::{is_of_this_machine, reachable, sharing_address, udp_socket_to};
 pub(crate) use spec::TcpSpec;
 pub(super) use spec::{TcpPort, connection_to};
