@@ -118,14 +118,6 @@ fn a_faulty_description_is_an_error_that_says_what_is_wrong() {
     assert_eq!(processes_with_mark("bad-input-mark"), []);
 }
 
-#[cfg(not(feature = "https"))]
-#[test]
-fn a_url_of_https_asks_for_the_feature_of_that_name() {
-    let error = with("sleep 60").http("https://127.0.0.1:{port}/").start().unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidInput);
-    assert!(format!("{error:?}").contains("turn on the feature `https`"), "{error:?}");
-}
-
 #[test]
 fn a_script_without_its_interpreter_says_so() {
     let directory = scratch_dir();

@@ -20,5 +20,6 @@ mod near_names;
 mod normal;
 mod not_found;
 mod progress;
+mod refused;
 mod taken;
 mod timed_out;

@@ -226,8 +226,8 @@ fn a_probe_of_ones_own() {
 }
 
 #[test]
-fn an_http_status_that_no_time_will_change() {
-    let helps: Vec<_> = [302, 400, 403, 404, 500]
+fn an_http_status_for_which_another_request_is_better_than_more_time() {
+    let helps: Vec<_> = [302, 400, 401, 403, 404, 405, 429, 500, 503]
         .into_iter()
         .map(|status| {
             let server = Executor::new([bin!("mk-http-server"), "{port}"]).timeout(SHORT);
@@ -237,9 +237,13 @@ fn an_http_status_that_no_time_will_change() {
         })
         .collect();
     expect![[r#"
-          help: the server redirects, and redirects are not followed: ask for the target, or take the answer as it is by `status(302)`
-          help: the server answers, but not to this request: ask for another path, or by another method, or take the answer as it is by `status(400)`
-          help: the server wants credentials: give it a `header`, ask for another path, or take the answer as it is by `status(403)`
-          help: the server answers, but not to this request: ask for another path, or by another method, or take the answer as it is by `status(404)`
-          help: if it only needs longer, give it a longer `timeout`"#]].assert_eq(&helps.join("\n"));
+        help: the server redirects, and redirects are not followed: ask for the target, or take the answer as it is by `status(302)`
+        help: the server answers, but not to this request: ask for another path, or by another method, or take the answer as it is by `status(400)`
+        help: the server wants credentials: give it a `header`, ask for another path, or take the answer as it is by `status(401)`
+        help: the server wants credentials: give it a `header`, ask for another path, or take the answer as it is by `status(403)`
+        help: the server has nothing at this path so far: ask for another path, or take the answer as it is by `status(404)`. If the path only comes later, give it a longer `timeout`
+        help: the server answers, but not to this request: ask for another path, or by another method, or take the answer as it is by `status(405)`
+        help: if it only needs longer, give it a longer `timeout`
+        help: if it only needs longer, give it a longer `timeout`
+        help: if it only needs longer, give it a longer `timeout`"#]].assert_eq(&helps.join("\n"));
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use ureq::http::{HeaderValue, Method, Request, header};
 
-use super::request::{Answer, NO_TLS, RequestError, send};
+use super::request::{Answer, NO_TLS, PLAIN_HINT, RequestError, send};
 use super::status::{Status, StatusMatcher};
 use super::transport::Transport;
 use crate::error::Result;
@@ -214,22 +214,34 @@ impl Condition for HttpCondition {
         };
         let mut codes = self.candidates.iter().filter_map(|candidate| candidate.code);
         let by_status = || help_with(codes.next_back()?);
-        let refuses_tls = self.candidates.iter().any(|it| it.seen.starts_with(NO_TLS));
-        let by_tls = || refuses_tls.then(|| HELP_WITH_TLS.to_owned());
+        let by_tls = || self.candidates.iter().find_map(|candidate| help_with_tls(&candidate.seen));
         Explanation { seen, help: help.or_else(by_status).or_else(by_tls) }
     }
 }
 
-const HELP_WITH_TLS: &str = "more time does not help: ask by `http://` if the server speaks that, or \
-    see what its log says about the handshake";
+/// Says what to do about a handshake that failed.
+fn help_with_tls(seen: &str) -> Option<String> {
+    let what = match seen.strip_prefix(NO_TLS)?.ends_with(PLAIN_HINT) {
+        true => "ask by `http://`, or let it speak TLS at this port",
+        false => "ask by a host name that the server knows, and see what its log says",
+    };
+    Some(format!("more time does not help: {what}"))
+}
 
-/// Says what to do about a status that time will not change.
+/// Says what to do about a status that another request would change.
 fn help_with(code: u16) -> Option<String> {
     let what = match code {
         300..=399 => "redirects, and redirects are not followed: ask for the target",
         401 | 403 | 407 => "wants credentials: give it a `header`, ask for another path",
+        404 => "has nothing at this path so far: ask for another path",
+        // It asks for patience.
+        408 | 423 | 425 | 429 => return None,
         400..=499 => "answers, but not to this request: ask for another path, or by another method",
         _ => return None,
     };
-    Some(format!("the server {what}, or take the answer as it is by `status({code})`"))
+    let help = format!("the server {what}, or take the answer as it is by `status({code})`");
+    Some(match code {
+        404 => format!("{help}. If the path only comes later, give it a longer `timeout`"),
+        _ => help,
+    })
 }

@@ -150,8 +150,11 @@ fn no_answer(error: ureq::Error, transport: &Transport) -> RequestError {
 /// The beginning of what was seen when there is no TLS connection.
 pub(super) const NO_TLS: &str = "the TLS handshake failed";
 
+/// The end of it if the answer is not one of TLS.
+pub(super) const PLAIN_HINT: &str = "; does it speak plain http?";
+
 fn no_tls(why: &str) -> String {
-    let hint = if why.contains("corrupt message") { "; does it speak plain http?" } else { "" };
+    let hint = if why.contains("corrupt message") { PLAIN_HINT } else { "" };
     format!("{NO_TLS}: {why}{hint}")
 }
 
