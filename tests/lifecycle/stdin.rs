@@ -1,7 +1,7 @@
 //! Standard input, and programs that are given by a path.
 
 use std::fs::{self, File};
-use std::io::{Read, Seek};
+use std::io::Read;
 use std::time::Duration;
 
 use mirakuru_rstest::{Executor, Stdin};
@@ -45,7 +45,11 @@ fn an_open_file_is_read_from_its_beginning_at_each_start() {
     second.wait_timeout(LONG).unwrap();
     assert_eq!(second.log().read().unwrap(), "0123456789\n");
     #[cfg(target_os = "linux")]
-    assert_eq!((&position).stream_position().unwrap(), 5, "the test's own place has moved");
+    assert_eq!(
+        std::io::Seek::stream_position(&mut &position).unwrap(),
+        5,
+        "the test's own place has moved"
+    );
     drop(position);
 }
 

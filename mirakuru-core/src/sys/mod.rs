@@ -26,7 +26,10 @@ pub(crate) fn deadline_after(timeout: Duration) -> Instant {
 }
 
 /// The listener at a TCP address, as the kernel reports it.
-#[cfg_attr(mirakuru_fallback, allow(dead_code, reason = "the fallback never knows"))]
+#[cfg_attr(
+    any(mirakuru_fallback, not(target_os = "linux")),
+    allow(dead_code, reason = "the fallback never knows")
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Listener {
     /// No socket listens there.
@@ -37,7 +40,10 @@ pub(crate) enum Listener {
 }
 
 /// A socket that listens.
-#[cfg_attr(mirakuru_fallback, allow(dead_code, reason = "the fallback never knows"))]
+#[cfg_attr(
+    any(mirakuru_fallback, not(target_os = "linux")),
+    allow(dead_code, reason = "the fallback never knows")
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ListeningSocket {
     pub(crate) inode: u64,
@@ -48,7 +54,10 @@ pub(crate) struct ListeningSocket {
 }
 
 /// A Unix socket that is bound to an address, as the kernel reports it.
-#[cfg_attr(mirakuru_fallback, allow(dead_code, reason = "the fallback never knows"))]
+#[cfg_attr(
+    any(mirakuru_fallback, not(target_os = "linux")),
+    allow(dead_code, reason = "the fallback never knows")
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BoundSocket {
     pub(crate) inode: u64,

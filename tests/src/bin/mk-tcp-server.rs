@@ -28,6 +28,7 @@ fn main() -> io::Result<()> {
 
     program::exit_on_term(|| ());
     if hides {
+        #[cfg(target_os = "linux")]
         nix::sys::prctl::set_dumpable(false)?;
     }
     program::flood(io::stdout(), flood)?;

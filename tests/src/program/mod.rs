@@ -87,8 +87,7 @@ pub fn say(line: impl std::fmt::Display) -> io::Result<()> {
 
 /// Listens on a port of 127.0.0.1 with `SO_REUSEPORT`.
 pub fn listen_beside_others(port: u16) -> io::Result<TcpListener> {
-    let flags = SockFlag::SOCK_CLOEXEC;
-    let socket = socket(AddressFamily::Inet, SockType::Stream, flags, None)?;
+    let socket = socket(AddressFamily::Inet, SockType::Stream, SockFlag::empty(), None)?;
     setsockopt(&socket, sockopt::ReuseAddr, &true)?;
     setsockopt(&socket, sockopt::ReusePort, &true)?;
     let address = SocketAddrV4::new([127, 0, 0, 1].into(), port);
@@ -99,8 +98,7 @@ pub fn listen_beside_others(port: u16) -> io::Result<TcpListener> {
 
 /// Binds a UDP port of 127.0.0.1 with `SO_REUSEPORT`.
 pub fn bind_beside_others(port: u16) -> io::Result<UdpSocket> {
-    let flags = SockFlag::SOCK_CLOEXEC;
-    let socket = socket(AddressFamily::Inet, SockType::Datagram, flags, None)?;
+    let socket = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::empty(), None)?;
     setsockopt(&socket, sockopt::ReusePort, &true)?;
     let address = SocketAddrV4::new([127, 0, 0, 1].into(), port);
     bind(socket.as_raw_fd(), &SockaddrIn::from(address))?;
