@@ -36,6 +36,15 @@ fn a_text_and_words_give_the_same_command() {
 }
 
 #[test]
+fn a_command_of_a_megabyte_reaches_the_process() {
+    let long = "x".repeat(100_000);
+    let script = "printf %s \"$*\" | wc -c; exec sleep 300";
+    let executor = Executor::new(["sh", "-c", script, "sh"]).args(vec![&long; 10]);
+    let process = executor.output(r"^\s*1000009$").start_soon();
+    assert!(process.is_running());
+}
+
+#[test]
 fn descriptions_and_processes_say_in_debug_what_they_are() {
     let executor = Executor::new("sleep 300");
     let text = format!("{executor:?}");

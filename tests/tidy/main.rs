@@ -76,6 +76,13 @@ fn only_one_file_runs_before_main() {
 }
 
 #[test]
+fn no_code_reads_the_arguments_of_std() {
+    // Only glibc passes them to code before `main`: elsewhere, std has none there.
+    let files = rust_files(&core()).into_iter().filter(|file| code(file).contains("env::args"));
+    assert_eq!(files.collect::<Vec<_>>(), [] as [PathBuf; 0]);
+}
+
+#[test]
 fn conditions_never_kill() {
     // A condition may end the process that it has started itself.
     let own = core().join("readiness/command/contained.rs");

@@ -1,5 +1,8 @@
 //! The messages between clients and the supervisor. Data only.
 
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
 /// The length of every message.
 pub(crate) const FRAME_LEN: usize = 16;
 
@@ -197,9 +200,40 @@ impl Frame for Event {
     }
 }
 
+/// The number of bytes before a command, which say how long it is.
+pub(crate) const COMMAND_HEAD_LEN: usize = 8;
+
+/// Encodes a command: its length, then each of its words with a zero byte behind it.
+pub(crate) fn command_to_bytes<'a>(words: impl Iterator<Item = &'a OsStr>) -> Vec<u8> {
+    let words: Vec<u8> = words.flat_map(|word| [word.as_bytes(), b"\0"].concat()).collect();
+    let length = (words.len() as u64).to_ne_bytes();
+    [&length[..], &words].concat()
+}
+
+/// Returns the length of a command.
+pub(crate) fn command_len(head: [u8; COMMAND_HEAD_LEN]) -> usize {
+    u64::from_ne_bytes(head) as usize
+}
+
+/// Decodes the words of a command.
+pub(crate) fn command_from_bytes(bytes: &[u8]) -> Vec<OsString> {
+    let words = bytes.split_inclusive(|byte| *byte == 0);
+    words.map(|word| OsString::from_vec(word[..word.len() - 1].to_vec())).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_command_survives_the_wire() {
+        for words in [vec!["/bin/a b", "", "ü\n"], vec!["/bin/true", "true", ""]] {
+            let bytes = command_to_bytes(words.iter().map(OsStr::new));
+            let (head, rest) = bytes.split_first_chunk().unwrap();
+            assert_eq!(command_len(*head), rest.len());
+            assert_eq!(command_from_bytes(rest), words);
+        }
+    }
 
     #[test]
     fn every_request_survives_the_wire() {

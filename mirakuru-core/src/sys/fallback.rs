@@ -2,7 +2,6 @@
 //! listener at a port is unknown, and files are checked by a timer.
 
 use std::collections::HashSet;
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -23,10 +22,6 @@ use super::{BoundSocket, Listener};
 
 pub(crate) fn own_program() -> io::Result<PathBuf> {
     std::env::current_exe()
-}
-
-pub(crate) fn arguments() -> Vec<OsString> {
-    std::env::args_os().collect()
 }
 
 pub(crate) const SOCKET_FLAGS: SockFlag = SockFlag::empty();

@@ -72,11 +72,14 @@ impl Client {
     pub(crate) fn launch(command: SupervisorCommand, fds: &InheritedFds) -> io::Result<Arc<Self>> {
         let registration = Registration::begin()?;
         let (ours, theirs) = UnixStream::pair()?;
+        ours.set_write_timeout(Some(GRACE))?;
         let (name, stop_timeout) = (command.name.clone(), command.settings.stop_timeout);
+        let words = command.to_bytes();
         let (child, mark) = command.spawn(theirs)?;
         let info = SupervisorInfo { pid: child.id() as i32, mark, name, stop_timeout };
         let client = Arc::new(Self::new(ours, info, Some(child)));
         registration.complete(Arc::downgrade(&client) as _);
+        sys::send_all(&client.stream, &words)?;
         client.send_in_parts(Request::KeepFds, &fds.ports)?;
         client.send_in_parts(Request::Listen, &fds.listeners)?;
         Ok(client)

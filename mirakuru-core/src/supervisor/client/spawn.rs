@@ -11,6 +11,7 @@ use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::command::Environment;
+use crate::supervisor::protocol::command_to_bytes;
 use crate::supervisor::settings::{
     LOADER_PREFIX, LOADER_VARIABLES, MARK_VARIABLE, Settings, VARIABLE,
 };
@@ -48,11 +49,18 @@ impl SupervisorCommand {
             return Err(io::Error::other("the supervisor did not start before `main`"));
         }
         let mut command = Command::new(sys::own_program()?);
+        // The words are only for `ps` to show: no other than glibc's std has them before `main`.
         command.arg0("mirakuru-supervisor").arg(&self.program).args(&self.arguments);
         let mark = new_mark();
         set_environment(&mut command, &self, &mark);
         command.stdin(OwnedFd::from(control)).stdout(self.stdout).stderr(self.stderr);
         Ok((command.spawn()?, mark))
+    }
+
+    /// Returns the command of the server, as it goes over the control socket.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let words = self.arguments.iter().map(OsString::as_os_str);
+        command_to_bytes(std::iter::once(self.program.as_os_str()).chain(words))
     }
 }
 

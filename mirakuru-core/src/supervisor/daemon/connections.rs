@@ -1,14 +1,47 @@
 //! The processes that are connected to the supervisor.
 
+use std::ffi::OsString;
 use std::io;
+use std::iter;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
-use crate::supervisor::protocol::{Event, FRAME_LEN, Frame, Request};
+use crate::supervisor::protocol::{
+    COMMAND_HEAD_LEN, Event, FRAME_LEN, Frame, Request, command_from_bytes, command_len,
+};
 use crate::sys;
 
 /// The connection of the process that started this supervisor: its control socket.
 pub(super) const CONTROL_SOCKET: u64 = 0;
+
+/// Receives the command of the server, which comes before all requests. Fails if the process that
+/// sends it ends, even if a fork of it holds the socket open.
+pub(super) fn receive_command(
+    control_socket: &UnixStream,
+    starter: Option<&sys::Process>,
+) -> io::Result<Vec<OsString>> {
+    let receive = |bytes: &mut [u8]| {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let starter = starter.and_then(sys::Process::as_fd);
+            let sources: Vec<_> = iter::once(control_socket.as_fd()).chain(starter).collect();
+            let received = match sys::wait_readable(&sources, None)?[0] {
+                true => sys::receive(control_socket, rest)?.0,
+                false => 0,
+            };
+            if received == 0 {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+            }
+            rest = &mut rest[received..];
+        }
+        Ok(())
+    };
+    let mut head = [0; COMMAND_HEAD_LEN];
+    receive(&mut head)?;
+    let mut words = vec![0; command_len(head)];
+    receive(&mut words)?;
+    Ok(command_from_bytes(&words))
+}
 
 /// The connections, each with a number that is never used again.
 pub(super) struct Connections {

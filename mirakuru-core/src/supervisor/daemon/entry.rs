@@ -18,7 +18,7 @@ fn become_supervisor_if_asked() {
     // `main` cannot be allowed to run: it would run the tests again.
     let served = panic::catch_unwind(|| {
         let settings = Settings::from_variable(&value)?;
-        Supervisor::new(settings, sys::arguments()).ok()?.run();
+        Supervisor::new(settings).ok()?.run();
         Some(())
     });
     sys::exit_now(if matches!(served, Ok(Some(()))) { 0 } else { FAILED });

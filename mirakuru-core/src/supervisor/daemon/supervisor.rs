@@ -1,7 +1,6 @@
 //! The supervisor's loop: one thread that serves the users of one server, and ends when the server
 //! has no users any more.
 
-use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -10,7 +9,7 @@ use std::time::Duration;
 use nix::libc;
 use nix::sys::signal::Signal;
 
-use super::connections::{CONTROL_SOCKET, Connections, Received};
+use super::connections::{self, CONTROL_SOCKET, Connections, Received};
 use super::mode::{EndedSession, Mode};
 use super::output::OutputPipes;
 use super::process_tree::ProcessTree;
@@ -63,7 +62,7 @@ enum Source {
 }
 
 impl Supervisor {
-    pub(super) fn new(settings: Settings, arguments: Vec<OsString>) -> io::Result<Self> {
+    pub(super) fn new(settings: Settings) -> io::Result<Self> {
         sys::close_inherited();
         let fd_slots = sys::FdSlots::reserve(EXTRA_FDS)?;
         sys::new_session();
@@ -71,16 +70,17 @@ impl Supervisor {
         sys::ignore_signals();
         sys::unblock_signals();
         sys::set_name(c"mirakuru");
+        let starter = sys::parent_process();
         let wake_up = [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
         let control_socket = UnixStream::from(sys::standard_fd(0)?);
         let output = OutputPipes::new(sys::standard_fd(1)?.into(), sys::standard_fd(2)?.into())?;
-        let command = arguments.into_iter().skip(1).collect();
+        let command = connections::receive_command(&control_socket, starter.as_ref())?;
         Ok(Self {
             tree: ProcessTree::new(settings, command, output, fd_slots),
             signals: sys::signal_pipe(&wake_up)?,
             kept_fds: Vec::new(),
             connections: Connections::new(control_socket)?,
-            starter: sys::parent_process(),
+            starter,
             readiness: Readiness::Stopped,
             mode: Mode::Private,
         })
@@ -400,6 +400,7 @@ impl Supervisor {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
     use std::fs::{self, File};
     use std::io::Read;
     use std::os::unix::net::UnixListener;

@@ -1,9 +1,6 @@
 //! This process.
 
-use std::ffi::OsString;
-use std::fs;
 use std::io;
-use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use nix::sys::prctl;
@@ -12,13 +9,6 @@ use nix::sys::signal::Signal;
 /// Returns a path to the program that this process runs, even after the file was replaced.
 pub(crate) fn own_program() -> io::Result<PathBuf> {
     Ok(PathBuf::from("/proc/self/exe"))
-}
-
-/// Returns the arguments of this process. std has them before `main` only with glibc.
-pub(crate) fn arguments() -> Vec<OsString> {
-    let bytes = fs::read("/proc/self/cmdline").unwrap_or_default();
-    let bytes = bytes.strip_suffix(b"\0").unwrap_or(&bytes);
-    bytes.split(|byte| *byte == 0).map(|word| OsString::from_vec(word.to_vec())).collect()
 }
 
 /// True if `become_subreaper` has an effect.
