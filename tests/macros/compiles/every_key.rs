@@ -1,6 +1,10 @@
+//! Every key of the attribute, with a literal and with an expression.
+
 use std::time::Duration;
 
-use mirakuru_rstest::{Executor, Owner, Stdin, Process, Scope, Shared, Signal, Stream, with_process};
+use mirakuru_rstest::{
+    Executor, Owner, Process, Scope, Shared, Signal, Stdin, Stream, with_process,
+};
 use rstest::fixture;
 
 static REDIS: Shared = Shared::new(|| Executor::new("redis-server --port {port}"));
@@ -78,7 +82,12 @@ fn expressions(mut server: Process) -> u16 {
 }
 
 #[with_process(REDIS)]
-#[with_process(shell = "exec server", http = "http://unix:{dir}/s:/up", status = "2..", name = "web")]
+#[with_process(
+    shell = "exec server",
+    http = "http://unix:{dir}/s:/up",
+    status = "2..",
+    name = "web"
+)]
 #[fixture]
 pub fn stacked<T>(_web: &mut Process, n: u8, redis: &Process) -> Result<u16, T>
 where
@@ -91,5 +100,3 @@ where
 fn n() -> u8 {
     1
 }
-
-fn main() {}

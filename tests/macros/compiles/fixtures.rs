@@ -1,9 +1,9 @@
-#![deny(warnings)]
+//! Definitions in a module of their own, and what they offer.
 
 use mirakuru_rstest::{Process, Shared, with_process};
 use rstest::fixture;
 
-mod fixtures {
+mod definitions {
     use mirakuru_rstest::{Executor, process_fixture};
 
     /// One Redis for a run of the tests.
@@ -21,7 +21,7 @@ mod fixtures {
     }
 }
 
-use fixtures::redis;
+use definitions::redis;
 
 #[with_process(redis)]
 #[fixture]
@@ -29,7 +29,8 @@ fn port(redis: &Process) -> u16 {
     redis.port()
 }
 
-fn main() {
+#[test]
+fn a_definition_is_a_module_too() {
     let _: fn() -> &'static Shared = redis::shared;
     let _: fn() -> u16 = port::get;
 }
