@@ -1,4 +1,4 @@
-//! Thousands of starts, one after the other, in one test process.
+//! Hundreds of starts, one after the other, in one test process.
 
 use std::fs;
 
@@ -33,7 +33,7 @@ impl Usage {
 
 /// Runs in a process of its own, where no other test opens descriptors.
 #[test]
-fn two_thousand_cycles_use_up_nothing() {
+fn five_hundred_cycles_use_up_nothing() {
     if test_process::role().is_none() {
         let output = test_process::playing(this_test!(), "alone").output().unwrap();
         let printed = test_process::printed(&output);
@@ -45,11 +45,12 @@ fn two_thousand_cycles_use_up_nothing() {
     // What is created once and kept exists after these.
     cycles(100);
     let before = Usage::now();
-    cycles(2000);
+    cycles(500);
     let after = Usage::now();
     println!("before: {before:?}\nafter:  {after:?}");
-    assert_eq!(before.descriptors, after.descriptors);
-    assert_eq!(before.threads, after.threads);
+    // The thread that removes old logs may still have run before.
+    assert!(after.descriptors <= before.descriptors);
+    assert!(after.threads <= before.threads);
     assert_eq!(before.children, after.children);
-    assert!(after.resident_kib < before.resident_kib + 4096, "memory grew");
+    assert!(after.resident_kib < before.resident_kib + 1024, "memory grew");
 }

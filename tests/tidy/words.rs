@@ -33,6 +33,11 @@ fn words_that_are_not_used_are_not_used() {
     let mut found = Vec::new();
     for path in files(&root()).iter().filter(|path| is_checked(path)) {
         let text = fs::read_to_string(path).unwrap();
+        // Few files have any of the words, and a pattern takes long on each line of all.
+        let lower_case = text.to_lowercase();
+        let words =
+            words.iter().filter(|(_, word, _)| lower_case.contains(word.trim_end_matches("s?")));
+        let words: Vec<_> = words.collect();
         for (number, line) in text.lines().enumerate() {
             // A user of that name has few rights.
             let line = line.replace("\"nobody\"", "");
