@@ -7,6 +7,7 @@
 
 mod fifty_tests;
 mod kills;
+mod lease_waits;
 mod leases;
 mod roles;
 mod run;

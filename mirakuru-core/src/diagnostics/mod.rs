@@ -6,3 +6,4 @@ pub(crate) mod port_owner;
 pub(crate) mod progress;
 pub(crate) mod runner;
 pub(crate) mod settings;
+pub(crate) mod time_limit;

@@ -98,6 +98,10 @@ impl ErrorKind {
     ];
 }
 
+/// The advice for a lease that another test does not return.
+const LEASE_HELP: &str = "if the tests wait for each other, give each of them all its processes by \
+    attributes, which lease them in one order; if they are slow, raise MIRAKURU_LEASE_TIMEOUT";
+
 impl Error {
     #[cold]
     pub(crate) fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
@@ -158,10 +162,17 @@ impl Error {
     #[cold]
     pub(crate) fn lease_timeout(name: &str, timeout: Duration, holder: &str) -> Self {
         let what = format!("{name} was not returned within {timeout:?} by {holder}");
-        Self::new(ErrorKind::Lease, what).with_help(
-            "if the tests wait for each other, give each of them all its processes by attributes, \
-             which lease them in one order; if they are slow, raise MIRAKURU_LEASE_TIMEOUT",
-        )
+        Self::new(ErrorKind::Lease, what).with_help(LEASE_HELP)
+    }
+
+    /// Returns the error for a lease that an earlier test has waited for in vain.
+    #[cold]
+    pub(crate) fn lease_overdue(name: &str, timeout: Duration, holder: &str) -> Self {
+        let what = format!(
+            "{name} is still held by {holder}, which did not return it to an earlier test within \
+             {timeout:?}"
+        );
+        Self::new(ErrorKind::Lease, what).with_help(LEASE_HELP)
     }
 
     /// Returns true if the process ended because an address was in use, as far as its own output

@@ -2,41 +2,36 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use parking_lot::{Mutex, MutexGuard};
 
-use super::current_test;
+use super::users::{Access, User, Users};
 use crate::diagnostics::events;
 use crate::diagnostics::progress::Progress;
+use crate::diagnostics::time_limit::TimeLimit;
 use crate::error::{Error, Result};
 use crate::executor::Executor;
 use crate::process::Process;
-use crate::supervisor::{Answer, LeaseQueue};
-use crate::sys;
+use crate::supervisor::Answer;
 
-/// The interval at which a waiting thread checks the time limit and reports progress.
+/// The interval at which the next request in the queue reports progress.
 const STEP: Duration = Duration::from_millis(100);
+
+/// The interval at which the others check whether they have become the next one.
+const STEP_BEHIND: Duration = Duration::from_secs(1);
 
 /// A process that the threads of this test process share, running or not.
 pub(super) struct InProcess {
     executor: Executor,
     name: String,
     state: Mutex<State>,
-    /// Notified when a lease begins or ends, and when a start ends.
-    changed: Condvar,
 }
 
 #[derive(Default)]
 struct State {
-    queue: LeaseQueue,
+    users: Users,
     slot: Slot,
-    /// The threads of the tests that hold a lease or wait for one, by ticket.
-    threads: Vec<(u64, Thread)>,
-    last_ticket: u64,
-    /// Counts leases that began or ended.
-    hand_overs: u64,
 }
 
 /// The process, or what became of it.
@@ -55,36 +50,33 @@ enum Slot {
 impl InProcess {
     pub(super) fn new(executor: Executor) -> Self {
         let name = executor.spec().display_name();
-        Self { executor, name, state: Mutex::default(), changed: Condvar::new() }
+        Self { executor, name, state: Mutex::default() }
     }
 
     /// Returns the number of leases.
     pub(super) fn lease_count(&self) -> usize {
-        self.state.lock().queue.lease_count()
+        self.state.lock().users.lease_count()
     }
 
     /// Leases the process for the calling test and others.
     pub(super) fn lease(self: &Arc<Self>, timeout: Duration) -> Result<SharedHold> {
-        let mut for_restart = false;
+        let mut access = Access::Shared;
         loop {
-            // Restarting a dead process needs an exclusive lease, which is downgraded after it.
-            let place = self.request(for_restart)?;
-            place.wait_for_turn(timeout, for_restart)?;
+            let place = self.wait_for_turn(access, timeout)?;
             if let Some(process) = place.running_process(timeout)? {
-                if for_restart {
-                    place.downgrade();
+                if access == Access::Restart {
+                    self.state.lock().users.end_restart(&place.user);
                 }
                 self.report_lease(false);
                 return Ok(SharedHold { process, place });
             }
-            for_restart = true;
+            access = Access::Restart;
         }
     }
 
     /// Leases the process for the calling test alone.
     pub(super) fn exclusive(self: &Arc<Self>, timeout: Duration) -> Result<ExclusiveHold> {
-        let place = self.request(true)?;
-        place.wait_for_turn(timeout, false)?;
+        let place = self.wait_for_turn(Access::Exclusive, timeout)?;
         let process = place.running_process(timeout)?.expect("no other test holds a lease");
         // From now on the lease has the only reference, until it puts it back.
         self.state.lock().slot = Slot::NotStarted;
@@ -92,28 +84,22 @@ impl InProcess {
         Ok(ExclusiveHold { process: Some(process), place })
     }
 
-    fn request(self: &Arc<Self>, exclusive: bool) -> Result<Place> {
-        let (test, thread) = (current_test::number(), thread::current());
+    /// Requests a lease, and waits until it is granted.
+    fn wait_for_turn(self: &Arc<Self>, access: Access, timeout: Duration) -> Result<Place> {
         let mut state = self.state.lock();
-        state.last_ticket += 1;
-        let ticket = state.last_ticket;
-        let answer = state.queue.request(ticket, test, exclusive);
-        if answer == Answer::SelfDeadlock {
-            return Err(Error::lease_deadlock(&self.name));
-        }
-        state.threads.push((ticket, thread));
-        self.grant(&mut state);
-        let was_free = state.queue.is_granted(ticket);
-        let has_another = answer == Answer::Granted;
-        Ok(Place { shared: Arc::clone(self), ticket, was_free, has_another })
-    }
-
-    /// Grants what can be granted now.
-    fn grant(&self, state: &mut State) {
-        if !state.queue.grant_next().is_empty() {
-            state.hand_overs += 1;
-            self.changed.notify_all();
-        }
+        let (user, answer) = state.users.request(access);
+        let has_another = match answer {
+            Answer::Granted => true,
+            Answer::Queued => false,
+            Answer::SelfDeadlock => return Err(Error::lease_deadlock(&self.name)),
+            Answer::Overdue => {
+                return Err(Error::lease_overdue(&self.name, timeout, &state.users.holders()));
+            }
+        };
+        let place = Place { shared: Arc::clone(self), user, has_another };
+        let granted = place.wait_in_queue(&mut state, timeout);
+        drop(state); // The place takes the lock if it is dropped.
+        granted.map(|()| place)
     }
 
     fn report_lease(&self, exclusive: bool) {
@@ -132,56 +118,33 @@ impl State {
             Slot::NotStarted | Slot::Starting | Slot::Failed(_) => None,
         }
     }
-
-    fn is_running(&self) -> bool {
-        matches!(&self.slot, Slot::Running(process) if process.is_running())
-    }
-
-    /// Names the tests that hold leases.
-    fn holders(&self) -> String {
-        let holders = self.queue.holders();
-        let threads = self.threads.iter().filter(|(ticket, _)| holders.contains(ticket));
-        threads.map(|(_, thread)| current_test::name(thread)).collect::<Vec<_>>().join(", ")
-    }
 }
 
 /// A request in the queue, granted or not. Dropping it withdraws the request or ends the lease.
 struct Place {
     shared: Arc<InProcess>,
-    ticket: u64,
-    /// The request was granted at once.
-    was_free: bool,
+    user: Arc<User>,
     /// The same test holds an earlier lease.
     has_another: bool,
 }
 
 impl Place {
-    /// Waits until the request is granted. A request for a restart becomes a shared one if another
-    /// test restarts the process first.
-    fn wait_for_turn(&self, timeout: Duration, for_restart: bool) -> Result<()> {
-        if self.was_free {
-            return Ok(());
-        }
-        let mut state = self.shared.state.lock();
+    /// Waits until the request is granted. The time limit is for one holder, and does not include a
+    /// start, which has its own.
+    fn wait_in_queue(&self, state: &mut MutexGuard<'_, State>, timeout: Duration) -> Result<()> {
         let mut progress = Progress::new(Instant::now(), timeout);
-        let mut hand_overs = state.hand_overs;
-        let mut deadline = sys::deadline_after(timeout);
-        while !state.queue.is_granted(self.ticket) {
-            // The time limit is for one holder, and does not include a start, which has its own.
-            if state.hand_overs != hand_overs || state.is_starting() {
-                hand_overs = state.hand_overs;
-                deadline = sys::deadline_after(timeout);
+        let mut limit = TimeLimit::new(timeout);
+        while !state.users.is_granted(&self.user) {
+            let is_starting = state.is_starting();
+            limit.restart(if is_starting { Instant::now() } else { state.users.handed_over() });
+            if limit.is_over() {
+                let holders = state.users.holders();
+                state.users.give_up(&self.user);
+                return Err(Error::lease_timeout(&self.shared.name, timeout, &holders));
             }
-            if Instant::now() >= deadline {
-                return Err(Error::lease_timeout(&self.shared.name, timeout, &state.holders()));
-            }
-            let step = deadline.min(Instant::now() + STEP);
-            if self.shared.changed.wait_until(&mut state, step).timed_out() {
-                self.report_progress(&mut state, &mut progress);
-            }
-            if for_restart && state.is_running() {
-                state.queue.downgrade(self.ticket);
-                self.shared.grant(&mut state);
+            let step = if state.users.is_next(&self.user) { STEP } else { STEP_BEHIND };
+            if limit.sleep(step, |end| self.user.woken.wait_until(state, end)).timed_out() {
+                self.report_progress(state, &mut progress);
             }
         }
         Ok(())
@@ -190,10 +153,10 @@ impl Place {
     /// Reports a long wait, if this request is the first in the queue and waits for a lease rather
     /// than for a start, which reports its own progress.
     fn report_progress(&self, state: &mut MutexGuard<'_, State>, progress: &mut Progress) {
-        if state.is_starting() || state.queue.queued().first() != Some(&self.ticket) {
+        if state.is_starting() || !state.users.is_next(&self.user) {
             return;
         }
-        let wait = format!("a lease of {}, held by {}", self.shared.name, state.holders());
+        let wait = format!("a lease of {}, held by {}", self.shared.name, state.users.holders());
         MutexGuard::unlocked(state, || progress.tick(&|| wait.clone(), ""));
     }
 
@@ -216,7 +179,7 @@ impl Place {
             Slot::Running(process) if self.has_another || process.is_running() => {
                 return Ok(Some(Arc::clone(process)));
             }
-            Slot::Running(_) if state.queue.holders() != [self.ticket] => return Ok(None),
+            Slot::Running(_) if !state.users.is_only_holder(&self.user) => return Ok(None),
             Slot::Running(_) | Slot::NotStarted | Slot::Starting => {}
         }
         let former = std::mem::replace(&mut state.slot, Slot::Starting);
@@ -229,11 +192,16 @@ impl Place {
     fn wait_for_start(&self, state: &mut MutexGuard<'_, State>, timeout: Duration) -> Result<()> {
         // A start is repeated once if its port cannot be bound.
         let starts = self.shared.executor.spec().timeout.saturating_mul(2);
-        let deadline = sys::deadline_after(starts.saturating_add(timeout));
+        let mut limit = TimeLimit::new(starts.saturating_add(timeout));
         while state.is_starting() {
-            if self.shared.changed.wait_until(state, deadline).timed_out() {
-                return Err(Error::lease_timeout(&self.shared.name, timeout, &state.holders()));
+            if limit.is_over() {
+                return Err(Error::lease_timeout(
+                    &self.shared.name,
+                    timeout,
+                    &state.users.holders(),
+                ));
             }
+            limit.sleep(STEP_BEHIND, |end| self.user.woken.wait_until(state, end));
         }
         Ok(())
     }
@@ -254,25 +222,11 @@ impl Place {
             }
         }
     }
-
-    /// Lets other tests use the process that this request had exclusively.
-    fn downgrade(&self) {
-        let mut state = self.shared.state.lock();
-        state.queue.downgrade(self.ticket);
-        self.shared.grant(&mut state);
-        self.shared.changed.notify_all();
-    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut state = self.shared.state.lock();
-        if state.queue.is_granted(self.ticket) {
-            state.hand_overs += 1;
-        }
-        state.queue.remove(self.ticket);
-        state.threads.retain(|(ticket, _)| *ticket != self.ticket);
-        self.shared.grant(&mut state);
+        self.shared.state.lock().users.remove(&self.user);
     }
 }
 
@@ -287,8 +241,7 @@ impl Drop for StartOutcome<'_> {
     fn drop(&mut self) {
         let mut state = self.shared.state.lock();
         state.slot = std::mem::take(&mut self.slot);
-        state.hand_overs += 1;
-        self.shared.changed.notify_all();
+        state.users.start_ended();
     }
 }
 
@@ -342,10 +295,13 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::mpsc;
     use std::sync::{Barrier, OnceLock};
+    use std::thread;
 
     use super::*;
     use crate::error::ErrorKind;
     use crate::readiness::Attempt;
+    use crate::sharing::current_test;
+    use crate::sys;
 
     const LONG: Duration = Duration::from_secs(60);
     const SHORT: Duration = Duration::from_millis(300);
@@ -360,7 +316,7 @@ mod tests {
 
     /// Waits until so many requests are queued.
     fn await_queued(shared: &InProcess, count: usize) {
-        while shared.state.lock().queue.queued().len() < count {
+        while shared.state.lock().users.queued().len() < count {
             thread::yield_now();
         }
     }
@@ -498,7 +454,23 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Lease);
         let thread = thread::current();
         assert!(error.to_string().contains(current_test::name(&thread)), "{error}");
-        assert_eq!(shared.state.lock().queue.queued(), []);
+        assert_eq!(shared.state.lock().users.queued(), []);
+    }
+
+    #[test]
+    fn a_holder_that_was_waited_out_fails_the_next_request_at_once() {
+        let shared = sleeper();
+        let lease = shared.exclusive(LONG).unwrap();
+        thread::scope(|scope| {
+            let shared = &shared;
+            let fails = |limit| scope.spawn(move || shared.lease(limit).err().unwrap()).join();
+            let first = fails(SHORT).unwrap().to_string();
+            assert!(first.contains("was not returned within"), "{first}");
+            let next = fails(LONG).unwrap().to_string();
+            assert!(next.contains("is still held by"), "{next}");
+        });
+        drop(lease);
+        drop(shared.lease(LONG).unwrap());
     }
 
     #[test]
@@ -527,10 +499,9 @@ mod tests {
         let together = Barrier::new(2);
         thread::scope(|scope| {
             let restart = || {
-                let place = shared.request(true).unwrap();
-                place.wait_for_turn(LONG, true).unwrap();
+                let place = shared.wait_for_turn(Access::Restart, LONG).unwrap();
                 let process = place.running_process(LONG).unwrap().unwrap();
-                place.downgrade();
+                shared.state.lock().users.end_restart(&place.user);
                 together.wait();
                 process.pid()
             };

@@ -59,6 +59,8 @@ impl Shared {
     ///
     /// Returns the errors of [`Executor::start`], and [`Lease`](crate::ErrorKind::Lease) if the
     /// calling test leases the process exclusively, or if one other test has held it for a minute.
+    /// The time in which the test process was stopped does not count. After a test has waited for a
+    /// lease in vain, the next one that needs it to end gets the error at once.
     /// The environment variable `MIRAKURU_LEASE_TIMEOUT` sets another limit: seconds, as `60` or
     /// `0.5`, or a duration, as `1m30s`. Any other value is
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput).

@@ -1,10 +1,13 @@
 //! Decides who may use a shared server, in the order of the requests. Data only: sharing within one
 //! process and the supervisors of servers that are shared by several processes both use it.
 
-/// The leases of one server, granted and queued.
+use std::collections::VecDeque;
+
+/// The leases of one server, and the requests that wait for one.
 #[derive(Debug, Default)]
 pub(crate) struct LeaseQueue {
-    requests: Vec<LeaseRequest>,
+    leases: Vec<LeaseRequest>,
+    queued: VecDeque<LeaseRequest>,
 }
 
 #[derive(Debug)]
@@ -14,7 +17,14 @@ struct LeaseRequest {
     /// Identifies the requesting test. All requests of one test have the same number.
     test: u64,
     exclusive: bool,
-    granted: bool,
+    /// Another request has waited for the end of this lease until its time limit.
+    is_overdue: bool,
+}
+
+impl LeaseRequest {
+    fn conflicts_with(&self, lease: &Self) -> bool {
+        self.exclusive || lease.exclusive
+    }
 }
 
 /// The answer to a request for a lease.
@@ -25,78 +35,100 @@ pub(crate) enum Answer {
     Queued,
     /// The request would wait for a lease of the same test.
     SelfDeadlock,
+    /// The request would wait for a lease that an earlier one has given up waiting for.
+    Overdue,
 }
 
 impl LeaseQueue {
-    /// Adds a request, unless its test would wait for itself.
+    /// Adds a request, unless it would wait in vain.
     pub(crate) fn request(&mut self, ticket: u64, test: u64, exclusive: bool) -> Answer {
-        let own = |request: &&LeaseRequest| request.granted && request.test == test;
-        let has_lease = self.requests.iter().any(|request| own(&request));
-        if has_lease && (exclusive || self.requests.iter().filter(own).any(|own| own.exclusive)) {
-            return Answer::SelfDeadlock;
+        let request = LeaseRequest { ticket, test, exclusive, is_overdue: false };
+        let mut own = self.leases.iter().filter(|lease| lease.test == test).peekable();
+        if own.peek().is_some() {
+            if own.any(|own| request.conflicts_with(own)) {
+                return Answer::SelfDeadlock;
+            }
+            // A second lease of the same test is granted ahead of an exclusive request that is queued.
+            // Behind it, it would deadlock: that request waits for the test's first lease.
+            self.leases.push(request);
+            return Answer::Granted;
         }
-        // A second lease of the same test is granted ahead of an exclusive request that is queued.
-        // Behind it, it would deadlock: that request waits for the test's first lease.
-        self.requests.push(LeaseRequest { ticket, test, exclusive, granted: has_lease });
-        if has_lease { Answer::Granted } else { Answer::Queued }
+        if self.leases.iter().any(|lease| lease.is_overdue && request.conflicts_with(lease)) {
+            return Answer::Overdue;
+        }
+        self.queued.push_back(request);
+        Answer::Queued
     }
 
     /// Grants what can be granted now, and returns the tickets of those requests.
     pub(crate) fn grant_next(&mut self) -> Vec<u64> {
         let mut granted = Vec::new();
-        while let Some(next) = self.requests.iter().position(|request| !request.granted) {
-            let exclusive = self.requests[next].exclusive;
-            let conflicts =
-                |holder: &LeaseRequest| holder.granted && (exclusive || holder.exclusive);
-            if self.requests.iter().any(conflicts) {
+        while let Some(next) = self.queued.front() {
+            if self.leases.iter().any(|lease| next.conflicts_with(lease)) {
                 break;
             }
-            self.requests[next].granted = true;
-            granted.push(self.requests[next].ticket);
+            granted.push(next.ticket);
+            self.leases.extend(self.queued.pop_front());
         }
         granted
     }
 
     /// Turns an exclusive request into a shared one that keeps its place. Call `grant_next` after it.
     pub(crate) fn downgrade(&mut self, ticket: u64) {
-        if let Some(request) = self.requests.iter_mut().find(|request| request.ticket == ticket) {
+        let mut requests = self.leases.iter_mut().chain(&mut self.queued);
+        if let Some(request) = requests.find(|request| request.ticket == ticket) {
             request.exclusive = false;
         }
     }
 
-    /// Removes a request, granted or not.
-    pub(crate) fn remove(&mut self, ticket: u64) {
-        self.requests.retain(|request| request.ticket != ticket);
+    /// Removes a request that has waited until its time limit. Later requests do not wait for the same
+    /// leases.
+    pub(crate) fn give_up(&mut self, ticket: u64) {
+        let request = self.queued.iter().find(|request| request.ticket == ticket);
+        for lease in &mut self.leases {
+            lease.is_overdue |= request.is_some_and(|request| request.conflicts_with(lease));
+        }
+        self.remove(ticket);
+    }
+
+    /// Removes a request. Returns true if it held a lease.
+    pub(crate) fn remove(&mut self, ticket: u64) -> bool {
+        let before = self.leases.len();
+        self.leases.retain(|lease| lease.ticket != ticket);
+        if self.leases.len() == before {
+            self.queued.retain(|request| request.ticket != ticket);
+        }
+        self.leases.len() < before
     }
 
     /// Returns true if the request holds a lease.
     pub(crate) fn is_granted(&self, ticket: u64) -> bool {
-        self.requests.iter().any(|request| request.granted && request.ticket == ticket)
+        self.leases.iter().any(|lease| lease.ticket == ticket)
+    }
+
+    /// Returns true if the request is granted before all others that are queued.
+    pub(crate) fn is_next(&self, ticket: u64) -> bool {
+        self.queued.front().is_some_and(|next| next.ticket == ticket)
     }
 
     /// Returns the tickets of the requests that are not granted yet, in their order.
     pub(crate) fn queued(&self) -> Vec<u64> {
-        self.tickets(false)
+        self.queued.iter().map(|request| request.ticket).collect()
     }
 
     /// Returns the tickets of the leases.
     pub(crate) fn holders(&self) -> Vec<u64> {
-        self.tickets(true)
+        self.leases.iter().map(|lease| lease.ticket).collect()
     }
 
     /// Returns the number of leases.
     pub(crate) fn lease_count(&self) -> usize {
-        self.requests.iter().filter(|request| request.granted).count()
-    }
-
-    fn tickets(&self, granted: bool) -> Vec<u64> {
-        let requests = self.requests.iter().filter(|request| request.granted == granted);
-        requests.map(|request| request.ticket).collect()
+        self.leases.len()
     }
 
     /// Returns true if the server is leased exclusively.
     pub(crate) fn is_exclusive(&self) -> bool {
-        self.requests.iter().any(|request| request.granted && request.exclusive)
+        self.leases.iter().any(|lease| lease.exclusive)
     }
 }
 
@@ -175,6 +207,30 @@ mod tests {
         asks(&mut queue, 3, 3, SHARED);
         queue.remove(2);
         assert_eq!(queue.grant_next(), [3]);
+    }
+
+    #[test]
+    fn a_lease_that_was_waited_for_in_vain_refuses_the_next_request() {
+        let mut queue = LeaseQueue::default();
+        asks(&mut queue, 1, 1, EXCLUSIVE);
+        asks(&mut queue, 2, 2, SHARED);
+        queue.give_up(2);
+        assert_eq!(queue.request(3, 3, SHARED), Answer::Overdue);
+        assert_eq!(queue.queued(), []);
+        assert!(queue.remove(1));
+        assert!(asks(&mut queue, 4, 4, SHARED));
+    }
+
+    #[test]
+    fn a_shared_lease_that_was_waited_for_in_vain_can_still_be_shared() {
+        let mut queue = LeaseQueue::default();
+        asks(&mut queue, 1, 1, SHARED);
+        asks(&mut queue, 2, 2, EXCLUSIVE);
+        queue.give_up(2);
+        assert!(asks(&mut queue, 3, 3, SHARED));
+        assert_eq!(queue.request(4, 4, EXCLUSIVE), Answer::Overdue);
+        queue.remove(1);
+        assert_eq!(queue.request(5, 5, EXCLUSIVE), Answer::Queued);
     }
 
     #[test]

@@ -252,7 +252,7 @@ impl Supervisor {
                 self.send_granted(&[id], leases);
             }
             Answer::SelfDeadlock => self.connections.send(id, Event::SelfDeadlock, &[]),
-            Answer::Queued => {}
+            Answer::Queued | Answer::Overdue => {}
         }
     }
 
@@ -275,11 +275,10 @@ impl Supervisor {
             return self.connections.close(id);
         };
         self.connections.remove(id);
-        let had_lease = queue.is_granted(id);
-        let was_exclusive = had_lease && queue.is_exclusive();
-        queue.remove(id);
+        let was_exclusive = queue.is_exclusive();
+        let had_lease = queue.remove(id);
         let queued = queue.queued();
-        if was_exclusive {
+        if was_exclusive && had_lease {
             // The test that used the server alone may have paused it.
             self.tree.signal_tree(libc::SIGCONT);
         }

@@ -1,0 +1,86 @@
+//! Time limits of waits for other tests.
+
+use std::time::{Duration, Instant};
+
+use crate::sys;
+
+/// A sleep that ends so much later than it should shows that this process was stopped: by Ctrl-Z, by a
+/// debugger, or with its container.
+const STOPPED_FOR: Duration = Duration::from_millis(50);
+
+/// A time limit that does not count the time in which this process was stopped.
+pub(crate) struct TimeLimit {
+    limit: Duration,
+    began: Instant,
+    deadline: Instant,
+}
+
+impl TimeLimit {
+    pub(crate) fn new(limit: Duration) -> Self {
+        Self { limit, began: Instant::now(), deadline: sys::deadline_after(limit) }
+    }
+
+    /// Begins again, unless it began after this instant.
+    pub(crate) fn restart(&mut self, at: Instant) {
+        if at > self.began {
+            self.began = at;
+            self.deadline = sys::deadline_after(self.limit);
+        }
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+
+    /// Calls `sleep` with the end of its sleep: at the deadline, or after this step.
+    pub(crate) fn sleep<T>(&mut self, step: Duration, sleep: impl FnOnce(Instant) -> T) -> T {
+        let end = self.deadline.min(Instant::now() + step);
+        let result = sleep(end);
+        let late = end.elapsed();
+        if late > STOPPED_FOR {
+            self.deadline += late;
+        }
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_millis(100);
+
+    fn sleep_until(end: Instant) {
+        let _ = sys::wait_readable(&[], Some(end.saturating_duration_since(Instant::now())));
+    }
+
+    #[test]
+    fn a_limit_ends_a_sleep_that_would_take_longer() {
+        let mut limit = TimeLimit::new(LIMIT);
+        while !limit.is_over() {
+            limit.sleep(LIMIT * 100, sleep_until);
+        }
+        assert!(limit.began.elapsed() >= LIMIT);
+    }
+
+    #[test]
+    fn the_time_that_the_process_was_stopped_does_not_count() {
+        let mut limit = TimeLimit::new(LIMIT);
+        limit.sleep(Duration::ZERO, |end| sleep_until(end + LIMIT * 2));
+        assert!(!limit.is_over());
+    }
+
+    #[test]
+    fn a_limit_begins_again_once_for_one_hand_over() {
+        let mut limit = TimeLimit::new(LIMIT);
+        limit.restart(limit.began - LIMIT);
+        sleep_until(limit.deadline);
+        assert!(limit.is_over());
+        let hand_over = Instant::now();
+        limit.restart(hand_over);
+        assert!(!limit.is_over());
+        sleep_until(limit.deadline);
+        limit.restart(hand_over);
+        assert!(limit.is_over());
+    }
+}
