@@ -271,6 +271,7 @@ impl Executor {
     ///
     /// With [`Owner::Any`], any listener that appears after the start counts, as the proxy of
     /// `docker run`, which accepts before the server in the container does: wait for `http` as well.
+    /// Port 0 is an error then.
     pub fn owner(mut self, owner: Owner) -> Self {
         self.spec.owner = owner;
         self

@@ -3,7 +3,7 @@
 
 use std::net::{TcpListener, TcpStream};
 
-use mirakuru_rstest::{ErrorKind, Executor};
+use mirakuru_rstest::{ErrorKind, Executor, Owner};
 use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, reports, restart_when_ready};
 use mirakuru_tests::{bin, http_get, need};
 
@@ -143,6 +143,30 @@ fn a_url_is_asked_at_each_port_until_one_answers_as_wanted() {
         let process = server.http("http://127.0.0.1:0/").start_when_ready();
         assert_eq!(process.addr().port(), process.port(), "{words:?}");
         assert_eq!(http_head(process.addr()), 200, "{words:?}");
+    }
+}
+
+#[test]
+fn a_reply_is_asked_for_at_each_port_until_one_is_the_wanted_one() {
+    for words in [["404", "200"], ["mute", "200"]] {
+        let Some(server) = several(&words) else { return };
+        let server = server.reply("127.0.0.1:0", "HEAD / HTTP/1.0\r\n\r\n", "^HTTP/1.0 200");
+        let process = server.start_when_ready();
+        assert_eq!(process.addr().port(), process.port(), "{words:?}");
+        assert_eq!(http_head(process.addr()), 200, "{words:?}");
+    }
+}
+
+#[test]
+fn a_port_of_any_process_is_not_chosen_by_this_one() {
+    let server = Executor::new("sleep 300").owner(Owner::Any).timeout(SHORT);
+    for executor in [
+        server.clone().tcp("127.0.0.1:0"),
+        server.clone().http("http://127.0.0.1:0/"),
+        server.reply("127.0.0.1:0", "", "hello"),
+    ] {
+        let error = fails(&executor, ErrorKind::InvalidInput);
+        reports(&error, &["`127.0.0.1:0` means a port of this process", "`owner`", "{port}"]);
     }
 }
 

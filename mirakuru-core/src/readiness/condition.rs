@@ -163,6 +163,12 @@ impl Found {
         let endpoint = Endpoint { addr: Some(addr), url: None };
         Self { endpoint, captures: BTreeMap::new() }
     }
+
+    /// The process answered at this address, whose port it has chosen itself.
+    pub(super) fn at_chosen(addr: SocketAddr) -> Self {
+        let captures = BTreeMap::from([("port".to_owned(), addr.port().to_string())]);
+        Self { captures, ..Self::at(addr) }
+    }
 }
 
 /// Adds up what several conditions found: the first endpoint and all captures count.

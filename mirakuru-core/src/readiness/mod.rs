@@ -19,6 +19,7 @@ mod pid_file;
 mod ready_fd;
 mod reply;
 mod reply_pattern;
+mod requests;
 mod sd_notify;
 mod settle;
 mod tcp;

@@ -7,13 +7,14 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::attempt::{Attempt, next_limit};
-use super::condition::{Condition, ConditionSpec, Explanation, Found, Poll, StartContext};
+use super::attempt::Attempt;
+use super::condition::{Condition, ConditionSpec, Explanation, Poll, StartContext};
 use super::http::excerpt;
 use super::identity::Identity;
 use super::reply_pattern::ReplyPattern;
+use super::requests::{Destination, Outcome, Requests};
 use super::settle::Certainty;
-use super::tcp::{connection_to, udp_socket_to};
+use super::tcp::{TcpPort, udp_socket_to};
 use super::udp::Udp;
 use super::unix_socket::UnixSocket;
 use crate::error::{Error, Result};
@@ -58,26 +59,29 @@ impl ConditionSpec for ReplySpec {
         let template = Target::with_scheme(&self.address).map_err(Error::invalid)?;
         let address = context.values.render(&template)?;
         let target = Target::parse(&address).map_err(Error::invalid)?;
-        let (place, connect_check) = place(&target, context)?;
-        Ok(Box::new(Reply {
-            pattern: ReplyPattern::new(&self.pattern)?,
-            send: self.send.clone(),
+        let (place, destination) = place(&target, context)?;
+        let question = Question {
             address,
             place,
-            connect_check,
-            attempts: 0,
-        }))
+            send: self.send.clone(),
+            pattern: ReplyPattern::new(&self.pattern)?,
+        };
+        Ok(Box::new(Reply { question, requests: Requests::new(destination, None) }))
     }
 }
 
 /// Returns where the bytes are sent, and what has to be there first.
-fn place(target: &Target, context: &StartContext<'_>) -> Result<(Place, Box<dyn Condition>)> {
+fn place(target: &Target, context: &StartContext<'_>) -> Result<(Place, Destination)> {
     Ok(match target {
-        Target::Tcp(address) => (Place::Tcp, connection_to(address, context, Certainty::Owned)?),
-        Target::Udp(address) => (Place::Udp, Box::new(Udp::at(address, context)?)),
+        Target::Tcp(address) => {
+            (Place::Tcp, Destination::Tcp(TcpPort::for_requests(address, context)?))
+        }
+        Target::Udp(address) => {
+            (Place::Udp, Destination::Other(Box::new(Udp::at(address, context)?)))
+        }
         Target::Unix(path) => {
             let socket = UnixSocket::at(Path::new(path), context, Certainty::Owned)?;
-            (Place::Unix(socket.path().to_owned()), Box::new(socket))
+            (Place::Unix(socket.path().to_owned()), Destination::Other(Box::new(socket)))
         }
     })
 }
@@ -90,30 +94,35 @@ enum Place {
 }
 
 struct Reply {
+    question: Question,
+    requests: Requests<()>,
+}
+
+/// What is sent, and what has to come back.
+struct Question {
     address: String,
     place: Place,
     send: Vec<u8>,
     pattern: ReplyPattern,
-    /// Has to hold before anything is sent.
-    connect_check: Box<dyn Condition>,
-    attempts: u32,
 }
 
-impl Reply {
-    /// Sends the bytes once. Returns what came back instead of the wanted reply.
-    fn ask(&mut self, at: Option<SocketAddr>, deadline: Instant) -> Option<String> {
-        let limit = next_limit(self.attempts);
-        self.attempts += 1;
-        let until = deadline.min(Instant::now() + limit);
-        let exchange = self.connect(at, left(until)).and_then(|socket| {
+impl Question {
+    /// Sends the bytes once.
+    fn ask(&self, at: Option<SocketAddr>, limit: Duration) -> Outcome {
+        let until = Instant::now() + limit;
+        let exchange = self.connect(at, limit).and_then(|socket| {
             socket.set_write_timeout(Some(left(until)))?;
             sys::send_all(&socket, &self.send)?;
             Received::read(&socket, until, |bytes| self.pattern.is_match(bytes))
         });
-        match exchange {
-            Ok(received) if received.is_wanted => None,
-            Ok(received) => Some(received.describe(limit)),
-            Err(error) => Some(reason(&error)),
+        let seen = match exchange {
+            Ok(received) if received.is_wanted => return Outcome::Wanted,
+            Ok(received) => received.describe(limit),
+            Err(error) => reason(&error),
+        };
+        match Instant::now() < until {
+            true => Outcome::Other(seen),
+            false => Outcome::TimedOut(seen),
         }
     }
 
@@ -203,35 +212,24 @@ fn reason(error: &io::Error) -> String {
 
 impl Condition for Reply {
     fn describe(&self) -> String {
-        format!("a reply of {} that matches `{}`", self.address, self.pattern)
+        format!("a reply of {} that matches `{}`", self.question.address, self.question.pattern)
     }
 
     fn precheck(&mut self) -> Option<String> {
-        self.connect_check.precheck()
+        self.requests.destination.precheck()
     }
 
     fn poll(&mut self, attempt: &Attempt<'_>) -> Result<Poll> {
-        let connected = match self.connect_check.poll(attempt)? {
-            Poll::Ready(found) => found,
-            pending => return Ok(pending),
-        };
-        Ok(match self.ask(connected.endpoint.addr, attempt.deadline()) {
-            None => Poll::Ready(Found { ..connected }),
-            Some(seen) => Poll::pending(seen),
-        })
+        let Self { question, requests } = self;
+        requests.poll(attempt, |at, (), limit| question.ask(at, limit))
     }
 
     fn explain(&self) -> Explanation {
-        match self.attempts {
-            0 => self.connect_check.explain(),
-            _ => Explanation {
-                seen: None,
-                help: Some(
-                    "it was reached, but did not reply as wanted: is the pattern what it sends to a \
-                     client that sends these bytes, each line to its end?"
-                        .to_owned(),
-                ),
-            },
+        if self.requests.candidates.is_empty() {
+            return self.requests.destination.explain();
         }
+        let help = "it was reached, but did not reply as wanted: is the pattern what it sends to a \
+                    client that sends these bytes, each line to its end?";
+        Explanation { seen: None, help: Some(help.to_owned()) }
     }
 }

@@ -1,11 +1,18 @@
 //! A listener counts when it stays. Some programs listen on a port for a moment, only to see whether
 //! it is free, and a client that connects then is refused right after.
 
+use std::fmt::Display;
+use std::io;
 use std::time::{Duration, Instant};
 
+use super::attempt::Attempt;
+use super::condition::StartContext;
 use super::ownership::{self, Ownership};
+use crate::diagnostics::events;
+use crate::error::Result;
 use crate::supervisor::Client;
-use crate::sys;
+use crate::sys::{self, ListeningSocket};
+use crate::types::Owner;
 
 /// The time between two looks.
 const STEP: Duration = Duration::from_micros(200);
@@ -38,13 +45,94 @@ pub(super) enum Certainty {
 
 /// A socket that listens, or takes datagrams.
 pub(super) trait Seat {
-    fn inode(&self) -> u64;
+    fn socket(&self) -> ListeningSocket;
+
+    /// Names the address.
+    fn place(&self) -> String;
+
+    /// Returns the beginning of "… by another process".
+    fn taken(&self) -> String {
+        format!("{} is listened on", self.place())
+    }
 
     /// Returns true if the socket is still there.
     fn is_taken(&self) -> bool;
 
     /// Returns the other sockets that share its address.
-    fn sharing(&self) -> Vec<u64>;
+    fn sharing(&self) -> Vec<u64> {
+        Vec::new()
+    }
+
+    /// Shows by a connection that it accepts. Fails if another process answers.
+    fn connect(&self, attempt: &Attempt<'_>) -> Result<io::Result<()>>;
+}
+
+/// Judges the sockets that one condition finds.
+pub(super) struct Judge {
+    certainty: Certainty,
+    /// A connection is made even where the kernel proves that the process listens.
+    connects: bool,
+    owner: Owner,
+    /// The sockets that have been found to be ready.
+    ready: Vec<u64>,
+    /// An event was emitted about a socket whose owner is unknown.
+    is_unknown_owner_logged: bool,
+}
+
+impl Judge {
+    pub(super) fn new(context: &StartContext<'_>, certainty: Certainty) -> Self {
+        Self::of(context.owner, context.connects, certainty)
+    }
+
+    pub(super) fn of(owner: Owner, connects: bool, certainty: Certainty) -> Self {
+        Self { certainty, connects, owner, ready: Vec::new(), is_unknown_owner_logged: false }
+    }
+
+    /// Returns true if only the process itself counts, and no other one that serves it.
+    pub(super) fn wants_tree(&self) -> bool {
+        self.owner == Owner::Tree
+    }
+
+    /// Checks an open socket, and fails if it belongs to another process. A connection is made only if
+    /// the kernel does not prove that the process has it: the process might be made for one connection.
+    pub(super) fn judge(
+        &mut self,
+        seat: &dyn Seat,
+        attempt: &Attempt<'_>,
+    ) -> Result<io::Result<()>> {
+        let ListeningSocket { inode, user, is_full } = seat.socket();
+        if self.ready.contains(&inode) {
+            return Ok(Ok(()));
+        }
+        let owner = match settle(seat, attempt.client, self.certainty) {
+            None => return Ok(Err(io::ErrorKind::ConnectionRefused.into())),
+            Some(Ownership::Stranger(pid)) if self.wants_tree() => {
+                return Err(ownership::not_ours(pid, user, &format!("{} by", seat.taken())));
+            }
+            Some(owner) => owner,
+        };
+        if is_full {
+            return Ok(Err(io::ErrorKind::TimedOut.into()));
+        }
+        let is_proven = matches!(owner, Ownership::Ours(_));
+        if self.certainty == Certainty::Stays && (self.connects || !is_proven) {
+            if let Err(error) = seat.connect(attempt)? {
+                return Ok(Err(error));
+            }
+        }
+        if owner == Ownership::Unknown {
+            self.log_unknown_owner(seat.place(), attempt);
+        }
+        self.ready.push(inode);
+        Ok(Ok(()))
+    }
+
+    /// Emits an event, once, that a socket is taken for that of the process.
+    pub(super) fn log_unknown_owner(&mut self, place: impl Display, attempt: &Attempt<'_>) {
+        if !std::mem::replace(&mut self.is_unknown_owner_logged, true) {
+            events::not_judged(attempt.client.name(), attempt.client.state().main, place);
+        }
+    }
 }
 
 /// Returns who owns a listening socket, or none if it does not listen any more.
@@ -52,19 +140,19 @@ pub(super) trait Seat {
 /// A process that listens only for a moment does not sleep in between. So a socket stays if all
 /// threads of its process sleep at the second look, or if the process has run for some milliseconds
 /// and has not closed it.
-pub(super) fn settle(seat: &dyn Seat, client: &Client, certainty: Certainty) -> Option<Ownership> {
+fn settle(seat: &dyn Seat, client: &Client, certainty: Certainty) -> Option<Ownership> {
     let began = Instant::now();
     let mut watched = None;
     loop {
         let age = began.elapsed();
-        let owner = ownership::find_ours(seat.inode(), client);
+        let owner = ownership::find_ours(seat.socket().inode, client);
         match owner.filter(|_| is_ours_alone(seat, client)) {
             Some(pid) if certainty == Certainty::Owned || stays(pid, age, &mut watched) => {
                 // It may have been closed right before the process fell asleep.
                 return seat.is_taken().then_some(Ownership::Ours(pid));
             }
             None if age >= STAYS => {
-                let owner = judge(seat, client);
+                let owner = worst_owner(seat, client);
                 // While the processes were searched, the socket may have been closed.
                 let is_taken = seat.is_taken();
                 let is_sure = match owner {
@@ -111,8 +199,8 @@ fn is_ours_alone(seat: &dyn Seat, client: &Client) -> bool {
 }
 
 /// Returns who owns the sockets of an address: a stranger if one of them is a stranger's.
-fn judge(seat: &dyn Seat, client: &Client) -> Ownership {
-    let all = std::iter::once(seat.inode()).chain(seat.sharing());
+fn worst_owner(seat: &dyn Seat, client: &Client) -> Ownership {
+    let all = std::iter::once(seat.socket().inode).chain(seat.sharing());
     let owners = all.map(|inode| ownership::of_socket(inode, client));
     let worst = owners.max_by_key(|owner| match owner {
         Ownership::Ours(_) => 0,

@@ -7,15 +7,13 @@ use std::time::Duration;
 use super::attempt::Attempt;
 use super::condition::{Condition, ConditionSpec, Explanation, Found, Poll, StartContext};
 use super::identity::Identity;
-use super::ownership::{self, Ownership};
-use super::settle::{Certainty, Seat, settle};
+use super::settle::{Certainty, Judge, Seat};
 use super::tcp::{is_of_this_machine, reachable, sharing_address, udp_socket_to};
-use crate::diagnostics::{events, port_owner};
+use crate::diagnostics::port_owner;
 use crate::error::{Error, Result};
 use crate::resources::ports;
 use crate::syntax::address::{Address, Port};
 use crate::sys::{self, Listener, ListeningSocket};
-use crate::types::Owner;
 
 /// The time in which the kernel refuses a datagram to a port without a socket.
 const REFUSAL: Duration = Duration::from_millis(20);
@@ -45,11 +43,7 @@ pub(super) struct Udp {
     address: String,
     /// The socket addresses of the host. A socket of the process has to be bound to one of them.
     candidates: Vec<SocketAddr>,
-    owner: Owner,
-    /// The socket that has been found to be ready.
-    ready: Option<u64>,
-    /// An event was emitted about a socket whose owner is unknown.
-    is_unknown_owner_logged: bool,
+    judge: Judge,
 }
 
 impl Udp {
@@ -58,40 +52,19 @@ impl Udp {
         Ok(Self {
             address: address.to_string(),
             candidates: ports::resolve(address)?.into_iter().map(reachable).collect(),
-            owner: context.owner,
-            ready: None,
-            is_unknown_owner_logged: false,
+            judge: Judge::new(context, Certainty::Stays),
         })
     }
 
     /// Returns true if a socket is bound to an address, and fails if it is that of another process.
     fn look(&mut self, candidate: SocketAddr, attempt: &Attempt<'_>) -> Result<bool> {
-        let socket = match find(candidate) {
-            Listener::None => return Ok(false),
-            Listener::Unknown => return Ok(is_taken(candidate)),
-            Listener::Socket(socket) => socket,
-        };
-        if self.ready == Some(socket.inode) {
-            return Ok(true);
-        }
-        let bound = Bound { candidate, socket };
-        match settle(&bound, attempt.client, Certainty::Stays) {
-            None => return Ok(false),
-            Some(Ownership::Stranger(pid)) if self.owner == Owner::Tree => {
-                let what = format!("UDP {candidate} is bound by");
-                return Err(ownership::not_ours(pid, socket.user, &what));
+        match find(candidate) {
+            Listener::None => Ok(false),
+            Listener::Unknown => Ok(is_taken(candidate)),
+            Listener::Socket(socket) => {
+                let judged = self.judge.judge(&Bound { candidate, socket }, attempt)?;
+                Ok(judged.is_ok())
             }
-            Some(Ownership::Unknown) => self.log_unknown_owner(candidate, attempt),
-            Some(_) => {}
-        }
-        self.ready = Some(socket.inode);
-        Ok(true)
-    }
-
-    fn log_unknown_owner(&mut self, candidate: SocketAddr, attempt: &Attempt<'_>) {
-        if !std::mem::replace(&mut self.is_unknown_owner_logged, true) {
-            let main = attempt.client.state().main;
-            events::not_judged(attempt.client.name(), main, format_args!("UDP {candidate}"));
         }
     }
 }
@@ -130,8 +103,16 @@ struct Bound {
 }
 
 impl Seat for Bound {
-    fn inode(&self) -> u64 {
-        self.socket.inode
+    fn socket(&self) -> ListeningSocket {
+        self.socket
+    }
+
+    fn place(&self) -> String {
+        format!("UDP {}", self.candidate)
+    }
+
+    fn taken(&self) -> String {
+        format!("{} is bound", self.place())
     }
 
     fn is_taken(&self) -> bool {
@@ -143,6 +124,11 @@ impl Seat for Bound {
     /// gets a datagram.
     fn sharing(&self) -> Vec<u64> {
         sharing_address(sys::udp_sockets().unwrap_or_default(), self.socket.inode)
+    }
+
+    /// Does nothing: there are no connections.
+    fn connect(&self, _attempt: &Attempt<'_>) -> Result<io::Result<()>> {
+        Ok(Ok(()))
     }
 }
 

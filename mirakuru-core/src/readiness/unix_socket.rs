@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 use super::attempt::Attempt;
 use super::condition::{Condition, ConditionSpec, Explanation, Found, Poll, StartContext};
 use super::identity::Identity;
-use super::ownership::{self, Ownership};
-use super::settle::{Certainty, Seat, settle};
-use crate::diagnostics::{events, port_owner};
+use super::ownership;
+use super::settle::{Certainty, Judge, Seat};
+use crate::diagnostics::port_owner;
 use crate::error::{Error, Result};
-use crate::sys::{self, BoundSocket, Peer, UnixPlace};
-use crate::types::Owner;
+use crate::sys::{self, BoundSocket, ListeningSocket, Peer, UnixPlace};
 
 /// The size of the kernel's buffer for a path and the zero byte at its end.
 const PATH_MAX: usize = if cfg!(target_os = "linux") { 108 } else { 104 };
@@ -38,16 +37,9 @@ impl ConditionSpec for UnixSocketSpec {
 
 pub(super) struct UnixSocket {
     path: PathBuf,
-    certainty: Certainty,
-    /// A connection is made even where the kernel proves that the process listens.
-    connects: bool,
-    owner: Owner,
-    /// The socket that has been found to be ready.
-    ready: Option<u64>,
+    judge: Judge,
     /// The file at the last poll, if no socket that the kernel reports is bound to it.
     unclaimed: Option<(u64, i64, i64)>,
-    /// An event was emitted about a socket whose owner is unknown.
-    is_unknown_owner_logged: bool,
 }
 
 impl UnixSocket {
@@ -59,12 +51,8 @@ impl UnixSocket {
     ) -> Result<Self> {
         Ok(Self {
             path: full_path(path, context.dir)?,
-            certainty,
-            connects: context.connects,
-            owner: context.owner,
-            ready: None,
+            judge: Judge::new(context, certainty),
             unclaimed: None,
-            is_unknown_owner_logged: false,
         })
     }
 
@@ -81,63 +69,14 @@ impl UnixSocket {
     ) -> Result<io::Result<()>> {
         let mut outcome = Ok(Err(refused()));
         for socket in sockets.iter().filter(|socket| socket.is_open) {
-            outcome = self.look_at(place, *socket, attempt);
+            let (path, wants_tree) = (&self.path, self.judge.wants_tree());
+            let bound = Bound { place, path, socket: *socket, wants_tree };
+            outcome = self.judge.judge(&bound, attempt);
             if matches!(outcome, Ok(Ok(()))) {
                 break;
             }
         }
         outcome
-    }
-
-    /// Checks an open socket. A connection is made only if the kernel does not prove that it belongs to
-    /// the process: the process might be made for one connection.
-    fn look_at(
-        &mut self,
-        place: &UnixPlace,
-        socket: BoundSocket,
-        attempt: &Attempt<'_>,
-    ) -> Result<io::Result<()>> {
-        if self.ready == Some(socket.inode) {
-            return Ok(Ok(()));
-        }
-        let owner = match settle(&Bound { place, socket }, attempt.client, self.certainty) {
-            None => return Ok(Err(refused())),
-            Some(Ownership::Stranger(pid)) if self.owner == Owner::Tree => {
-                let what = format!("{} is listened on by", self.path.display());
-                return Err(ownership::not_ours(pid, socket.user, &what));
-            }
-            Some(owner) => owner,
-        };
-        if socket.is_full {
-            return Ok(Err(io::ErrorKind::WouldBlock.into()));
-        }
-        let is_proven = matches!(owner, Ownership::Ours(_));
-        if self.certainty == Certainty::Stays && (self.connects || !is_proven) {
-            if let Err(error) = self.connect(place, attempt)? {
-                return Ok(Err(error));
-            }
-        }
-        if owner == Ownership::Unknown {
-            self.log_unknown_owner(attempt);
-        }
-        self.ready = Some(socket.inode);
-        Ok(Ok(()))
-    }
-
-    /// Connects, and fails if a stranger has called `listen` there.
-    fn connect(&self, place: &UnixPlace, attempt: &Attempt<'_>) -> Result<io::Result<()>> {
-        let stream = match place.connect() {
-            Ok(stream) => stream,
-            Err(error) => return Ok(Err(error)),
-        };
-        let supervisor = attempt.client.supervisor_pid();
-        match Peer::of(&stream).filter(|peer| !peer.belongs_to(supervisor)) {
-            Some(peer) if self.owner == Owner::Tree => {
-                let what = format!("{} is listened on by", self.path.display());
-                Err(ownership::not_ours(Some(peer.pid), peer.user, &what))
-            }
-            _ => Ok(Ok(())),
-        }
     }
 
     /// Returns true if the file had no socket at the last poll either. It is of a process that has
@@ -148,19 +87,14 @@ impl UnixSocket {
         file.is_some() && std::mem::replace(&mut self.unclaimed, file) == file
     }
 
-    fn log_unknown_owner(&mut self, attempt: &Attempt<'_>) {
-        if !std::mem::replace(&mut self.is_unknown_owner_logged, true) {
-            let main = attempt.client.state().main;
-            events::not_judged(attempt.client.name(), main, self.path.display());
-        }
-    }
-
     /// The kernel reports when the file is created, but not when a process listens on it.
     fn pending(&self, error: &io::Error) -> Poll {
         let seen = match error.kind() {
             io::ErrorKind::NotFound => "there is no such file".to_owned(),
             io::ErrorKind::ConnectionRefused => "no process listens on it".to_owned(),
-            io::ErrorKind::WouldBlock => "a process listens but does not accept".to_owned(),
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+                "a process listens but does not accept".to_owned()
+            }
             _ => error.to_string(),
         };
         let is_file = sys::abstract_name(&self.path).is_none();
@@ -202,15 +136,43 @@ fn refused() -> io::Error {
     io::ErrorKind::ConnectionRefused.into()
 }
 
+/// Connects, and fails if a stranger has called `listen` there, unless any process will do.
+fn connect(
+    place: &UnixPlace,
+    path: &Path,
+    wants_tree: bool,
+    attempt: &Attempt<'_>,
+) -> Result<io::Result<()>> {
+    let stream = match place.connect() {
+        Ok(stream) => stream,
+        Err(error) => return Ok(Err(error)),
+    };
+    let supervisor = attempt.client.supervisor_pid();
+    match Peer::of(&stream).filter(|peer| wants_tree && !peer.belongs_to(supervisor)) {
+        Some(peer) => {
+            let what = format!("{} is listened on by", path.display());
+            Err(ownership::not_ours(Some(peer.pid), peer.user, &what))
+        }
+        None => Ok(Ok(())),
+    }
+}
+
 /// A socket that is bound to a place.
 struct Bound<'a> {
     place: &'a UnixPlace,
+    path: &'a Path,
     socket: BoundSocket,
+    wants_tree: bool,
 }
 
 impl Seat for Bound<'_> {
-    fn inode(&self) -> u64 {
-        self.socket.inode
+    fn socket(&self) -> ListeningSocket {
+        let BoundSocket { inode, user, is_full, .. } = self.socket;
+        ListeningSocket { inode, user, is_full }
+    }
+
+    fn place(&self) -> String {
+        self.path.display().to_string()
     }
 
     fn is_taken(&self) -> bool {
@@ -218,8 +180,8 @@ impl Seat for Bound<'_> {
         now.iter().any(|now| now.inode == self.socket.inode && now.is_open)
     }
 
-    fn sharing(&self) -> Vec<u64> {
-        Vec::new()
+    fn connect(&self, attempt: &Attempt<'_>) -> Result<io::Result<()>> {
+        connect(self.place, self.path, self.wants_tree, attempt)
     }
 }
 
@@ -251,7 +213,7 @@ impl Condition for UnixSocket {
         let looked = match place.sockets() {
             Some(sockets) if !sockets.is_empty() => self.look(&place, &sockets, attempt)?,
             Some(_) if !self.is_unclaimed(&place) => Err(refused()),
-            _ => self.connect(&place, attempt)?,
+            _ => connect(&place, &self.path, self.judge.wants_tree(), attempt)?,
         };
         Ok(match looked {
             Ok(()) => Poll::Ready(Found::default()),

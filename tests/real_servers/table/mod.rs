@@ -36,7 +36,7 @@ const USER: &str = "65534";
 
 /// A server and its first client.
 struct Row {
-    /// The package of Debian, or `npm` and the package there.
+    /// The package of Debian, or `npm` and the package there, if it is not Node itself.
     package: &'static str,
     program: &'static str,
     /// A script for `/bin/sh`. It runs in `{dir}`, which is also `$HOME`.
@@ -96,7 +96,7 @@ impl Row {
 
     fn is_installed(&self) -> bool {
         // Debian 12 has no Node that is new enough: CI has one, or does without.
-        if self.package.starts_with("npm ") && !has_npm() {
+        if self.package.starts_with("npm") && !has_npm() {
             println!("skipped: npm is not installed");
             return false;
         }

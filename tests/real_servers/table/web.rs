@@ -17,6 +17,10 @@ macro_rules! with_file {
     };
 }
 
+const NODE: &str = "exec node --inspect=127.0.0.1:0 -e '
+    const answer = (_, it) => it.end(\"the application\");
+    require(\"http\").createServer(answer).listen(0, \"127.0.0.1\")'";
+
 servers! {
     lighttpd: Row {
         package: "lighttpd",
@@ -199,6 +203,29 @@ hosts:
               {\"jsonrpc\":\"2.0\",\"id\":\"1\",\"method\":\"aria2.getVersion\"}   ",
         ),
         answer: r#"^HTTP/1\.[01] 200 .*"version""#,
+        ..ROW
+    },
+
+    // Two ports, both chosen by Node. Its inspector answers 400 to HEAD, and the application 200.
+    node_with_an_inspector: Row {
+        package: "npm",
+        program: "node",
+        run: NODE,
+        ready: |it| it.http("http://127.0.0.1:0/"),
+        client: Client::Tcp(b"GET /json/version HTTP/1.0\r\n\r\n"),
+        answer: "the application$",
+        ..ROW
+    },
+
+    node_inspector: Row {
+        package: "npm",
+        program: "node",
+        run: NODE,
+        ready: |it| {
+            it.http(Http::get("http://127.0.0.1:0/json/version").pattern("Protocol-Version"))
+        },
+        client: Client::Tcp(b"GET /json/version HTTP/1.0\r\n\r\n"),
+        answer: "Protocol-Version",
         ..ROW
     },
 }

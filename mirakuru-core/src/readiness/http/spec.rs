@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use ureq::http::{Method, Request, Uri, header};
 
-use super::condition::{ConnectCheck, HttpCondition, HttpSpec};
+use super::condition::{HttpCondition, HttpSpec};
 use super::status::Status;
 use super::transport::Transport;
 use crate::error::{Error, Result};
 use crate::readiness::condition::{Condition, ConditionSpec, StartContext};
 use crate::readiness::identity::Identity;
 use crate::readiness::reply_pattern::ReplyPattern;
+use crate::readiness::requests::Destination;
 use crate::readiness::settle::Certainty;
 use crate::readiness::tcp::TcpPort;
 use crate::readiness::unix_socket::UnixSocket;
@@ -206,7 +207,7 @@ impl Http {
         &self,
         url: &Url,
         context: &StartContext<'_>,
-    ) -> Result<(Transport, ConnectCheck)> {
+    ) -> Result<(Transport, Destination)> {
         match &url.place {
             Place::Tcp { https: true, .. } if !cfg!(feature = "https") => Err(Error::invalid(
                 format!("`{}` needs the feature `https`", self.url),
@@ -218,12 +219,12 @@ impl Http {
             Place::Tcp { https, address } => {
                 let transport = Transport::Tcp { https: *https, at: None };
                 let port = TcpPort::for_requests(address, context)?;
-                Ok((transport, ConnectCheck::Tcp(port)))
+                Ok((transport, Destination::Tcp(port)))
             }
             Place::Unix(path) => {
                 let socket = UnixSocket::at(Path::new(path), context, Certainty::Owned)?;
                 let path = socket.path().to_owned();
-                Ok((Transport::Unix(path), ConnectCheck::Unix(Box::new(socket))))
+                Ok((Transport::Unix(path), Destination::Other(Box::new(socket))))
             }
         }
     }
@@ -251,21 +252,20 @@ impl ConditionSpec for Http {
         if self.request_timeout == Some(Duration::ZERO) {
             return Err(Error::invalid("the request timeout is zero"));
         }
-        let (transport, connect_check) = self.connection(&url, context)?;
+        let (transport, destination) = self.connection(&url, context)?;
         // A faulty header or target is found before anything is started.
         let request = self.to_request(&url)?;
-        Ok(Box::new(HttpCondition::new(HttpSpec {
+        let spec = HttpSpec {
             url: shown(&url, text),
             names_found_port: is_any_port(&url) && !self.has_host(),
             status: self.status.clone(),
             matcher: self.status.matcher()?,
             pattern: self.pattern.as_deref().map(ReplyPattern::new).transpose()?,
-            request_timeout: self.request_timeout,
             target: url.target,
             request,
-            connect_check,
             transport,
-        })))
+        };
+        Ok(Box::new(HttpCondition::new(spec, destination, self.request_timeout)))
     }
 }
 

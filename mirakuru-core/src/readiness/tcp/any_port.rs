@@ -13,6 +13,7 @@ use crate::resources::ports;
 use crate::supervisor::Client;
 use crate::syntax::address::Address;
 use crate::sys;
+use crate::types::Owner;
 
 pub(in crate::readiness) struct AnyPort {
     host: String,
@@ -42,6 +43,15 @@ impl AnyPort {
             let what =
                 "this system does not list the ports that a process listens on; write `{port}`";
             return Err(Error::invalid(what));
+        }
+        if context.owner == Owner::Any {
+            let what = format!(
+                "`{address}` means a port of this process, but by `owner` it may be one of any process"
+            );
+            return Err(Error::invalid(what).with_help(
+                "give the other process its port, by {port} or {port:name}, or capture the port from a \
+                 line of `output`",
+            ));
         }
         let ips = ports::resolve(address)?.iter().map(SocketAddr::ip).collect();
         let (others, tree) = (HashSet::new(), Vec::new());
@@ -131,12 +141,6 @@ impl AnyPort {
         }
         Ok(if found.is_empty() { Err(last) } else { Ok(found) })
     }
-
-    fn found(addr: SocketAddr) -> Poll {
-        let mut found = Found::at(addr);
-        found.captures.insert("port".to_owned(), addr.port().to_string());
-        Poll::Ready(found)
-    }
 }
 
 impl Condition for AnyPort {
@@ -148,7 +152,7 @@ impl Condition for AnyPort {
         if let Some((address, mut port)) = self.accepted.take() {
             if let Poll::Ready(_) = port.poll(attempt)? {
                 self.accepted = Some((address, port));
-                return Ok(Self::found(address));
+                return Ok(Poll::Ready(Found::at_chosen(address)));
             }
         }
         let mut found = match self.look(attempt)? {
@@ -160,7 +164,7 @@ impl Condition for AnyPort {
         }
         let address = found[0].0;
         self.accepted = found.pop();
-        Ok(Self::found(address))
+        Ok(Poll::Ready(Found::at_chosen(address)))
     }
 
     fn explain(&self) -> Explanation {

@@ -5,13 +5,12 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
 
 use super::listener::{self, CONNECT_TIMEOUT, connect, reason};
-use crate::diagnostics::{events, port_owner};
+use crate::diagnostics::port_owner;
 use crate::error::{Error, Result};
 use crate::readiness::attempt::Attempt;
 use crate::readiness::condition::{Condition, Explanation, Found, Poll, StartContext};
 use crate::readiness::instead;
-use crate::readiness::ownership::{self, Ownership};
-use crate::readiness::settle::{Certainty, Seat, settle};
+use crate::readiness::settle::{Certainty, Judge, Seat};
 use crate::resources::ports;
 use crate::syntax::address::Address;
 use crate::sys::{self, Listener, ListeningSocket};
@@ -21,21 +20,14 @@ pub(in crate::readiness) struct FixedPort {
     address: String,
     /// The socket addresses of the host. The process has to listen at one of them.
     candidates: Vec<SocketAddr>,
-    certainty: Certainty,
-    /// A connection is made even where the kernel proves that the process listens.
-    connects: bool,
-    owner: Owner,
+    judge: Judge,
     /// The process inherits a socket that already listens there.
     is_inherited: bool,
     /// The connection that the process has not accepted yet.
     queued: Option<TcpStream>,
     is_queue_taken: bool,
-    /// The sockets that have been found to be ready.
-    ready: Vec<u64>,
     /// The supervisor of the process, once it was looked for.
     supervisor: Option<i32>,
-    /// An event was emitted about a listener whose owner is unknown.
-    is_unknown_owner_logged: bool,
 }
 
 impl FixedPort {
@@ -55,33 +47,25 @@ impl FixedPort {
             );
             return Err(Error::invalid(what));
         }
-        let port = Self::new(address.to_string(), candidates, context.connects, certainty);
-        Ok(Self { is_inherited, owner: context.owner, ..port })
+        let judge = Judge::new(context, certainty);
+        Ok(Self { is_inherited, ..Self::new(address.to_string(), candidates, judge) })
     }
 
     /// A port that the process itself listens on.
     pub(super) fn of_listener(address: SocketAddr, connects: bool, certainty: Certainty) -> Self {
-        Self::new(address.to_string(), vec![address], connects, certainty)
+        let judge = Judge::of(Owner::Tree, connects, certainty);
+        Self::new(address.to_string(), vec![address], judge)
     }
 
-    fn new(
-        address: String,
-        candidates: Vec<SocketAddr>,
-        connects: bool,
-        certainty: Certainty,
-    ) -> Self {
+    fn new(address: String, candidates: Vec<SocketAddr>, judge: Judge) -> Self {
         Self {
             address,
             candidates,
-            certainty,
-            connects,
-            owner: Owner::Tree,
+            judge,
             is_inherited: false,
             queued: None,
             is_queue_taken: false,
-            ready: Vec::new(),
             supervisor: None,
-            is_unknown_owner_logged: false,
         }
     }
 
@@ -90,100 +74,70 @@ impl FixedPort {
         &mut self,
         attempt: &Attempt<'_>,
     ) -> Result<Result<Vec<SocketAddr>, String>> {
+        self.find(attempt, usize::MAX)
+    }
+
+    /// Returns the first addresses at which the process listens, at most so many, or what was seen
+    /// instead.
+    fn find(
+        &mut self,
+        attempt: &Attempt<'_>,
+        max: usize,
+    ) -> Result<Result<Vec<SocketAddr>, String>> {
         if let (true, Some(candidate)) = (self.is_inherited, self.candidates.first().copied()) {
-            return Ok(match self.poll_inherited(candidate, attempt.deadline()) {
-                Poll::Ready(_) => Ok(vec![candidate]),
-                Poll::Pending { seen, .. } => Err(seen),
-            });
+            let polled = self.poll_inherited(candidate, attempt.deadline());
+            return Ok(polled.map(|()| vec![candidate]));
         }
         self.supervisor = Some(attempt.client.supervisor_pid());
-        let (mut reached, mut last) = (Vec::new(), String::new());
+        let (mut found, mut seen) = (Vec::new(), String::new());
         for candidate in self.candidates.clone() {
             match self.look(candidate, attempt)? {
-                Ok(()) => reached.push(candidate),
-                Err(error) => last = format!("{candidate}: {}", reason(&error)),
+                Ok(()) => found.push(candidate),
+                Err(error) => seen = format!("{candidate}: {}", reason(&error)),
+            }
+            if found.len() == max {
+                break;
             }
         }
-        Ok(if reached.is_empty() { Err(last) } else { Ok(reached) })
+        Ok(if found.is_empty() { Err(seen) } else { Ok(found) })
     }
 
     /// Checks whether the process accepts at a socket where the kernel completes connections on its
     /// behalf: a connection has to be taken out of the queue.
-    fn poll_inherited(&mut self, candidate: SocketAddr, deadline: Instant) -> Poll {
+    fn poll_inherited(
+        &mut self,
+        candidate: SocketAddr,
+        deadline: Instant,
+    ) -> std::result::Result<(), String> {
         // One accepted connection is enough: the next poll would make another one, which no server
         // can have accepted that soon.
         if self.is_queue_taken {
-            return Poll::Ready(Found::at(candidate));
+            return Ok(());
         }
         let stream = match self.queued.take().map_or_else(|| connect(candidate, deadline), Ok) {
             Ok(stream) => stream,
-            Err(error) => return Poll::pending(format!("{candidate}: {}", reason(&error))),
+            Err(error) => return Err(format!("{candidate}: {}", reason(&error))),
         };
         if sys::is_accepted(&stream).unwrap_or(false) {
             self.is_queue_taken = true;
-            return Poll::Ready(Found::at(candidate));
+            return Ok(());
         }
         self.queued = Some(stream);
-        Poll::pending(format!("{candidate}: a connection waits to be accepted"))
+        Err(format!("{candidate}: a connection waits to be accepted"))
     }
 
     /// Checks whether the process accepts connections at an address, and fails if another process
     /// does.
     fn look(&mut self, candidate: SocketAddr, attempt: &Attempt<'_>) -> Result<io::Result<()>> {
         match listener::find(candidate) {
-            Listener::None if self.owner == Owner::Tree => Ok(Err(listener::refused())),
-            Listener::Socket(socket) => self.look_at(candidate, socket, attempt),
+            Listener::None if self.judge.wants_tree() => Ok(Err(listener::refused())),
+            Listener::Socket(socket) => self.judge.judge(&Listening { candidate, socket }, attempt),
             // What answers for another process may do so without a listener of this machine.
-            Listener::None => Ok(self.connect(candidate, attempt)),
+            Listener::None => Ok(connect(candidate, attempt.deadline()).map(drop)),
             Listener::Unknown => {
-                let connected = self.connect(candidate, attempt);
-                Ok(connected.inspect(|()| self.log_unknown_owner(candidate, attempt)))
+                let connected = connect(candidate, attempt.deadline()).map(drop);
+                Ok(connected.inspect(|()| self.judge.log_unknown_owner(candidate, attempt)))
             }
-        }
-    }
-
-    /// Checks a socket that listens. A connection is made only if the kernel does not prove that it
-    /// belongs to the process: the process might be made for one connection.
-    fn look_at(
-        &mut self,
-        candidate: SocketAddr,
-        socket: ListeningSocket,
-        attempt: &Attempt<'_>,
-    ) -> Result<io::Result<()>> {
-        if self.ready.contains(&socket.inode) {
-            return Ok(Ok(()));
-        }
-        let owner = match settle(&Listening { candidate, socket }, attempt.client, self.certainty) {
-            None => return Ok(Err(listener::refused())),
-            Some(Ownership::Stranger(pid)) if self.owner == Owner::Tree => {
-                let what = format!("{candidate} is listened on by");
-                return Err(ownership::not_ours(pid, socket.user, &what));
-            }
-            Some(owner) => owner,
-        };
-        if socket.is_full {
-            return Ok(Err(io::ErrorKind::TimedOut.into()));
-        }
-        let is_proven = matches!(owner, Ownership::Ours(_));
-        if self.certainty == Certainty::Stays && (self.connects || !is_proven) {
-            if let Err(error) = self.connect(candidate, attempt) {
-                return Ok(Err(error));
-            }
-        }
-        if owner == Ownership::Unknown {
-            self.log_unknown_owner(candidate, attempt);
-        }
-        self.ready.push(socket.inode);
-        Ok(Ok(()))
-    }
-
-    fn connect(&self, candidate: SocketAddr, attempt: &Attempt<'_>) -> io::Result<()> {
-        connect(candidate, attempt.deadline()).map(drop)
-    }
-
-    fn log_unknown_owner(&mut self, candidate: SocketAddr, attempt: &Attempt<'_>) {
-        if !std::mem::replace(&mut self.is_unknown_owner_logged, true) {
-            events::not_judged(attempt.client.name(), attempt.client.state().main, candidate);
         }
     }
 }
@@ -195,8 +149,12 @@ struct Listening {
 }
 
 impl Seat for Listening {
-    fn inode(&self) -> u64 {
-        self.socket.inode
+    fn socket(&self) -> ListeningSocket {
+        self.socket
+    }
+
+    fn place(&self) -> String {
+        self.candidate.to_string()
     }
 
     fn is_taken(&self) -> bool {
@@ -206,6 +164,10 @@ impl Seat for Listening {
 
     fn sharing(&self) -> Vec<u64> {
         listener::sharing_address(sys::listeners().unwrap_or_default(), self.socket.inode)
+    }
+
+    fn connect(&self, attempt: &Attempt<'_>) -> Result<io::Result<()>> {
+        Ok(connect(self.candidate, attempt.deadline()).map(drop))
     }
 }
 
@@ -231,18 +193,10 @@ impl Condition for FixedPort {
     }
 
     fn poll(&mut self, attempt: &Attempt<'_>) -> Result<Poll> {
-        if let (true, Some(candidate)) = (self.is_inherited, self.candidates.first().copied()) {
-            return Ok(self.poll_inherited(candidate, attempt.deadline()));
-        }
-        self.supervisor = Some(attempt.client.supervisor_pid());
-        let mut seen = String::new();
-        for candidate in self.candidates.clone() {
-            match self.look(candidate, attempt)? {
-                Ok(()) => return Ok(Poll::Ready(Found::at(candidate))),
-                Err(error) => seen = format!("{candidate}: {}", reason(&error)),
-            }
-        }
-        Ok(Poll::pending(seen))
+        Ok(match self.find(attempt, 1)? {
+            Ok(found) => Poll::Ready(found.into_iter().map(Found::at).collect()),
+            Err(seen) => Poll::pending(seen),
+        })
     }
 
     fn explain(&self) -> Explanation {

@@ -6,5 +6,5 @@ mod listener;
 mod spec;
 
 pub(super) use listener::{is_of_this_machine, reachable, sharing_address, udp_socket_to};
+pub(super) use spec::TcpPort;
 pub(crate) use spec::TcpSpec;
-pub(super) use spec::{TcpPort, connection_to};

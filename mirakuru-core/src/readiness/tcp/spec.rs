@@ -36,20 +36,11 @@ impl ConditionSpec for TcpSpec {
         template::check_tcp(&self.0).map_err(Error::invalid)?;
         let address = context.values.render(&self.0)?;
         let address = Address::parse(&address).map_err(Error::invalid)?;
-        connection_to(&address, context, Certainty::Stays)
+        Ok(match TcpPort::new(&address, context, Certainty::Stays)? {
+            TcpPort::Fixed(port) => Box::new(port),
+            TcpPort::Any(port) => port,
+        })
     }
-}
-
-/// Returns the condition for a port that accepts connections.
-pub(in crate::readiness) fn connection_to(
-    address: &Address,
-    context: &StartContext<'_>,
-    certainty: Certainty,
-) -> Result<Box<dyn Condition>> {
-    Ok(match TcpPort::new(address, context, certainty)? {
-        TcpPort::Fixed(port) => Box::new(port),
-        TcpPort::Any(port) => port,
-    })
 }
 
 /// A port of a host where the process is expected to listen.
