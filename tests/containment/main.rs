@@ -8,6 +8,7 @@ mod cycles;
 mod ends_of_tests;
 mod forks;
 mod hangs;
+mod hosts;
 mod leftovers;
 mod matrix;
 #[cfg(not(mirakuru_fallback))]

@@ -2,11 +2,14 @@
 //! listener at a port is unknown, and files are checked by a timer.
 
 use std::collections::HashSet;
+use std::ffi::{CStr, OsStr};
 use std::fs::{self, File};
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::{SocketAddr, TcpStream};
 use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -14,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+use nix::libc;
 use nix::poll::{PollFd, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::socket::{MsgFlags, SockFlag, UnixAddr, recv};
@@ -21,7 +25,28 @@ use nix::sys::socket::{MsgFlags, SockFlag, UnixAddr, recv};
 use super::{BoundSocket, Listener};
 
 pub(crate) fn own_program() -> io::Result<PathBuf> {
-    std::env::current_exe()
+    let program = std::env::current_exe()?;
+    let identity = |path| fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
+    match own_object() {
+        Some(own) if identity(&own).is_some_and(|own| Some(own) != identity(&program)) => {
+            Err(super::in_library(&own.to_string_lossy()))
+        }
+        _ => Ok(program),
+    }
+}
+
+/// Returns the path of the program or library that has this code in it, if the loader has one.
+fn own_object() -> Option<PathBuf> {
+    let mut info = MaybeUninit::<libc::Dl_info>::zeroed();
+    let code = own_object as fn() -> _ as *const libc::c_void;
+    // SAFETY: the call writes to a living variable of the type that it is made for.
+    if unsafe { libc::dladdr(code, info.as_mut_ptr()) } == 0 {
+        return None;
+    }
+    // SAFETY: all zeroes are a valid value, and the name is a text that lives as long as the object.
+    let name = unsafe { CStr::from_ptr(info.assume_init().dli_fname) }.to_bytes();
+    // Without a slash, it is the name by which the program was called.
+    name.contains(&b'/').then(|| OsStr::from_bytes(name).into())
 }
 
 pub(crate) const SOCKET_FLAGS: SockFlag = SockFlag::empty();
@@ -34,7 +59,7 @@ pub(crate) const HAS_SUBREAPER: bool = false;
 
 pub(crate) fn become_subreaper() {}
 
-pub(crate) fn set_name(_name: &std::ffi::CStr) {}
+pub(crate) fn set_name(_name: &CStr) {}
 
 pub(crate) fn set_pdeathsig() {}
 

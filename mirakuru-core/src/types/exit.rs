@@ -202,7 +202,8 @@ mod tests {
 
     #[test]
     fn an_expected_code_is_the_only_one() {
-        let expected = Some(&ExpectedExit::from(3));
+        let expected = ExpectedExit::from(3);
+        let expected = Some(&expected);
         assert!(code(3).is_expected(expected, Signal::TERM));
         assert!(!code(0).is_expected(expected, Signal::TERM));
         assert!(!signal(Signal::TERM).is_expected(expected, Signal::TERM));

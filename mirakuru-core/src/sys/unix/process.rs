@@ -13,6 +13,15 @@ use super::signals::reset_signals;
 use crate::sys::fd_slots::{ExecWithListenPid, leave};
 use crate::sys::platform;
 
+/// Returns the error for a library that would have to run itself again.
+pub(crate) fn in_library(library: &str) -> io::Error {
+    let what = format!(
+        "mirakuru is in the library `{library}`, and the program that has loaded it cannot be run as a \
+         supervisor; start servers in a program that has mirakuru in itself, such as a Rust test"
+    );
+    io::Error::new(io::ErrorKind::Unsupported, what)
+}
+
 /// Runs `function` when this process exits in the normal way.
 pub(crate) fn at_exit(function: extern "C" fn()) {
     // SAFETY: `atexit` only stores the pointer of a function that lives as long as the program.
