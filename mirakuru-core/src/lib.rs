@@ -107,8 +107,8 @@
 //! | `MIRAKURU_SESSION=PID` | the process whose life is one session; see [`Scope`] |
 //! | `MIRAKURU_LEASE_TIMEOUT=1m` | how long a test waits for one other test to return a lease: seconds (`60`, `0.5`) or a duration (`1m30s`); 60 seconds |
 //!
-//! The supervisor also runs all other constructors (code before `main`) of a program that uses this
-//! crate. A program whose environment has the variable `MIRAKURU_SUPERVISOR` becomes a supervisor.
+//! A supervisor runs no constructors (code before `main`) of a program that uses this crate, except
+//! those of shared libraries, and on macOS and illumos, where constructors have no order. A program whose environment has the variable `MIRAKURU_SUPERVISOR` becomes a supervisor.
 
 #![deny(unsafe_code)]
 
