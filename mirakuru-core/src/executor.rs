@@ -55,8 +55,8 @@ impl Executor {
         Self { spec: ProcessSpec::new(command.into()) }
     }
 
-    /// Describes a process by a script for `/bin/sh -c`. Braces that are not placeholders are doubled:
-    /// `${{HOME}}`.
+    /// Describes a process by a script for `/bin/sh -c`. The variables of the shell, `${HOME}`, are no
+    /// placeholders.
     pub fn shell(script: impl Into<String>) -> Self {
         Self::new(["/bin/sh".to_owned(), "-c".to_owned(), script.into()])
     }

@@ -67,10 +67,13 @@
 //! | `{udp}`, `{udp:name}` | a port that is free for UDP and TCP |
 //! | `{dir}` | a directory of this process, removed when it has ended |
 //! | `{bin:name}` | the path of a binary of the package under test |
-//! | `{{`, `}}` | literal braces |
 //!
 //! They may stand in the command, in the values of environment variables, in the working directory,
-//! in conditions, and in [`Process::render`]. Any other text in braces is an error.
+//! in conditions, and in [`Process::render`].
+//!
+//! All other braces are literal: JSON, `http { … }` and `${HOME}` are written as they are, and so is every
+//! brace after a dollar sign. An unknown `{identifier}` is an error; `{{identifier}}` is the text
+//! `{identifier}`.
 //!
 //! The process can give values to placeholders itself: a named group of an output pattern, as in
 //! `"listening on .*:(?<port>\\d+)"`, becomes a placeholder, and `{port}` gets the port that was found

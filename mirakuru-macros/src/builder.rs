@@ -9,7 +9,7 @@ use crate::literal;
 use crate::model::{self, Attribute, Entry, Value};
 use crate::syntax::duration;
 use crate::syntax::signal;
-use crate::syntax::template::{Piece, Template};
+use crate::syntax::template::{Captured, Piece, Template};
 
 /// Returns the expression that builds the `Executor`.
 pub(crate) fn executor(attribute: &Attribute, k: &Path) -> TokenStream {
@@ -70,14 +70,12 @@ fn binaries(attribute: &Attribute) -> BTreeSet<String> {
 
 fn placeholders(text: &str) -> Vec<String> {
     // Names of groups are accepted, because the pattern may be elsewhere.
-    let pieces = Template::parse(text, &|name| name != "port" && name != "dir" && name != "udp")
-        .map(|template| template.pieces)
-        .unwrap_or_default();
+    let pieces = Template::parse(text, Captured::Any).map(|template| template.pieces);
     let binary = |piece| match piece {
         Piece::Bin(name) => Some(name),
         _ => None,
     };
-    pieces.into_iter().filter_map(binary).collect()
+    pieces.unwrap_or_default().into_iter().filter_map(binary).collect()
 }
 
 fn setting(entry: &Entry, attribute: &Attribute, k: &Path) -> TokenStream {

@@ -1,5 +1,5 @@
 use crate::syntax::address::{Address, Place, Port, Target, Url};
-use crate::syntax::template::{self, Piece, Template};
+use crate::syntax::template::{self, Captured as Names, Piece, Template};
 use crate::syntax::{command, http, pattern};
 
 type Checked<T = ()> = Result<T, String>;
@@ -12,28 +12,20 @@ pub(crate) struct Captured {
     pub(crate) and_others: bool,
 }
 
-impl Captured {
-    fn has(&self, name: &str) -> bool {
-        let is_group = |c: char| c.is_alphanumeric() || c == '_';
-        let may_be = self.and_others && name.starts_with(char::is_alphabetic);
-        self.names.iter().any(|known| known == name) || (may_be && name.chars().all(is_group))
-    }
-}
-
 /// Checks a text that is needed before the process has started.
 pub(crate) fn template(text: &str) -> Checked {
     late_template(text, &Captured::default())
 }
 
 pub(crate) fn late_template(text: &str, captured: &Captured) -> Checked {
-    let parsed = Template::parse(text, &|name| captured.has(name));
-    parsed.map(drop).map_err(|fault| fault.message)
+    let names = if captured.and_others { Names::Any } else { Names::These(&captured.names) };
+    Template::parse(text, names).map(drop).map_err(|fault| fault.message)
 }
 
 /// Fails if a text that is needed before the start uses a captured value.
 pub(crate) fn is_early(text: &str, captured: &Captured) -> Checked {
-    let known = |name: &str| captured.names.iter().any(|known| known == name);
-    let pieces = Template::parse(text, &known).map(|template| template.pieces).unwrap_or_default();
+    let names = Names::These(&captured.names);
+    let pieces = Template::parse(text, names).map(|template| template.pieces).unwrap_or_default();
     let captured = pieces.into_iter().find_map(|piece| match piece {
         Piece::Captured(name) => Some(name),
         _ => None,
@@ -195,6 +187,6 @@ mod tests {
         assert!(url("http://{hots}:{port}/", &captured).is_err());
         let captured = Captured { names: Vec::new(), and_others: true };
         assert_eq!(address("{host}:80", &captured), Ok(()));
-        assert!(address("{port:}:80", &captured).is_err());
+        assert!(address("{prot:a}:80", &captured).is_err());
     }
 }

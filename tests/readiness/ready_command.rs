@@ -117,6 +117,6 @@ fn a_check_does_not_outlive_a_killed_test_process() {
 #[test]
 fn one_that_leaves_others_behind_counts_by_its_own_exit() {
     let server = Executor::shell("sleep 0.2; : > $READY_MARK; : > {dir}/up; exec sleep 300");
-    let check = "test -e {dir}/up && {{ sleep 300 & }}";
+    let check = "test -e {dir}/up && { sleep 300 & }";
     server.ready_command(["sh", "-c", check]).timeout(LONG).start_when_ready();
 }

@@ -123,9 +123,9 @@ fn memcached_in_the_background_is_the_process() -> Result<()> {
 
 #[test]
 fn postgres_started_by_its_own_launcher_is_the_process() -> Result<()> {
-    let start = "exec \"$@\" \"${{BIN}}/pg_ctl\" start --wait --options=";
+    let start = "exec \"$@\" \"${BIN}/pg_ctl\" start --wait --options=";
     let script = postgres::SCRIPT.replace(
-        r#"exec "$@" "${{BIN}}/postgres" -F -k {dir} -h 127.0.0.1 -p {port}"#,
+        r#"exec "$@" "${BIN}/postgres" -F -k {dir} -h 127.0.0.1 -p {port}"#,
         &format!("{start}'-F -k {{dir}} -h 127.0.0.1 -p {{port}}'"),
     );
     assert!(script.contains(start));

@@ -14,31 +14,31 @@ const COMMON: &str = r#"
 worker_processes 2;
 pid {dir}/nginx.pid;
 error_log stderr notice;
-events {{ worker_connections 64; }}
-http {{
+events { worker_connections 64; }
+http {
     access_log /dev/stdout;
     client_body_temp_path {dir}/body;
     proxy_temp_path {dir}/proxy;
     fastcgi_temp_path {dir}/fastcgi;
     uwsgi_temp_path {dir}/uwsgi;
     scgi_temp_path {dir}/scgi;
-    server {{
+    server {
         listen 127.0.0.1:{port};
         listen 127.0.0.1:{port:admin};
-        location = / {{ return 200 "hello from $server_port"; }}
-        location = /moved {{ return 302 /; }}
-        location = /health {{
-            if ($request_method = HEAD) {{ return 405; }}
+        location = / { return 200 "hello from $server_port"; }
+        location = /moved { return 302 /; }
+        location = /health {
+            if ($request_method = HEAD) { return 405; }
             return 204;
-        }}
-        location = /login {{
-            if ($request_method != POST) {{ return 403; }}
-            if ($http_x_ready != yes) {{ return 503; }}
+        }
+        location = /login {
+            if ($request_method != POST) { return 403; }
+            if ($http_x_ready != yes) { return 503; }
             return 201;
-        }}
-        location / {{ return 404; }}
-    }}
-}}
+        }
+        location / { return 404; }
+    }
+}
 "#;
 
 pub(crate) fn nginx(directives: &str) -> Option<Executor> {

@@ -8,13 +8,13 @@ use rstest::rstest;
 use crate::nginx::configured;
 use crate::{Client, LIMIT, refuses_unix};
 
-/// Returns a configuration with these servers. Braces are doubled for the library.
+/// Returns a configuration with these servers.
 fn with_servers(prepare: &str, servers: &str) -> Option<Executor> {
     let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|name| format!("{name}_temp_path {{dir}}/{name};"));
     let config = format!(
-        "daemon off; pid {{dir}}/pid; events {{{{ }}}} error_log stderr notice; \
-         http {{{{ access_log /dev/stdout; {} {servers} }}}}",
+        "daemon off; pid {{dir}}/pid; events {{ }} error_log stderr notice; \
+         http {{ access_log /dev/stdout; {} {servers} }}",
         paths.concat()
     );
     configured(prepare, &config)
@@ -35,8 +35,7 @@ fn on_a_socket() -> Option<Executor> {
     let locations = r#"location /health { return 200 "well"; }
         location /busy { return 503 "warming up"; } location /moved { return 302 /health; }
         location / { return 404; }"#;
-    let locations = locations.replace('{', "{{").replace('}', "}}");
-    with_servers("", &format!("server {{{{ listen unix:{{dir}}/nginx.sock; {locations} }}}}"))
+    with_servers("", &format!("server {{ listen unix:{{dir}}/nginx.sock; {locations} }}"))
 }
 
 #[test]
@@ -106,7 +105,6 @@ mod https {
             server { listen 127.0.0.1:PORT ssl default_server; ssl_reject_handshake on; }
             server { listen 127.0.0.1:OTHER ssl; return 204; }
             server { listen 127.0.0.1:PLAIN; return 204; }"#;
-        let servers = servers.replace('{', "{{").replace('}', "}}");
         let servers = servers.replace("PORT", "{port}").replace("OTHER", "{port:other}");
         with_servers(&prepare, &servers.replace("PLAIN", "{port:plain}"))
     }

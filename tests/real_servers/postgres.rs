@@ -10,18 +10,18 @@ use mirakuru_tests::{eventually, need};
 use crate::{LIMIT, assert_gone, children, is_root, refuses, refuses_unix, tree};
 
 /// Creates the cluster at the first start only. Root changes to another user, because
-/// PostgreSQL refuses to run as root. The shell's own braces are doubled.
+/// PostgreSQL refuses to run as root.
 pub(crate) const SCRIPT: &str = r#"
 set -eu
 if [ "$(id -u)" = 0 ]; then
     chown postgres {dir}
     set -- setpriv --reuid=postgres --regid=postgres --init-groups --
 fi
-if [ ! -d "${{PGDATA}}" ]; then
-    "$@" "${{BIN}}/initdb" --username=tester --auth=trust --no-sync --locale=C --encoding=UTF8
+if [ ! -d "${PGDATA}" ]; then
+    "$@" "${BIN}/initdb" --username=tester --auth=trust --no-sync --locale=C --encoding=UTF8
     : fill
 fi
-exec "$@" "${{BIN}}/postgres" -F -k {dir} -h 127.0.0.1 -p {port}
+exec "$@" "${BIN}/postgres" -F -k {dir} -h 127.0.0.1 -p {port}
 "#;
 
 pub(crate) fn without_condition(script: &str) -> Option<Executor> {
@@ -40,10 +40,10 @@ fn postgres() -> Option<Executor> {
 
 /// Replaces `: fill`: a private server that loads initial data, as the Docker image runs one.
 const FILL: &str = r#"
-    "$@" "${{BIN}}/pg_ctl" start --wait --silent --options="-F -k {dir} -h '' -p {port}"
-    "${{PSQL}}" --host={dir} --port={port} --username=tester --dbname=postgres \
+    "$@" "${BIN}/pg_ctl" start --wait --silent --options="-F -k {dir} -h '' -p {port}"
+    "${PSQL}" --host={dir} --port={port} --username=tester --dbname=postgres \
         --command='CREATE TABLE items AS SELECT 42 AS number'
-    "$@" "${{BIN}}/pg_ctl" stop --wait --silent --mode=fast
+    "$@" "${BIN}/pg_ctl" stop --wait --silent --mode=fast
 "#;
 
 /// The address of the server, for a client.

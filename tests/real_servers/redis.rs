@@ -226,7 +226,7 @@ fn a_paused_one_is_stopped_in_an_orderly_way() -> Result<()> {
 #[test]
 fn a_shell_that_stays_is_stopped_with_the_server_below_it() -> Result<()> {
     let Some(redis) = need("redis-server") else { return Ok(()) };
-    let script = "port={port}; \"${{REDIS}}\" --save '' --port ${{port}}; echo not reached";
+    let script = "port={port}; \"${REDIS}\" --save '' --port ${port}; echo not reached";
     let mut redis = Executor::shell(script).env("REDIS", redis).tcp("127.0.0.1:{port}").start()?;
     assert_eq!(ask_once(&redis, "PING"), "+PONG");
     let pids = tree(&redis);

@@ -10,21 +10,21 @@ const PROXY: &str = r#"
 cat > {dir}/nginx.conf <<END
 daemon off;
 pid {dir}/nginx.pid;
-events {{}}
-http {{
+events {}
+http {
     access_log off;
     client_body_temp_path {dir}/body;
     proxy_temp_path {dir}/proxy;
     fastcgi_temp_path {dir}/fastcgi;
     uwsgi_temp_path {dir}/uwsgi;
     scgi_temp_path {dir}/scgi;
-    server {{
+    server {
         listen 127.0.0.1:{port};
-        location / {{ proxy_pass http://${{BEHIND}}; }}
-    }}
-}}
+        location / { proxy_pass http://${BEHIND}; }
+    }
+}
 END
-exec "${{NGINX}}" -p {dir} -e stderr -c {dir}/nginx.conf
+exec "${NGINX}" -p {dir} -e stderr -c {dir}/nginx.conf
 "#;
 
 #[test]

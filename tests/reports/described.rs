@@ -14,7 +14,7 @@ fn a_placeholder_that_is_unknown() {
     fails(
         &server().arg("{prot}"),
         &expect![[r#"
-            database: in `{prot}`: unknown placeholder `{prot}`; known are {port}, {port:name}, {udp}, {udp:name}, {dir}, {bin:name} and the names of groups in an output pattern; write {{ and }} for literal braces
+            database: in `{prot}`: unknown placeholder `{prot}`; did you mean `{port}`? write `{{prot}}` for the text itself
         "#]],
     );
 }

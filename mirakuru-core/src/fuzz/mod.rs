@@ -10,16 +10,26 @@ use crate::command::{self, CommandLine};
 use crate::output::matcher::Matcher;
 use crate::output::near_miss::near_miss;
 use crate::supervisor::{Event, FRAME_LEN, Frame, Request, Settings};
-use crate::syntax::template::{Piece, Template};
+use crate::syntax::template::{Captured, Piece, Template};
 
-/// Checks that the pieces of a template make the same text again, and that a fault lies in the text.
+/// Checks that the pieces of a template make the same text again, that doubled braces make text of each
+/// placeholder, and that a fault lies in the text.
 pub fn template(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    match Template::parse(text, &|name| CAPTURED.contains(&name)) {
-        Ok(template) => {
-            let written: String = template.pieces.iter().map(written).collect();
-            assert_eq!(written, text);
+    let names = CAPTURED.map(str::to_owned);
+    let parse = |text: &str| Template::parse(text, Captured::These(&names));
+    match parse(text) {
+        Ok(template) if !text.contains("{{") => {
+            let written: Vec<_> = template.pieces.iter().map(written).collect();
+            assert_eq!(written.concat(), text);
+            let is_literal = |piece: &Piece| matches!(piece, Piece::Literal(_));
+            let doubled = template.pieces.iter().zip(&written).map(|(piece, written)| {
+                if is_literal(piece) { written.clone() } else { format!("{{{written}}}") }
+            });
+            let literal = parse(&doubled.collect::<String>()).map(|template| template.pieces);
+            assert!(literal.is_ok_and(|pieces| pieces.iter().all(is_literal)), "{text:?}");
         }
+        Ok(_) => {}
         Err(fault) => assert!(text.get(fault.at).is_some_and(|at| !at.is_empty()), "{text:?}"),
     }
 }
@@ -29,7 +39,7 @@ const CAPTURED: [&str; 2] = ["addr", "key"];
 
 fn written(piece: &Piece) -> String {
     match piece {
-        Piece::Literal(text) => text.replace('{', "{{").replace('}', "}}"),
+        Piece::Literal(text) => text.clone(),
         Piece::Port(name) if name.is_empty() => "{port}".to_owned(),
         Piece::Port(name) => format!("{{port:{name}}}"),
         Piece::Udp(name) if name.is_empty() => "{udp}".to_owned(),

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::readiness::{ConditionSpec, Identity};
 use crate::resources::placeholders::Texts;
 use crate::resources::ports::Reservation;
-use crate::syntax::template::{Piece, Template};
+use crate::syntax::template::{Captured, Piece, Template};
 use crate::types::{ExpectedExit, Owner, Scope, Signal};
 
 /// The keys of executors whose process cannot bind a port that is reserved by a bound socket.
@@ -113,9 +113,9 @@ impl ProcessSpec {
     pub(crate) fn has_port(&self) -> bool {
         let words = self.words().unwrap_or_default();
         let Texts { early, late, captured } = self.texts(&words);
-        let is_captured = |name: &str| captured.iter().any(|known| known == name);
+        let captured = Captured::These(&captured);
         let templates = early.into_iter().chain(late);
-        let pieces = templates.filter_map(|text| Template::parse(text, &is_captured).ok());
+        let pieces = templates.filter_map(|text| Template::parse(text, captured).ok());
         pieces
             .flat_map(|template| template.pieces)
             .any(|piece| matches!(piece, Piece::Port(_) | Piece::Udp(_)))

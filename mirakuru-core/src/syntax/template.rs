@@ -1,10 +1,15 @@
-//! Placeholders: `{port}`, `{port:name}`, `{udp}`, `{udp:name}`, `{dir}`, `{bin:name}`, what was
-//! captured from the output, and `{{`, `}}` for literal braces.
+//! Placeholders: `{port}`, `{port:name}`, `{udp}`, `{udp:name}`, `{dir}`, `{bin:name}`, and what was
+//! captured from the output.
+//!
+//! Only `{identifier}` is special, and `{{identifier}}` is the text `{identifier}`. All other braces are
+//! literal, as are those after a dollar sign: configurations, scripts and JSON are written as they are.
 //!
 //! Pure text, shared with the macros crate, which checks literals at compile time with the very
 //! code that renders them at run time.
 
 use std::ops::Range;
+
+use super::suggest;
 
 /// A text with placeholders, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,30 +37,38 @@ pub(crate) struct Fault {
     pub(crate) message: String,
 }
 
-const KNOWN: &str = "known are {port}, {port:name}, {udp}, {udp:name}, {dir}, {bin:name} and the \
-                     names of groups in an output pattern; write {{ and }} for literal braces";
+/// The names to which the process itself gives a value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Captured<'a> {
+    These(&'a [String]),
+    /// Every identifier that is no other placeholder.
+    Any,
+}
+
+/// The placeholders that have no name of their own.
+const PLAIN: [&str; 3] = ["port", "udp", "dir"];
+/// The placeholders that are followed by a colon and a name.
+const NAMED: [&str; 3] = ["port", "udp", "bin"];
 
 impl Template {
-    /// `is_captured` tells which names the process itself gives a value to.
-    pub(crate) fn parse(text: &str, is_captured: &dyn Fn(&str) -> bool) -> Result<Self, Fault> {
+    pub(crate) fn parse(text: &str, captured: Captured<'_>) -> Result<Self, Fault> {
         let mut pieces = Vec::new();
         let mut literal = String::new();
         let mut at = 0;
-        while let Some(offset) = text[at..].find(['{', '}']) {
+        while let Some(offset) = text[at..].find('{') {
             let brace = at + offset;
             literal.push_str(&text[at..brace]);
-            let doubled = text[brace..].starts_with("{{") || text[brace..].starts_with("}}");
-            if doubled {
-                literal.push_str(&text[brace..=brace]);
-                at = brace + 2;
-                continue;
-            }
-            let (piece, end) = placeholder(text, brace, is_captured)?;
-            if !literal.is_empty() {
-                pieces.push(Piece::Literal(std::mem::take(&mut literal)));
-            }
-            pieces.push(piece);
+            let (piece, end) = piece_at(text, brace, captured)?;
             at = end;
+            match piece {
+                Piece::Literal(text) => literal.push_str(&text),
+                placeholder => {
+                    if !literal.is_empty() {
+                        pieces.push(Piece::Literal(std::mem::take(&mut literal)));
+                    }
+                    pieces.push(placeholder);
+                }
+            }
         }
         literal.push_str(&text[at..]);
         if !literal.is_empty() {
@@ -99,54 +112,87 @@ pub(crate) fn check_tcp(text: &str) -> Result<(), String> {
 
 /// Returns the name of the first UDP port in a text, if there is one.
 pub(crate) fn udp_of(text: &str) -> Option<String> {
-    let is_captured = |name: &str| !["port", "udp", "dir"].contains(&name);
-    let pieces = Template::parse(text, &is_captured).ok()?.pieces;
+    let pieces = Template::parse(text, Captured::Any).ok()?.pieces;
     pieces.into_iter().find_map(|piece| match piece {
         Piece::Udp(name) => Some(name),
         _ => None,
     })
 }
 
-fn placeholder(
-    text: &str,
-    brace: usize,
-    is_captured: &dyn Fn(&str) -> bool,
-) -> Result<(Piece, usize), Fault> {
-    if text[brace..].starts_with('}') {
-        let message = format!("unmatched `}}`; {KNOWN}");
-        return Err(Fault { at: brace..brace + 1, message });
+/// Returns what begins at a brace, and where it ends.
+fn piece_at(text: &str, brace: usize, captured: Captured<'_>) -> Result<(Piece, usize), Fault> {
+    let rest = &text[brace..];
+    let of_a_shell = text[..brace].ends_with('$');
+    if let Some(word) = rest.strip_prefix("{{").and_then(|rest| word_before(rest, "}}")) {
+        return Ok((Piece::Literal(format!("{{{word}}}")), brace + word.len() + 4));
     }
-    let Some(close) = text[brace..].find('}') else {
-        let message = format!("unclosed `{{`; {KNOWN}");
-        return Err(Fault { at: brace..brace + 1, message });
+    let Some(word) = word_before(&rest[1..], "}").filter(|_| !of_a_shell) else {
+        return Ok((Piece::Literal("{".to_owned()), brace + 1));
     };
-    let end = brace + close + 1;
-    let inner = &text[brace + 1..end - 1];
-    let piece = match inner.split_once(':') {
-        None if is_captured(inner) => Piece::Captured(inner.to_owned()),
-        None if inner == "port" => Piece::Port(String::new()),
-        None if inner == "udp" => Piece::Udp(String::new()),
-        None if inner == "dir" => Piece::Dir,
-        Some(("port", name)) if is_name(name) => Piece::Port(name.to_owned()),
-        Some(("udp", name)) if is_name(name) => Piece::Udp(name.to_owned()),
-        Some(("bin", name)) if is_name(name) => Piece::Bin(name.to_owned()),
-        _ => {
-            let message = format!("unknown placeholder `{{{inner}}}`; {KNOWN}");
-            return Err(Fault { at: brace..end, message });
-        }
-    };
-    Ok((piece, end))
+    let end = brace + word.len() + 2;
+    match placeholder(word, captured) {
+        Ok(piece) => Ok((piece, end)),
+        Err(message) => Err(Fault { at: brace..end, message }),
+    }
 }
 
-fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
+/// Returns the word at the beginning of a text, `identifier` or `identifier:name`, if `end` follows.
+fn word_before<'a>(text: &'a str, end: &str) -> Option<&'a str> {
+    let length = text.find(|c: char| c != ':' && !is_of_a_name(c))?;
+    let (word, rest) = text.split_at(length);
+    let (identifier, name) = word.split_once(':').unwrap_or((word, "none"));
+    let is_identifier = identifier.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && identifier.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let is_name = !name.is_empty() && name.chars().all(is_of_a_name);
+    (is_identifier && is_name && rest.starts_with(end)).then_some(word)
+}
+
+fn is_of_a_name(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '-' | '_' | '.')
+}
+
+fn placeholder(word: &str, captured: Captured<'_>) -> Result<Piece, String> {
+    let groups = match captured {
+        Captured::These(names) => names,
+        Captured::Any => &[],
+    };
+    match word.split_once(':') {
+        None if groups.iter().any(|name| name == word) => Ok(Piece::Captured(word.to_owned())),
+        None if word == "port" => Ok(Piece::Port(String::new())),
+        None if word == "udp" => Ok(Piece::Udp(String::new())),
+        None if word == "dir" => Ok(Piece::Dir),
+        None if matches!(captured, Captured::Any) => Ok(Piece::Captured(word.to_owned())),
+        None => {
+            let known = groups.iter().map(String::as_str).chain(PLAIN);
+            Err(unknown(word, suggest::name(word, known).map(str::to_owned)))
+        }
+        Some(("port", name)) => Ok(Piece::Port(name.to_owned())),
+        Some(("udp", name)) => Ok(Piece::Udp(name.to_owned())),
+        Some(("bin", name)) => Ok(Piece::Bin(name.to_owned())),
+        Some((kind, name)) => match suggest::name(kind, NAMED.into_iter()) {
+            Some(near) => Err(unknown(word, Some(format!("{near}:{name}")))),
+            None => Ok(Piece::Literal(format!("{{{word}}}"))),
+        },
+    }
+}
+
+fn unknown(word: &str, near: Option<String>) -> String {
+    let known = match near {
+        Some(near) => format!("did you mean `{{{near}}}`?"),
+        None => {
+            "known are {port}, {port:name}, {udp}, {udp:name}, {dir}, {bin:name} and the names of \
+                 groups in an output pattern;"
+                .to_owned()
+        }
+    };
+    format!("unknown placeholder `{{{word}}}`; {known} write `{{{{{word}}}}}` for the text itself")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const NONE: fn(&str) -> bool = |_| false;
+    const NONE: Captured<'_> = Captured::These(&[]);
 
     fn literal(text: &str) -> Piece {
         Piece::Literal(text.to_owned())
@@ -155,7 +201,7 @@ mod tests {
     #[test]
     fn placeholders_are_told_from_literal_text() {
         let text = "a {port} {port:admin}{dir}/x {bin:my-server}{udp}{udp:dns}";
-        let template = Template::parse(text, &NONE).unwrap();
+        let template = Template::parse(text, NONE).unwrap();
         let expected = [
             literal("a "),
             Piece::Port(String::new()),
@@ -172,8 +218,8 @@ mod tests {
 
     #[test]
     fn what_is_captured_goes_before_what_is_known() {
-        let is_captured = |name: &str| ["port", "key"].contains(&name);
-        let template = Template::parse("{key}{port}{port:key}", &is_captured).unwrap();
+        let names = ["port", "key"].map(str::to_owned);
+        let template = Template::parse("{key}{port}{port:key}", Captured::These(&names)).unwrap();
         let expected = [
             Piece::Captured("key".to_owned()),
             Piece::Captured("port".to_owned()),
@@ -183,40 +229,65 @@ mod tests {
     }
 
     #[test]
-    fn doubled_braces_are_literal() {
-        assert_eq!(Template::parse("{{port}} {{}}", &NONE).unwrap().pieces, [literal("{port} {}")]);
-    }
-
-    #[test]
-    fn anything_else_in_braces_is_refused_where_it_stands() {
-        for (text, at) in [
-            ("x {prot} y", 2..8),
-            ("{", 0..1),
-            ("a }", 2..3),
-            ("{}", 0..2),
-            ("{port:}", 0..7),
-            ("{port:a b}", 0..10),
-            ("{bin:}", 0..6),
-            ("{dir:x}", 0..7),
-            ("{udp:}", 0..6),
-            ("{key}", 0..5),
-            ("é{x}", 2..5),
+    fn a_placeholder_in_doubled_braces_is_literal() {
+        for (text, meant) in [
+            ("{{port}}", "{port}"),
+            ("{{bin:x}} {{print}}", "{bin:x} {print}"),
+            ("${{HOME}}", "${HOME}"),
         ] {
-            let fault = Template::parse(text, &NONE).unwrap_err();
-            assert_eq!(fault.at, at, "{text}");
-            assert!(fault.message.contains("{{ and }}"), "{}", fault.message);
+            assert_eq!(Template::parse(text, NONE).unwrap().pieces, [literal(meant)]);
         }
     }
 
     #[test]
+    fn all_other_braces_are_literal() {
+        for text in [
+            r#"{"a":{"b":1}} {} { } {{ }} }} { }{ {{"#,
+            "http { server { listen 80; } }",
+            "echo ${HOME} ${port} ${x:-{}} {1..3} {a,b} $(f() { g; })",
+            "{{.Names}} {{ name }} {port: 80} {port:} {port:a b} {é} {é:1} {dir.x} {a:b} {x",
+        ] {
+            assert_eq!(Template::parse(text, NONE).unwrap().pieces, [literal(text)], "{text}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_placeholder_is_refused_where_it_stands() {
+        for (text, at, near) in [
+            ("x {prot} y", 2..8, "`{port}`?"),
+            ("{prot:a}", 0..8, "`{port:a}`?"),
+            ("{bni:x}", 0..7, "`{bin:x}`"),
+            ("{print}", 0..7, "known are"),
+            ("{key}", 0..5, "known are"),
+            ("é{x}", 2..5, "known are"),
+            ("{{a{b}}", 3..6, "known are"),
+        ] {
+            let fault = Template::parse(text, NONE).unwrap_err();
+            assert_eq!(fault.at, at, "{text}");
+            assert!(fault.message.contains(near), "{}", fault.message);
+            let doubled = format!("`{{{}}}`", &text[at]);
+            assert!(fault.message.contains(&doubled), "{}", fault.message);
+        }
+    }
+
+    #[test]
+    fn the_names_of_groups_are_suggested() {
+        let names = ["host".to_owned()];
+        let fault = Template::parse("{hots}", Captured::These(&names)).unwrap_err();
+        assert!(fault.message.contains("did you mean `{host}`?"), "{}", fault.message);
+        let pieces = Template::parse("{hots}{port}", Captured::Any).unwrap().pieces;
+        assert_eq!(pieces, [Piece::Captured("hots".to_owned()), Piece::Port(String::new())]);
+    }
+
+    #[test]
     fn rendering_asks_for_each_placeholder() {
-        let template = Template::parse("h:{port}/{{{dir}}}", &NONE).unwrap();
+        let template = Template::parse("{h:{port}/{{x}}{dir}}}", NONE).unwrap();
         let text = template.render(|piece| {
             Ok::<_, ()>(match piece {
                 Piece::Port(_) => "80".to_owned(),
-                _ => "/tmp/d".to_owned(),
+                _ => "/tmp/{d}".to_owned(),
             })
         });
-        assert_eq!(text.unwrap(), "h:80/{/tmp/d}");
+        assert_eq!(text.unwrap(), "{h:80/{x}/tmp/{d}}}");
     }
 }

@@ -40,7 +40,7 @@ const SERVER: &str = "server";
     times = 2,
     stdin = b"hello",
     env(HOME = "{dir}", "A-B" = SERVER),
-    env(C = "{{}}"),
+    env(C = "${HOME} {{port}} {}"),
     env_remove(PATH, "D-E"),
     env_clear,
     cwd = "{dir}",

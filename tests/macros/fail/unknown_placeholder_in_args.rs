@@ -1,6 +1,6 @@
 use mirakuru_rstest::{Process, with_process};
 
-#[with_process(cmd = "server", args = ["--port", "{port:}"])]
+#[with_process(cmd = "server", args = ["--port", "{prt}"])]
 fn answers(server: &Process) {
     server.port();
 }

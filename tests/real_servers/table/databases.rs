@@ -11,7 +11,7 @@ servers! {
         package: "mariadb-server",
         program: "mysqld_safe",
         run: "mariadb-install-db --no-defaults --datadir={dir}/data --skip-test-db \
-                --auth-root-authentication-method=normal >log 2>&1 || {{ cat log; exit 1; }}
+                --auth-root-authentication-method=normal >log 2>&1 || { cat log; exit 1; }
             exec mysqld_safe --no-defaults --datadir={dir}/data --socket={dir}/socket \
                 --port={port} --bind-address=127.0.0.1 --pid-file={dir}/pid --log-error={dir}/log",
         refuses_root: true,

@@ -106,7 +106,7 @@ zone:
     pdns: Row {
         package: "pdns-backend-bind",
         program: "pdns_server",
-        run: with_zone!(r#"echo 'zone "test" {{ type master; file "{dir}/zone"; }};' >named.conf
+        run: with_zone!(r#"echo 'zone "test" { type master; file "{dir}/zone"; };' >named.conf
             exec pdns_server --config-dir={dir} --socket-dir={dir} --daemon=no --guardian=no \
                 --setuid= --setgid= --launch=bind --bind-config={dir}/named.conf \
                 --local-address=127.0.0.1 --local-port={port}"#),
@@ -121,17 +121,17 @@ zone:
         package: "bind9",
         program: "named",
         run: with_zone!(r#"cat >named.conf <<.
-options {{
+options {
   directory "{dir}";
-  listen-on port {port} {{ 127.0.0.1; }};
-  listen-on-v6 {{ none; }};
+  listen-on port {port} { 127.0.0.1; };
+  listen-on-v6 { none; };
   pid-file none;
   session-keyfile none;
   dnssec-validation no;
   recursion no;
-}};
-controls {{ }};
-zone "test" {{ type master; file "{dir}/zone"; }};
+};
+controls { };
+zone "test" { type master; file "{dir}/zone"; };
 .
             exec named -g -c named.conf"#),
         // It answers SERVFAIL while it loads zones, which is after its port is open.

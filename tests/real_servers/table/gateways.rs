@@ -57,7 +57,7 @@ frontend web
         package: "stunnel4",
         program: "stunnel4",
         run: "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=mk \
-                -keyout key.pem -out cert.pem 2>openssl.log || {{ cat openssl.log; exit 1; }}
+                -keyout key.pem -out cert.pem 2>openssl.log || { cat openssl.log; exit 1; }
             cat >conf <<.
 foreground = yes
 pid =

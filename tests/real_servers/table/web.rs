@@ -66,16 +66,16 @@ DocumentRoot {dir}/www
 daemon off;
 pid {dir}/pid;
 error_log stderr;
-events {{ }}
-http {{
+events { }
+http {
   access_log off;
   client_body_temp_path {dir}/body;
   proxy_temp_path {dir}/proxy;
   fastcgi_temp_path {dir}/fastcgi;
   uwsgi_temp_path {dir}/uwsgi;
   scgi_temp_path {dir}/scgi;
-  server {{ listen 127.0.0.1:{port}; root {dir}/www; }}
-}}
+  server { listen 127.0.0.1:{port}; root {dir}/www; }
+}
 .
             exec nginx -p {dir} -e stderr -c {dir}/conf"#),
         refuses_root: true,
@@ -89,10 +89,10 @@ http {{
         package: "caddy",
         program: "caddy",
         run: with_file!(r#"cat >Caddyfile <<.
-{{
+{
   admin off
   auto_https off
-}}
+}
 :{port}
 bind 127.0.0.1
 root www

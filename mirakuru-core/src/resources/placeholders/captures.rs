@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use crate::error::{Error, Result};
 use crate::syntax::pattern;
-use crate::syntax::template::{Piece, Template};
+use crate::syntax::template::{Captured, Piece, Template};
 
 /// The captured placeholders of one process. Their values differ from start to start.
 #[derive(Debug, Default)]
@@ -41,8 +41,7 @@ impl Captures {
 
     /// Parses a text in which the captured names are placeholders too.
     pub(super) fn parse(&self, text: &str) -> Result<Template> {
-        let is_captured = |name: &str| self.names.iter().any(|known| known == name);
-        Template::parse(text, &is_captured)
+        Template::parse(text, Captured::These(&self.names))
             .map_err(|fault| Error::invalid(format!("in `{text}`: {}", fault.message)))
     }
 
