@@ -9,6 +9,7 @@ mod fifty_tests;
 mod kills;
 mod lease_waits;
 mod leases;
+mod limits;
 mod roles;
 mod run;
 mod together;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use mirakuru_rstest::{Attempt, Executor, Process, Scope, Shared};
 use mirakuru_tests::{bin, http_get, test_process, try_http_get};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::Signal;
 
 static BINARY: Shared = Shared::new(|| server("binary"));
 static SESSION: Shared = Shared::new(|| server("session")).scope(Scope::Session);
@@ -26,9 +26,8 @@ fn server(name: &str) -> Executor {
 /// Its supervisor is paused before it is ready, and handles later messages when it is continued.
 fn with_paused_supervisor() -> Executor {
     server("paused").probe(|attempt: &Attempt<'_>| {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", attempt.pid())).unwrap();
-        let parent = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim();
-        kill(Pid::from_raw(parent.parse().unwrap()), Signal::SIGSTOP).unwrap();
+        let parent = parent_of(attempt.pid());
+        test_process::kill(parent, Signal::SIGSTOP);
         test_process::say(format_args!("has pid {parent}"));
         true
     })
@@ -64,6 +63,13 @@ fn plays_a_role() {
         "stops" => alone(|server| drop(server.stop())),
         "pauses its supervisor" => drop(PAUSED.lease().unwrap()),
         "panics" => panics(),
+        "has few descriptors" => has_few_descriptors(&SESSION),
+        "has few descriptors within one process" => has_few_descriptors(&BINARY),
+        "holds a hundred leases" => holds_a_hundred_leases(),
+        "holds all leases it gets" => holds_all_leases_it_gets(),
+        "counts its descriptors" => counts_its_descriptors(),
+        "holds" => holds(),
+        "is one too many" => is_one_too_many(),
         "measures" => measures(&SESSION),
         "measures within one process" => measures(&BINARY),
         other => panic!("no role is called {other}"),
@@ -136,6 +142,68 @@ fn panics() {
     let server = SESSION.lease().unwrap();
     http_get(&format!("http://{}/status/418", server.addr()));
     panic!("as it should");
+}
+
+/// Leases a server with too few descriptors for that at first.
+fn has_few_descriptors(shared: &Shared) {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    let mut errors = Vec::new();
+    for limit in 3..soft.min(100) {
+        setrlimit(Resource::RLIMIT_NOFILE, limit, hard).unwrap();
+        let Err(error) = shared.lease() else { break };
+        errors.push(error);
+    }
+    setrlimit(Resource::RLIMIT_NOFILE, soft, hard).unwrap();
+    assert!(errors.len() > 3, "{errors:#?}");
+    drop(shared.lease().unwrap());
+}
+
+fn holds_a_hundred_leases() {
+    let leases: Vec<_> = (0..100).map(|_| SESSION.lease().unwrap()).collect();
+    assert!(SESSION.lease_count() >= leases.len());
+}
+
+/// Takes more leases than its supervisor can have descriptors.
+fn holds_all_leases_it_gets() {
+    let mut leases = vec![SESSION.lease().unwrap()];
+    let supervisor = parent_of(leases[0].pid());
+    let mut ticks = ticks_of(supervisor);
+    while let Ok(lease) = SESSION.lease() {
+        leases.push(lease);
+        ticks = ticks_of(supervisor);
+    }
+    assert!(ticks_of(supervisor) - ticks < 20, "the supervisor was busy all the time");
+}
+
+/// Returns the processor time that a process has used, in 10 ms.
+fn ticks_of(pid: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields = stat.rsplit_once(')').unwrap().1.split_whitespace();
+    fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+}
+
+fn parent_of(pid: u32) -> u32 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap();
+    parent.trim().parse().unwrap()
+}
+
+/// Shows how many descriptors its server may have.
+fn counts_its_descriptors() {
+    let script = "echo may have $(ulimit -S -n); exec sleep 600";
+    let server = Executor::shell(script).output("may have").start().unwrap();
+    println!("its server {}", server.log().read().unwrap());
+}
+
+/// Holds an exclusive lease until its standard input ends.
+fn holds() {
+    let _server = SESSION.exclusive().unwrap();
+    test_process::say("holds");
+    test_process::wait_for_end_of_input();
+}
+
+fn is_one_too_many() {
+    println!("{:?}", SESSION.lease().unwrap_err());
 }
 
 /// Compares the cost of a lease on a running server with the least that it needs: a connection to a

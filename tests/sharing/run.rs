@@ -143,6 +143,18 @@ pub(crate) fn run_all(commands: Vec<Command>, at_a_time: usize) -> Vec<Output> {
     outputs.into_inner().unwrap()
 }
 
+/// Another program in the environment of a command.
+pub(crate) fn as_program(command: &Command, program: &Path) -> Command {
+    let mut other = Command::new(program);
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => other.env(name, value),
+            None => other.env_remove(name),
+        };
+    }
+    other
+}
+
 #[track_caller]
 pub(crate) fn all_passed(outputs: &[Output]) {
     for output in outputs {

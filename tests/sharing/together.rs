@@ -1,11 +1,10 @@
 //! Many test processes at the same time.
 
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
 
 use mirakuru_tests::{eventually, test_process};
 
-use crate::run::{LONG, Run, all_passed, run_all};
+use crate::run::{LONG, Run, all_passed, as_program, run_all};
 
 #[test]
 fn eighty_tests_of_two_binaries_share_one_session_server_and_one_server_each() {
@@ -16,7 +15,9 @@ fn eighty_tests_of_two_binaries_share_one_session_server_and_one_server_each() {
         let role = if number % 2 == 0 { "uses the session's" } else { "uses the binary's" };
         let mut command = run.test(role);
         if number < 40 {
-            command = as_program(&command, &other);
+            let mut same = as_program(&command, &other);
+            same.args(command.get_args());
+            command = same;
         }
         commands.push(command);
     }
@@ -25,19 +26,6 @@ fn eighty_tests_of_two_binaries_share_one_session_server_and_one_server_each() {
     run.kill_runner();
     eventually(LONG, || run.stops() == 3);
     run.finish();
-}
-
-/// The same command with another program.
-fn as_program(command: &Command, program: &std::path::Path) -> Command {
-    let mut other = Command::new(program);
-    other.args(command.get_args());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => other.env(name, value),
-            None => other.env_remove(name),
-        };
-    }
-    other
 }
 
 #[test]

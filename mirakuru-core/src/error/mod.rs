@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::sys;
 use crate::types::Exit;
 
 use report::Printable;
@@ -102,6 +103,9 @@ impl ErrorKind {
 const LEASE_HELP: &str = "if the tests wait for each other, give each of them all its processes by \
     attributes, which lease them in one order; if they are slow, raise MIRAKURU_LEASE_TIMEOUT";
 
+/// More descriptors than a start opens at the same time.
+const FDS_OF_A_START: usize = 64;
+
 impl Error {
     #[cold]
     pub(crate) fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
@@ -173,6 +177,12 @@ impl Error {
              {timeout:?}"
         );
         Self::new(ErrorKind::Lease, what).with_help(LEASE_HELP)
+    }
+
+    /// Returns true if the start of a server failed because of a system call, or while this process had
+    /// too few descriptors. That says little about the next attempt, in this process or another.
+    pub(crate) fn may_pass(&self) -> bool {
+        self.kind() == ErrorKind::Os || !sys::has_free_fds(FDS_OF_A_START)
     }
 
     /// Returns true if the process ended because an address was in use, as far as its own output

@@ -9,14 +9,21 @@ use super::server::STOP_GRACE;
 use super::{Publication, Server};
 use crate::diagnostics::events;
 use crate::diagnostics::progress::Progress;
+use crate::diagnostics::time_limit::TimeLimit;
 use crate::error::{Error, Result};
 use crate::launch::plan::LaunchPlan;
 use crate::output::LeaseMark;
 use crate::supervisor::{LeaseStatus, Request, State};
 use crate::sys;
 
-/// The interval at which progress is reported while a lease is waited for.
-const PROGRESS_STEP: Duration = Duration::from_millis(100);
+/// A request that is not granted within this time waits for another test.
+const QUEUED_AFTER: Duration = Duration::from_millis(10);
+
+/// The time in which a supervisor answers, unless it is stopped or has too many descriptors.
+const ANSWER_TIMEOUT: Duration = Duration::from_millis(250);
+
+/// The interval at which a waiting test asks who holds the lease, and reports progress.
+const STEP: Duration = Duration::from_secs(1);
 
 impl Server {
     /// Publishes what another process needs to attach, now and after each start.
@@ -73,64 +80,62 @@ impl Server {
         if self.client.request(Request::Lease { test, exclusive }).is_err() {
             return Ok(false);
         }
-        let mut progress = Progress::new(Instant::now(), timeout);
-        loop {
-            let Some(state) = self.next_hand_over(timeout, &mut progress) else {
-                return Err(self.busy(timeout));
-            };
-            match state.lease {
-                LeaseStatus::Granted(users) if state.is_running() => {
-                    events::leased(&self.plan.name, users, exclusive);
-                    return Ok(true);
-                }
-                LeaseStatus::SelfDeadlock => return Err(Error::lease_deadlock(&self.plan.name)),
-                LeaseStatus::Granted(_) | LeaseStatus::Revoked => return Ok(false),
-                LeaseStatus::Queued if state.is_disconnected => return Ok(false),
-                // A lease changed hands. The time limit is for one holder, so it begins again.
-                LeaseStatus::Queued => {}
+        let deadline = sys::deadline_after(QUEUED_AFTER.min(timeout));
+        let state = match self.client.wait(deadline, is_answered) {
+            Some(state) => state,
+            None => self.wait_in_queue(timeout)?,
+        };
+        match state.lease {
+            LeaseStatus::Granted(users) if state.is_running() => {
+                events::leased(&self.plan.name, users, exclusive);
+                Ok(true)
             }
+            LeaseStatus::SelfDeadlock => Err(Error::lease_deadlock(&self.plan.name)),
+            LeaseStatus::Overdue => {
+                Err(Error::lease_overdue(&self.plan.name, timeout, &holder(&state)))
+            }
+            LeaseStatus::Granted(_) | LeaseStatus::Revoked | LeaseStatus::Queued => Ok(false),
         }
     }
 
-    /// Waits until the request is answered, or until another lease was granted or returned.
-    fn next_hand_over(&self, timeout: Duration, progress: &mut Progress) -> Option<State> {
-        let before = self.state().hand_overs;
-        let deadline = sys::deadline_after(timeout);
-        let answered =
-            |state: &State| state.lease != LeaseStatus::Queued || state.hand_overs != before;
-        let waits_for = || format!("a lease of {}, held by {}", self.plan.name, self.holder());
+    /// Waits until a request is answered that other leases hold up. The time limit is for one holder,
+    /// so it begins again when a lease changes hands.
+    fn wait_in_queue(&self, timeout: Duration) -> Result<State> {
+        let mut progress = Progress::new(Instant::now(), timeout);
+        let mut limit = TimeLimit::new(timeout);
+        let ask = || self.leases(ANSWER_TIMEOUT, is_answered).unwrap_or_else(|| self.state());
+        let mut seen = ask();
         loop {
-            let step = deadline.min(Instant::now() + PROGRESS_STEP);
-            if let Some(state) = self.client.wait(step, answered) {
-                return Some(state);
+            let is_over = limit.is_over();
+            let state = if is_over { ask() } else { self.state() };
+            if is_answered(&state) || state.is_disconnected {
+                return Ok(state);
             }
-            if Instant::now() >= deadline {
-                return None;
+            if state.hand_overs != seen.hand_overs {
+                limit.restart(Instant::now());
+            } else if is_over {
+                let _ = self.client.request(Request::GiveUp); // The supervisor may have ended.
+                return Err(Error::lease_timeout(&self.plan.name, timeout, &holder(&state)));
             }
+            seen = state;
+            let waits_for = || format!("a lease of {}, held by {}", self.plan.name, holder(&state));
             progress.tick(&waits_for, "");
+            let _ = self.client.request(Request::Count); // The answer is looked at after the sleep.
+            limit.sleep(STEP, |end| self.client.wait(end, is_answered));
         }
     }
 
     /// Returns the number of leases, unless the supervisor is gone.
     pub(crate) fn count_leases(&self) -> Option<usize> {
+        self.leases(STOP_GRACE, |_| false)?.lease_count
+    }
+
+    /// Asks the supervisor for the leases. Returns none if it does not answer in time.
+    fn leases(&self, timeout: Duration, or_until: impl Fn(&State) -> bool) -> Option<State> {
+        let before = self.state().counts;
         self.client.request(Request::Count).ok()?;
-        let deadline = Instant::now() + STOP_GRACE;
-        self.client.wait(deadline, |state| state.lease_count.is_some())?.lease_count
-    }
-
-    fn busy(&self, timeout: Duration) -> Error {
-        Error::lease_timeout(&self.plan.name, timeout, &self.holder())
-    }
-
-    /// Describes a process that holds a lease, for a message.
-    fn holder(&self) -> String {
-        if self.state().lease_count.is_none() {
-            let _ = self.count_leases(); // The answer names a holder, too.
-        }
-        let holder = self.state().holder_pid;
-        let test = sys::variable_of(holder, "NEXTEST_TEST_NAME");
-        let who = test.or_else(|| sys::command_line(holder)).unwrap_or_default();
-        format!("pid {holder} (`{who}`)")
+        let until = |state: &State| state.counts != before || or_until(state);
+        self.client.wait(Instant::now() + timeout, until)
     }
 
     /// Begins a lease of the test on the calling thread.
@@ -149,4 +154,19 @@ impl Server {
             self.print_report();
         }
     }
+}
+
+fn is_answered(state: &State) -> bool {
+    state.lease != LeaseStatus::Queued
+}
+
+/// Describes a process that holds a lease, for a message.
+fn holder(state: &State) -> String {
+    let pid = state.holder_pid;
+    if pid <= 0 {
+        // A lease is changing hands, or its holder is in another PID namespace.
+        return "another test".to_owned();
+    }
+    let test = sys::variable_of(pid, "NEXTEST_TEST_NAME").or_else(|| sys::command_line(pid));
+    test.map_or_else(|| format!("pid {pid}"), |test| format!("pid {pid} (`{test}`)"))
 }

@@ -217,7 +217,9 @@ impl Place {
                 Ok(process)
             }
             Err(error) => {
-                outcome.slot = Slot::Failed(error.clone());
+                if !error.may_pass() {
+                    outcome.slot = Slot::Failed(error.clone());
+                }
                 Err(error)
             }
         }

@@ -10,7 +10,7 @@ use super::in_process::InProcess;
 use super::lease::{Held, Lease};
 use super::session::Session;
 use crate::diagnostics::settings;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::executor::Executor;
 use crate::types::Scope;
 
@@ -21,7 +21,7 @@ static ENTRIES: Mutex<BTreeMap<String, Arc<Entry>>> = Mutex::new(BTreeMap::new()
 pub(super) struct Entry {
     executor: Executor,
     /// Where the test processes of one session share it, if they do.
-    session: Result<Option<Session>>,
+    session: Option<Session>,
     in_process: Arc<InProcess>,
 }
 
@@ -30,11 +30,14 @@ pub(super) fn entry(executor: Executor, scope: Option<Scope>) -> Result<Arc<Entr
     let scope = scope.or(executor.spec().scope).unwrap_or_default();
     let key = key(&executor, scope)?;
     let mut entries = ENTRIES.lock();
-    let entry = entries.entry(key.clone()).or_insert_with(|| {
-        let in_process = Arc::new(InProcess::new(executor.clone()));
-        Arc::new(Entry { session: Session::of(scope, &key), executor, in_process })
-    });
-    Ok(Arc::clone(entry))
+    if let Some(entry) = entries.get(&key) {
+        return Ok(Arc::clone(entry));
+    }
+    let session = Session::of(scope, &key)?;
+    let in_process = Arc::new(InProcess::new(executor.clone()));
+    let entry = Arc::new(Entry { session, executor, in_process });
+    entries.insert(key, Arc::clone(&entry));
+    Ok(entry)
 }
 
 /// Returns the text that identifies a shared process.
@@ -45,14 +48,14 @@ pub(super) fn key(executor: &Executor, scope: Scope) -> Result<String> {
 impl Entry {
     pub(super) fn lease_count(&self) -> usize {
         match &self.session {
-            Ok(Some(session)) => session.lease_count(&self.executor),
-            _ => self.in_process.lease_count(),
+            Some(session) => session.lease_count(&self.executor),
+            None => self.in_process.lease_count(),
         }
     }
 
     pub(super) fn lease(&self) -> Result<Lease> {
         let timeout = settings::get()?.lease_timeout;
-        let held = match self.session.as_ref().map_err(Error::clone)? {
+        let held = match &self.session {
             Some(session) => Held::remote(session.lease(&self.executor, false, timeout)?),
             None => Held::local(self.in_process.lease(timeout)?),
         };
@@ -61,7 +64,7 @@ impl Entry {
 
     pub(super) fn exclusive(&self) -> Result<ExclusiveLease> {
         let timeout = settings::get()?.lease_timeout;
-        let held = match self.session.as_ref().map_err(Error::clone)? {
+        let held = match &self.session {
             Some(session) => Held::remote(session.lease(&self.executor, true, timeout)?),
             None => Held::local(self.in_process.exclusive(timeout)?),
         };

@@ -16,7 +16,8 @@ use crate::types::Scope;
 ///
 /// The first lease starts the process. It is stopped when all tests that share it have ended; see
 /// [`Scope`]. Two definitions that say the same share one process. A process that has died is started
-/// again for the next lease. A failed start is remembered: later leases return the same error at once.
+/// again for the next lease. A failed start is remembered: later leases return the same error at once,
+/// unless it is that a system call failed ([`Os`](crate::ErrorKind::Os)), which may not fail again.
 ///
 /// # Examples
 ///

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 pub(crate) struct LeaseQueue {
     leases: Vec<LeaseRequest>,
     queued: VecDeque<LeaseRequest>,
+    hand_overs: u32,
 }
 
 #[derive(Debug)]
@@ -50,7 +51,7 @@ impl LeaseQueue {
             }
             // A second lease of the same test is granted ahead of an exclusive request that is queued.
             // Behind it, it would deadlock: that request waits for the test's first lease.
-            self.leases.push(request);
+            self.add_lease(request);
             return Answer::Granted;
         }
         if self.leases.iter().any(|lease| lease.is_overdue && request.conflicts_with(lease)) {
@@ -68,9 +69,14 @@ impl LeaseQueue {
                 break;
             }
             granted.push(next.ticket);
-            self.leases.extend(self.queued.pop_front());
+            self.queued.pop_front().into_iter().for_each(|next| self.add_lease(next));
         }
         granted
+    }
+
+    fn add_lease(&mut self, request: LeaseRequest) {
+        self.leases.push(request);
+        self.hand_overs = self.hand_overs.wrapping_add(1);
     }
 
     /// Turns an exclusive request into a shared one that keeps its place. Call `grant_next` after it.
@@ -93,12 +99,13 @@ impl LeaseQueue {
 
     /// Removes a request. Returns true if it held a lease.
     pub(crate) fn remove(&mut self, ticket: u64) -> bool {
-        let before = self.leases.len();
-        self.leases.retain(|lease| lease.ticket != ticket);
-        if self.leases.len() == before {
-            self.queued.retain(|request| request.ticket != ticket);
+        if let Some(at) = self.leases.iter().position(|lease| lease.ticket == ticket) {
+            self.leases.remove(at);
+            self.hand_overs = self.hand_overs.wrapping_add(1);
+            return true;
         }
-        self.leases.len() < before
+        self.queued.retain(|request| request.ticket != ticket);
+        false
     }
 
     /// Returns true if the request holds a lease.
@@ -124,6 +131,11 @@ impl LeaseQueue {
     /// Returns the number of leases.
     pub(crate) fn lease_count(&self) -> usize {
         self.leases.len()
+    }
+
+    /// Returns how many times a lease began or ended.
+    pub(crate) fn hand_overs(&self) -> u32 {
+        self.hand_overs
     }
 
     /// Returns true if the server is leased exclusively.

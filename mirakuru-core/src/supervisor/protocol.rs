@@ -34,6 +34,8 @@ pub(crate) enum Request {
     Share { runner: i32, started: u64 },
     /// Requests a lease for a test.
     Lease { test: u64, exclusive: bool },
+    /// Withdraws the request for a lease, because of its time limit.
+    GiveUp,
     /// Asks for the number of leases.
     Count,
     /// Asks for an answer when what the server has written so far is in its log.
@@ -59,10 +61,12 @@ pub(crate) enum Event {
     Granted(i32),
     /// The request would wait for a lease of the same test.
     SelfDeadlock,
+    /// The request would wait for a lease that another one has given up waiting for.
+    LeaseOverdue,
     /// The server has ended before the lease was granted.
     LeaseRevoked,
-    /// The number of leases, and a process that has one.
-    LeaseCount { leases: i32, holder_pid: i32 },
+    /// The number of leases, a process that has one, and how many times one began or ended.
+    LeaseCount { leases: i32, holder_pid: i32, hand_overs: u32 },
     /// Attached is the reading end of a readiness descriptor.
     ReadinessFd(ReadinessFd),
     /// Attached is the reading end of a pipe for output. It is not to be read from.
@@ -129,6 +133,7 @@ impl Frame for Request {
             Self::Listen => (12, 0, 0),
             Self::Main(pid) => (13, pid, 0),
             Self::Sync(number) => (14, number, 0),
+            Self::GiveUp => (15, 0, 0),
         }
     }
 
@@ -148,6 +153,7 @@ impl Frame for Request {
             12 => Self::Listen,
             13 => Self::Main(value),
             14 => Self::Sync(value),
+            15 => Self::GiveUp,
             _ => return None,
         })
     }
@@ -165,7 +171,9 @@ impl Frame for Event {
             Self::Granted(users) => (7, users, 0),
             Self::SelfDeadlock => (8, 0, 0),
             Self::LeaseRevoked => (9, 0, 0),
-            Self::LeaseCount { leases, holder_pid } => (10, leases, holder_pid as u64),
+            Self::LeaseCount { leases, holder_pid, hand_overs } => {
+                (10, leases, u64::from(hand_overs) << 32 | u64::from(holder_pid as u32))
+            }
             Self::ReadinessFd(ReadinessFd::Notify) => (11, 0, 0),
             Self::ReadinessFd(ReadinessFd::Ready) => (12, 0, 0),
             Self::OutputPipe => (13, 0, 0),
@@ -173,6 +181,7 @@ impl Frame for Event {
             Self::LogFailed(errno) => (15, errno, 0),
             Self::StopExtended(micros) => (16, 0, micros),
             Self::Refused(pid) => (17, pid, 0),
+            Self::LeaseOverdue => (18, 0, 0),
         }
     }
 
@@ -187,7 +196,11 @@ impl Frame for Event {
             7 => Self::Granted(value),
             8 => Self::SelfDeadlock,
             9 => Self::LeaseRevoked,
-            10 => Self::LeaseCount { leases: value, holder_pid: more as i32 },
+            10 => Self::LeaseCount {
+                leases: value,
+                holder_pid: more as i32,
+                hand_overs: (more >> 32) as u32,
+            },
             11 => Self::ReadinessFd(ReadinessFd::Notify),
             12 => Self::ReadinessFd(ReadinessFd::Ready),
             13 => Self::OutputPipe,
@@ -195,6 +208,7 @@ impl Frame for Event {
             15 => Self::LogFailed(value),
             16 => Self::StopExtended(more),
             17 => Self::Refused(value),
+            18 => Self::LeaseOverdue,
             _ => return None,
         })
     }
@@ -253,6 +267,7 @@ mod tests {
             Request::Listen,
             Request::Main(7),
             Request::Sync(3),
+            Request::GiveUp,
         ] {
             assert_eq!(Request::from_bytes(request.to_bytes()), Some(request));
         }
@@ -270,7 +285,8 @@ mod tests {
             Event::Granted(3),
             Event::SelfDeadlock,
             Event::LeaseRevoked,
-            Event::LeaseCount { leases: 4, holder_pid: 1234 },
+            Event::LeaseOverdue,
+            Event::LeaseCount { leases: 4, holder_pid: -1, hand_overs: u32::MAX },
             Event::ReadinessFd(ReadinessFd::Notify),
             Event::ReadinessFd(ReadinessFd::Ready),
             Event::OutputPipe,

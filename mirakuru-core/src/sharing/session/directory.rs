@@ -15,6 +15,7 @@ use nix::fcntl::{Flock, FlockArg};
 
 use crate::diagnostics::progress::Progress;
 use crate::diagnostics::runner::Runner;
+use crate::diagnostics::time_limit::TimeLimit;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::Executor;
 use crate::sys;
@@ -60,22 +61,23 @@ impl Directory {
         let mut file = File::create(&path).map_err(|error| failed(&path, error))?;
         let spec = executor.spec();
         let limit = (spec.timeout.saturating_add(spec.stop_timeout)).saturating_mul(2);
-        let deadline = sys::deadline_after(limit.saturating_add(lease_timeout));
+        let mut limit = TimeLimit::new(limit.saturating_add(lease_timeout));
         let mut progress = Progress::new(Instant::now(), spec.timeout);
         let wait = || format!("another test process to start {}", spec.display_name());
         let mut step = FIRST_STEP;
         loop {
             match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
                 Ok(lock) => return Ok(lock),
-                Err((unlocked, Errno::EWOULDBLOCK)) => file = unlocked,
+                Err((unlocked, Errno::EWOULDBLOCK | Errno::EINTR)) => file = unlocked,
                 Err((_, errno)) => return Err(failed(&path, errno.into())),
             }
-            if Instant::now() >= deadline {
+            if limit.is_over() {
                 let what = format!("gave up waiting for {}", wait());
                 return Err(Error::new(ErrorKind::Lease, what));
             }
             progress.tick(&wait, "");
-            let _ = sys::wait_readable(&[], Some(step));
+            let sleep = |end: Instant| sys::wait_readable(&[], Some(end - Instant::now()));
+            let _ = limit.sleep(step, sleep);
             step = (step * 2).min(LAST_STEP);
         }
     }

@@ -165,6 +165,9 @@ impl Session {
             Ok(process)
         });
         started.inspect_err(|error| {
+            if error.may_pass() {
+                return;
+            }
             // If it cannot be written, the next process tries the start itself.
             let _ = self.directory.write(&self.name, "failed", &error.to_text());
         })

@@ -284,6 +284,7 @@ impl Client {
             let mut bytes = [0; FRAME_LEN];
             match sys::receive(&self.stream, &mut bytes) {
                 Ok((FRAME_LEN, fds)) => self.apply(state, Event::from_bytes(bytes), fds),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 _ => return state.disconnect(),
             }
         }

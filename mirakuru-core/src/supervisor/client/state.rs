@@ -23,8 +23,10 @@ pub(crate) struct State {
     pub(crate) lease_count: Option<usize>,
     /// A process that has a lease, if the supervisor has sent it.
     pub(crate) holder_pid: i32,
-    /// How many times leases have changed hands while this client was queued.
+    /// How many times a lease began or ended, as the supervisor has sent it last.
     pub(crate) hand_overs: u32,
+    /// How many times the supervisor has sent the number of leases.
+    pub(crate) counts: u32,
     /// The number of the last answer to `Request::Sync`.
     pub(crate) synced: i32,
     /// The server has asked for time to end by itself until then.
@@ -43,6 +45,8 @@ pub(crate) enum LeaseStatus {
     Granted(usize),
     /// The request would wait for a lease of the same test.
     SelfDeadlock,
+    /// Another request has given up waiting for the same lease.
+    Overdue,
     /// The server has ended.
     Revoked,
 }
@@ -75,6 +79,7 @@ impl State {
             lease_count: None,
             holder_pid: 0,
             hand_overs: 0,
+            counts: 0,
             synced: 0,
             extended_until: None,
             log_failure: None,
@@ -97,6 +102,7 @@ impl State {
             }
             Event::Granted(leases) => self.lease = LeaseStatus::Granted(leases as usize),
             Event::SelfDeadlock => self.lease = LeaseStatus::SelfDeadlock,
+            Event::LeaseOverdue => self.lease = LeaseStatus::Overdue,
             Event::LeaseRevoked => self.lease = LeaseStatus::Revoked,
             // The client takes the descriptor.
             Event::ReadinessFd(_) | Event::OutputPipe => {}
@@ -106,9 +112,9 @@ impl State {
                 self.extended_until = Some(sys::deadline_after(Duration::from_micros(micros)));
             }
             Event::Refused(pid) => self.phase = Phase::Refused(pid),
-            Event::LeaseCount { leases, holder_pid } => {
+            Event::LeaseCount { leases, holder_pid, hand_overs } => {
                 (self.lease_count, self.holder_pid) = (Some(leases as usize), holder_pid);
-                self.hand_overs += 1;
+                (self.hand_overs, self.counts) = (hand_overs, self.counts.wrapping_add(1));
             }
             Event::TreeExited(was_killed) => {
                 self.phase = Phase::Ended;

@@ -1,5 +1,6 @@
 //! The processes that are connected to the supervisor.
 
+use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io;
 use std::iter;
@@ -54,6 +55,33 @@ struct Connection {
     stream: UnixStream,
     /// The peer sends no more requests. It may still read events.
     is_closed: bool,
+    /// The events for which its socket had no room, with their descriptors.
+    unsent: VecDeque<(Event, Vec<OwnedFd>)>,
+}
+
+impl Connection {
+    fn send(&mut self, event: Event, fds: &[BorrowedFd<'_>]) {
+        if !self.unsent.is_empty() || self.is_full_for(event, fds) {
+            let fds = fds.iter().flat_map(BorrowedFd::try_clone_to_owned);
+            self.unsent.push_back((event, fds.collect()));
+        }
+    }
+
+    /// Sends an event, unless the socket has no room for it. A peer that has ended gets nothing more.
+    fn is_full_for(&self, event: Event, fds: &[BorrowedFd<'_>]) -> bool {
+        let sent = sys::send(&self.stream, &event.to_bytes(), fds);
+        sent.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    fn send_unsent(&mut self) {
+        while let Some((event, fds)) = self.unsent.front() {
+            let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
+            if self.is_full_for(*event, &fds) {
+                return;
+            }
+            self.unsent.pop_front();
+        }
+    }
 }
 
 /// The next message of a connection.
@@ -79,7 +107,7 @@ impl Connections {
         stream.set_nonblocking(true)?;
         let id = self.next_id;
         self.next_id += 1;
-        self.list.push(Connection { id, stream, is_closed: false });
+        self.list.push(Connection { id, stream, is_closed: false, unsent: VecDeque::new() });
         Ok(id)
     }
 
@@ -115,22 +143,62 @@ impl Connections {
         self.list.retain(|connection| connection.id != id);
     }
 
-    pub(super) fn send(&self, id: u64, event: Event, fds: &[BorrowedFd<'_>]) {
-        let connection = self.list.iter().find(|connection| connection.id == id);
-        if let Some(Connection { stream, .. }) = connection {
-            let _ = sys::send(stream, &event.to_bytes(), fds); // The peer may have ended.
-        }
+    /// Sends an event, now or when the peer has read earlier ones.
+    pub(super) fn send(&mut self, id: u64, event: Event, fds: &[BorrowedFd<'_>]) {
+        let connection = self.list.iter_mut().find(|connection| connection.id == id);
+        connection.into_iter().for_each(|connection| connection.send(event, fds));
     }
 
-    pub(super) fn broadcast(&self, event: Event) {
-        for connection in &self.list {
-            self.send(connection.id, event, &[]);
-        }
+    pub(super) fn broadcast(&mut self, event: Event) {
+        self.list.iter_mut().for_each(|connection| connection.send(event, &[]));
+    }
+
+    /// Returns the connections whose sockets had no room for all events.
+    pub(super) fn unsent(&self) -> Vec<BorrowedFd<'_>> {
+        let full = self.list.iter().filter(|connection| !connection.unsent.is_empty());
+        full.map(|connection| connection.stream.as_fd()).collect()
+    }
+
+    pub(super) fn send_unsent(&mut self) {
+        self.list.iter_mut().for_each(Connection::send_unsent);
     }
 
     /// Returns the process at the other end of the first of these connections.
     pub(super) fn peer_pid(&self, ids: &[u64]) -> Option<i32> {
         let connection = self.list.iter().find(|connection| ids.contains(&connection.id))?;
         sys::peer_pid(&connection.stream)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_that_reads_late_gets_every_event_and_its_descriptors() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let mut connections = Connections::new(ours).unwrap();
+        let count = 5_000;
+        for number in 0..count {
+            connections.send(CONTROL_SOCKET, Event::Synced(number), &[]);
+        }
+        connections.send(CONTROL_SOCKET, Event::OutputPipe, &[theirs.as_fd()]);
+        assert_eq!(connections.unsent().len(), 1);
+        let mut received = Vec::new();
+        loop {
+            let mut bytes = [0; FRAME_LEN];
+            let (length, fds) = sys::receive(&theirs, &mut bytes).unwrap();
+            assert_eq!(length, FRAME_LEN);
+            connections.send_unsent();
+            match Event::from_bytes(bytes).unwrap() {
+                Event::Synced(number) => received.push(number),
+                event => {
+                    assert_eq!((event, fds.len()), (Event::OutputPipe, 1));
+                    break;
+                }
+            }
+        }
+        assert!(received.into_iter().eq(0..count));
+        assert!(connections.unsent().is_empty());
     }
 }

@@ -24,6 +24,14 @@ impl<L> Mode<L> {
         matches!(self, Self::Leaving)
     }
 
+    /// Returns the leases of the session, if there is one.
+    pub(super) fn queue(&mut self) -> Option<&mut LeaseQueue> {
+        match self {
+            Self::Shared { queue, .. } => Some(queue),
+            Self::Private | Self::Leaving => None,
+        }
+    }
+
     /// Begins a session, unless the supervisor is leaving: a server that is being stopped cannot be
     /// shared any more. The listener is dropped then.
     pub(super) fn share(&mut self, listener: L) {

@@ -1,10 +1,11 @@
 //! The socket in the session's directory to which other test processes connect.
 
 use std::fs;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::sys;
 
@@ -14,7 +15,12 @@ pub(super) struct SessionListener {
     path: PathBuf,
     /// The server is kept as long as this process lives.
     runner: sys::Process,
+    /// No connection is accepted until then.
+    paused_until: Option<Instant>,
 }
+
+/// The pause after a connection could not be accepted, because there are too many descriptors.
+const PAUSE: Duration = Duration::from_millis(20);
 
 impl SessionListener {
     /// Returns none if the runner has ended.
@@ -23,12 +29,14 @@ impl SessionListener {
         // A process that connected may have ended before `accept`, which must not block then.
         listener.set_nonblocking(true).ok()?;
         let path = listener.local_addr().ok()?.as_pathname().map(PathBuf::from)?;
-        Some(Self { listener, path, runner: sys::Process::open(runner, started)? })
+        let runner = sys::Process::open(runner, started)?;
+        Some(Self { listener, path, runner, paused_until: None })
     }
 
     /// Returns the descriptor that becomes readable when a process connects.
-    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
-        self.listener.as_fd()
+    pub(super) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        let is_paused = self.paused_until.is_some_and(|end| Instant::now() < end);
+        (!is_paused).then(|| self.listener.as_fd())
     }
 
     /// Returns the descriptor that becomes readable when the runner ends.
@@ -36,9 +44,12 @@ impl SessionListener {
         self.runner.as_fd()
     }
 
-    /// Returns the interval at which to check the runner where no descriptor announces its end.
-    pub(super) fn poll_interval(&self) -> Option<Duration> {
-        self.runner.poll_interval()
+    /// Returns after what time to check the runner where no descriptor announces its end, or to accept
+    /// connections again.
+    pub(super) fn timeout(&self) -> Option<Duration> {
+        let pause = self.paused_until.map(|end| end.saturating_duration_since(Instant::now()));
+        let pause = pause.filter(|pause| !pause.is_zero());
+        [pause, self.runner.poll_interval()].into_iter().flatten().min()
     }
 
     pub(super) fn has_runner(&self) -> bool {
@@ -46,8 +57,17 @@ impl SessionListener {
     }
 
     /// Accepts a connection of a process of this user, if there is one.
-    pub(super) fn accept(&self) -> Option<UnixStream> {
-        let (stream, _) = self.listener.accept().ok()?;
+    pub(super) fn accept(&mut self) -> Option<UnixStream> {
+        let stream = match self.listener.accept() {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Its process may have ended. Otherwise, those that wait could not be accepted at once.
+                if error.kind() != io::ErrorKind::WouldBlock {
+                    self.paused_until = Some(Instant::now() + PAUSE);
+                }
+                return None;
+            }
+        };
         let is_ours = sys::peer_user(&stream).is_none_or(|user| user == sys::effective_user());
         is_ours.then_some(stream)
     }

@@ -15,7 +15,7 @@ use super::output::OutputPipes;
 use super::process_tree::ProcessTree;
 use super::session_listener::SessionListener;
 use super::stop::Wave;
-use crate::supervisor::lease_queue::Answer;
+use crate::supervisor::lease_queue::{Answer, LeaseQueue};
 use crate::supervisor::protocol::{Event, Request};
 use crate::supervisor::settings::Settings;
 use crate::syntax::numbers::EXTRA_FDS;
@@ -64,6 +64,7 @@ enum Source {
 impl Supervisor {
     pub(super) fn new(settings: Settings) -> io::Result<Self> {
         sys::close_inherited();
+        sys::raise_fd_limit();
         let fd_slots = sys::FdSlots::reserve(EXTRA_FDS)?;
         sys::new_session();
         sys::become_subreaper();
@@ -102,9 +103,11 @@ impl Supervisor {
     fn wait(&mut self) {
         let sources = self.sources();
         let fds: Vec<_> = sources.iter().map(|(_, fd)| *fd).collect();
-        let is_readable = sys::wait_readable(&fds, self.timeout()).unwrap_or_default();
+        let unsent = self.connections.unsent();
+        let is_readable = sys::wait_ready(&fds, &unsent, self.timeout()).unwrap_or_default();
         let readable = sources.iter().zip(is_readable).filter(|(_, is_readable)| *is_readable);
         let readable: Vec<_> = readable.map(|((source, _), _)| *source).collect();
+        self.connections.send_unsent();
         self.check_starter();
         for source in readable {
             self.handle(source);
@@ -117,7 +120,7 @@ impl Supervisor {
         sources.extend(starter.map(|fd| (Source::Starter, fd)));
         sources.extend(self.tree.output().readable().map(|fd| (Source::Output, fd)));
         if let Mode::Shared { listener, .. } = &self.mode {
-            sources.push((Source::Listener, listener.as_fd()));
+            sources.extend(listener.as_fd().map(|fd| (Source::Listener, fd)));
             sources.extend(listener.runner_fd().map(|fd| (Source::Runner, fd)));
         }
         // While a test process waits for the server, it reads these itself.
@@ -130,11 +133,11 @@ impl Supervisor {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        let runner = match &self.mode {
-            Mode::Shared { listener, .. } => listener.poll_interval(),
+        let listener = match &self.mode {
+            Mode::Shared { listener, .. } => listener.timeout(),
             Mode::Private | Mode::Leaving => None,
         };
-        [self.tree.timeout(), runner].into_iter().flatten().min()
+        [self.tree.timeout(), listener].into_iter().flatten().min()
     }
 
     fn handle(&mut self, source: Source) {
@@ -175,7 +178,7 @@ impl Supervisor {
     }
 
     fn accept(&mut self) {
-        let Mode::Shared { listener, .. } = &self.mode else { return };
+        let Mode::Shared { listener, .. } = &mut self.mode else { return };
         let Some(stream) = listener.accept() else { return };
         let Ok(id) = self.connections.add(stream) else { return };
         if let Some(main) = self.tree.main() {
@@ -209,6 +212,7 @@ impl Supervisor {
             Request::Resume => self.tree.signal_tree(libc::SIGCONT),
             Request::Share { runner, started } => self.share(fds, runner, started),
             Request::Lease { test, exclusive } => self.lease(id, test, exclusive),
+            Request::GiveUp => self.mode.queue().into_iter().for_each(|queue| queue.give_up(id)),
             Request::Count => self.send_lease_count(id),
             Request::Sync(number) => {
                 self.move_output();
@@ -245,25 +249,24 @@ impl Supervisor {
     }
 
     fn lease(&mut self, id: u64, test: u64, exclusive: bool) {
-        let Mode::Shared { queue, .. } = &mut self.mode else { return self.revoke(id) };
+        let Some(queue) = self.mode.queue() else { return self.revoke(id) };
         match queue.request(id, test, exclusive) {
-            Answer::Granted => {
-                let leases = queue.lease_count() as i32;
-                self.send_granted(&[id], leases);
-            }
+            Answer::Granted => self.send_granted(&[id]),
             Answer::SelfDeadlock => self.connections.send(id, Event::SelfDeadlock, &[]),
-            Answer::Queued | Answer::Overdue => {}
+            Answer::Overdue => {
+                self.send_lease_count(id);
+                self.connections.send(id, Event::LeaseOverdue, &[]);
+            }
+            Answer::Queued => {}
         }
     }
 
-    fn send_lease_count(&self, id: u64) {
-        let holders = match &self.mode {
-            Mode::Shared { queue, .. } => queue.holders(),
-            Mode::Private | Mode::Leaving => Vec::new(),
-        };
+    fn send_lease_count(&mut self, id: u64) {
+        let leases = self.mode.queue().map(|queue| (queue.holders(), queue.hand_overs()));
+        let (holders, hand_overs) = leases.unwrap_or_default();
         let leases = holders.len() as i32;
         let holder_pid = self.connections.peer_pid(&holders).unwrap_or_default();
-        self.connections.send(id, Event::LeaseCount { leases, holder_pid }, &[]);
+        self.connections.send(id, Event::LeaseCount { leases, holder_pid, hand_overs }, &[]);
     }
 
     fn disconnect(&mut self, id: u64) {
@@ -277,14 +280,9 @@ impl Supervisor {
         self.connections.remove(id);
         let was_exclusive = queue.is_exclusive();
         let had_lease = queue.remove(id);
-        let queued = queue.queued();
         if was_exclusive && had_lease {
             // The test that used the server alone may have paused it.
             self.tree.signal_tree(libc::SIGCONT);
-        }
-        if had_lease {
-            // The time limit of a queued request starts again when a lease changes hands.
-            queued.into_iter().for_each(|waiting| self.send_lease_count(waiting));
         }
     }
 
@@ -314,17 +312,16 @@ impl Supervisor {
     }
 
     fn grant_next(&mut self) {
-        let Mode::Shared { queue, .. } = &mut self.mode else { return };
-        let granted = queue.grant_next();
-        let leases = queue.lease_count() as i32;
-        self.send_granted(&granted, leases);
+        let granted = self.mode.queue().map(LeaseQueue::grant_next).unwrap_or_default();
+        if !granted.is_empty() {
+            self.send_granted(&granted);
+        }
     }
 
-    fn send_granted(&mut self, ids: &[u64], leases: i32) {
-        if !ids.is_empty() {
-            // The log of the lease begins after what was written before.
-            self.move_output();
-        }
+    fn send_granted(&mut self, ids: &[u64]) {
+        // The log of the lease begins after what was written before.
+        self.move_output();
+        let leases = self.mode.queue().map_or(0, |queue| queue.lease_count() as i32);
         ids.iter().for_each(|id| self.connections.send(*id, Event::Granted(leases), &[]));
     }
 

@@ -3,11 +3,13 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags};
+use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::read;
 
@@ -18,8 +20,20 @@ pub(crate) fn wait_readable(
     fds: &[BorrowedFd<'_>],
     timeout: Option<Duration>,
 ) -> io::Result<Vec<bool>> {
+    wait_ready(fds, &[], timeout)
+}
+
+/// Waits until one of `readable` is readable, one of `writable` takes bytes, one of all is closed, or
+/// `timeout` has passed.
+pub(crate) fn wait_ready(
+    readable: &[BorrowedFd<'_>],
+    writable: &[BorrowedFd<'_>],
+    timeout: Option<Duration>,
+) -> io::Result<Vec<bool>> {
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
-    let mut polled: Vec<_> = fds.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
+    let readable = readable.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLIN));
+    let writable = writable.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLOUT));
+    let mut polled: Vec<_> = readable.chain(writable).collect();
     loop {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         match platform::poll_once(&mut polled, left) {
@@ -65,7 +79,42 @@ pub(crate) fn standard_fd(number: usize) -> io::Result<OwnedFd> {
 /// `nix` is not used here: it unlocks the file for all copies when one is dropped.
 pub(crate) fn try_lock(file: &File) -> bool {
     // SAFETY: the descriptor is open as long as the file is borrowed.
-    unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) == 0 }
+    let lock = || unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
+    retry(|| Errno::result(lock())).is_ok()
+}
+
+/// Makes a call, again each time that a signal interrupts it.
+pub(super) fn retry<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
+    loop {
+        match call() {
+            Err(Errno::EINTR) => {}
+            result => return result,
+        }
+    }
+}
+
+/// Returns true if this process can have so many more descriptors.
+pub(crate) fn has_free_fds(count: usize) -> bool {
+    let copies = (0..count).map(|_| standard_fd(2));
+    copies.collect::<io::Result<Vec<_>>>().is_ok()
+}
+
+/// The limits of descriptors that this process had at its start.
+static FD_LIMITS: OnceLock<(rlim_t, rlim_t)> = OnceLock::new();
+
+/// Takes as many descriptors as this process may have. A supervisor has one for each lease.
+pub(crate) fn raise_fd_limit() {
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = FD_LIMITS.set((soft, hard));
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard); // macOS has no unlimited number.
+    }
+}
+
+/// Undoes `raise_fd_limit` in a child: a server that uses `select` cannot use descriptors above 1,023.
+pub(super) fn restore_fd_limit() {
+    if let Some((soft, hard)) = FD_LIMITS.get() {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, *soft, *hard); // It is below the hard limit.
+    }
 }
 
 /// Returns the number of columns of a terminal, if it reports one.

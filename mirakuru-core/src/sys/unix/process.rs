@@ -9,6 +9,7 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::unistd::{Pid, Uid, User, getppid, setsid};
 
+use super::fds::restore_fd_limit;
 use super::signals::reset_signals;
 use crate::sys::fd_slots::{ExecWithListenPid, leave};
 use crate::sys::platform;
@@ -64,6 +65,7 @@ pub(crate) fn spawn_with_pdeathsig(
         }
         new_session();
         reset_signals();
+        restore_fd_limit();
         leave(&numbers);
         with_listen_pid.as_ref().map_or(Ok(()), |program| Err(program.exec()))
     };

@@ -15,6 +15,7 @@ use nix::sys::socket::{
     recvmsg, sendmsg, socket, sockopt,
 };
 
+use super::fds::retry;
 use crate::sys::platform;
 
 /// The largest number of descriptors in one message of ours.
@@ -25,13 +26,9 @@ pub(crate) fn send(stream: &UnixStream, bytes: &[u8], fds: &[BorrowedFd<'_>]) ->
     let raw: Vec<RawFd> = fds.iter().map(AsRawFd::as_raw_fd).collect();
     let rights = [ControlMessage::ScmRights(&raw)];
     let control: &[ControlMessage<'_>] = if raw.is_empty() { &[] } else { &rights };
-    let sent = sendmsg::<()>(
-        stream.as_raw_fd(),
-        &[IoSlice::new(bytes)],
-        control,
-        platform::SEND_FLAGS,
-        None,
-    )?;
+    let parts = [IoSlice::new(bytes)];
+    let sent =
+        retry(|| sendmsg::<()>(stream.as_raw_fd(), &parts, control, platform::SEND_FLAGS, None))?;
     // All frames have one length, so the free space of the buffer is a multiple of it.
     if sent == bytes.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
 }
@@ -109,11 +106,9 @@ pub(crate) fn abstract_name(path: &Path) -> Option<&[u8]> {
 pub(crate) fn send_all(socket: &impl AsRawFd, bytes: &[u8]) -> io::Result<()> {
     let mut rest = bytes;
     loop {
-        match nix::sys::socket::send(socket.as_raw_fd(), rest, platform::SEND_FLAGS) {
-            Ok(sent) => rest = &rest[sent..],
-            Err(Errno::EINTR) => {}
-            Err(error) => return Err(error.into()),
-        }
+        let raw = socket.as_raw_fd();
+        let sent = retry(|| nix::sys::socket::send(raw, rest, platform::SEND_FLAGS))?;
+        rest = &rest[sent..];
         if rest.is_empty() {
             return Ok(());
         }
