@@ -13,6 +13,7 @@ mod http;
 mod http_answers;
 mod http_unix;
 mod listen;
+mod main_thread;
 mod notify;
 mod notify_senders;
 mod output;

@@ -93,17 +93,3 @@ fn the_pid_of_the_supervisor_does_not_count() {
     let error = fails(&executor.pid_file("{dir}/pid").timeout(SHORT), ErrorKind::Timeout);
     reports(&error, &["the parent of the server", "$PPID"]);
 }
-
-#[test]
-fn a_process_whose_main_thread_has_ended_is_alive() {
-    let python = "import ctypes, os, sys, threading, time
-def serve():
-    time.sleep(0.2)
-    open(sys.argv[1], 'w').write(str(os.getpid()))
-    time.sleep(300)
-threading.Thread(target=serve).start()
-ctypes.CDLL(None).syscall(60 if os.uname().machine == 'x86_64' else 93, 0)";
-    let executor = Executor::new(["python3", "-c", python, "{dir}/pid"]).pid_file("{dir}/pid");
-    let process = executor.timeout(LONG).start_soon();
-    assert!(process.is_running());
-}

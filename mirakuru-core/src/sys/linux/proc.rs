@@ -92,8 +92,7 @@ pub(crate) fn marked(mark: &str) -> Vec<i32> {
 }
 
 fn is_marked(pid: i32, mark: &str) -> bool {
-    let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    environ.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
+    read_of(pid, "environ").split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
 }
 
 /// Returns all processes.
@@ -145,14 +144,15 @@ pub(crate) fn is_paused(pid: i32) -> bool {
     stat_fields(pid).is_none_or(|fields| matches!(fields[0].as_str(), "T" | "t" | "Z" | "X"))
 }
 
-/// Returns true if all threads of a process sleep.
+/// Returns true if all threads of a process sleep, those aside that have ended.
 pub(crate) fn is_asleep(pid: i32) -> bool {
     let state = |stat: String| {
         // The name before the state is in parentheses and can contain anything.
         stat.rsplit_once(") ").and_then(|(_, fields)| fields.chars().next())
     };
-    let mut stats = of_threads(pid, "stat").peekable();
-    stats.peek().is_some() && stats.all(|stat| state(stat) == Some('S'))
+    let states = of_threads(pid, "stat").filter_map(state);
+    let mut living = states.filter(|state| !matches!(state, 'Z' | 'X')).peekable();
+    living.peek().is_some() && living.all(|state| state == 'S')
 }
 
 /// Returns how long the threads of a process have run; none if the kernel does not report it.
@@ -253,9 +253,9 @@ pub(crate) fn program_name(pid: i32) -> Option<String> {
 
 /// Returns the command line of a process, in one line.
 pub(crate) fn command_line(pid: i32) -> Option<String> {
-    let bytes = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let bytes = read_of(pid, "cmdline");
     let text = String::from_utf8_lossy(&bytes).replace('\0', " ");
-    Some(text.trim_end().to_owned())
+    Some(text.trim_end().to_owned()).filter(|text| !text.is_empty())
 }
 
 /// Returns the user that a process runs as.
@@ -265,36 +265,59 @@ pub(crate) fn user_of(pid: i32) -> Option<u32> {
 
 /// Returns the value of a variable in the environment of a process.
 pub(crate) fn variable_of(pid: i32, name: &str) -> Option<String> {
-    let environ = fs::read(format!("/proc/{pid}/environ")).ok()?;
-    let environ = String::from_utf8_lossy(&environ).into_owned();
+    let environ = read_of(pid, "environ");
+    let environ = String::from_utf8_lossy(&environ);
     environ
         .split('\0')
         .find_map(|variable| Some(variable.strip_prefix(name)?.strip_prefix('=')?.to_owned()))
 }
 
+/// Returns the directories that show a process: its own, or those of its other threads if its main
+/// thread has ended, whose files are empty then.
+fn views(pid: i32) -> Vec<PathBuf> {
+    let own = PathBuf::from(format!("/proc/{pid}"));
+    if stat_fields(pid).is_none_or(|fields| fields[0] != "Z") {
+        return vec![own];
+    }
+    let tasks = fs::read_dir(own.join("task")).into_iter().flatten().flatten();
+    tasks.map(|task| task.path()).filter(|path| !path.ends_with(pid.to_string())).collect()
+}
+
+/// Reads a file of a process; empty if this user cannot.
+pub(super) fn read_of(pid: i32, name: &str) -> Vec<u8> {
+    let mut texts = views(pid).into_iter().filter_map(|view| fs::read(view.join(name)).ok());
+    texts.next().unwrap_or_default()
+}
+
+/// Returns links to what a process has open.
+fn open_files(pid: i32) -> impl Iterator<Item = io::Result<PathBuf>> {
+    views(pid).into_iter().flat_map(|view| {
+        let (fds, error) = match fs::read_dir(view.join("fd")) {
+            Ok(fds) => (Some(fds), None),
+            Err(error) => (None, Some(Err(error))),
+        };
+        let links = fds.into_iter().flatten().flatten().map(|fd| fs::read_link(fd.path()));
+        links.chain(error)
+    })
+}
+
 /// Returns the inodes of the sockets that a process has open, if this user can inspect it.
 pub(crate) fn sockets_of(pid: i32) -> Vec<u64> {
-    let fds = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-    let links =
-        fds.filter_map(|fd| fs::read_link(fd.path()).ok()?.into_os_string().into_string().ok());
-    let inode = |link: String| link.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok();
-    links.filter_map(inode).collect()
+    let inode =
+        |link: PathBuf| link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok();
+    open_files(pid).flatten().filter_map(inode).collect()
 }
 
 /// Returns true if a process has the socket with this inode open; none if this user cannot inspect it.
 pub(crate) fn owns_socket(pid: i32, inode: u64) -> Option<bool> {
     let wanted = PathBuf::from(format!("socket:[{inode}]"));
-    let fds = match fs::read_dir(format!("/proc/{pid}/fd")) {
-        Ok(fds) => fds,
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return None,
-        // It has ended, or /proc hides the processes of other users.
-        Err(_) => return (!is_of_another_user(pid)).then_some(false),
-    };
-    for fd in fds.flatten() {
-        match fs::read_link(fd.path()) {
+    for link in open_files(pid) {
+        match link {
             Ok(link) if link == wanted => return Some(true),
             // Root without CAP_SYS_PTRACE, as in many containers, may list them only.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return None,
+            // It has ended, or /proc hides the processes of other users.
+            Err(_) if is_of_another_user(pid) => return None,
             _ => {}
         }
     }

@@ -1,9 +1,11 @@
 //! Shared memory: segments of System V, and files in `/dev/shm`. `fallback.rs` has the same functions.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::libc;
+
+use super::proc;
 
 /// A segment of System V shared memory.
 pub(crate) struct Segment {
@@ -38,9 +40,12 @@ pub(crate) fn remove_segment(segment: &Segment) {
     unsafe { libc::shmctl(segment.id, libc::IPC_RMID, std::ptr::null_mut()) };
 }
 
-/// Returns the files in `/dev/shm` that a process has mapped.
+/// Returns the files that a process has mapped and that can have been made by `shm_open`: those in
+/// `/dev/shm` itself.
 pub(crate) fn mapped_shm_files(pid: i32) -> Vec<PathBuf> {
-    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
+    let maps = proc::read_of(pid, "maps");
+    let maps = String::from_utf8_lossy(&maps);
     let path = |line: &str| line.find("/dev/shm/").map(|at| PathBuf::from(&line[at..]));
-    maps.lines().filter_map(path).collect()
+    let is_direct = |path: &PathBuf| path.parent() == Some(Path::new("/dev/shm"));
+    maps.lines().filter_map(path).filter(is_direct).collect()
 }
