@@ -31,7 +31,7 @@ fn segments(creator: u32) -> usize {
 }
 
 #[test]
-fn shared_memory_of_a_killed_process_is_removed() {
+fn shared_memory_of_a_process_that_was_killed_or_crashed_is_removed() {
     type End = fn(&mut Process);
     let ends: [(&str, End); 3] = [
         ("stopped", |process| assert!(process.stop().unwrap().was_killed())),
@@ -48,12 +48,17 @@ fn shared_memory_of_a_killed_process_is_removed() {
         assert!(file.exists() && segments(pid) == 1, "{how}");
         end(&mut process);
         assert_eq!(segments(pid), 0, "{how}");
-        if how == "aborted" {
-            // It ended by itself, so its supervisor could not see what it had mapped.
-            fs::remove_file(&file).unwrap();
-        }
         assert!(!file.exists(), "{how}");
     }
+}
+
+#[test]
+fn a_file_that_an_orderly_stop_leaves_is_left() {
+    let (_, file) = server("orderly");
+    let orderly = SERVER.replace("signal.SIG_IGN", "lambda *_: sys.exit(0)");
+    let server = Executor::new(["python3", "-c", &orderly]).arg(&file).output("^ready");
+    assert!(!server.start_soon().stop().unwrap().was_killed());
+    fs::remove_file(file).unwrap();
 }
 
 #[test]

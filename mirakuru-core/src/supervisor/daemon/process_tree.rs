@@ -150,6 +150,12 @@ impl ProcessTree {
         sys::spawn_with_pdeathsig(&mut command, fds.numbers(), with_listen_pid)
     }
 
+    /// Takes note that the server is ready.
+    pub(super) fn on_ready(&mut self) {
+        // If it crashes later, the kernel does not show any more what it had mapped.
+        self.shared_memory.note_mapped(own_pid());
+    }
+
     /// Reaps all children that have ended.
     pub(super) fn reap(&mut self) {
         loop {
@@ -168,6 +174,13 @@ impl ProcessTree {
 
     fn on_main_ended(&mut self, status: ExitStatus) {
         self.main_ended = true;
+        let has_crashed = match &self.stage {
+            Stage::Stopping(stop) => status.signal().is_some_and(|signal| signal != stop.signal),
+            _ => !status.success(),
+        };
+        if has_crashed {
+            self.shared_memory.abandon();
+        }
         self.emit(Event::Ended(status.into_raw()));
     }
 
@@ -220,11 +233,13 @@ impl ProcessTree {
         if self.is_idle() {
             return; // `TreeExited` was sent before.
         }
-        if signal == libc::SIGKILL && wave == Wave::All {
-            return self.kill();
-        }
         if wave == Wave::All {
             self.shared_memory.note_mapped(own_pid());
+            self.shared_memory.abandon();
+            if signal == libc::SIGKILL {
+                self.stage = Stage::Killing;
+                return;
+            }
         }
         let mut stop = match wave {
             Wave::Main | Wave::Children => Stop::gentle(signal, &self.settings),
@@ -261,10 +276,8 @@ impl ProcessTree {
         match &mut self.stage {
             Stage::Stopping(stop) if now >= stop.deadline => {
                 self.was_killed = true;
-                match stop.is_last {
-                    true => self.kill(),
-                    false => self.kill_by(self.settings.kill_signal),
-                }
+                let signal = if stop.is_last { libc::SIGKILL } else { self.settings.kill_signal };
+                self.stop(signal, Wave::All);
             }
             Stage::Stopping(stop) => stop.advance(now, self.main_ended),
             Stage::Idle | Stage::Running | Stage::Killing => {}
@@ -289,18 +302,6 @@ impl ProcessTree {
             self.stage = Stage::Idle;
             self.emit(Event::Refused(*pid));
         }
-    }
-
-    fn kill_by(&mut self, signal: i32) {
-        self.shared_memory.note_mapped(own_pid());
-        self.stage = Stage::Stopping(Stop::kill(signal));
-    }
-
-    fn kill(&mut self) {
-        if !matches!(self.stage, Stage::Killing) {
-            self.shared_memory.note_mapped(own_pid());
-        }
-        self.stage = Stage::Killing;
     }
 
     /// Signals what the stage is to reach now.

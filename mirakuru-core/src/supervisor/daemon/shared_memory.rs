@@ -14,15 +14,17 @@ pub(super) struct SharedMemory {
     /// Nothing that is older belongs to the server.
     since: SystemTime,
     processes: HashSet<i32>,
-    /// The files in `/dev/shm` that its processes had mapped when they were killed.
+    /// The files in `/dev/shm` that its processes had mapped.
     files: HashSet<PathBuf>,
+    /// They could not remove the files: they were killed, or the server has crashed.
+    is_abandoned: bool,
 }
 
 impl SharedMemory {
     /// Begins with a server that is about to start.
     pub(super) fn begin() -> Self {
         let since = SystemTime::now() - CLOCK_LAG;
-        Self { since, processes: HashSet::new(), files: HashSet::new() }
+        Self { since, processes: HashSet::new(), files: HashSet::new(), is_abandoned: false }
     }
 
     /// Notes a process of the server.
@@ -30,8 +32,7 @@ impl SharedMemory {
         self.processes.insert(pid);
     }
 
-    /// Notes what the descendants of the supervisor have mapped, before they are killed and cannot
-    /// remove it any more.
+    /// Notes what the descendants of the supervisor have mapped.
     pub(super) fn note_mapped(&mut self, supervisor: i32) {
         for pid in sys::descendants_of(supervisor) {
             self.files.extend(sys::mapped_shm_files(pid));
@@ -39,7 +40,13 @@ impl SharedMemory {
         }
     }
 
-    /// Removes what the processes have left and no other process uses.
+    /// Notes that the processes do not get to remove what they have made.
+    pub(super) fn abandon(&mut self) {
+        self.is_abandoned = true;
+    }
+
+    /// Removes what the processes have left and no other process uses. A file that a server leaves
+    /// behind in an orderly stop may be meant to stay.
     pub(super) fn remove(&mut self) {
         let since = self.since.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |it| it.as_secs());
         for segment in sys::segments() {
@@ -48,7 +55,7 @@ impl SharedMemory {
                 sys::remove_segment(&segment);
             }
         }
-        for file in self.files.drain() {
+        for file in self.files.drain().filter(|_| self.is_abandoned) {
             if is_newer(&file, self.since) && !is_mapped(&file) {
                 let _ = fs::remove_file(file); // It may belong to another user.
             }

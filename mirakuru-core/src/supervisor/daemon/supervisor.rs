@@ -204,7 +204,10 @@ impl Supervisor {
             Request::Start => self.start(id, fds.into_iter().next()),
             Request::Listen => self.tree.readiness_fds_mut().listen(fds),
             Request::Main(pid) => self.tree.announce_main(pid),
-            Request::Ready => self.readiness = Readiness::Ready,
+            Request::Ready => {
+                self.readiness = Readiness::Ready;
+                self.tree.on_ready();
+            }
             Request::Signal(signal) => self.tree.signal_main(signal),
             Request::Stop(signal) => self.stop(signal, Wave::Main),
             Request::Kill(signal) => self.stop(signal, Wave::All),
