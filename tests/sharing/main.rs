@@ -12,4 +12,5 @@ mod leases;
 mod limits;
 mod roles;
 mod run;
+mod time_limit;
 mod together;

@@ -1,8 +1,12 @@
 //! The report that a failing test prints about its servers.
 
 use std::fmt;
-use std::sync::Arc;
+use std::panic::{self, PanicHookInfo};
+use std::sync::{Arc, Once, Weak};
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use crate::error::Output;
 use crate::output::Log;
@@ -20,6 +24,9 @@ const REPORT_LAG: Duration = Duration::from_millis(500);
 /// The same where the kernel does not say whether the process is exiting.
 const UNANNOUNCED_LAG: Duration = Duration::from_millis(100);
 
+/// The reports of the tests that run, each with the thread that uses the servers.
+static OPEN: Mutex<Vec<(Thread, Weak<FailureReport>)>> = Mutex::new(Vec::new());
+
 /// The report of a failing test: a snapshot of each of its servers.
 pub(crate) struct FailureReport {
     servers: Vec<ServerView>,
@@ -33,13 +40,54 @@ impl FailureReport {
     /// Prints the state of each server and its last lines since the test leased it to where the
     /// test prints. Servers that died come first, because that may be why the test fails.
     pub(crate) fn print(&self) {
-        let unprinted = self.servers.iter().filter(|server| server.log.claim_report());
-        let mut snapshots: Vec<_> = unprinted.map(ServerView::snapshot).collect();
-        snapshots.sort_by_key(|snapshot| snapshot.fate != Fate::Died);
-        for snapshot in snapshots {
-            eprintln!("{snapshot}");
-        }
+        print(self.servers.iter().filter(|server| server.log.claim_report()));
     }
+
+    /// Makes a report that is also printed when rstest ends the test at its time limit. The body of a
+    /// sync test runs on a thread of its own then, which has the name of the test's thread, and is left
+    /// there: it does not panic, and keeps its servers.
+    pub(crate) fn open(servers: Vec<ServerView>) -> Arc<Self> {
+        static HOOK: Once = Once::new();
+        if !thread::panicking() {
+            HOOK.call_once(|| {
+                let former = panic::take_hook();
+                panic::set_hook(Box::new(move |info| {
+                    former(info);
+                    print_at_time_limit(info);
+                }));
+            });
+        }
+        let report = Arc::new(Self::new(servers));
+        let mut open = OPEN.lock();
+        open.retain(|(_, report)| report.strong_count() > 0);
+        open.push((thread::current(), Arc::downgrade(&report)));
+        report
+    }
+}
+
+fn print<'a>(servers: impl Iterator<Item = &'a ServerView>) {
+    let mut snapshots: Vec<_> = servers.map(ServerView::snapshot).collect();
+    snapshots.sort_by_key(|snapshot| snapshot.fate != Fate::Died);
+    for snapshot in snapshots {
+        eprintln!("{snapshot}");
+    }
+}
+
+fn print_at_time_limit(panic: &PanicHookInfo<'_>) {
+    let file = panic.location().map_or("", |location| location.file());
+    if !(file.contains("rstest") && file.ends_with("timeout.rs")) {
+        return;
+    }
+    let current = thread::current();
+    let open = OPEN.lock();
+    let of_test = open.iter().filter(|(thread, _)| thread.name() == current.name());
+    let reports: Vec<_> = of_test.filter_map(|(_, report)| report.upgrade()).collect();
+    drop(open);
+    let mut servers: Vec<_> = reports.iter().flat_map(|report| &report.servers).collect();
+    // A lease and the attribute may both have one for the same server.
+    servers.sort_by_key(|server| server.log.path());
+    servers.dedup_by_key(|server| server.log.path());
+    print(servers.into_iter().filter(|server| server.log.claim_report()));
 }
 
 /// Observes a server, also after its owner was dropped.

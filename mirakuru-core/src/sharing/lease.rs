@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use super::in_process::SharedHold;
 use crate::output::LeaseMark;
 use crate::process::Process;
+use crate::server::failure_report::FailureReport;
 
 /// The right to use a shared process while other tests use it too.
 ///
@@ -16,6 +18,7 @@ pub struct Lease(pub(super) Held<SharedHold>);
 /// What a lease holds until it is dropped.
 pub(super) struct Held<Hold> {
     _mark: LeaseMark,
+    _report: Arc<FailureReport>,
     pub(super) hold: AnyHold<Hold>,
 }
 
@@ -36,7 +39,9 @@ impl<Hold: Deref<Target = Process>> Held<Hold> {
     }
 
     fn begun(hold: AnyHold<Hold>) -> Self {
-        Self { _mark: hold.process().server().begin_lease(), hold }
+        let server = hold.process().server();
+        let (mark, report) = (server.begin_lease(), FailureReport::open(vec![server.view()]));
+        Self { _mark: mark, _report: report, hold }
     }
 
     pub(super) fn process(&self) -> &Process {

@@ -2,7 +2,9 @@
 #![allow(missing_docs)]
 
 use std::ops::Deref;
+use std::sync::Arc;
 
+use super::current_test;
 use super::exclusive_lease::ExclusiveLease;
 use super::lease::Lease;
 use super::registry;
@@ -149,7 +151,7 @@ impl Grant {
 }
 
 /// Prints a report of all processes of a test if it fails, also of those that it has dropped.
-pub struct FailureReport(failure_report::FailureReport);
+pub struct FailureReport(Arc<failure_report::FailureReport>);
 
 impl FailureReport {
     /// Ends the test. It has not panicked, but may have returned an error.
@@ -240,14 +242,15 @@ pub fn with_report<const N: usize>(
     is_test: bool,
 ) -> ([Grant; N], FailureReport) {
     if !is_test {
-        return (grants, FailureReport(failure_report::FailureReport::new(Vec::new())));
+        current_test::runs_fixtures();
+        return (grants, FailureReport(failure_report::FailureReport::open(Vec::new())));
     }
     let grants = grants.map(|grant| match grant {
         Grant::Own(process) => Grant::Own(Box::new(process.leased())),
         lease => lease,
     });
     let snapshots = grants.iter().map(|grant| grant.shared().server().view()).collect();
-    (grants, FailureReport(failure_report::FailureReport::new(snapshots)))
+    (grants, FailureReport(failure_report::FailureReport::open(snapshots)))
 }
 
 /// Leases a process for a fixture.
@@ -257,6 +260,7 @@ pub fn with_report<const N: usize>(
 /// Panics if the process does not start or is not returned in time.
 #[track_caller]
 pub fn lease(shared: &'static Shared) -> Lease {
+    current_test::runs_fixtures();
     match shared.lease() {
         Ok(lease) => lease,
         Err(error) => panic!("{error:?}"),
@@ -268,11 +272,12 @@ pub fn scoped(executor: Executor, scope: Scope) -> Executor {
     executor.with_scope(scope)
 }
 
-/// Leases the process that an executor describes.
+/// Leases the process that an executor describes, for a fixture.
 ///
 /// # Errors
 ///
 /// Returns those of [`Shared::lease`].
 pub fn lease_of(executor: Executor) -> Result<Lease> {
+    current_test::runs_fixtures();
     registry::entry(executor, None)?.lease()
 }

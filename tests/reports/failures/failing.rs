@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io;
+use std::time::Duration;
 
 use mirakuru_rstest::{Executor, Lease, Process, process_fixture, with_process};
 use mirakuru_tests::{bin, test_process, try_http_get};
@@ -25,6 +26,26 @@ fn fails(server: &Process, path: &str) -> bool {
 
 fn no_number(is_to_fail: bool) -> Result<u8, std::num::ParseIntError> {
     if is_to_fail { "none".parse() } else { Ok(1) }
+}
+
+/// Hangs until the process ends, as a body that has run into its time limit.
+fn hangs(server: &Process, path: &str) {
+    while fails(server, path) {
+        std::thread::park();
+    }
+}
+
+#[with_process(server)]
+#[rstest]
+#[timeout(Duration::from_secs(1))]
+fn runs_into_its_time_limit(server: &mut Process) {
+    hangs(server, "runs_into_its_time_limit");
+}
+
+#[rstest]
+#[timeout(Duration::from_secs(1))]
+fn runs_into_its_time_limit_with_a_fixture(server: Lease) {
+    hangs(&server, "runs_into_its_time_limit_with_a_fixture");
 }
 
 #[with_process(server)]

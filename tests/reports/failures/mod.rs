@@ -59,7 +59,9 @@ fn a_test_that_fails_shows_its_server(
         "has_tokio_and_panics",
         "has_it_from_its_module::and_fails",
         "has_a_lease_of_a_fixture",
-        "has_what_a_fixture_has_started"
+        "has_what_a_fixture_has_started",
+        "runs_into_its_time_limit",
+        "runs_into_its_time_limit_with_a_fixture"
     )]
     name: &str,
 ) {
