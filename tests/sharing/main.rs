@@ -12,5 +12,7 @@ mod leases;
 mod limits;
 mod roles;
 mod run;
+#[cfg(not(mirakuru_fallback))]
+mod runners;
 mod time_limit;
 mod together;

@@ -2,11 +2,12 @@
 //! variable `MIRAKURU_LOG` is `info`.
 
 use std::fmt::Display;
+use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::diagnostics::settings::{self, LogLevel};
-use crate::diagnostics::{port_owner, progress};
+use crate::diagnostics::{port_owner, progress, runner};
 use crate::types::Exit;
 
 /// Set when the process exits: `tracing` subscribers may use thread locals, which may be gone.
@@ -69,6 +70,19 @@ pub(crate) fn killed(name: &str, stop_timeout: Duration) {
         "{name} did not end within its stop timeout of {stop_timeout:?} and was killed; if another \
          signal ends it, set `stop_signal`, and if it only needs longer, `stop_timeout`"
     ));
+}
+
+/// No process was found that runs the tests, although one has set its variables.
+pub(crate) fn no_runner() {
+    static ONCE: Once = Once::new();
+    if runner::is_expected() && cfg!(target_os = "linux") {
+        ONCE.call_once(|| {
+            warn(format_args!(
+                "the program that runs the tests was not found, so only the tests of this process \
+                 share its servers; set MIRAKURU_SESSION to the id of that program"
+            ));
+        });
+    }
 }
 
 /// A process could not be ended.

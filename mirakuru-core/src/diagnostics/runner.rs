@@ -1,9 +1,11 @@
 //! Finds the program that runs the test binaries. Its life is one run of the tests, a session.
 
+use std::path::PathBuf;
+
 use crate::error::{Error, Result};
 use crate::sys;
 
-/// The programs that run test binaries.
+/// The usual names of the programs that run test binaries.
 const RUNNERS: [&str; 2] = ["cargo", "cargo-nextest"];
 
 /// A process whose life is one run of the tests.
@@ -16,18 +18,43 @@ pub(crate) struct Runner {
 /// The variable that sets the runner: a process id.
 const SESSION: &str = "MIRAKURU_SESSION";
 
+/// Cargo's variable for its own path, and the one by which nextest tells its runs apart.
+const CARGO: &str = "CARGO";
+const NEXTEST_RUN: &str = "NEXTEST_RUN_ID";
+
 /// Returns the process that `MIRAKURU_SESSION` names, or else the nearest ancestor that is a runner.
 pub(crate) fn find() -> Result<Option<Runner>> {
-    let named = match std::env::var(SESSION) {
+    let pid = match std::env::var(SESSION) {
         Ok(value) => Some(named_runner(&value)?),
-        Err(_) => None,
+        Err(_) => nextest().or_else(cargo),
     };
-    let own = std::process::id() as i32;
-    let mut ancestors = std::iter::successors(Some(own), |pid| sys::parent_of(*pid));
-    let is_runner =
-        |pid: &i32| sys::program_name(*pid).is_some_and(|name| RUNNERS.contains(&name.as_str()));
-    let pid = named.or_else(|| ancestors.find(is_runner));
     Ok(pid.and_then(|pid| Some(Runner { pid, started: sys::start_time(pid)? })))
+}
+
+/// Returns true if the variables of a runner are set.
+pub(crate) fn is_expected() -> bool {
+    [CARGO, NEXTEST_RUN].iter().any(|name| std::env::var_os(name).is_some())
+}
+
+/// Returns the nearest ancestor that has not got the variable of this run, but has set it.
+fn nextest() -> Option<i32> {
+    let variable = format!("{NEXTEST_RUN}={}", std::env::var(NEXTEST_RUN).ok()?);
+    ancestors().find(|pid| sys::has_variable(*pid, &variable) == Some(false))
+}
+
+/// Returns the nearest ancestor that runs the file of cargo, or a runner by its name.
+fn cargo() -> Option<i32> {
+    let cargo = std::env::var_os(CARGO).map(PathBuf::from);
+    ancestors().find(|pid| {
+        let name = sys::program_name(*pid);
+        cargo.as_ref().is_some_and(|cargo| sys::runs_program(*pid, cargo))
+            || name.is_some_and(|name| RUNNERS.contains(&name.as_str()))
+    })
+}
+
+fn ancestors() -> impl Iterator<Item = i32> {
+    let own = std::process::id() as i32;
+    std::iter::successors(sys::parent_of(own), |pid| sys::parent_of(*pid))
 }
 
 fn named_runner(value: &str) -> Result<i32> {

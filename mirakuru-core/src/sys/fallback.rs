@@ -188,6 +188,18 @@ pub(crate) fn program_name(_pid: i32) -> Option<String> {
     None
 }
 
+pub(crate) fn has_variable(_pid: i32, _variable: &str) -> Option<bool> {
+    None
+}
+
+pub(crate) fn runs_program(_pid: i32, _file: &Path) -> bool {
+    false
+}
+
+pub(crate) fn is_traced() -> bool {
+    false
+}
+
 pub(crate) fn command_line(_pid: i32) -> Option<String> {
     None
 }

@@ -2,9 +2,10 @@
 
 /// The tests that share one process.
 ///
-/// A session is the life of the runner: the nearest ancestor of the test process that is `cargo` or
-/// `cargo-nextest`, or the process whose id is in the environment variable `MIRAKURU_SESSION`.
-/// Without a runner, a process is shared within its test process.
+/// A session is the life of the runner: the nearest ancestor of the test process that is `cargo` (by
+/// its name, or by the path in `CARGO`) or nextest, or the process whose id is in the environment
+/// variable `MIRAKURU_SESSION`. Without a runner, and below a debugger or `strace`, a process is shared
+/// within its test process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Scope {

@@ -41,6 +41,15 @@ pub fn need(program: &str) -> Option<PathBuf> {
     found
 }
 
+/// Returns true if a program is installed. Otherwise, prints that the test is skipped.
+pub fn has(program: &str) -> bool {
+    let has = directories().into_iter().any(|dir| runs(&dir.join(program)));
+    if !has {
+        println!("skipped: {program} is not installed");
+    }
+    has
+}
+
 /// Returns the words that run a program as another user. If this user cannot do that, or that one
 /// cannot reach the program, prints that the test is skipped.
 pub fn as_other_user(program: &str) -> Option<&'static [&'static str]> {

@@ -5,6 +5,7 @@
 //! needs come by the environment, see [`value`].
 
 use std::env;
+use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::{self, BufRead, BufReader, Lines, Read};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
@@ -40,6 +41,19 @@ macro_rules! this_test {
 pub fn playing(test: &str, role: &str) -> Command {
     let mut command = printing(test);
     command.arg("--exact").env(ROLE, role);
+    command
+}
+
+/// Returns the command in which these words run another one, with its environment.
+pub fn run_by(words: &[impl AsRef<OsStr>], run: &Command) -> Command {
+    let mut command = Command::new(words[0].as_ref());
+    command.args(&words[1..]).arg(run.get_program()).args(run.get_args());
+    for (name, value) in run.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
     command
 }
 

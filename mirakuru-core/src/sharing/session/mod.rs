@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::current_test;
+use crate::diagnostics::events;
 use crate::diagnostics::runner::{self, Runner};
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::Executor;
@@ -63,7 +64,15 @@ impl Session {
         if scope == Scope::Binary && !is_process_per_test {
             return Ok(None);
         }
-        let Some(runner) = runner::find()? else { return Ok(None) };
+        if sys::is_traced() {
+            // A tracer that follows forks waits for the supervisor, which waits for the runner, which
+            // waits for the tracer.
+            return Ok(None);
+        }
+        let Some(runner) = runner::find()? else {
+            events::no_runner();
+            return Ok(None);
+        };
         let mut key = key.to_owned();
         if scope == Scope::Binary {
             key.push_str(&own_binary());

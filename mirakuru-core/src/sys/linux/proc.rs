@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -92,7 +92,15 @@ pub(crate) fn marked(mark: &str) -> Vec<i32> {
 }
 
 fn is_marked(pid: i32, mark: &str) -> bool {
-    read_of(pid, "environ").split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
+    has_variable(pid, mark) == Some(true)
+}
+
+/// Returns true if a process was started with `NAME=VALUE` in its environment; none if this user
+/// cannot read it.
+pub(crate) fn has_variable(pid: i32, variable: &str) -> Option<bool> {
+    let environ = read_of(pid, "environ");
+    let mut variables = environ.split(|byte| *byte == 0);
+    (!environ.is_empty()).then(|| variables.any(|other| other == variable.as_bytes()))
 }
 
 /// Returns all processes.
@@ -249,6 +257,20 @@ impl Process {
 /// Returns the name of the program that a process runs.
 pub(crate) fn program_name(pid: i32) -> Option<String> {
     Some(fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim_end().to_owned())
+}
+
+/// Returns true if a process runs the program of this file.
+pub(crate) fn runs_program(pid: i32, file: &Path) -> bool {
+    let identity = |path: &Path| fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
+    let exe = identity(format!("/proc/{pid}/exe").as_ref());
+    exe.is_some() && exe == identity(file)
+}
+
+/// Returns true if another process traces this one, as a debugger does.
+pub(crate) fn is_traced() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:"));
+    tracer.is_some_and(|pid| pid.trim() != "0")
 }
 
 /// Returns the command line of a process, in one line.
