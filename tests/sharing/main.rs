@@ -14,5 +14,6 @@ mod roles;
 mod run;
 #[cfg(not(mirakuru_fallback))]
 mod runners;
+mod stdin;
 mod time_limit;
 mod together;

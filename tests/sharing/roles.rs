@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::time::Duration;
 
-use mirakuru_rstest::{Attempt, Executor, Process, Scope, Shared};
+use mirakuru_rstest::{Attempt, Executor, Process, Scope, Shared, Stdin};
 use mirakuru_tests::{bin, http_get, test_process, try_http_get};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
@@ -12,6 +12,7 @@ use nix::sys::signal::Signal;
 static BINARY: Shared = Shared::new(|| server("binary"));
 static SESSION: Shared = Shared::new(|| server("session")).scope(Scope::Session);
 static PAUSED: Shared = Shared::new(with_paused_supervisor).scope(Scope::Session);
+static PIPED: Shared = Shared::new(reads_its_input).scope(Scope::Session);
 static FAILS: Shared = Shared::new(fails).scope(Scope::Session);
 
 fn mark() -> String {
@@ -40,6 +41,14 @@ fn fails() -> Executor {
         .name("fails")
 }
 
+/// It ends at the end of its standard input.
+fn reads_its_input() -> Executor {
+    Executor::shell("echo start $$ >> $START_LOG; echo ready; exec cat")
+        .output("^ready$")
+        .stdin(Stdin::Piped)
+        .name("piped")
+}
+
 /// Appends an event in one write.
 fn note(event: &str) {
     let path = test_process::value("EVENTS");
@@ -55,6 +64,8 @@ fn plays_a_role() {
         "uses the session's" => uses(&SESSION),
         "uses the binary's" => uses(&BINARY),
         "fails" => fails_at_once(),
+        "uses a piped server" => uses_piped(),
+        "ends the input" => ends_the_input(),
         "reads" => reads(),
         "writes" => writes(),
         "lets it crash" => lets_it_crash(),
@@ -83,6 +94,24 @@ fn uses(shared: &Shared) {
     assert_eq!((code, pid), (200, server.pid().to_string()));
     assert!(server.is_running() && server.dir().is_dir());
     println!("pid {}", server.pid());
+}
+
+fn uses_piped() {
+    let server = PIPED.lease().unwrap();
+    // A server that reads the end of its input ends within milliseconds.
+    server.log().wait_for("never", Duration::from_millis(200)).unwrap_err();
+    assert!(server.is_running(), "{:?}", server.exit_status());
+}
+
+fn ends_the_input() {
+    let mut server = PIPED.exclusive().unwrap();
+    let mut stdin = server.take_stdin().unwrap();
+    assert!(server.take_stdin().is_none());
+    writeln!(stdin, "a line").unwrap();
+    server.log().wait_for("a line", Duration::from_secs(20)).unwrap();
+    drop(stdin);
+    assert!(server.wait_timeout(Duration::from_secs(20)).unwrap().success());
+    server.restart().unwrap();
 }
 
 fn fails_at_once() {

@@ -273,9 +273,10 @@ impl Process {
     }
 
     /// Takes the writing end of the standard input of the process, which reads end of file when this
-    /// is dropped. There is one if the executor asks for [`Stdin::Piped`](crate::Stdin::Piped).
+    /// is dropped. There is one if the executor asks for [`Stdin::Piped`](crate::Stdin::Piped), until it is
+    /// taken. A shared process keeps it from test to test.
     pub fn take_stdin(&mut self) -> Option<File> {
-        self.server.stdin.take()
+        self.server.take_stdin()
     }
 
     pub(crate) fn server(&self) -> &Server {

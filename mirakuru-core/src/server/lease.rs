@@ -1,5 +1,6 @@
 //! Sharing a server with other processes, and the leases of it.
 
+use std::fs::File;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -71,8 +72,25 @@ impl Server {
     ) -> Result<()> {
         let shared = self.client.share(listener, runner, started);
         shared.map_err(|e| Error::os("the supervisor is gone", e))?;
+        self.hand_over_stdin();
         self.plan.disarm();
         Ok(())
+    }
+
+    /// Leaves the writing end of the standard input to the supervisor: the server outlives this process.
+    pub(super) fn hand_over_stdin(&mut self) {
+        if let Some(stdin) = self.stdin.take() {
+            let _ = self.client.keep_stdin(&stdin); // It fails only if the server has just ended.
+        }
+    }
+
+    /// Takes the writing end of the standard input.
+    pub(crate) fn take_stdin(&mut self) -> Option<File> {
+        let stdin = self.stdin.take();
+        match self.publication {
+            Some(_) => stdin.or_else(|| self.client.take_stdin().map(File::from)),
+            None => stdin,
+        }
     }
 
     /// Asks the supervisor for a lease and waits for it. Returns false if the server has ended.

@@ -96,6 +96,9 @@ impl Server {
             // Captured values differ from start to start, so attached processes need the new ones.
             self.publish_manifest().inspect_err(|_| self.abandon())?;
         }
+        if self.publication.is_some() {
+            self.hand_over_stdin();
+        }
         let _ = self.client.request(Request::Ready); // It fails only if the server has just ended.
         let main = self.state().main;
         events::started(&self.plan.name, main, began.elapsed(), &conditions.describe());

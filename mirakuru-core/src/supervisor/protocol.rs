@@ -40,6 +40,10 @@ pub(crate) enum Request {
     Count,
     /// Asks for an answer when what the server has written so far is in its log.
     Sync(i32),
+    /// Keeps the attached writing end of the server's standard input open until the server is stopped.
+    KeepStdin,
+    /// Asks for the descriptor of `KeepStdin`.
+    TakeStdin,
 }
 
 /// An event that the supervisor sends.
@@ -79,6 +83,8 @@ pub(crate) enum Event {
     StopExtended(u64),
     /// The server cannot be ended, because this process of it cannot be signalled.
     Refused(i32),
+    /// Attached is the writing end of the server's standard input.
+    Stdin,
 }
 
 /// A descriptor on which a server announces that it is ready.
@@ -134,6 +140,8 @@ impl Frame for Request {
             Self::Main(pid) => (13, pid, 0),
             Self::Sync(number) => (14, number, 0),
             Self::GiveUp => (15, 0, 0),
+            Self::KeepStdin => (16, 0, 0),
+            Self::TakeStdin => (17, 0, 0),
         }
     }
 
@@ -154,6 +162,8 @@ impl Frame for Request {
             13 => Self::Main(value),
             14 => Self::Sync(value),
             15 => Self::GiveUp,
+            16 => Self::KeepStdin,
+            17 => Self::TakeStdin,
             _ => return None,
         })
     }
@@ -182,6 +192,7 @@ impl Frame for Event {
             Self::StopExtended(micros) => (16, 0, micros),
             Self::Refused(pid) => (17, pid, 0),
             Self::LeaseOverdue => (18, 0, 0),
+            Self::Stdin => (19, 0, 0),
         }
     }
 
@@ -209,6 +220,7 @@ impl Frame for Event {
             16 => Self::StopExtended(more),
             17 => Self::Refused(value),
             18 => Self::LeaseOverdue,
+            19 => Self::Stdin,
             _ => return None,
         })
     }
@@ -268,6 +280,8 @@ mod tests {
             Request::Main(7),
             Request::Sync(3),
             Request::GiveUp,
+            Request::KeepStdin,
+            Request::TakeStdin,
         ] {
             assert_eq!(Request::from_bytes(request.to_bytes()), Some(request));
         }
@@ -294,6 +308,7 @@ mod tests {
             Event::LogFailed(28),
             Event::StopExtended(u64::MAX),
             Event::Refused(7),
+            Event::Stdin,
         ] {
             assert_eq!(Event::from_bytes(event.to_bytes()), Some(event));
         }

@@ -22,9 +22,6 @@ use crate::sys;
 /// The interval at which a thread checks for events that another thread has read.
 const RECHECK_INTERVAL: Duration = Duration::from_millis(20);
 
-/// The time limit for output to be moved into the log.
-const SYNC_TIMEOUT: Duration = Duration::from_secs(1);
-
 /// The time that a supervisor may take to end, in addition to the stop timeout.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -53,9 +50,11 @@ pub(crate) struct Client {
     /// The ends of the server's readiness descriptors that this process reads, until they are taken.
     readiness_fds: Mutex<Vec<(ReadinessFd, OwnedFd)>>,
     /// The pipes that the supervisor moves into the log, if this process has started it.
-    output_pipes: Mutex<Vec<OwnedFd>>,
+    pub(super) output_pipes: Mutex<Vec<OwnedFd>>,
+    /// The writing end of the server's standard input, if this process has asked for it.
+    pub(super) stdin: Mutex<Option<OwnedFd>>,
     /// The number of the last `Request::Sync`.
-    syncs: AtomicI32,
+    pub(super) syncs: AtomicI32,
     leases: AtomicU64,
     /// A stop was requested since the last start.
     stop_requested: AtomicBool,
@@ -102,6 +101,7 @@ impl Client {
             state: Mutex::new(State::new(Phase::Ended)),
             readiness_fds: Mutex::default(),
             output_pipes: Mutex::default(),
+            stdin: Mutex::default(),
             syncs: AtomicI32::new(0),
             leases: AtomicU64::new(0),
             stop_requested: AtomicBool::new(false),
@@ -161,7 +161,7 @@ impl Client {
         self.send(request, &[])
     }
 
-    fn send(&self, request: Request, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+    pub(super) fn send(&self, request: Request, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
         sys::send(&self.stream, &request.to_bytes(), fds)
     }
 
@@ -214,23 +214,6 @@ impl Client {
             }
             let extended = self.state().extended_until.map(|extended| extended + GRACE);
             deadline = extended.filter(|extended| *extended > deadline)?;
-        }
-    }
-
-    /// Waits until what the server has written before is in its log. A supervisor that does not answer
-    /// is not waited for any longer than a second.
-    pub(crate) fn sync_log(&self) {
-        let is_logged = |pipe: &OwnedFd| sys::queued_bytes(pipe) == Some(0);
-        let pipes = self.output_pipes.lock();
-        if !pipes.is_empty() && pipes.iter().all(is_logged) {
-            return;
-        }
-        drop(pipes);
-        let number = self.syncs.fetch_add(1, Ordering::Relaxed) + 1;
-        // When the server has ended, everything is in its log.
-        if self.state().is_running() && self.request(Request::Sync(number)).is_ok() {
-            let deadline = Instant::now() + SYNC_TIMEOUT;
-            self.wait(deadline, |state| state.synced >= number || !state.is_running());
         }
     }
 
@@ -296,6 +279,7 @@ impl Client {
                 self.readiness_fds.lock().extend(fds.into_iter().map(|fd| (readiness_fd, fd)));
             }
             Some(Event::OutputPipe) => self.output_pipes.lock().extend(fds),
+            Some(Event::Stdin) => *self.stdin.lock() = fds.into_iter().next(),
             Some(event) => {
                 state.apply(event);
                 if let (Event::LogFailed(errno), true) = (event, self.is_starter) {

@@ -5,6 +5,7 @@ mod client;
 mod exit_hook;
 mod spawn;
 mod state;
+mod streams;
 
 pub(crate) use client::{Client, SupervisorInfo};
 pub(crate) use spawn::{InheritedFds, SupervisorCommand};

@@ -105,7 +105,7 @@ impl State {
             Event::LeaseOverdue => self.lease = LeaseStatus::Overdue,
             Event::LeaseRevoked => self.lease = LeaseStatus::Revoked,
             // The client takes the descriptor.
-            Event::ReadinessFd(_) | Event::OutputPipe => {}
+            Event::ReadinessFd(_) | Event::OutputPipe | Event::Stdin => {}
             Event::Synced(number) => self.synced = number,
             Event::LogFailed(errno) => self.log_failure = Some(errno),
             Event::StopExtended(micros) => {

@@ -149,6 +149,11 @@ impl Connections {
         connection.into_iter().for_each(|connection| connection.send(event, fds));
     }
 
+    /// Sends an event with a descriptor that is then closed here.
+    pub(super) fn pass(&mut self, id: u64, event: Event, fd: Option<OwnedFd>) {
+        self.send(id, event, fd.as_ref().map(AsFd::as_fd).as_slice());
+    }
+
     pub(super) fn broadcast(&mut self, event: Event) {
         self.list.iter_mut().for_each(|connection| connection.send(event, &[]));
     }

@@ -36,6 +36,8 @@ pub(super) struct ProcessTree {
     output: OutputPipes,
     readiness_fds: ReadinessFds,
     shared_memory: SharedMemory,
+    /// The writing end of the standard input of a server that outlives its starter.
+    stdin: Option<OwnedFd>,
     stage: Stage,
     /// The main process of the last start; 0 before the first.
     main: i32,
@@ -59,6 +61,7 @@ impl ProcessTree {
             settings,
             command,
             shared_memory: SharedMemory::begin(),
+            stdin: None,
             stage: Stage::Idle,
             main: 0,
             main_ended: true,
@@ -228,8 +231,18 @@ impl ProcessTree {
         }
     }
 
+    /// Keeps the writing end of the standard input until the server is stopped.
+    pub(super) fn keep_stdin(&mut self, stdin: Option<OwnedFd>) {
+        self.stdin = stdin;
+    }
+
+    pub(super) fn take_stdin(&mut self) -> Option<OwnedFd> {
+        self.stdin.take()
+    }
+
     /// Begins a stop, which reaches at once what belongs to `wave`.
     pub(super) fn stop(&mut self, signal: i32, wave: Wave) {
+        self.stdin = None;
         if self.is_idle() {
             return; // `TreeExited` was sent before.
         }

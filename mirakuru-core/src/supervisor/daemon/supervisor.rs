@@ -217,6 +217,8 @@ impl Supervisor {
             Request::Lease { test, exclusive } => self.lease(id, test, exclusive),
             Request::GiveUp => self.mode.queue().into_iter().for_each(|queue| queue.give_up(id)),
             Request::Count => self.send_lease_count(id),
+            Request::KeepStdin => self.tree.keep_stdin(fds.into_iter().next()),
+            Request::TakeStdin => self.connections.pass(id, Event::Stdin, self.tree.take_stdin()),
             Request::Sync(number) => {
                 self.move_output();
                 self.connections.send(id, Event::Synced(number), &[]);
@@ -383,9 +385,8 @@ impl Supervisor {
         }
         if events.contains(&Event::TreeExited(1)) && self.connections.open().next().is_none() {
             // Perhaps no process is left that could say so.
-            self.tree
-                .output_mut()
-                .add_line("it did not end within its stop timeout and was killed");
+            let why = "it did not end within its stop timeout and was killed";
+            self.tree.output_mut().add_line(why);
         }
         events.into_iter().for_each(|event| self.connections.broadcast(event));
     }
