@@ -260,10 +260,7 @@ impl Client {
 
     /// Applies all events that have arrived.
     fn drain_events(&self, state: &mut State) {
-        while !state.is_disconnected
-            && sys::wait_readable(&[self.stream.as_fd()], Some(Duration::ZERO))
-                .is_ok_and(|ready| ready == [true])
-        {
+        while !state.is_disconnected {
             let mut bytes = [0; FRAME_LEN];
             match sys::receive(&self.stream, &mut bytes) {
                 Ok((FRAME_LEN, fds)) => self.apply(state, Event::from_bytes(bytes), fds),

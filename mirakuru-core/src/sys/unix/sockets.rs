@@ -11,8 +11,8 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, SockType, UnixAddr, connect, getsockopt,
-    recvmsg, sendmsg, socket, sockopt,
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockType, UnixAddr, connect,
+    getsockopt, recvmsg, sendmsg, socket, sockopt,
 };
 
 use super::fds::retry;
@@ -33,11 +33,11 @@ pub(crate) fn send(stream: &UnixStream, bytes: &[u8], fds: &[BorrowedFd<'_>]) ->
     if sent == bytes.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
 }
 
-/// Receives up to `bytes.len()` bytes and the attached descriptors.
+/// Receives up to `bytes.len()` bytes and the attached descriptors, without waiting for them.
 pub(crate) fn receive(stream: &UnixStream, bytes: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
     let mut space = nix::cmsg_space!([RawFd; FDS_MAX]);
     let mut buffers = [IoSliceMut::new(bytes)];
-    let flags = platform::RECEIVE_FLAGS;
+    let flags = platform::RECEIVE_FLAGS | MsgFlags::MSG_DONTWAIT;
     let message = recvmsg::<()>(stream.as_raw_fd(), &mut buffers, Some(&mut space), flags)?;
     let mut fds = Vec::new();
     for control in message.cmsgs()? {
