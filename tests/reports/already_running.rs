@@ -20,7 +20,7 @@ fn on_a_port() {
         &expect![[r#"
             database: already running: 127.0.0.1:PORT is listened on by pid PID (`BIN/mk-tcp-server PORT`)
               command: sleep 60
-              help: it would be mistaken for this process: stop or remove it, or give each process an address of its own by {port} or {dir}
+              help: these tests have started that server: let them share it, or give each process an address of its own by {port} or {dir}
         "#]],
     );
 }
@@ -123,7 +123,7 @@ fn an_address_in_use_by_another_server() {
               process: exited with code 1
               output (LOG):
                 Error: Os { code: 98, kind: AddrInUse, message: "Address already in use" }
-              help: 127.0.0.1:PORT is listened on by pid PID (`BIN/mk-tcp-server PORT`), which these tests have started: share it, or let this process have a port of its own by {port}
+              help: 127.0.0.1:PORT is listened on by pid PID (`BIN/mk-tcp-server PORT`): these tests have started that server: let them share it, or give each process an address of its own by {port} or {dir}
         "#]],
     );
 }

@@ -49,7 +49,7 @@ fn a_server_of_the_same_tests_is_distinguished_from_a_stranger() {
     let second = Executor::new([mirakuru_tests::bin!("mk-tcp-server"), &port]);
     let report = ended(&second.ready_command(never_at(first.port())));
     let who = format!("127.0.0.1:{port} is listened on by pid {} (`", first.pid());
-    assert!(report.contains(&who) && report.contains("which these tests have started"), "{report}");
+    assert!(report.contains(&who) && report.contains("these tests have started that"), "{report}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ static BINARY: Shared = Shared::new(|| server("binary"));
 static SESSION: Shared = Shared::new(|| server("session")).scope(Scope::Session);
 static PAUSED: Shared = Shared::new(with_paused_supervisor).scope(Scope::Session);
 static PIPED: Shared = Shared::new(reads_its_input).scope(Scope::Session);
+static FIXED: Shared = Shared::new(at_a_fixed_address).scope(Scope::Session);
 static FAILS: Shared = Shared::new(fails).scope(Scope::Session);
 
 fn mark() -> String {
@@ -49,6 +50,21 @@ fn reads_its_input() -> Executor {
         .name("piped")
 }
 
+/// A server at an address that is not its own. It ends late, because it does not handle its stop signal.
+fn at_a_fixed_address() -> Executor {
+    let at = test_process::value("AT");
+    let address = format!("127.0.0.1:{at}");
+    let by_http = || Executor::new([bin!("mk-http-server"), &at]);
+    let executor = match test_process::value("KIND").as_str() {
+        "unix socket" => Executor::new([bin!("mk-unix-server"), &at]).unix_socket(&at),
+        "inherited" => Executor::new(bin!("mk-activated")).listen(&address).tcp(&address),
+        "known by its output" => by_http().output("^listening"),
+        _ => by_http().tcp(&address),
+    };
+    let ignored = mirakuru_rstest::Signal::new(nix::libc::SIGWINCH);
+    executor.stop_signal(ignored).stop_timeout(Duration::from_millis(2500))
+}
+
 /// Appends an event in one write.
 fn note(event: &str) {
     let path = test_process::value("EVENTS");
@@ -66,6 +82,7 @@ fn plays_a_role() {
         "fails" => fails_at_once(),
         "uses a piped server" => uses_piped(),
         "ends the input" => ends_the_input(),
+        "uses a fixed address" => drop(FIXED.lease().unwrap()),
         "reads" => reads(),
         "writes" => writes(),
         "lets it crash" => lets_it_crash(),

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use nix::unistd::{Uid, User};
 
+use super::other_server::OtherServer;
 use crate::sys::{self, Listener};
 
 /// Describes a process by its id and command.
@@ -21,12 +22,9 @@ pub(crate) fn refusal(pid: i32) -> String {
     format!("{} belongs to {user} and cannot be signalled", describe(pid))
 }
 
-/// Describes the process that has the socket with this inode.
-pub(crate) fn of_socket(inode: Option<u64>) -> String {
-    match inode.and_then(sys::socket_owner) {
-        Some(pid) => describe(pid),
-        None => "a process that this user cannot inspect".to_owned(),
-    }
+/// Describes the process that has a socket, if it was found.
+pub(crate) fn of_socket(pid: Option<i32>) -> String {
+    pid.map_or("a process that this user cannot inspect".to_owned(), describe)
 }
 
 /// Describes a process of which only its user is known.
@@ -56,10 +54,7 @@ pub(crate) fn help(named: &[SocketAddr], supervisor: Option<i32>) -> String {
         match sys::socket_owner(inode) {
             Some(pid) if is_its_own(pid) => {}
             Some(pid) => {
-                return format!(
-                    "{address} is listened on by {}, {USE_PLACEHOLDER}",
-                    with_relation(pid)
-                );
+                return format!("{address} is listened on by {}", with_relation(pid));
             }
             None => return of_another_user(address),
         }
@@ -67,6 +62,19 @@ pub(crate) fn help(named: &[SocketAddr], supervisor: Option<i32>) -> String {
     let has_ss = cfg!(all(target_os = "linux", not(mirakuru_fallback)));
     let command = if has_ss { "ss -ltnp" } else { "lsof -nP -iTCP -sTCP:LISTEN" };
     format!("`{command}` shows which process listens where; {USE_PLACEHOLDER}")
+}
+
+/// Waits until servers of earlier runs, which are being stopped, have left these addresses. Returns
+/// false if there are none.
+pub(crate) fn wait_for_ends(named: &[SocketAddr]) -> bool {
+    let owner = |address: &SocketAddr| match sys::listener(*address) {
+        Listener::Socket(socket) => sys::socket_owner(socket.inode),
+        Listener::None | Listener::Unknown => None,
+    };
+    with_loopback(named).iter().any(|address| {
+        let other = owner(address).and_then(OtherServer::of);
+        other.is_some_and(|other| other.wait_for_end(&format!("it has {address}")))
+    })
 }
 
 /// Returns the addresses, each followed by those of its port on the loopback interface: a listener
@@ -89,12 +97,15 @@ fn with_loopback(named: &[SocketAddr]) -> Vec<SocketAddr> {
 /// Describes a process that has an address, and whether these tests have started it.
 fn with_relation(pid: i32) -> String {
     let (description, tests) = (describe(pid), std::process::id() as i32);
-    match pid == tests {
-        true => format!("{description}, this test process itself: close it"),
-        false if is_below(pid, tests) => {
-            format!("{description}, which these tests have started: share it")
+    match OtherServer::of(pid) {
+        Some(other) => format!("{description}: {}", other.help()),
+        None if pid == tests => {
+            format!("{description}, this test process itself: close it, {USE_PLACEHOLDER}")
         }
-        false => format!("{description}, which was not started here: stop it"),
+        None if is_below(pid, tests) => {
+            format!("{description}, which these tests have started: stop it, {USE_PLACEHOLDER}")
+        }
+        None => format!("{description}, which was not started here: stop it, {USE_PLACEHOLDER}"),
     }
 }
 

@@ -42,7 +42,14 @@ impl LaunchPlan {
 
     /// Binds the listening sockets that the process inherits.
     pub(crate) fn listen(&self) -> Result<Vec<OwnedFd>> {
-        let listen = |address: &SocketAddr| match TcpListener::bind(address) {
+        let bind = |address: &SocketAddr| {
+            let bound = TcpListener::bind(address);
+            bound.or_else(|error| match port_owner::wait_for_ends(&[*address]) {
+                true => TcpListener::bind(address),
+                false => Err(error),
+            })
+        };
+        let listen = |address: &SocketAddr| match bind(address) {
             Ok(listener) => Ok(OwnedFd::from(listener)),
             Err(error) => {
                 let is_in_use = error.kind() == io::ErrorKind::AddrInUse;

@@ -90,7 +90,7 @@ pub(crate) trait Condition {
 
     /// Returns why the condition would hold without the process, if it would. Called before the
     /// process is started. Default: it would not.
-    fn precheck(&mut self) -> Option<String> {
+    fn precheck(&mut self) -> Option<Conflict> {
         None
     }
 
@@ -108,6 +108,13 @@ pub(crate) trait Condition {
     fn explain(&self) -> Explanation {
         Explanation::default()
     }
+}
+
+/// A reason why a condition holds before the process is started.
+pub(crate) struct Conflict {
+    pub(crate) why: String,
+    /// The other process, if it is known.
+    pub(crate) pid: Option<i32>,
 }
 
 /// The result of one poll.

@@ -3,12 +3,17 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::condition::{Condition, ConditionSpec, Endpoint, StartContext};
+use super::condition::{Condition, ConditionSpec, Conflict, Endpoint, StartContext};
 use super::fail_on::FailOn;
 use super::wait::{Wait, check_alive, check_not_failed, settle};
+use crate::diagnostics::other_server::OtherServer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::resources::placeholders::Placeholders;
 use crate::supervisor::Client;
+
+/// The advice where a process was not started by tests.
+const MISTAKEN: &str = "it would be mistaken for this process: stop or remove it, or give each process \
+    an address of its own by {port} or {dir}";
 
 /// All conditions of one start.
 pub(crate) struct ConditionSet {
@@ -55,16 +60,18 @@ impl ConditionSet {
 
     /// Fails if one of the conditions would hold without the process.
     pub(crate) fn check_before_start(&mut self) -> Result<()> {
-        match self.conditions.iter_mut().find_map(|condition| condition.precheck()) {
-            None => Ok(()),
-            Some(why) => {
-                let what = format!("already running: {why}");
-                Err(Error::new(ErrorKind::AlreadyRunning, what).with_help(
-                    "it would be mistaken for this process: stop or remove it, or give each \
-                     process an address of its own by {port} or {dir}",
-                ))
+        while let Some(Conflict { why, pid }) =
+            self.conditions.iter_mut().find_map(|condition| condition.precheck())
+        {
+            let other = pid.and_then(OtherServer::of);
+            if other.as_ref().is_some_and(|other| other.wait_for_end(&why)) {
+                continue;
             }
+            let help = other.map_or_else(|| MISTAKEN.to_owned(), |other| other.help());
+            let what = format!("already running: {why}");
+            return Err(Error::new(ErrorKind::AlreadyRunning, what).with_help(help));
         }
+        Ok(())
     }
 
     /// Waits until all conditions hold, and returns where the process answered.

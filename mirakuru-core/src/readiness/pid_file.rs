@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::attempt::Attempt;
 use super::condition::{
-    Condition, ConditionSpec, Explanation, Found, Poll, Requirements, StartContext,
+    Condition, ConditionSpec, Conflict, Explanation, Found, Poll, Requirements, StartContext,
 };
 use super::identity::Identity;
 use super::ownership;
@@ -90,20 +90,24 @@ impl Condition for PidFile {
         format!("the pid file {}", self.path.display())
     }
 
-    fn precheck(&mut self) -> Option<String> {
+    fn precheck(&mut self) -> Option<Conflict> {
         if !self.path.is_file() {
             return None;
         }
         let path = self.path.display();
         match self.pid() {
             Some(pid) if sys::is_alive(pid) => {
-                Some(format!("the pid file {path} names {}", port_owner::describe(pid)))
+                let why = format!("the pid file {path} names {}", port_owner::describe(pid));
+                Some(Conflict { why, pid: Some(pid) })
             }
             Some(_) => {
                 self.stale = sys::file_identity(&self.path);
                 None
             }
-            None => Some(format!("the pid file {path} exists and has no pid in it; remove it")),
+            None => {
+                let why = format!("the pid file {path} exists and has no pid in it; remove it");
+                Some(Conflict { why, pid: None })
+            }
         }
     }
 

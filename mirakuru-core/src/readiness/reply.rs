@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::attempt::Attempt;
-use super::condition::{Condition, ConditionSpec, Explanation, Poll, StartContext};
+use super::condition::{Condition, ConditionSpec, Conflict, Explanation, Poll, StartContext};
 use super::http::excerpt;
 use super::identity::Identity;
 use super::reply_pattern::ReplyPattern;
@@ -215,7 +215,7 @@ impl Condition for Reply {
         format!("a reply of {} that matches `{}`", self.question.address, self.question.pattern)
     }
 
-    fn precheck(&mut self) -> Option<String> {
+    fn precheck(&mut self) -> Option<Conflict> {
         self.requests.destination.precheck()
     }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::attempt::{Attempt, next_limit};
-use super::condition::{Condition, Explanation, Found, Poll};
+use super::condition::{Condition, Conflict, Explanation, Found, Poll};
 use super::tcp::TcpPort;
 use crate::error::Result;
 
@@ -35,7 +35,7 @@ impl Destination {
         matches!(self, Self::Tcp(port) if port.is_any())
     }
 
-    pub(super) fn precheck(&mut self) -> Option<String> {
+    pub(super) fn precheck(&mut self) -> Option<Conflict> {
         match self {
             Self::Tcp(port) => port.precheck(),
             Self::Other(condition) => condition.precheck(),

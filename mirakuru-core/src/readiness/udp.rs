@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::attempt::Attempt;
-use super::condition::{Condition, ConditionSpec, Explanation, Found, Poll, StartContext};
+use super::condition::{
+    Condition, ConditionSpec, Conflict, Explanation, Found, Poll, StartContext,
+};
 use super::identity::Identity;
 use super::settle::{Certainty, Judge, Seat};
 use super::tcp::{is_of_this_machine, reachable, sharing_address, udp_socket_to};
@@ -137,16 +139,19 @@ impl Condition for Udp {
         format!("a UDP socket at {}", self.address)
     }
 
-    fn precheck(&mut self) -> Option<String> {
+    fn precheck(&mut self) -> Option<Conflict> {
         self.candidates.iter().find_map(|candidate| {
-            let owner = match find(*candidate) {
-                Listener::Socket(socket) => port_owner::of_socket(Some(socket.inode)),
+            let (pid, owner) = match find(*candidate) {
+                Listener::Socket(socket) => {
+                    let pid = sys::socket_owner(socket.inode);
+                    (pid, port_owner::of_socket(pid))
+                }
                 Listener::Unknown if candidate.ip().is_loopback() && is_taken(*candidate) => {
-                    "another process".to_owned()
+                    (None, "another process".to_owned())
                 }
                 _ => return None,
             };
-            Some(format!("UDP {candidate} is bound by {owner}"))
+            Some(Conflict { why: format!("UDP {candidate} is bound by {owner}"), pid })
         })
     }
 

@@ -4,7 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::attempt::Attempt;
-use super::condition::{Condition, ConditionSpec, Explanation, Found, Poll, StartContext};
+use super::condition::{
+    Condition, ConditionSpec, Conflict, Explanation, Found, Poll, StartContext,
+};
 use super::identity::Identity;
 use super::ownership;
 use super::settle::{Certainty, Judge, Seat};
@@ -190,19 +192,20 @@ impl Condition for UnixSocket {
         format!("the Unix socket {}", self.path.display())
     }
 
-    fn precheck(&mut self) -> Option<String> {
+    fn precheck(&mut self) -> Option<Conflict> {
         let place = UnixPlace::open(&self.path).ok()?;
-        let owner = match place.sockets().filter(|sockets| !sockets.is_empty()) {
+        let (pid, owner) = match place.sockets().filter(|sockets| !sockets.is_empty()) {
             Some(sockets) => {
                 let open = sockets.iter().find(|socket| socket.is_open)?;
-                port_owner::of_socket(Some(open.inode))
+                let pid = sys::socket_owner(open.inode);
+                (pid, port_owner::of_socket(pid))
             }
             None => {
-                let peer = Peer::of(&place.connect().ok()?);
-                peer.map_or("another process".to_owned(), |peer| port_owner::describe(peer.pid))
+                let pid = Peer::of(&place.connect().ok()?).map(|peer| peer.pid);
+                (pid, pid.map_or("another process".to_owned(), port_owner::describe))
             }
         };
-        Some(format!("{} is listened on by {owner}", self.path.display()))
+        Some(Conflict { why: format!("{} is listened on by {owner}", self.path.display()), pid })
     }
 
     fn poll(&mut self, attempt: &Attempt<'_>) -> Result<Poll> {

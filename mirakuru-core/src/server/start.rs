@@ -1,6 +1,7 @@
 //! Starting a server, starting it again, and attaching to one that another process started.
 
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -8,7 +9,7 @@ use std::time::Instant;
 
 use super::manifest::ServerManifest;
 use super::{Publication, Server, stop_later};
-use crate::diagnostics::events;
+use crate::diagnostics::{events, port_owner};
 use crate::error::{Error, ErrorKind, Result, Seconds};
 use crate::launch::plan::LaunchPlan;
 use crate::launch::spec::ProcessSpec;
@@ -36,8 +37,19 @@ impl Server {
             stops_later: false,
             inherited_fds,
         };
-        server.bring_up(conditions)?;
+        server.bring_up(conditions).or_else(|error| {
+            let is_retried = error.is_address_in_use() && server.wait_for_earlier_servers();
+            if is_retried { server.start_again() } else { Err(error) }
+        })?;
         Ok(server)
+    }
+
+    /// Waits until servers of earlier runs, which are being stopped, have left the ports that the
+    /// executor names. Returns false if there are none.
+    fn wait_for_earlier_servers(&self) -> bool {
+        let ports = self.plan.start_context().named_ports;
+        let at_loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        port_owner::wait_for_ends(&ports.into_iter().map(at_loopback).collect::<Vec<_>>())
     }
 
     /// Attaches to a server that another process has started.

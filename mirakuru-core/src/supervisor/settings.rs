@@ -8,10 +8,6 @@ use std::time::Duration;
 /// Makes a process a supervisor. Its value holds the settings.
 pub(crate) const VARIABLE: &str = "MIRAKURU_SUPERVISOR";
 
-/// Marks the server and everything it spawns, unless they clear their environment. By it, a test
-/// process finds what a killed supervisor has left.
-pub(crate) const MARK_VARIABLE: &str = "MIRAKURU_PROCESS";
-
 /// Variables that the dynamic loader reads. The supervisor is the test binary and needs the test's
 /// values; the server's are kept under names with a prefix until the server is started.
 pub(crate) const LOADER_VARIABLES: [&str; 2] = ["LD_LIBRARY_PATH", "LD_PRELOAD"];

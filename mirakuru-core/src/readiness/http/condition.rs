@@ -10,7 +10,7 @@ use super::status::{Status, StatusMatcher};
 use super::transport::Transport;
 use crate::error::Result;
 use crate::readiness::attempt::Attempt;
-use crate::readiness::condition::{Condition, Explanation, Poll};
+use crate::readiness::condition::{Condition, Conflict, Explanation, Poll};
 use crate::readiness::reply_pattern::ReplyPattern;
 use crate::readiness::requests::{Destination, Outcome, Requests};
 
@@ -105,7 +105,7 @@ impl Condition for HttpCondition {
         format!("{method} {url} with status {status}{}", body.unwrap_or_default())
     }
 
-    fn precheck(&mut self) -> Option<String> {
+    fn precheck(&mut self) -> Option<Conflict> {
         self.requests.destination.precheck()
     }
 

@@ -8,7 +8,7 @@ use super::listener::{self, CONNECT_TIMEOUT, connect, reason};
 use crate::diagnostics::port_owner;
 use crate::error::{Error, Result};
 use crate::readiness::attempt::Attempt;
-use crate::readiness::condition::{Condition, Explanation, Found, Poll, StartContext};
+use crate::readiness::condition::{Condition, Conflict, Explanation, Found, Poll, StartContext};
 use crate::readiness::instead;
 use crate::readiness::settle::{Certainty, Judge, Seat};
 use crate::resources::ports;
@@ -176,7 +176,7 @@ impl Condition for FixedPort {
         format!("a TCP connection to {}", self.address)
     }
 
-    fn precheck(&mut self) -> Option<String> {
+    fn precheck(&mut self) -> Option<Conflict> {
         if self.is_inherited {
             // At a restart, it is our own socket that listens.
             return None;
@@ -188,7 +188,9 @@ impl Condition for FixedPort {
                 Listener::Socket(socket) => Some(socket.inode),
                 Listener::Unknown => connect(*candidate, deadline).ok().map(|_| None)?,
             };
-            Some(format!("{candidate} is listened on by {}", port_owner::of_socket(inode)))
+            let pid = inode.and_then(sys::socket_owner);
+            let why = format!("{candidate} is listened on by {}", port_owner::of_socket(pid));
+            Some(Conflict { why, pid })
         })
     }
 

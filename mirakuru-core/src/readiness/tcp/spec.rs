@@ -6,7 +6,7 @@ use super::any_port::AnyPort;
 use super::fixed_port::FixedPort;
 use crate::error::{Error, Result};
 use crate::readiness::attempt::Attempt;
-use crate::readiness::condition::{Condition, ConditionSpec, Explanation, StartContext};
+use crate::readiness::condition::{Condition, ConditionSpec, Conflict, Explanation, StartContext};
 use crate::readiness::identity::Identity;
 use crate::readiness::settle::Certainty;
 use crate::syntax::address::{Address, Port};
@@ -81,7 +81,7 @@ impl TcpPort {
         }
     }
 
-    pub(in crate::readiness) fn precheck(&mut self) -> Option<String> {
+    pub(in crate::readiness) fn precheck(&mut self) -> Option<Conflict> {
         match self {
             Self::Fixed(port) => port.precheck(),
             Self::Any(port) => port.precheck(),

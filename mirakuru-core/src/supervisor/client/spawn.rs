@@ -11,10 +11,9 @@ use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::command::Environment;
+use crate::diagnostics::other_server;
 use crate::supervisor::protocol::command_to_bytes;
-use crate::supervisor::settings::{
-    LOADER_PREFIX, LOADER_VARIABLES, MARK_VARIABLE, Settings, VARIABLE,
-};
+use crate::supervisor::settings::{LOADER_PREFIX, LOADER_VARIABLES, Settings, VARIABLE};
 use crate::sys;
 
 /// Descriptors for the supervisor. The test process keeps them too, for the next supervisor.
@@ -67,9 +66,7 @@ impl SupervisorCommand {
 /// Returns a variable with a value that no other server has.
 fn new_mark() -> String {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let own = std::process::id();
-    let started = sys::start_time(own as i32).unwrap_or_default();
-    format!("{MARK_VARIABLE}={own}-{started}-{}", COUNTER.fetch_add(1, Ordering::Relaxed))
+    other_server::mark(COUNTER.fetch_add(1, Ordering::Relaxed))
 }
 
 fn set_environment(command: &mut Command, launch: &SupervisorCommand, mark: &str) {

@@ -10,6 +10,7 @@
 use std::panic;
 
 use super::supervisor::Supervisor;
+use crate::diagnostics::other_server;
 use crate::supervisor::settings::{Settings, VARIABLE};
 use crate::sys;
 
@@ -29,6 +30,7 @@ fn become_supervisor_if_asked() {
     // `main` cannot be allowed to run: it would run the tests again.
     let served = panic::catch_unwind(|| {
         let settings = Settings::from_variable(&value)?;
+        sys::set_name(other_server::SUPERVISOR);
         Supervisor::new(settings).ok()?.run();
         Some(())
     });

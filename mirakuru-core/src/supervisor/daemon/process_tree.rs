@@ -20,6 +20,7 @@ use super::readiness_fds::ReadinessFds;
 use super::server_command;
 use super::shared_memory::SharedMemory;
 use super::stop::{Stage, Stop, Wave};
+use crate::diagnostics::other_server;
 use crate::supervisor::protocol::Event;
 use crate::supervisor::settings::Settings;
 use crate::sys::{self, FdSlots, Reaped};
@@ -224,8 +225,9 @@ impl ProcessTree {
         self.emit(Event::TreeExited(self.was_killed.into()));
     }
 
-    /// Stops the server as its settings say, if it is running.
-    pub(super) fn stop_if_running(&mut self) {
+    /// Stops the server as its settings say, if it is running. It is not started again.
+    pub(super) fn stop_for_good(&mut self) {
+        sys::set_name(other_server::ENDING_SUPERVISOR);
         if matches!(self.stage, Stage::Running) {
             self.stop(self.settings.stop_signal, Wave::Main);
         }

@@ -70,7 +70,6 @@ impl Supervisor {
         sys::become_subreaper();
         sys::ignore_signals();
         sys::unblock_signals();
-        sys::set_name(c"mirakuru");
         let starter = sys::parent_process();
         let wake_up = [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
         let control_socket = UnixStream::from(sys::standard_fd(0)?);
@@ -356,7 +355,7 @@ impl Supervisor {
         self.dismiss(ended, drop);
         self.readiness = Readiness::Stopped;
         self.kept_fds.clear();
-        self.tree.stop_if_running();
+        self.tree.stop_for_good();
     }
 
     /// Closes the socket of a session that has ended, and revokes the queued requests.

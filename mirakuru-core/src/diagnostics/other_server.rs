@@ -1,0 +1,107 @@
+//! Servers of other tests, which are in the way of one that is to be started.
+
+use std::ffi::CStr;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use super::progress::Progress;
+use super::runner;
+use crate::sys;
+
+/// Marks the server and everything it spawns, unless they clear their environment. By it, a test
+/// process finds what a killed supervisor has left, and of which run a server is.
+pub(crate) const MARK_VARIABLE: &str = "MIRAKURU_PROCESS";
+
+/// The name of a supervisor, for `ps`.
+pub(crate) const SUPERVISOR: &CStr = c"mirakuru";
+
+/// The name of a supervisor that ends. By it, other runs know that they can wait for that.
+pub(crate) const ENDING_SUPERVISOR: &CStr = c"mirakuru-ends";
+
+/// How long a supervisor that ends is waited for.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// The interval at which the wait is reported.
+const STEP: Duration = Duration::from_millis(100);
+
+/// A server that these or other tests have started.
+pub(crate) struct OtherServer {
+    supervisor: i32,
+    is_ending: bool,
+}
+
+impl OtherServer {
+    /// Returns the server that a process belongs to.
+    pub(crate) fn of(pid: i32) -> Option<Self> {
+        let own = std::process::id() as i32;
+        let above = std::iter::successors(Some(pid), |pid| sys::parent_of(*pid));
+        above.take_while(|pid| *pid != own).find_map(|supervisor| {
+            let name = sys::program_name(supervisor)?;
+            let is = |of_supervisor: &CStr| name.as_bytes() == of_supervisor.to_bytes();
+            let is_ending = is(ENDING_SUPERVISOR);
+            (is_ending || is(SUPERVISOR)).then_some(Self { supervisor, is_ending })
+        })
+    }
+
+    /// Waits until the server is gone, if it is being stopped. Returns true if it is gone.
+    pub(crate) fn wait_for_end(&self, why: &str) -> bool {
+        let started = sys::start_time(self.supervisor).filter(|_| self.is_ending);
+        let Some(started) = started else { return false };
+        let Some(process) = sys::Process::open(self.supervisor, started) else { return true };
+        let began = Instant::now();
+        let mut progress = Progress::new(began, LIMIT);
+        while process.is_alive() {
+            if began.elapsed() >= LIMIT {
+                return false;
+            }
+            progress.tick(&|| format!("the stop of an earlier server: {why}"), "");
+            let _ = sys::wait_readable(process.as_fd().as_slice(), Some(STEP)); // Readable when it ends.
+        }
+        true
+    }
+
+    /// Says which tests have started the server, and how both can have theirs.
+    pub(crate) fn help(&self) -> String {
+        let binary = fs::read_link(format!("/proc/{}/exe", self.supervisor)).ok();
+        let own = std::env::current_exe().ok();
+        let is_own_binary = binary.is_some() && binary == own;
+        let name = binary.as_ref().and_then(|path| path.file_name());
+        let name = name.map_or("?".into(), |name| name.to_string_lossy());
+        let own_address = "give each process an address of its own by {port} or {dir}";
+        match self.is_of_this_run() {
+            true if is_own_binary => {
+                format!("these tests have started that server: let them share it, or {own_address}")
+            }
+            true => format!(
+                "the test binary `{name}` of this run has started that server: let both use the same \
+                 definition with `scope = \"session\"`, or {own_address}"
+            ),
+            false => format!(
+                "another run of the test binary `{name}` has started that server: wait for the end of \
+                 that run, or {own_address}"
+            ),
+        }
+    }
+
+    fn is_of_this_run(&self) -> bool {
+        let own = std::process::id() as i32;
+        let mark = || sys::variable_of(self.supervisor, MARK_VARIABLE);
+        sys::parent_of(self.supervisor) == Some(own)
+            || own_run().is_some_and(|run| mark().is_some_and(|mark| mark.ends_with(&run)))
+    }
+}
+
+/// Returns the end of the marks of this run of the tests.
+fn own_run() -> Option<String> {
+    let runner = runner::find().ok().flatten()?;
+    Some(format!("@{}-{}", runner.pid, runner.started))
+}
+
+/// Returns the mark of a server: a variable with a value that no other server has. `number` is that of
+/// the server in this process.
+pub(crate) fn mark(number: u64) -> String {
+    let own = std::process::id();
+    let started = sys::start_time(own as i32).unwrap_or_default();
+    let run = own_run().unwrap_or_default();
+    format!("{MARK_VARIABLE}={own}-{started}-{number}{run}")
+}
