@@ -6,6 +6,7 @@
     allow(unused_imports, dead_code, reason = "tests that need Linux are left out there")
 )]
 
+mod binaries;
 mod constructors;
 mod early_exit;
 mod kill;
