@@ -65,11 +65,23 @@
 //! |---|---|
 //! | `{port}`, `{port:name}` | a free TCP port, reserved while the process lives |
 //! | `{udp}`, `{udp:name}` | a port that is free for UDP and TCP |
+//! | `{low_port}`, `{low_port:name}` | the port `{port}` or `{port:name}`, not above 32767, for programs that take no higher one |
 //! | `{dir}` | a directory of this process, removed when it has ended |
 //! | `{bin:name}` | the path of a binary of the package under test |
 //!
 //! They may stand in the command, in the values of environment variables, in the working directory,
 //! in conditions, and in [`Process::render`].
+//!
+//! Cargo builds the binaries of a package for its integration tests. `{bin:name}` finds others too, but
+//! never one that is older than its sources: that is an error, which names the command to build it.
+//!
+//! | binary | found | built by |
+//! |---|---|---|
+//! | of this package, from an integration test | yes | `cargo test`, nextest |
+//! | of this package, from a unit test | if it is built | `cargo test` if the package has integration tests |
+//! | of another package of the workspace | if it is built | `cargo build --workspace --bin name` |
+//! | an example of any of them | if it is built | `cargo test`, nextest, without `--test` or `--lib` |
+//! | in an archive of nextest, without its sources | yes | `cargo nextest archive` |
 //!
 //! All other braces are literal: JSON, `http { … }` and `${HOME}` are written as they are, and so is every
 //! brace after a dollar sign. An unknown `{identifier}` is an error; `{{identifier}}` is the text

@@ -136,3 +136,12 @@ fn a_listener_whose_owner_cannot_be_determined_is_accepted_and_reported() {
         assert_eq!(printed.matches(&event).count(), usize::from(is_hidden), "{event}: {printed}");
     }
 }
+
+#[test]
+fn a_low_port_is_the_port_of_its_name_and_below_32768() {
+    let executor = Executor::new([bin!("mk-tcp-server"), "{low_port}"]).tcp("127.0.0.1:{port}");
+    let server =
+        executor.env("ADMIN", "{port:admin}").env("LOW", "{low_port:admin}").start().unwrap();
+    assert!(server.port() <= 32_767 && server.port_named("admin") <= 32_767, "{server:?}");
+    assert_eq!(server.render("{low_port}").unwrap(), server.port().to_string());
+}

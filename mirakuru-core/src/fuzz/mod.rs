@@ -44,6 +44,8 @@ fn written(piece: &Piece) -> String {
         Piece::Port(name) => format!("{{port:{name}}}"),
         Piece::Udp(name) if name.is_empty() => "{udp}".to_owned(),
         Piece::Udp(name) => format!("{{udp:{name}}}"),
+        Piece::LowPort(name) if name.is_empty() => "{low_port}".to_owned(),
+        Piece::LowPort(name) => format!("{{low_port:{name}}}"),
         Piece::Captured(name) => format!("{{{name}}}"),
         Piece::Dir => "{dir}".to_owned(),
         Piece::Bin(name) => format!("{{bin:{name}}}"),

@@ -118,7 +118,7 @@ impl ProcessSpec {
         let pieces = templates.filter_map(|text| Template::parse(text, captured).ok());
         pieces
             .flat_map(|template| template.pieces)
-            .any(|piece| matches!(piece, Piece::Port(_) | Piece::Udp(_)))
+            .any(|piece| matches!(piece, Piece::Port(_) | Piece::Udp(_) | Piece::LowPort(_)))
     }
 
     /// Returns how ports are reserved for the process at the first try.

@@ -35,6 +35,9 @@ const TRIES: usize = 64;
 /// The ports below this one are left to well-known services.
 const FIRST_LOCKED: u16 = 10_000;
 
+/// The last port that a program takes which reads a signed number of 16 bits, such as Zabbix.
+const LAST_LOW: u16 = i16::MAX as u16;
+
 /// The ports that the kernel assigns by itself, where it does not tell.
 const USUAL_EPHEMERAL: RangeInclusive<u16> = 32_768..=60_999;
 
@@ -48,6 +51,8 @@ pub(crate) enum Reservation {
     Bound,
     /// A file with its number is locked.
     LockFile,
+    /// The same, for a number that fits into 15 bits.
+    LowLockFile,
 }
 
 /// A port, and the descriptors that keep it reserved.
@@ -61,7 +66,8 @@ impl ReservedPort {
     pub(crate) fn new(reservation: Reservation) -> Result<Self> {
         let reserved = match reservation {
             Reservation::Bound => Self::bound(),
-            Reservation::LockFile => locks_dir().and_then(|dir| Self::locked(&dir)),
+            Reservation::LockFile => locks_dir().and_then(|dir| Self::locked(&dir, u16::MAX)),
+            Reservation::LowLockFile => locks_dir().and_then(|dir| Self::locked(&dir, LAST_LOW)),
         };
         reserved.map_err(|e| Error::os("no free port", e))
     }
@@ -80,9 +86,13 @@ impl ReservedPort {
         Err(last.into())
     }
 
-    /// Locks a free port in a directory that is common to all processes of this user.
-    fn locked(dir: &Path) -> io::Result<Self> {
-        let ports = outside(&sys::ephemeral_ports().unwrap_or(USUAL_EPHEMERAL));
+    /// Locks a free port, not above `last`, in a directory that is common to all processes of this user.
+    fn locked(dir: &Path, last: u16) -> io::Result<Self> {
+        let mut ports = outside(&sys::ephemeral_ports().unwrap_or(USUAL_EPHEMERAL));
+        ports.retain(|port| *port <= last);
+        if ports.is_empty() {
+            ports = (FIRST_LOCKED..=last).collect(); // The kernel assigns all of them.
+        }
         // Each process begins at a random port, so that most find a free one at once.
         let first = RandomState::new().build_hasher().finish() as usize % ports.len();
         let (before, after) = ports.split_at(first);
@@ -218,6 +228,12 @@ mod tests {
     }
 
     #[test]
+    fn a_low_port_fits_into_15_bits() {
+        let low = ReservedPort::new(Reservation::LowLockFile).unwrap();
+        assert!((1024..=32_767).contains(&low.port), "{}", low.port);
+    }
+
+    #[test]
     fn locked_ports_are_those_that_the_kernel_does_not_assign() {
         let ends = |ephemeral| {
             let ports = outside(&ephemeral);
@@ -235,7 +251,7 @@ mod tests {
     fn a_port_is_free_only_if_it_is_for_tcp_and_udp_in_both_families() {
         let dir = std::env::temp_dir().join(format!("mirakuru-free-{}", std::process::id()));
         std::fs::create_dir(&dir).unwrap();
-        let free = ReservedPort::locked(&dir).unwrap();
+        let free = ReservedPort::locked(&dir, u16::MAX).unwrap();
         let port = free.port;
         assert!(is_free(port));
         for host in ["127.0.0.1", "0.0.0.0", "::1", "::"] {

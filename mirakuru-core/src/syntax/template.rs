@@ -1,5 +1,5 @@
-//! Placeholders: `{port}`, `{port:name}`, `{udp}`, `{udp:name}`, `{dir}`, `{bin:name}`, and what was
-//! captured from the output.
+//! Placeholders: `{port}`, `{port:name}`, `{udp}`, `{udp:name}`, `{low_port}`, `{low_port:name}`, `{dir}`,
+//! `{bin:name}`, and what was captured from the output.
 //!
 //! Only `{identifier}` is special, and `{{identifier}}` is the text `{identifier}`. All other braces are
 //! literal, as are those after a dollar sign: configurations, scripts and JSON are written as they are.
@@ -24,6 +24,8 @@ pub(crate) enum Piece {
     Port(String),
     /// A port that is free for UDP too.
     Udp(String),
+    /// A port that no signed number of 16 bits is too small for.
+    LowPort(String),
     /// What the process itself tells when it has started.
     Captured(String),
     Dir,
@@ -46,9 +48,9 @@ pub(crate) enum Captured<'a> {
 }
 
 /// The placeholders that have no name of their own.
-const PLAIN: [&str; 3] = ["port", "udp", "dir"];
+const PLAIN: [&str; 4] = ["port", "udp", "low_port", "dir"];
 /// The placeholders that are followed by a colon and a name.
-const NAMED: [&str; 3] = ["port", "udp", "bin"];
+const NAMED: [&str; 4] = ["port", "udp", "low_port", "bin"];
 
 impl Template {
     pub(crate) fn parse(text: &str, captured: Captured<'_>) -> Result<Self, Fault> {
@@ -160,6 +162,7 @@ fn placeholder(word: &str, captured: Captured<'_>) -> Result<Piece, String> {
         None if groups.iter().any(|name| name == word) => Ok(Piece::Captured(word.to_owned())),
         None if word == "port" => Ok(Piece::Port(String::new())),
         None if word == "udp" => Ok(Piece::Udp(String::new())),
+        None if word == "low_port" => Ok(Piece::LowPort(String::new())),
         None if word == "dir" => Ok(Piece::Dir),
         None if matches!(captured, Captured::Any) => Ok(Piece::Captured(word.to_owned())),
         None => {
@@ -168,6 +171,7 @@ fn placeholder(word: &str, captured: Captured<'_>) -> Result<Piece, String> {
         }
         Some(("port", name)) => Ok(Piece::Port(name.to_owned())),
         Some(("udp", name)) => Ok(Piece::Udp(name.to_owned())),
+        Some(("low_port", name)) => Ok(Piece::LowPort(name.to_owned())),
         Some(("bin", name)) => Ok(Piece::Bin(name.to_owned())),
         Some((kind, name)) => match suggest::name(kind, NAMED.into_iter()) {
             Some(near) => Err(unknown(word, Some(format!("{near}:{name}")))),
@@ -179,11 +183,9 @@ fn placeholder(word: &str, captured: Captured<'_>) -> Result<Piece, String> {
 fn unknown(word: &str, near: Option<String>) -> String {
     let known = match near {
         Some(near) => format!("did you mean `{{{near}}}`?"),
-        None => {
-            "known are {port}, {port:name}, {udp}, {udp:name}, {dir}, {bin:name} and the names of \
-                 groups in an output pattern;"
-                .to_owned()
-        }
+        None => "known are {port}, {port:name}, {udp}, {udp:name}, {low_port}, {low_port:name}, \
+                 {dir}, {bin:name} and the names of groups in an output pattern;"
+            .to_owned(),
     };
     format!("unknown placeholder `{{{word}}}`; {known} write `{{{{{word}}}}}` for the text itself")
 }
@@ -200,7 +202,8 @@ mod tests {
 
     #[test]
     fn placeholders_are_told_from_literal_text() {
-        let text = "a {port} {port:admin}{dir}/x {bin:my-server}{udp}{udp:dns}";
+        let text =
+            "a {port} {port:admin}{dir}/x {bin:my-server}{udp}{udp:dns}{low_port}{low_port:a}";
         let template = Template::parse(text, NONE).unwrap();
         let expected = [
             literal("a "),
@@ -212,6 +215,8 @@ mod tests {
             Piece::Bin("my-server".to_owned()),
             Piece::Udp(String::new()),
             Piece::Udp("dns".to_owned()),
+            Piece::LowPort(String::new()),
+            Piece::LowPort("a".to_owned()),
         ];
         assert_eq!(template.pieces, expected);
     }

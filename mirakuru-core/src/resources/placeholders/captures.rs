@@ -48,7 +48,11 @@ impl Captures {
     /// Fails if a reserved port has the name of a group: `port_named` could mean either.
     pub(super) fn check_port_names(&self, pieces: &[Piece]) -> Result<()> {
         let clash = pieces.iter().find_map(|piece| match piece {
-            Piece::Port(name) | Piece::Udp(name) if self.names.contains(name) => Some(name),
+            Piece::Port(name) | Piece::Udp(name) | Piece::LowPort(name)
+                if self.names.contains(name) =>
+            {
+                Some(name)
+            }
             _ => None,
         });
         match clash {

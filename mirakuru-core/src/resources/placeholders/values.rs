@@ -54,13 +54,19 @@ impl Placeholders {
     ) -> Result<Vec<OwnedFd>> {
         let mut sockets = Vec::new();
         for piece in pieces {
-            let (Piece::Port(name) | Piece::Udp(name)) = piece else { continue };
+            let (Piece::Port(name) | Piece::Udp(name) | Piece::LowPort(name)) = piece else {
+                continue;
+            };
             if self.ports.contains_key(name) {
                 continue;
             }
-            // A bound TCP socket reserves nothing for UDP.
-            let is_for_udp = pieces.contains(&Piece::Udp(name.clone()));
-            let reservation = if is_for_udp { Reservation::LockFile } else { reservation };
+            // A bound TCP socket reserves nothing for UDP, and the kernel assigns no low ports.
+            let has = |piece: fn(String) -> Piece| pieces.contains(&piece(name.clone()));
+            let reservation = match () {
+                () if has(Piece::LowPort) => Reservation::LowLockFile,
+                () if has(Piece::Udp) => Reservation::LockFile,
+                () => reservation,
+            };
             let reserved = ReservedPort::new(reservation)?;
             self.ports.insert(name.clone(), reserved.port);
             sockets.extend(reserved.sockets);
@@ -147,6 +153,7 @@ impl Placeholders {
             Piece::Literal(text) => Ok(text.clone()),
             Piece::Port(name) => self.port_text("port", name),
             Piece::Udp(name) => self.port_text("udp", name),
+            Piece::LowPort(name) => self.port_text("low_port", name),
             Piece::Captured(name) => self.captures.get(name).ok_or_else(|| {
                 Error::invalid(format!(
                     "`{{{name}}}` has no value yet: the process has not printed it"
