@@ -211,6 +211,7 @@ pub use types::{Exit, ExpectedExit, Owner, ParseSignalError, Scope, Signal, Stre
 /// | `name`, `scope = "session"` | its name in messages, and which tests share it |
 ///
 /// A value may be any expression. Literals are checked at compile time.
+/// | `crate = mk` | the name of this crate, where `Cargo.toml` gives the dependency another one |
 ///
 /// # When the test fails
 ///

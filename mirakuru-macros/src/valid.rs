@@ -267,6 +267,11 @@ pub(crate) fn function(function: &Function, faults: &mut Faults) {
     }
     let is_called =
         item::makes_a_test(&function.attrs) || item::is_called_otherwise(&function.attrs);
+    if function.sig.ident == "main" && !is_called {
+        let message = "the attribute makes a test of its function, and `main` is called as none; \
+                       start the process in it by `Executor`, or give the function another name";
+        return faults.add(&function.sig.ident, message);
+    }
     if let (Some(asyncness), false) = (function.sig.asyncness, is_called) {
         let message = "an async test needs a runtime; add `#[tokio::test]` or the like below";
         faults.add(asyncness, message);
