@@ -7,6 +7,7 @@
 
 mod fifty_tests;
 mod fixed_addresses;
+mod joins;
 mod kills;
 mod lease_waits;
 mod leases;

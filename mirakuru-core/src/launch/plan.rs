@@ -34,7 +34,7 @@ pub(crate) struct LaunchPlan {
     pub(crate) kill_signal: Signal,
     pub(crate) expect_exit: Option<ExpectedExit>,
     pub(super) words: Vec<OsString>,
-    pub(super) program: PathBuf,
+    pub(crate) program: PathBuf,
     pub(super) environment: Environment,
     /// The working directory of the process, as an absolute path.
     pub(super) dir: PathBuf,
@@ -84,8 +84,9 @@ impl LaunchPlan {
         spec: &ProcessSpec,
         values: Placeholders,
         files: LogFiles,
+        program: PathBuf,
     ) -> Result<Self> {
-        Self::with_values(spec, spec.words()?, values, |_| Ok(files))
+        Self::with_values(spec, spec.words()?, values, Some(program), |_| Ok(files))
     }
 
     fn with_values(
@@ -93,13 +94,14 @@ impl LaunchPlan {
         words: Vec<OsString>,
         values: Placeholders,
         files: impl FnOnce(&str) -> Result<LogFiles>,
+        program: Option<PathBuf>,
     ) -> Result<Self> {
         let words = words.iter().map(|word| values.render_os(word)).collect::<Result<Vec<_>>>()?;
         let environment = rendered(&spec.environment, &values)?;
         let current_dir =
             spec.current_dir.as_ref().map(|dir| values.render_path(dir)).transpose()?;
         let dir = working_dir::resolve(current_dir.as_deref(), &values)?;
-        let program = program::find(&words[0], &environment, &dir)?;
+        let program = program.map_or_else(|| program::find(&words[0], &environment, &dir), Ok)?;
         let listens = spec.listens.iter().map(|address| listening_address(address, &values));
         let listens = listens.collect::<Result<_>>()?;
         let notifies = spec.conditions.iter().any(|it| it.requirements().notify_socket);

@@ -56,6 +56,8 @@ impl Server {
             key: key.to_owned(),
             supervisor: self.client.info(),
             ports: values.ports().clone(),
+            program: self.plan.program.clone(),
+            bins: values.bins().clone(),
             dir: values.dir().map(Path::to_owned),
             endpoint: self.endpoint.clone(),
             captured: values.captured(),

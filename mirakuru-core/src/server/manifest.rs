@@ -17,8 +17,12 @@ pub(crate) struct ServerManifest {
     /// The identity of the executor.
     pub(crate) key: String,
     pub(crate) supervisor: SupervisorInfo,
+    /// The program, which the search path of another process may not have.
+    pub(crate) program: PathBuf,
     pub(crate) ports: BTreeMap<String, u16>,
     pub(crate) dir: Option<PathBuf>,
+    /// The binaries, which another process may not find.
+    pub(crate) bins: BTreeMap<String, PathBuf>,
     pub(crate) endpoint: Endpoint,
     /// The values of placeholders that the process itself has chosen.
     pub(crate) captured: BTreeMap<String, String>,
@@ -47,6 +51,7 @@ impl ServerManifest {
             ("mark", supervisor.mark.clone()),
             ("name", supervisor.name.clone()),
             ("stop_timeout", supervisor.stop_timeout.as_micros().to_string()),
+            ("program", path(&self.program)),
             ("stdout", path(&self.files.stdout)),
         ];
         facts.extend(self.files.stderr.as_ref().map(|stderr| ("stderr", path(stderr))));
@@ -55,6 +60,7 @@ impl ServerManifest {
         facts.extend(endpoint.url.clone().map(|url| ("url", url)));
         let captured = self.captured.iter();
         facts.extend(captured.map(|(name, value)| ("captured", format!("{name} {value}"))));
+        facts.extend(self.bins.iter().map(|(name, it)| ("bin", format!("{name} {}", path(it)))));
         facts.extend(self.ports.iter().map(|(name, port)| ("port", format!("{port} {name}"))));
         facts.iter().map(|(word, value)| format!("{word}\t{}\n", value.escape_debug())).collect()
     }
@@ -75,6 +81,8 @@ impl ServerManifest {
                 name: facts.get("name")?,
                 stop_timeout: Duration::from_micros(facts.get("stop_timeout")?.parse().ok()?),
             },
+            program: facts.get("program")?.into(),
+            bins: facts.pairs("bin").map(|(name, path)| (name, path.into())).collect(),
             ports: ports.collect::<Option<_>>()?,
             dir: facts.get("dir").map(PathBuf::from),
             endpoint: Endpoint { addr, url: facts.get("url") },
@@ -150,6 +158,8 @@ mod tests {
                 name: "redis".to_owned(),
                 stop_timeout: Duration::from_micros(1_500_001),
             },
+            program: "/bin/a b".into(),
+            bins: BTreeMap::from([("my-bin".to_owned(), PathBuf::from("/target/my bin"))]),
             ports: BTreeMap::from([(String::new(), 80), ("admin".to_owned(), 81)]),
             dir: Some("/tmp/a b".into()),
             endpoint: Endpoint {

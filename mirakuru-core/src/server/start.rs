@@ -60,10 +60,11 @@ impl Server {
         path: PathBuf,
     ) -> Result<Self> {
         let publication = Some(Publication { path, key: manifest.key });
-        let ServerManifest { supervisor, ports, dir, endpoint, captured, files, .. } = manifest;
-        let values = Placeholders::of_running_server(ports, dir, spec.captured())?;
+        let ServerManifest { supervisor, program, ports, dir, bins, .. } = manifest;
+        let ServerManifest { endpoint, captured, files, .. } = manifest;
+        let values = Placeholders::of_running_server(ports, dir, bins, spec.captured())?;
         values.set_captured(captured);
-        let plan = LaunchPlan::of_another(spec, values, files)?;
+        let plan = LaunchPlan::of_another(spec, values, program, files)?;
         let client = Client::attach(stream, supervisor);
         let inherited_fds = InheritedFds::default();
         let stops_later = false;

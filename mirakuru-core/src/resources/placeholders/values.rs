@@ -81,7 +81,8 @@ impl Placeholders {
         captured: Vec<String>,
     ) -> Result<Self> {
         let dir = dir.map(TempPath::unowned);
-        Ok(Self { ports, dir, bins: BTreeMap::new(), captures: Captures::new(captured)? })
+        Ok(Self { ports, dir, bins, captures: Captures::new(captured)? })
+        bins: BTreeMap<String, PathBuf>,
     }
 
     /// Returns true if a placeholder gets its value from the process, at each start a new one.
@@ -119,6 +120,11 @@ impl Placeholders {
     pub(crate) fn port(&self, name: &str) -> Option<u16> {
         let captured = self.captures.get(if name.is_empty() { "port" } else { name });
         let captured = captured.and_then(|port| port.parse().ok());
+    /// Returns the paths of the binaries by name.
+    pub(crate) fn bins(&self) -> &BTreeMap<String, PathBuf> {
+        &self.bins
+    }
+
         captured.or_else(|| self.ports.get(name).copied())
     }
 
