@@ -123,7 +123,9 @@
 //! | `MIRAKURU_LEASE_TIMEOUT=1m` | how long a test waits for one other test to return a lease: seconds (`60`, `0.5`) or a duration (`1m30s`); 60 seconds |
 //!
 //! A supervisor runs no constructors (code before `main`) of a program that uses this crate, except
-//! those of shared libraries, and on macOS and illumos, where constructors have no order. A program whose environment has the variable `MIRAKURU_SUPERVISOR` becomes a supervisor.
+//! those of shared libraries, and on macOS and illumos, where constructors have no order. A program
+//! whose environment has the variable `MIRAKURU_SUPERVISOR_` with the version of this library is run
+//! as a supervisor; if no test has started it as one, it exits with code 70.
 
 #![deny(unsafe_code)]
 

@@ -32,6 +32,33 @@ fn run() {
     }
 }
 
+/// Returns a variable that makes a process a supervisor, with a value that one has.
+#[cfg(not(mirakuru_fallback))]
+fn variable_of_a_supervisor() -> (String, String) {
+    let server = Executor::shell("exec sleep 300").start().unwrap();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
+    let supervisor = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim();
+    let environment = std::fs::read(format!("/proc/{supervisor}/environ")).unwrap();
+    let environment = String::from_utf8_lossy(&environment);
+    let mut variables = environment.split('\0').filter_map(|variable| variable.split_once('='));
+    let (name, value) =
+        variables.find(|(name, _)| name.starts_with("MIRAKURU_SUPERVISOR")).unwrap();
+    (name.to_owned(), value.to_owned())
+}
+
+#[cfg(not(mirakuru_fallback))]
+#[test]
+fn a_user_who_sets_the_variable_of_supervisors_gets_a_line_and_an_exit_code() {
+    let (name, value) = variable_of_a_supervisor();
+    for value in [value.as_str(), "1", ""] {
+        let mut command = std::process::Command::new(env::current_exe().unwrap());
+        let output = command.arg("--list").env(&name, value).output().unwrap();
+        assert_eq!(output.status.code(), Some(70), "{value}: {output:?}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(stderr.contains(&format!("mirakuru: {name} is set")), "{value}: {stderr}");
+    }
+}
+
 #[test]
 fn the_constructors_of_the_user_do_not_run_in_supervisors() {
     assert_eq!(RAN.load(Ordering::Relaxed), 3);

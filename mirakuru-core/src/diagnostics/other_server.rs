@@ -103,5 +103,7 @@ pub(crate) fn mark(number: u64) -> String {
     let own = std::process::id();
     let started = sys::start_time(own as i32).unwrap_or_default();
     let run = own_run().unwrap_or_default();
-    format!("{MARK_VARIABLE}={own}-{started}-{number}{run}")
+    // Another version of this library in this process counts by itself.
+    let version = env!("CARGO_PKG_VERSION");
+    format!("{MARK_VARIABLE}={own}-{started}-{number}-{version}{run}")
 }

@@ -5,8 +5,17 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Makes a process a supervisor. Its value holds the settings.
-pub(crate) const VARIABLE: &str = "MIRAKURU_SUPERVISOR";
+/// Makes a process a supervisor. Its value holds the settings. Another version of this library in the
+/// same program does not know them, and has another variable.
+pub(crate) const VARIABLE: &str = concat!(
+    "MIRAKURU_SUPERVISOR_",
+    env!("CARGO_PKG_VERSION_MAJOR"),
+    "_",
+    env!("CARGO_PKG_VERSION_MINOR"),
+    "_",
+    env!("CARGO_PKG_VERSION_PATCH"),
+    env!("CARGO_PKG_VERSION_PRE"),
+);
 
 /// Variables that the dynamic loader reads. The supervisor is the test binary and needs the test's
 /// values; the server's are kept under names with a prefix until the server is started.

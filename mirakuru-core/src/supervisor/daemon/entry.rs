@@ -7,6 +7,8 @@
 //! put `.init_array` behind them. Those of Apple and illumos do not; there, the order is that of the
 //! object files. `naked` keeps a feature of `ctor` that a user turns on from adding a number.
 
+use std::ffi::OsStr;
+use std::io::{self, Write};
 use std::panic;
 
 use super::supervisor::Supervisor;
@@ -28,11 +30,21 @@ const FAILED: i32 = 70;
 fn become_supervisor_if_asked() {
     let Some(value) = std::env::var_os(VARIABLE) else { return };
     // `main` cannot be allowed to run: it would run the tests again.
-    let served = panic::catch_unwind(|| {
-        let settings = Settings::from_variable(&value)?;
-        sys::set_name(other_server::SUPERVISOR);
-        Supervisor::new(settings).ok()?.run();
-        Some(())
-    });
-    sys::exit_now(if matches!(served, Ok(Some(()))) { 0 } else { FAILED });
+    let served = panic::catch_unwind(|| serve(&value));
+    let result = served.unwrap_or_else(|_| Err("the supervisor panicked".to_owned()));
+    // Standard error is the log of the server. There is no other place for it.
+    let _ = result.as_ref().inspect_err(|what| drop(writeln!(io::stderr(), "mirakuru: {what}")));
+    sys::exit_now(if result.is_ok() { 0 } else { FAILED });
+}
+
+fn serve(value: &OsStr) -> Result<(), String> {
+    // Nothing of a process that is no supervisor is changed.
+    let settings = Settings::from_variable(value).filter(|_| sys::is_socket(&io::stdin()));
+    let settings = settings.ok_or_else(|| {
+        format!("{VARIABLE} is set, but not by a test that starts a process; unset it")
+    })?;
+    sys::set_name(other_server::SUPERVISOR);
+    let supervisor = Supervisor::new(settings);
+    supervisor.map_err(|error| format!("the supervisor cannot begin: {error}"))?.run();
+    Ok(())
 }

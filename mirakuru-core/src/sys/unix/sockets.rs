@@ -21,6 +21,11 @@ use crate::sys::platform;
 /// The largest number of descriptors in one message of ours.
 pub(crate) const FDS_MAX: usize = 8;
 
+/// Returns true if a descriptor is a socket.
+pub(crate) fn is_socket(fd: &impl AsFd) -> bool {
+    getsockopt(&fd.as_fd(), sockopt::SockType).is_ok()
+}
+
 /// Sends `bytes` with descriptors in one message.
 pub(crate) fn send(stream: &UnixStream, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
     let raw: Vec<RawFd> = fds.iter().map(AsRawFd::as_raw_fd).collect();
