@@ -66,7 +66,7 @@
 //! | `{port}`, `{port:name}` | a free TCP port, reserved while the process lives |
 //! | `{udp}`, `{udp:name}` | a port that is free for UDP and TCP |
 //! | `{low_port}`, `{low_port:name}` | the port `{port}` or `{port:name}`, not above 32767, for programs that take no higher one |
-//! | `{dir}` | a directory of this process, removed when it has ended |
+//! | `{dir}` | a directory of this process below `TMPDIR`, removed when it has ended; below `/tmp` if the path of `TMPDIR` is too long for a socket that a condition names in it |
 //! | `{bin:name}` | the path of a binary of the package under test |
 //!
 //! They may stand in the command, in the values of environment variables, in the working directory,
@@ -211,9 +211,9 @@ pub use types::{Exit, ExpectedExit, Owner, ParseSignalError, Scope, Signal, Stre
 /// | `timeout = "5s"`, `stop_timeout` | time limits: `"500ms"`, `"1m30s"`, or any `Duration` |
 /// | `stop_signal = "INT"`, `kill_signal`, `expect_exit = 3`, `[0, 3]` or `0..=3` | how it ends |
 /// | `name`, `scope = "session"` | its name in messages, and which tests share it |
+/// | `crate = mk` | the name of this crate, where `Cargo.toml` gives the dependency another one |
 ///
 /// A value may be any expression. Literals are checked at compile time.
-/// | `crate = mk` | the name of this crate, where `Cargo.toml` gives the dependency another one |
 ///
 /// # When the test fails
 ///

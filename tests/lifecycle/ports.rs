@@ -101,7 +101,7 @@ fn without_privileges(command: &Command, temp: &Path) -> Option<Command> {
         return Some(same);
     }
     need("setpriv")?;
-    fs::set_permissions(temp, fs::Permissions::from_mode(0o777)).unwrap();
+    fs::set_permissions(temp, fs::Permissions::from_mode(0o1777)).unwrap();
     let drop_root = ["--reuid=65534", "--regid=65534", "--clear-groups"];
     let mut may = Command::new("setpriv");
     may.args(drop_root).args(["test", "-x"]).arg(command.get_program());

@@ -22,4 +22,6 @@ mod not_found;
 mod progress;
 mod refused;
 mod taken;
+#[cfg(not(mirakuru_fallback))]
+mod temp_dir;
 mod timed_out;

@@ -93,7 +93,7 @@ fn a_directory_that_this_user_cannot_enter() {
     }
     let Some(other_user) = as_other_user(bin!("mk-cat")) else { return };
     let (dir, locked) = (scratch_dir(), scratch_dir());
-    fs::set_permissions(&dir, fs::Permissions::from_mode(0o777)).unwrap();
+    fs::set_permissions(&dir, fs::Permissions::from_mode(0o1777)).unwrap();
     fs::set_permissions(&locked, fs::Permissions::from_mode(0o700)).unwrap();
     let test = playing(this_test!(), "is another user");
     let mut command = std::process::Command::new(other_user[0]);

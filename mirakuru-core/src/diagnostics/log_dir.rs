@@ -1,27 +1,27 @@
 //! The directory with the logs of this run of the tests.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::SystemTime;
 
-use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::{AccessFlags, access};
 use once_cell::sync::OnceCell;
 
 use crate::diagnostics::runner::{self, Runner};
 use crate::error::{Error, Result};
-use crate::sys;
+use crate::sys::{self, PrivateDir};
 
 /// The number of earlier runs whose logs are kept.
 const RUNS_KEPT: usize = 5;
 
-/// The directory of this run. The lock is held as long as this process lives, so no other run removes it.
+/// The directory of this run. It is open as long as this process lives, so no other run removes it.
 struct LogDir {
     path: PathBuf,
-    lock: Option<Flock<File>>,
+    dir: PrivateDir,
 }
 
 static LOG_DIR: OnceCell<LogDir> = OnceCell::new();
@@ -43,25 +43,33 @@ pub(crate) fn log_dir() -> Result<&'static Path> {
             }
         }
         let (path, error) = failed.unwrap_or_else(|| (name.into(), io::ErrorKind::NotFound.into()));
-        Err(Error::os(format!("the log directory `{}` cannot be created", path.display()), error))
+        let what = format!("the log directory `{}` cannot be created", path.display());
+        let help = "logs are kept in the target directory, or if this user cannot write to it, in \
+            TMPDIR; make one of them a directory that this user can write to";
+        Err(Error::os(what, error).with_help(help))
     })?;
     Ok(&dir.path)
 }
 
 /// Returns the lock that protects the directory. A supervisor holds it too.
 pub(crate) fn log_dir_lock() -> Option<BorrowedFd<'static>> {
-    Some(LOG_DIR.get()?.lock.as_ref()?.as_fd())
+    Some(LOG_DIR.get()?.dir.as_fd())
 }
 
 fn make_log_dir(path: &Path) -> io::Result<LogDir> {
-    if let Some(runs) = path.parent().filter(|runs| !runs.ends_with("mirakuru")) {
+    match path.parent() {
+        // Who may write to the target directory can replace the tests themselves.
+        Some(runs) if runs.ends_with("mirakuru") => {
+            DirBuilder::new().recursive(true).mode(0o700).create(runs)?;
+        }
         // In the directory for temporary files, another user may have created it.
-        sys::create_private_dir(runs)?;
+        Some(runs) => drop(PrivateDir::create(runs)?),
+        None => {}
     }
-    fs::create_dir_all(path)?;
+    let dir = PrivateDir::create(path)?;
     access(path, AccessFlags::W_OK)?;
-    let lock = Flock::lock(File::open(path)?, FlockArg::LockSharedNonblock).ok();
-    Ok(LogDir { path: path.to_owned(), lock })
+    dir.mark_used();
+    Ok(LogDir { path: path.to_owned(), dir })
 }
 
 /// Returns where logs may be kept: in the target directory of the test binary, or if there is none or it
@@ -82,12 +90,13 @@ fn target_dir(exe: &Path) -> Option<&Path> {
     exe.ancestors().skip(1).find(is_target)
 }
 
-/// Returns the name of this run, which is the same for all test binaries of one runner.
+/// Returns the name of this run, which is the same for all test binaries of one runner with the same
+/// version of this library.
 fn run_name() -> Result<String> {
     let own = std::process::id() as i32;
     let own = Runner { pid: own, started: sys::start_time(own).unwrap_or_default() };
     let Runner { pid, started } = runner::find()?.unwrap_or(own);
-    Ok(format!("{pid}-{started}"))
+    Ok(format!("{pid}-{started}-{}", env!("CARGO_PKG_VERSION")))
 }
 
 fn remove_old_runs(runs: &Path) {
@@ -99,10 +108,8 @@ fn remove_old_runs(runs: &Path) {
     by_age.sort();
     let old = by_age.len().saturating_sub(RUNS_KEPT + 1);
     for (_, path) in &by_age[..old] {
-        let Ok(dir) = File::open(path) else { continue };
-        // A run that has not ended holds a shared lock.
-        if Flock::lock(dir, FlockArg::LockExclusiveNonblock).is_ok() {
-            let _ = fs::remove_dir_all(path); // Another run may be removing it too.
+        if let Ok(dir) = PrivateDir::open(path) {
+            dir.remove_if_unused();
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::readiness::{ConditionSet, ConditionSpec, StartContext};
 use crate::resources::placeholders::Placeholders;
 use crate::resources::ports::{self, Reservation};
 use crate::resources::program;
+use crate::resources::temp_dir;
 use crate::resources::temp_path::TempPath;
 use crate::syntax::address::{Address, Place, Port, Url};
 use crate::types::{ExpectedExit, Owner, Signal};
@@ -75,7 +76,7 @@ impl LaunchPlan {
             let mut requirements = spec.conditions.iter().map(|it| it.requirements());
             LogFiles::create(name, requirements.any(|it| it.separate_streams))
         };
-        let plan = Self::with_values(spec, words, values, files)?;
+        let plan = Self::with_values(spec, words, values, None, files)?;
         Ok((plan, ports))
     }
 
@@ -83,8 +84,8 @@ impl LaunchPlan {
     pub(crate) fn of_another(
         spec: &ProcessSpec,
         values: Placeholders,
-        files: LogFiles,
         program: PathBuf,
+        files: LogFiles,
     ) -> Result<Self> {
         Self::with_values(spec, spec.words()?, values, Some(program), |_| Ok(files))
     }
@@ -93,8 +94,8 @@ impl LaunchPlan {
         spec: &ProcessSpec,
         words: Vec<OsString>,
         values: Placeholders,
-        files: impl FnOnce(&str) -> Result<LogFiles>,
         program: Option<PathBuf>,
+        files: impl FnOnce(&str) -> Result<LogFiles>,
     ) -> Result<Self> {
         let words = words.iter().map(|word| values.render_os(word)).collect::<Result<Vec<_>>>()?;
         let environment = rendered(&spec.environment, &values)?;
@@ -105,6 +106,7 @@ impl LaunchPlan {
         let listens = spec.listens.iter().map(|address| listening_address(address, &values));
         let listens = listens.collect::<Result<_>>()?;
         let notifies = spec.conditions.iter().any(|it| it.requirements().notify_socket);
+        let notify_socket = || temp_dir::for_sockets().map(|parent| TempPath::reserve(&parent));
         let name = spec.display_name();
         Ok(Self {
             files: files(&name)?,
@@ -126,7 +128,7 @@ impl LaunchPlan {
             listens,
             connects: spec.connects,
             owner: spec.owner,
-            notify_socket: notifies.then(TempPath::reserve),
+            notify_socket: notifies.then(notify_socket).transpose()?,
             ready_fd: validate::ready_fds(spec).next(),
         })
     }
@@ -201,6 +203,13 @@ impl LaunchPlan {
     pub(crate) fn no_directory(&self, errno: i32) -> Error {
         let dir = self.values.dir().or(self.current_dir.as_deref()).unwrap_or(&self.dir);
         let what = format!("the directory `{}` cannot be created or entered", dir.display());
+        Error::os(what, std::io::Error::from_raw_os_error(errno))
+    }
+
+    /// Returns the error for a socket that the supervisor could not make.
+    pub(crate) fn no_socket(&self, errno: i32) -> Error {
+        let path = self.notify_socket.as_ref().map(TempPath::path).unwrap_or(&self.dir);
+        let what = format!("the socket `{}` for `sd_notify` cannot be made", path.display());
         Error::os(what, std::io::Error::from_raw_os_error(errno))
     }
 

@@ -1,6 +1,6 @@
 //! Starting the supervisor of a plan, with the descriptors that the process inherits.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
@@ -37,7 +37,13 @@ impl LaunchPlan {
             },
         };
         let launched = Client::launch(command, inherited_fds);
-        launched.map_err(|e| Error::os("the supervisor cannot be started", e))
+        launched.map_err(|e| {
+            let is_limit = e.kind() == io::ErrorKind::WouldBlock;
+            let error = Error::os("the supervisor cannot be started", e).about(&self.name);
+            let help = "this user, or this container, has as many processes as it may: raise \
+                `ulimit -u` or `pids.max`, or run fewer tests at a time";
+            if is_limit { error.with_help(help) } else { error }
+        })
     }
 
     /// Binds the listening sockets that the process inherits.
@@ -78,9 +84,7 @@ impl LaunchPlan {
             Stdin::Open(file) => Ok((Some(file.reopen().map_err(failed)?.into()), None)),
             Stdin::Bytes(bytes) => {
                 let path = self.files.of(None)[0].with_extension("stdin");
-                fs::write(&path, bytes).map_err(failed)?;
-                let file = File::open(&path).map_err(failed)?;
-                let _ = fs::remove_file(&path); // The open file is all that is needed.
+                let file = sys::unnamed_file(&path, bytes).map_err(failed)?;
                 Ok((Some(file.into()), None))
             }
         }

@@ -3,4 +3,5 @@
 pub(crate) mod placeholders;
 pub(crate) mod ports;
 pub(crate) mod program;
+pub(crate) mod temp_dir;
 pub(crate) mod temp_path;

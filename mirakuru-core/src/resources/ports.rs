@@ -16,7 +16,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 use std::ops::RangeInclusive;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::libc;
@@ -66,8 +66,12 @@ impl ReservedPort {
     pub(crate) fn new(reservation: Reservation) -> Result<Self> {
         let reserved = match reservation {
             Reservation::Bound => Self::bound(),
-            Reservation::LockFile => locks_dir().and_then(|dir| Self::locked(&dir, u16::MAX)),
-            Reservation::LowLockFile => locks_dir().and_then(|dir| Self::locked(&dir, LAST_LOW)),
+            Reservation::LockFile => {
+                locks_dir().and_then(|dir| Self::locked(&dir.file(""), u16::MAX))
+            }
+            Reservation::LowLockFile => {
+                locks_dir().and_then(|dir| Self::locked(&dir.file(""), LAST_LOW))
+            }
         };
         reserved.map_err(|e| Error::os("no free port", e))
     }
@@ -114,9 +118,9 @@ impl ReservedPort {
 }
 
 /// Returns the directory of the files that reserve ports.
-fn locks_dir() -> io::Result<PathBuf> {
-    let dir = sys::short_temp_dir().join(format!("mirakuru-ports-{}", sys::effective_user()));
-    sys::create_private_dir(&dir).map(|()| dir)
+fn locks_dir() -> io::Result<sys::PrivateDir> {
+    let dir = std::env::temp_dir().join(format!("mirakuru-ports-{}", sys::effective_user()));
+    sys::PrivateDir::create(&dir)
 }
 
 /// Returns the ports that the kernel does not assign by itself, or all if there are none.

@@ -16,16 +16,16 @@ pub(crate) struct TempPath {
 }
 
 impl TempPath {
-    /// Reserves a path at which nothing exists, for the supervisor to create a directory or socket.
-    /// It is short enough for a socket.
-    pub(crate) fn reserve() -> Self {
+    /// Reserves a path in a directory, at which nothing exists, for the supervisor to create a directory
+    /// or socket.
+    pub(crate) fn reserve(parent: &Path) -> Self {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let owner = std::process::id();
         let count = COUNTER.fetch_add(1, Ordering::Relaxed);
         // A killed process with the same id may have left a directory behind.
         let nanos =
             SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.subsec_nanos());
-        let path = sys::short_temp_dir().join(format!("mirakuru-{owner}-{count}-{nanos:x}"));
+        let path = parent.join(format!("mirakuru-{owner}-{count}-{nanos:x}"));
         Self { path, owner }
     }
 
@@ -46,7 +46,7 @@ impl TempPath {
     /// Removes what a killed supervisor has left, so that the next one can create it.
     pub(crate) fn remove(&self) {
         // Usually the supervisor has removed it already.
-        let _ = fs::remove_dir_all(&self.path).or_else(|_| fs::remove_file(&self.path));
+        let _ = sys::remove_tree(&self.path).or_else(|_| fs::remove_file(&self.path));
     }
 }
 

@@ -1,6 +1,7 @@
 //! Sharing a server with other processes, and the leases of it.
 
 use std::fs::File;
+use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -55,9 +56,9 @@ impl Server {
         ServerManifest {
             key: key.to_owned(),
             supervisor: self.client.info(),
-            ports: values.ports().clone(),
             program: self.plan.program.clone(),
             bins: values.bins().clone(),
+            ports: values.ports().clone(),
             dir: values.dir().map(Path::to_owned),
             endpoint: self.endpoint.clone(),
             captured: values.captured(),
@@ -69,10 +70,13 @@ impl Server {
     pub(crate) fn share(
         &mut self,
         listener: &UnixListener,
+        directory: BorrowedFd<'_>,
         runner: i32,
         started: u64,
     ) -> Result<()> {
-        let shared = self.client.share(listener, runner, started);
+        // As long as the supervisor lives, no other session removes the directory.
+        let kept = self.client.keep(directory);
+        let shared = kept.and_then(|()| self.client.share(listener, runner, started));
         shared.map_err(|e| Error::os("the supervisor is gone", e))?;
         self.hand_over_stdin();
         self.plan.disarm();

@@ -129,6 +129,7 @@ impl Server {
                 let what = format!("not ready within {limit}: its program does not run yet");
                 self.explain(Error::new(ErrorKind::Timeout, what).about(&self.plan.name))
             }
+            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => self.without_supervisor(),
             _ => Error::os("the supervisor does not answer", error),
         })?;
         match state.phase {
@@ -138,10 +139,26 @@ impl Server {
             Phase::NoDirectory(errno) => {
                 Err(self.explain(self.plan.no_directory(errno).about(&self.plan.name)))
             }
+            Phase::NoSocket(errno) => {
+                Err(self.explain(self.plan.no_socket(errno).about(&self.plan.name)))
+            }
             Phase::Starting | Phase::SupervisorKilled | Phase::Refused(_) => {
-                Err(self.failed(ErrorKind::Exited, "was killed with its supervisor"))
+                Err(self.without_supervisor())
             }
             Phase::Running | Phase::Ended => Ok(()),
+        }
+    }
+
+    /// Returns the error for a start that the supervisor did not survive.
+    fn without_supervisor(&self) -> Error {
+        match self.client.wait_for_supervisor().and_then(|status| status.code()) {
+            Some(_) => {
+                let error = Error::new(ErrorKind::Os, "its supervisor could not begin");
+                let error = self.explain(error.about(&self.plan.name));
+                let error = error.with_report(|report| report.state = Some("not started".into()));
+                error.with_help("its output says why; it needs `/dev/null` and 64 file descriptors")
+            }
+            None => self.failed(ErrorKind::Exited, "was killed with its supervisor"),
         }
     }
 

@@ -61,6 +61,8 @@ pub(crate) enum Event {
     TreeExited(i32),
     /// The directory cannot be made or entered; an `errno`.
     NoDirectory(i32),
+    /// The socket for `sd_notify` could not be made; an `errno`.
+    NoSocket(i32),
     /// The lease is granted; the number of leases.
     Granted(i32),
     /// The request would wait for a lease of the same test.
@@ -193,6 +195,7 @@ impl Frame for Event {
             Self::Refused(pid) => (17, pid, 0),
             Self::LeaseOverdue => (18, 0, 0),
             Self::Stdin => (19, 0, 0),
+            Self::NoSocket(errno) => (20, errno, 0),
         }
     }
 
@@ -221,6 +224,7 @@ impl Frame for Event {
             17 => Self::Refused(value),
             18 => Self::LeaseOverdue,
             19 => Self::Stdin,
+            20 => Self::NoSocket(value),
             _ => return None,
         })
     }
@@ -296,6 +300,7 @@ mod tests {
             Event::MainChanged(7),
             Event::TreeExited(1),
             Event::NoDirectory(2),
+            Event::NoSocket(2),
             Event::Granted(3),
             Event::SelfDeadlock,
             Event::LeaseRevoked,

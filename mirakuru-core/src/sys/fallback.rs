@@ -71,6 +71,10 @@ pub(crate) fn close_inherited() {
     }
 }
 
+pub(crate) fn path_of_fd(_fd: BorrowedFd<'_>) -> Option<PathBuf> {
+    None
+}
+
 pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (read, write) = nix::unistd::pipe()?;
     for end in [&read, &write] {

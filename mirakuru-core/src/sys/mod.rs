@@ -15,7 +15,7 @@ mod unix;
 mod platform;
 
 pub(crate) use fd_slots::{ExecWithListenPid, FdSlots, InstalledFds};
-pub(crate) use fs::{create_private_dir, short_temp_dir, write_atomically};
+pub(crate) use fs::{PrivateDir, check_temp_dir, remove_tree, unnamed_file, write_atomically};
 pub(crate) use platform::*;
 pub(crate) use unix::*;
 

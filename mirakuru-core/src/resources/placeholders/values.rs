@@ -10,6 +10,7 @@ use super::captures::Captures;
 use super::texts::Texts;
 use crate::error::{Error, Result};
 use crate::resources::ports::{Reservation, ReservedPort};
+use crate::resources::temp_dir;
 use crate::resources::temp_path::TempPath;
 use crate::syntax::template::Piece;
 
@@ -41,7 +42,10 @@ impl Placeholders {
         }
         values.captures.check_port_names(&pieces)?;
         if pieces.contains(&Piece::Dir) {
-            values.dir = Some(TempPath::reserve());
+            // A condition that names it may be for a socket in it.
+            let has_socket = texts.late.iter().any(|text| text.contains("{dir}"));
+            let parent = if has_socket { temp_dir::for_sockets()? } else { temp_dir::for_files()? };
+            values.dir = Some(TempPath::reserve(&parent));
         }
         let sockets = values.reserve_ports(&pieces, reservation)?;
         Ok((values, sockets))
@@ -78,11 +82,11 @@ impl Placeholders {
     pub(crate) fn of_running_server(
         ports: BTreeMap<String, u16>,
         dir: Option<PathBuf>,
+        bins: BTreeMap<String, PathBuf>,
         captured: Vec<String>,
     ) -> Result<Self> {
         let dir = dir.map(TempPath::unowned);
         Ok(Self { ports, dir, bins, captures: Captures::new(captured)? })
-        bins: BTreeMap<String, PathBuf>,
     }
 
     /// Returns true if a placeholder gets its value from the process, at each start a new one.
@@ -116,15 +120,15 @@ impl Placeholders {
         &self.ports
     }
 
-    /// Returns a captured or a reserved port.
-    pub(crate) fn port(&self, name: &str) -> Option<u16> {
-        let captured = self.captures.get(if name.is_empty() { "port" } else { name });
-        let captured = captured.and_then(|port| port.parse().ok());
     /// Returns the paths of the binaries by name.
     pub(crate) fn bins(&self) -> &BTreeMap<String, PathBuf> {
         &self.bins
     }
 
+    /// Returns a captured or a reserved port.
+    pub(crate) fn port(&self, name: &str) -> Option<u16> {
+        let captured = self.captures.get(if name.is_empty() { "port" } else { name });
+        let captured = captured.and_then(|port| port.parse().ok());
         captured.or_else(|| self.ports.get(name).copied())
     }
 

@@ -3,10 +3,13 @@
 //! It belongs to the life of one runner, and only this user can enter it. For each server there are
 //! files named after the key of its executor: `.lock` is held by the process that starts it; at `.sock`
 //! its supervisor listens; `.info` is its manifest; `.failed` says why it did not start.
+//!
+//! Every process that uses the directory locks it, and so does every supervisor of a shared server.
+//! Sessions of other PID namespaces may be in the same place, and their process ids mean nothing here.
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::net::UnixStream;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -18,35 +21,51 @@ use crate::diagnostics::runner::Runner;
 use crate::diagnostics::time_limit::TimeLimit;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::Executor;
-use crate::sys;
+use crate::resources::temp_dir;
+use crate::sys::{self, PrivateDir};
 
 /// The pauses between attempts to take the lock grow from the first to the last.
 const FIRST_STEP: Duration = Duration::from_millis(1);
 const LAST_STEP: Duration = Duration::from_millis(20);
 
+/// How long another process may take to remove a directory that it found unused.
+const REMOVAL_TIMEOUT: Duration = Duration::from_secs(5);
+
 pub(super) struct Directory {
-    path: PathBuf,
+    dir: PrivateDir,
 }
 
 impl Directory {
     /// Opens the directory of a runner's session, and creates it if it does not exist.
     pub(super) fn of(runner: Runner) -> Result<Self> {
-        let parent = sys::short_temp_dir();
+        let parent = temp_dir::for_sockets()?;
         let path = parent.join(format!("{}{}-{}", prefix(), runner.pid, runner.started));
         let is_new = !path.exists();
-        match sys::create_private_dir(&path) {
-            Ok(()) if is_new => clear_stale(&parent),
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                return Err(Error::new(ErrorKind::PermissionDenied, error.to_string()));
+        let dir = open(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                Error::new(ErrorKind::PermissionDenied, error.to_string())
             }
-            Err(error) => return Err(failed(&path, error)),
+            _ => failed(&path, error),
+        })?;
+        if is_new {
+            clear_stale(&parent);
         }
-        Ok(Self { path })
+        Ok(Self { dir })
     }
 
+    /// Returns the path that supervisors and other processes know a file by.
+    pub(super) fn path(&self, name: &str, extension: &str) -> PathBuf {
+        self.dir.path().join(name).with_extension(extension)
+    }
+
+    /// Returns a path that leads into the open directory, for this process.
     pub(super) fn file(&self, name: &str, extension: &str) -> PathBuf {
-        self.path.join(name).with_extension(extension)
+        self.dir.file(name).with_extension(extension)
+    }
+
+    /// Returns the descriptor whose copies keep the directory.
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.dir.as_fd()
     }
 
     /// Takes the lock for starting a server. Waits while another process holds it: for two starts
@@ -58,7 +77,7 @@ impl Directory {
         lease_timeout: Duration,
     ) -> Result<Flock<File>> {
         let path = self.file(name, "lock");
-        let mut file = File::create(&path).map_err(|error| failed(&path, error))?;
+        let mut file = File::create(&path).map_err(|error| failed(self.dir.path(), error))?;
         let spec = executor.spec();
         let limit = (spec.timeout.saturating_add(spec.stop_timeout)).saturating_mul(2);
         let mut limit = TimeLimit::new(limit.saturating_add(lease_timeout));
@@ -69,7 +88,7 @@ impl Directory {
             match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
                 Ok(lock) => return Ok(lock),
                 Err((unlocked, Errno::EWOULDBLOCK | Errno::EINTR)) => file = unlocked,
-                Err((_, errno)) => return Err(failed(&path, errno.into())),
+                Err((_, errno)) => return Err(failed(self.dir.path(), errno.into())),
             }
             if limit.is_over() {
                 let what = format!("gave up waiting for {}", wait());
@@ -85,12 +104,29 @@ impl Directory {
     /// Writes a file atomically: other processes see all of it or nothing.
     pub(super) fn write(&self, name: &str, extension: &str, text: &str) -> Result<()> {
         let path = self.file(name, extension);
-        sys::write_atomically(&path, text).map_err(|error| failed(&path, error))
+        sys::write_atomically(&path, text).map_err(|error| failed(self.dir.path(), error))
     }
 }
 
+/// Opens and locks the directory, again if another process has just removed it.
+fn open(path: &Path) -> io::Result<PrivateDir> {
+    let end = Instant::now() + REMOVAL_TIMEOUT;
+    loop {
+        let dir = PrivateDir::create(path)?;
+        if dir.mark_used() {
+            return Ok(dir);
+        }
+        if Instant::now() > end {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        sys::wait_readable(&[], Some(FIRST_STEP))?;
+    }
+}
+
+/// Returns how the names of all sessions of this user begin. Another version of this library may have
+/// other files.
 fn prefix() -> String {
-    format!("mirakuru-session-{}-", sys::effective_user())
+    format!("mirakuru-{}-{}-", sys::effective_user(), env!("CARGO_PKG_VERSION"))
 }
 
 fn failed(path: &Path, error: io::Error) -> Error {
@@ -104,16 +140,12 @@ fn clear_stale(parent: &Path) {
         let rest = name.to_str().and_then(|name| name.strip_prefix(&prefix()));
         let Some((pid, started)) = rest.and_then(|rest| rest.split_once('-')) else { continue };
         let (Ok(pid), Ok(started)) = (pid.parse(), started.parse()) else { continue };
-        let has_runner = sys::Process::open(pid, started).is_some();
-        if !has_runner && !has_listener(&entry.path()) {
-            let _ = fs::remove_dir_all(entry.path()); // Another session may be removing it too.
+        // Between two tests, a session may have no process but its runner.
+        if sys::Process::open(pid, started).is_some() {
+            continue;
+        }
+        if let Ok(dir) = PrivateDir::open(&entry.path()) {
+            dir.remove_if_unused();
         }
     }
-}
-
-fn has_listener(directory: &Path) -> bool {
-    let files = fs::read_dir(directory).into_iter().flatten().flatten();
-    let mut sockets =
-        files.map(|file| file.path()).filter(|path| path.extension() == Some("sock".as_ref()));
-    sockets.any(|socket| UnixStream::connect(socket).is_ok())
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::process::Child;
+use std::process::{Child, ExitStatus};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use nix::libc;
 use parking_lot::Mutex;
 
 use super::exit_hook::{Registration, StopAtExit};
-use super::spawn::{InheritedFds, SupervisorCommand};
+use super::spawn::{InheritedFds, SupervisorCommand, is_hang_up, wait_for_exit};
 use super::state::{Phase, State};
 use crate::diagnostics::events;
 use crate::diagnostics::log_dir;
@@ -78,10 +78,19 @@ impl Client {
         let info = SupervisorInfo { pid: child.id() as i32, mark, name, stop_timeout };
         let client = Arc::new(Self::new(ours, info, Some(child)));
         registration.complete(Arc::downgrade(&client) as _);
-        sys::send_all(&client.stream, &words)?;
-        client.send_in_parts(Request::KeepFds, &fds.ports)?;
-        client.send_in_parts(Request::Listen, &fds.listeners)?;
-        Ok(client)
+        let sent = sys::send_all(&client.stream, &words)
+            .and_then(|()| client.send_in_parts(Request::KeepFds, &fds.ports))
+            .and_then(|()| client.send_in_parts(Request::Listen, &fds.listeners));
+        match sent {
+            // The supervisor has ended. The start, which comes next, reports why.
+            Err(error) if is_hang_up(&error) => Ok(client),
+            sent => sent.map(|()| client),
+        }
+    }
+
+    /// Waits for the end of a supervisor that has hung up, if this process has started it.
+    pub(crate) fn wait_for_supervisor(&self) -> Option<ExitStatus> {
+        wait_for_exit(self.child.lock().as_mut()?, Instant::now() + GRACE)
     }
 
     /// Uses the supervisor of a server that another process has started.
@@ -126,10 +135,12 @@ impl Client {
         self.send(Request::Share { runner, started }, &[listener.as_fd()])?;
         self.is_shared.store(true, Ordering::Relaxed);
         // While the server lives, no other run removes its log.
-        if let Some(lock) = log_dir::log_dir_lock() {
-            self.send(Request::KeepFds, &[lock])?;
-        }
-        Ok(())
+        log_dir::log_dir_lock().map_or(Ok(()), |lock| self.keep(lock))
+    }
+
+    /// Lets the supervisor keep a copy of a descriptor open.
+    pub(crate) fn keep(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        self.send(Request::KeepFds, &[fd])
     }
 
     /// Starts the server, and returns when its program runs or cannot be run.

@@ -7,8 +7,9 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command};
+use std::process::{Child, Command, ExitStatus};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::command::Environment;
 use crate::diagnostics::other_server;
@@ -60,6 +61,22 @@ impl SupervisorCommand {
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let words = self.arguments.iter().map(OsString::as_os_str);
         command_to_bytes(std::iter::once(self.program.as_os_str()).chain(words))
+    }
+}
+
+/// Returns true if the supervisor has closed its end of the control socket.
+pub(super) fn is_hang_up(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
+}
+
+/// Waits for the end of a supervisor. Returns none at the deadline.
+pub(super) fn wait_for_exit(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
+    loop {
+        match child.try_wait() {
+            Ok(None) if Instant::now() < deadline => {}
+            ended => return ended.ok().flatten(),
+        }
+        sys::wait_readable(&[], Some(Duration::from_millis(1))).ok()?;
     }
 }
 

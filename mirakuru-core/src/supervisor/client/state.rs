@@ -58,6 +58,8 @@ pub(crate) enum Phase {
     StartFailed(i32),
     /// The directory could not be made or entered; an `errno`.
     NoDirectory(i32),
+    /// The socket for `sd_notify` could not be made; an `errno`.
+    NoSocket(i32),
     /// Some process of the server runs.
     Running,
     /// Nothing of the server is left.
@@ -95,6 +97,7 @@ impl State {
             }
             Event::StartFailed(errno) => self.phase = Phase::StartFailed(errno),
             Event::NoDirectory(errno) => self.phase = Phase::NoDirectory(errno),
+            Event::NoSocket(errno) => self.phase = Phase::NoSocket(errno),
             Event::Ended(status) => self.exit = Some(Exit::new(ExitStatus::from_raw(status))),
             Event::MainChanged(pid) => {
                 self.main = pid;

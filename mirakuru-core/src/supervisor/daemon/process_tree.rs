@@ -5,7 +5,6 @@
 //! their parents end. They are reached wave by wave, and `ECHILD` proves that nothing is left.
 
 use std::ffi::OsString;
-use std::fs;
 use std::io;
 use std::mem;
 use std::os::fd::OwnedFd;
@@ -102,7 +101,7 @@ impl ProcessTree {
     pub(super) fn remove_files(&mut self) {
         self.readiness_fds.close();
         if let Some(dir) = &self.settings.dir {
-            let _ = fs::remove_dir_all(dir); // The server may have removed it.
+            let _ = sys::remove_tree(dir); // The server may have removed it.
         }
     }
 
@@ -128,6 +127,9 @@ impl ProcessTree {
         }
         if let Err(error) = server_command::enter_dir(&self.settings, self.main != 0) {
             return self.emit(Event::NoDirectory(error.raw_os_error().unwrap_or(libc::EIO)));
+        }
+        if let Err(error) = self.readiness_fds.bind_notify_socket() {
+            return self.emit(Event::NoSocket(error.raw_os_error().unwrap_or(libc::EIO)));
         }
         self.shared_memory = SharedMemory::begin();
         match self.spawn(stdin) {

@@ -52,14 +52,19 @@ impl ReadinessFds {
         self.listeners.extend(listeners);
     }
 
-    /// Makes the descriptors of the next server, and sets the variables that name them.
+    /// Makes the socket for `sd_notify`, if a server has one and this is its first start.
+    pub(super) fn bind_notify_socket(&mut self) -> io::Result<()> {
+        if let (Some(path), None) = (&self.notify_path, &self.notify) {
+            self.notify = Some(sys::bind_datagram(path)?);
+        }
+        Ok(())
+    }
+
+    /// Makes the other descriptors of the next server, and sets the variables that name them.
     pub(super) fn open(&mut self, command: &mut Command) -> io::Result<()> {
         // Messages of the last server do not count for this one.
         self.drain();
         if let Some(path) = &self.notify_path {
-            if self.notify.is_none() {
-                self.notify = Some(sys::bind_datagram(path)?);
-            }
             command.env("NOTIFY_SOCKET", path);
         }
         if self.ready_fd.is_some() {

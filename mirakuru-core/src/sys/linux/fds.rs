@@ -2,9 +2,9 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -25,6 +25,12 @@ pub(crate) fn close_inherited() {
     for fd in fds.filter(|fd| *fd > 2).collect::<Vec<_>>() {
         let _ = nix::unistd::close(fd); // The one of the list itself is closed already.
     }
+}
+
+/// Returns a path that leads to an open directory, whatever is at its own path now.
+pub(crate) fn path_of_fd(fd: BorrowedFd<'_>) -> Option<PathBuf> {
+    let path = PathBuf::from(format!("/proc/self/fd/{}", fd.as_raw_fd()));
+    path.exists().then_some(path) // There may be no /proc.
 }
 
 /// Makes a pipe that closes at `exec`: the reading end, the writing end.

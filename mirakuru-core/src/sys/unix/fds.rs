@@ -78,9 +78,19 @@ pub(crate) fn standard_fd(number: usize) -> io::Result<OwnedFd> {
 ///
 /// `nix` is not used here: it unlocks the file for all copies when one is dropped.
 pub(crate) fn try_lock(file: &File) -> bool {
+    flock(file, libc::LOCK_EX).is_ok()
+}
+
+/// Locks a file as `try_lock` does, together with others that share it. Returns true on a file system
+/// without locks, too.
+pub(crate) fn try_lock_shared(file: &File) -> bool {
+    flock(file, libc::LOCK_SH) != Err(Errno::EWOULDBLOCK)
+}
+
+fn flock(file: &File, kind: i32) -> nix::Result<i32> {
     // SAFETY: the descriptor is open as long as the file is borrowed.
-    let lock = || unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
-    retry(|| Errno::result(lock())).is_ok()
+    let lock = || unsafe { libc::flock(file.as_raw_fd(), kind | libc::LOCK_NB) };
+    retry(|| Errno::result(lock()))
 }
 
 /// Makes a call, again each time that a signal interrupts it.
