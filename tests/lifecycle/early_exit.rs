@@ -60,7 +60,7 @@ fn a_faulty_description_starts_nothing_and_says_why() {
         (server().tcp("127.0.0.1"), "port"),
         (server().tcp("127.0.0.1:{prot}"), "{prot}"),
         (server().output("("), "regular expression"),
-        (server().arg("{oops"), "unclosed"),
+        (server().arg("{oops}"), "{{oops}}"),
     ] {
         let error = fails(&executor, ErrorKind::InvalidInput);
         reports(&error, &[why]);
