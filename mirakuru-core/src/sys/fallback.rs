@@ -162,7 +162,7 @@ pub(crate) fn start_time(_pid: i32) -> Option<u64> {
     None
 }
 
-pub(crate) fn parent_process() -> Option<Process> {
+pub(crate) fn peer_process(_stream: &UnixStream) -> Option<Process> {
     None
 }
 
@@ -177,6 +177,10 @@ impl Process {
 
     pub(crate) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
         None
+    }
+
+    pub(crate) fn pid(&self) -> i32 {
+        self.pid
     }
 
     pub(crate) fn poll_interval(&self) -> Option<Duration> {

@@ -6,6 +6,7 @@ use std::io;
 use std::iter;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 use crate::supervisor::protocol::{
     COMMAND_HEAD_LEN, Event, FRAME_LEN, Frame, Request, command_from_bytes, command_len,
@@ -17,17 +18,17 @@ pub(super) const CONTROL_SOCKET: u64 = 0;
 
 /// Receives the command of the server, which comes before all requests. Fails if the process that
 /// sends it ends, even if a fork of it holds the socket open.
-pub(super) fn receive_command(
-    control_socket: &UnixStream,
-    starter: Option<&sys::Process>,
-) -> io::Result<Vec<OsString>> {
+pub(super) fn receive_command(control_socket: &UnixStream) -> io::Result<Vec<OsString>> {
+    let starter = sys::peer_process(control_socket);
     let receive = |bytes: &mut [u8]| {
         let mut rest = bytes;
         while !rest.is_empty() {
-            let starter = starter.and_then(sys::Process::as_fd);
-            let sources: Vec<_> = iter::once(control_socket.as_fd()).chain(starter).collect();
-            let received = match sys::wait_readable(&sources, None)?[0] {
+            let starter_fd = starter.as_ref().and_then(sys::Process::as_fd);
+            let sources: Vec<_> = iter::once(control_socket.as_fd()).chain(starter_fd).collect();
+            let interval = starter.as_ref().and_then(sys::Process::poll_interval);
+            let received = match sys::wait_readable(&sources, interval)?[0] {
                 true => sys::receive(control_socket, rest)?.0,
+                false if starter.as_ref().is_some_and(sys::Process::is_alive) => continue,
                 false => 0,
             };
             if received == 0 {
@@ -47,12 +48,16 @@ pub(super) fn receive_command(
 /// The connections, each with a number that is never used again.
 pub(super) struct Connections {
     list: Vec<Connection>,
+    /// The processes that have connected, each once.
+    peers: Vec<sys::Process>,
     next_id: u64,
 }
 
 struct Connection {
     id: u64,
     stream: UnixStream,
+    /// The id of a process in `peers`.
+    peer: Option<i32>,
     /// The peer sends no more requests. It may still read events.
     is_closed: bool,
     /// The events for which its socket had no room, with their descriptors.
@@ -96,7 +101,7 @@ pub(super) enum Received {
 impl Connections {
     /// Begins with the control socket.
     pub(super) fn new(control_socket: UnixStream) -> io::Result<Self> {
-        let mut connections = Self { list: Vec::new(), next_id: CONTROL_SOCKET };
+        let mut connections = Self { list: Vec::new(), peers: Vec::new(), next_id: CONTROL_SOCKET };
         connections.add(control_socket)?;
         Ok(connections)
     }
@@ -107,8 +112,41 @@ impl Connections {
         stream.set_nonblocking(true)?;
         let id = self.next_id;
         self.next_id += 1;
-        self.list.push(Connection { id, stream, is_closed: false, unsent: VecDeque::new() });
+        let peer = self.watch_peer(&stream);
+        self.list.push(Connection { id, stream, peer, is_closed: false, unsent: VecDeque::new() });
         Ok(id)
+    }
+
+    /// Returns the id of the process at the other end, if its end can be noticed.
+    fn watch_peer(&mut self, stream: &UnixStream) -> Option<i32> {
+        let pid = sys::peer_pid(stream)?;
+        // While a process lives, no other has its id.
+        if !self.peers.iter().any(|peer| peer.pid() == pid && peer.is_alive()) {
+            self.peers.push(sys::peer_process(stream)?);
+        }
+        Some(pid)
+    }
+
+    /// Returns the descriptors that become readable when processes that have connected end.
+    pub(super) fn peers(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.peers.iter().filter_map(sys::Process::as_fd)
+    }
+
+    /// Returns the interval at which to look for processes that have ended, if not all of them have
+    /// such a descriptor.
+    pub(super) fn poll_interval(&self) -> Option<Duration> {
+        self.peers.iter().filter_map(sys::Process::poll_interval).min()
+    }
+
+    /// Returns the connections of processes that have ended since the last call. Forks of them may
+    /// hold the sockets open.
+    pub(super) fn take_orphans(&mut self) -> Vec<u64> {
+        let ended: Vec<_> =
+            self.peers.iter().filter(|it| !it.is_alive()).map(|it| it.pid()).collect();
+        self.peers.retain(|peer| !ended.contains(&peer.pid()));
+        let of_ended = |it: &&mut Connection| it.peer.is_some_and(|pid| ended.contains(&pid));
+        let orphans = self.list.iter_mut().filter(of_ended);
+        orphans.map(|it| (it.peer.take(), it.id).1).collect()
     }
 
     /// Returns the connections that requests can come from.
@@ -141,6 +179,8 @@ impl Connections {
     /// Drops a connection.
     pub(super) fn remove(&mut self, id: u64) {
         self.list.retain(|connection| connection.id != id);
+        let list = &self.list;
+        self.peers.retain(|peer| list.iter().any(|it| it.peer == Some(peer.pid())));
     }
 
     /// Sends an event, now or when the peer has read earlier ones.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use nix::libc;
 use nix::sys::signal::Signal;
 
-use super::connections::{self, CONTROL_SOCKET, Connections, Received};
+use super::connections::{self, Connections, Received};
 use super::mode::{EndedSession, Mode};
 use super::output::OutputPipes;
 use super::process_tree::ProcessTree;
@@ -28,8 +28,6 @@ pub(super) struct Supervisor {
     /// Descriptors that are only kept open: they reserve ports and the log directory.
     kept_fds: Vec<OwnedFd>,
     connections: Connections,
-    /// The process that started this supervisor. A fork of it may hold the control socket open.
-    starter: Option<sys::Process>,
     readiness: Readiness,
     mode: Mode<SessionListener>,
 }
@@ -48,8 +46,8 @@ enum Readiness {
 #[derive(Clone, Copy)]
 enum Source {
     Signals,
-    /// The process that started this supervisor has ended.
-    Starter,
+    /// A process that has connected, or started this supervisor, has ended.
+    Peer,
     /// The server has written to its output.
     Output,
     /// A process connects to the session's socket.
@@ -70,17 +68,15 @@ impl Supervisor {
         sys::become_subreaper();
         sys::ignore_signals();
         sys::unblock_signals();
-        let starter = sys::parent_process();
         let wake_up = [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
         let control_socket = UnixStream::from(sys::standard_fd(0)?);
         let output = OutputPipes::new(sys::standard_fd(1)?.into(), sys::standard_fd(2)?.into())?;
-        let command = connections::receive_command(&control_socket, starter.as_ref())?;
+        let command = connections::receive_command(&control_socket)?;
         Ok(Self {
             tree: ProcessTree::new(settings, command, output, fd_slots),
             signals: sys::signal_pipe(&wake_up)?,
             kept_fds: Vec::new(),
             connections: Connections::new(control_socket)?,
-            starter,
             readiness: Readiness::Stopped,
             mode: Mode::Private,
         })
@@ -107,7 +103,10 @@ impl Supervisor {
         let readable = sources.iter().zip(is_readable).filter(|(_, is_readable)| *is_readable);
         let readable: Vec<_> = readable.map(|((source, _), _)| *source).collect();
         self.connections.send_unsent();
-        self.check_starter();
+        let may_have_orphans = readable.iter().any(|source| matches!(source, Source::Peer));
+        if may_have_orphans || self.connections.poll_interval().is_some() {
+            self.disconnect_orphans();
+        }
         for source in readable {
             self.handle(source);
         }
@@ -115,8 +114,7 @@ impl Supervisor {
 
     fn sources(&self) -> Vec<(Source, BorrowedFd<'_>)> {
         let mut sources = vec![(Source::Signals, self.signals.as_fd())];
-        let starter = self.starter.as_ref().and_then(sys::Process::as_fd);
-        sources.extend(starter.map(|fd| (Source::Starter, fd)));
+        sources.extend(self.connections.peers().map(|fd| (Source::Peer, fd)));
         sources.extend(self.tree.output().readable().map(|fd| (Source::Output, fd)));
         if let Mode::Shared { listener, .. } = &self.mode {
             sources.extend(listener.as_fd().map(|fd| (Source::Listener, fd)));
@@ -136,7 +134,8 @@ impl Supervisor {
             Mode::Shared { listener, .. } => listener.timeout(),
             Mode::Private | Mode::Leaving => None,
         };
-        [self.tree.timeout(), listener].into_iter().flatten().min()
+        let peers = self.connections.poll_interval();
+        [self.tree.timeout(), listener, peers].into_iter().flatten().min()
     }
 
     fn handle(&mut self, source: Source) {
@@ -153,8 +152,8 @@ impl Supervisor {
             }
             // It may have been removed since it became readable.
             Source::Connection(id) => self.serve_connection(id),
-            // `check_starter` and `update_mode` look at these each time.
-            Source::Starter | Source::Runner => {}
+            // `disconnect_orphans` and `update_mode` look at these each time.
+            Source::Peer | Source::Runner => {}
         }
     }
 
@@ -166,13 +165,12 @@ impl Supervisor {
         }
     }
 
-    /// Disconnects a starter that has ended, even if a fork of it holds the socket open.
-    fn check_starter(&mut self) {
-        if self.starter.as_ref().is_some_and(|starter| !starter.is_alive()) {
-            self.starter = None;
+    /// Disconnects processes that have ended, even if forks of them hold the sockets open.
+    fn disconnect_orphans(&mut self) {
+        for id in self.connections.take_orphans() {
             // What it requested before its end still counts.
-            self.serve_connection(CONTROL_SOCKET);
-            self.disconnect(CONTROL_SOCKET);
+            self.serve_connection(id);
+            self.disconnect(id);
         }
     }
 

@@ -100,6 +100,21 @@ pub(crate) fn enable_credentials(socket: &impl AsFd) {
     };
 }
 
+/// Returns a pidfd of the process at the other end of a connection.
+pub(super) fn peer_pidfd(stream: &UnixStream) -> nix::Result<OwnedFd> {
+    let mut fd: libc::c_int = -1;
+    let mut length = size_of::<libc::c_int>() as libc::socklen_t;
+    let socket = stream.as_raw_fd();
+    // SAFETY: the kernel writes one number, and its length.
+    let result = unsafe {
+        let number = (&raw mut fd).cast();
+        libc::getsockopt(socket, libc::SOL_SOCKET, libc::SO_PEERPIDFD, number, &raw mut length)
+    };
+    Errno::result(result)?;
+    // SAFETY: the kernel returned this descriptor just now, and nothing else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
 /// Receives a datagram and its sender. Attached descriptors are closed: a sender that uses one as a
 /// barrier waits for that.
 pub(crate) fn receive_datagram(

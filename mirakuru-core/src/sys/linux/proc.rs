@@ -5,11 +5,15 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::libc;
+
+use super::peer::peer_pidfd;
+use super::sockets::peer_pid;
 
 /// Returns the children of a process, including those of its threads.
 pub(crate) fn children_of(pid: i32) -> Vec<i32> {
@@ -211,10 +215,19 @@ fn stat_fields_at(path: PathBuf) -> Option<Vec<String>> {
     (fields.len() >= 20).then_some(fields)
 }
 
-/// Returns the parent of this process.
-pub(crate) fn parent_process() -> Option<Process> {
-    let parent = nix::unistd::getppid().as_raw();
-    Process::open(parent, start_time(parent)?)
+/// Returns the process at the other end of a Unix connection: the one that called `connect` or made
+/// both ends, and not a fork of it. It may have ended.
+pub(crate) fn peer_process(stream: &UnixStream) -> Option<Process> {
+    let pid = peer_pid(stream)?;
+    let process = match peer_pidfd(stream) {
+        Ok(process) => Some(process),
+        Err(Errno::ESRCH | Errno::EINVAL) => {
+            return Some(Process { pid, started: 0, process: None });
+        }
+        Err(_) => open_process(pid).ok(), // A kernel before 6.5.
+    };
+    let started = if process.is_some() { 0 } else { start_time(pid)? };
+    Some(Process { pid, started, process })
 }
 
 /// A process that is no child of this one, distinguished from a later one with the same id.
@@ -234,6 +247,10 @@ impl Process {
     }
 
     /// Returns the descriptor that becomes readable when the process ends.
+    pub(crate) fn pid(&self) -> i32 {
+        self.pid
+    }
+
     pub(crate) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
         self.process.as_ref().map(AsFd::as_fd)
     }

@@ -24,7 +24,9 @@ pub(crate) const RECEIVE_FLAGS: MsgFlags = MsgFlags::MSG_CMSG_CLOEXEC;
 
 /// Returns the process at the other end of a Unix connection.
 pub(crate) fn peer_pid(stream: &UnixStream) -> Option<i32> {
-    getsockopt(stream, PeerCredentials).ok().map(|peer| peer.pid())
+    let peer = getsockopt(stream, PeerCredentials).ok()?;
+    // The kernel writes 0 for a process that is not in this PID namespace.
+    Some(peer.pid()).filter(|pid| *pid != 0)
 }
 
 /// Returns the user of the process at the other end of a Unix connection.
