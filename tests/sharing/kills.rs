@@ -5,7 +5,7 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 use mirakuru_tests::test_process::{self, TestProcess};
-use mirakuru_tests::{Random, alive, budget, eventually, seed};
+use mirakuru_tests::{Random, alive, budget, eventually, free_port, seed};
 use nix::sys::signal::Signal;
 
 use crate::run::{LONG, Run, all_passed, run_all, session_directories};
@@ -64,6 +64,65 @@ fn everything_ends_with_the_runner_though_tests_still_run() {
     run.kill_runner();
     eventually(LONG, || !alive(pid));
     user.signal(Signal::SIGKILL);
+    run.finish();
+}
+
+/// Starts a test process that keeps a lease of a server whose child listens on a fixed port, and kills
+/// the supervisor.
+fn losing_its_supervisor(run: &Run, port: u16) -> TestProcess {
+    let mut keeper =
+        TestProcess::start(run.test("keeps the branched one").env("PORT", port.to_string()));
+    let supervisor = keeper.number("has pid ");
+    test_process::kill(supervisor, Signal::SIGKILL);
+    eventually(LONG, || !alive(supervisor));
+    keeper
+}
+
+#[test]
+fn the_children_of_a_shared_server_do_not_outlive_its_supervisor_and_the_lease() {
+    let run = Run::new();
+    let mut keeper = losing_its_supervisor(&run, free_port());
+    keeper.finish();
+    eventually(LONG, || run.processes().is_empty());
+}
+
+#[test]
+fn a_supervisor_that_was_killed_costs_the_rest_of_the_run_nothing() {
+    let run = Run::new();
+    let port = free_port();
+    let _keeper = losing_its_supervisor(&run, port);
+    let next = || {
+        let mut test = run.test("uses the branched one");
+        test.env("PORT", port.to_string());
+        test
+    };
+    all_passed(&run_all((0..4).map(|_| next()).collect(), 4));
+    assert_eq!(run.starts(), 2);
+    run.finish();
+}
+
+#[test]
+fn the_next_session_ends_what_a_killed_supervisor_and_its_tests_have_left() {
+    let mut first = Run::new();
+    losing_its_supervisor(&first, free_port()).signal(Signal::SIGKILL);
+    let second = Run::new();
+    let mut next = second.test("uses the session's");
+    next.env("TMPDIR", &*first.temp);
+    first.kill_runner();
+    all_passed(&run_all(vec![next], 1));
+    eventually(LONG, || first.processes().is_empty());
+    second.finish();
+}
+
+#[test]
+fn a_fork_of_a_killed_test_process_keeps_no_lease() {
+    let run = Run::new();
+    let (mut holder, _) = holding(&run, "forks");
+    holder.signal(Signal::SIGKILL);
+    let mut next = run.test("writes");
+    next.env("MIRAKURU_LEASE_TIMEOUT", "10");
+    all_passed(&run_all(vec![next], 1));
+    holder.go_on();
     run.finish();
 }
 

@@ -8,12 +8,14 @@ use mirakuru_rstest::{Attempt, Executor, Process, Scope, Shared, Stdin};
 use mirakuru_tests::{bin, http_get, test_process, try_http_get};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
+use nix::unistd::{ForkResult, fork};
 
 static BINARY: Shared = Shared::new(|| server("binary"));
 static SESSION: Shared = Shared::new(|| server("session")).scope(Scope::Session);
 static PAUSED: Shared = Shared::new(with_paused_supervisor).scope(Scope::Session);
 static PIPED: Shared = Shared::new(reads_its_input).scope(Scope::Session);
 static FIXED: Shared = Shared::new(at_a_fixed_address).scope(Scope::Session);
+static BRANCHED: Shared = Shared::new(branched).scope(Scope::Session);
 static FAILS: Shared = Shared::new(fails).scope(Scope::Session);
 
 fn mark() -> String {
@@ -33,6 +35,14 @@ fn with_paused_supervisor() -> Executor {
         test_process::say(format_args!("has pid {parent}"));
         true
     })
+}
+
+/// A child of its main process listens, on a fixed port if `PORT` is set.
+fn branched() -> Executor {
+    let port = std::env::var("PORT").unwrap_or("{port}".to_owned());
+    let script = format!("{} {port} --mark {} & wait", bin!("mk-http-server"), mark());
+    let url = format!("http://127.0.0.1:{port}/");
+    Executor::shell(script).http(url).name("branched").env("DIR", "{dir}")
 }
 
 /// It writes the start log itself, because no server is started.
@@ -72,10 +82,14 @@ fn note(event: &str) {
     file.write_all(format!("{event} {}\n", std::process::id()).as_bytes()).unwrap();
 }
 
+/// The time in seconds in which every role has ended, unless it hangs.
+const LIFE: u32 = 60;
+
 /// Plays a role for another test.
 #[test]
 fn plays_a_role() {
     let Some(role) = test_process::role() else { return };
+    nix::unistd::alarm::set(LIFE);
     match role.as_str() {
         "uses the session's" => uses(&SESSION),
         "uses the binary's" => uses(&BINARY),
@@ -90,6 +104,11 @@ fn plays_a_role() {
         "pauses" => alone(|server| server.pause().unwrap()),
         "stops" => alone(|server| drop(server.stop())),
         "pauses its supervisor" => drop(PAUSED.lease().unwrap()),
+        "uses the branched one" => uses_branched(),
+        "works on the branched one" => work(&mut BRANCHED.exclusive().unwrap()),
+        "works on its own" => work(&mut branched().start().unwrap()),
+        "keeps the branched one" => keeps_branched(),
+        "forks" => forks(),
         "panics" => panics(),
         "has few descriptors" => has_few_descriptors(&SESSION),
         "has few descriptors within one process" => has_few_descriptors(&BINARY),
@@ -178,6 +197,39 @@ fn stays() {
 fn alone(what: impl FnOnce(&mut Process)) {
     let mut server = SESSION.exclusive().unwrap();
     what(&mut server);
+    test_process::say(format_args!("has pid {}", server.pid()));
+    loop {
+        std::thread::park();
+    }
+}
+
+fn uses_branched() {
+    let server = BRANCHED.lease().unwrap();
+    assert_eq!(http_get(&server.url()).0, 200);
+}
+
+fn work(server: &mut Process) {
+    assert_eq!(http_get(&server.url()).0, 200);
+    server.stopped(|| ()).unwrap();
+    assert_eq!(http_get(&server.url()).0, 200);
+}
+
+/// Holds a lease until its standard input ends.
+fn keeps_branched() {
+    let server = BRANCHED.lease().unwrap();
+    test_process::say(format_args!("has pid {}", parent_of(server.pid())));
+    test_process::wait_for_end_of_input();
+}
+
+/// Holds an exclusive lease until it is killed. A fork of it lives until its standard input ends.
+fn forks() {
+    let server = SESSION.exclusive().unwrap();
+    // SAFETY: the child makes system calls and ends.
+    if let ForkResult::Child = unsafe { fork() }.unwrap() {
+        let _ = nix::unistd::read(std::io::stdin(), &mut [0]); // It ends, too.
+        // SAFETY: the call takes any status and does not return.
+        unsafe { nix::libc::_exit(0) }
+    }
     test_process::say(format_args!("has pid {}", server.pid()));
     loop {
         std::thread::park();

@@ -179,10 +179,12 @@ impl Error {
         Self::new(ErrorKind::Lease, what).with_help(LEASE_HELP)
     }
 
-    /// Returns true if the start of a server failed because of a system call, or while this process had
-    /// too few descriptors. That says little about the next attempt, in this process or another.
+    /// Returns true if the start of a server failed because of a system call, because its supervisor was
+    /// killed, or while this process had too few descriptors. That says little about the next attempt,
+    /// in this process or another.
     pub(crate) fn may_pass(&self) -> bool {
-        self.kind() == ErrorKind::Os || !sys::has_free_fds(FDS_OF_A_START)
+        let has_no_cause = self.kind() == ErrorKind::Os || self.0.report.is_supervisor_killed;
+        has_no_cause || !sys::has_free_fds(FDS_OF_A_START)
     }
 
     /// Returns true if the process ended because an address was in use, as far as its own output

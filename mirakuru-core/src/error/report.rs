@@ -20,6 +20,8 @@ pub(crate) struct Report {
     pub(crate) output: Option<Output>,
     /// Set if the output says that an address was in use. It is not printed.
     pub(crate) is_address_in_use: bool,
+    /// The supervisor was killed.
+    pub(crate) is_supervisor_killed: bool,
     /// The advice to the reader.
     pub(crate) help: Option<String>,
 }

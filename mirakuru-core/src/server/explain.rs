@@ -6,6 +6,7 @@ use super::Server;
 use super::failure_report::{FailureReport, ServerView};
 use crate::diagnostics::{events, port_owner};
 use crate::error::{Error, ErrorKind, Output};
+use crate::supervisor::Phase;
 
 /// The time that the supervisor gets to report that the rest of the tree has ended too, once the
 /// main process has.
@@ -33,6 +34,7 @@ impl Server {
             report.output = Some(output);
             report.exit = report.exit.or(state.exit);
             report.is_address_in_use = is_address_in_use;
+            report.is_supervisor_killed = state.phase == Phase::SupervisorKilled;
         });
         let may_be_why = matches!(
             error.kind(),

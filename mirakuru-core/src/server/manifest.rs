@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::output::LogFiles;
 use crate::readiness::Endpoint;
+use crate::resources::temp_path::TempPath;
 use crate::supervisor::SupervisorInfo;
 use crate::sys;
 
@@ -39,6 +40,20 @@ impl ServerManifest {
     /// Reads a manifest again, unless it is gone or damaged.
     pub(crate) fn reload(path: &Path) -> Option<Self> {
         Self::from_text(&fs::read_to_string(path).ok()?)
+    }
+
+    /// Sweeps what all manifests in a directory name.
+    pub(crate) fn sweep_all(directory: &Path) {
+        let files = fs::read_dir(directory).into_iter().flatten().flatten();
+        files.for_each(|file| Self::sweep(&file.path()));
+    }
+
+    /// Removes what a server has left whose supervisor was killed, and its manifest.
+    pub(crate) fn sweep(path: &Path) {
+        let lost = Self::reload(path).filter(|manifest| manifest.supervisor.sweep());
+        let Some(Self { dir, .. }) = lost else { return };
+        dir.into_iter().map(TempPath::unowned).for_each(|dir| dir.remove());
+        let _ = fs::remove_file(path); // Its directory may be gone.
     }
 
     /// Returns one line for each fact: a word, a tab, the value.

@@ -82,15 +82,17 @@ impl Server {
 
     /// Launches a new supervisor where the previous one was killed.
     fn replace_supervisor(&mut self) -> Result<()> {
+        // The new server belongs to this process alone. Others may have started and published a
+        // shared one by now; the manifest of the old one would have them remove the directory.
+        if let Some(Publication { path, .. }) = self.publication.take() {
+            ServerManifest::sweep(&path);
+        }
         self.client.sweep_if_lost();
         self.plan.remove_files();
         if self.inherited_fds.listeners.is_empty() {
             self.inherited_fds.listeners = self.plan.listen()?;
         }
         self.client = self.plan.launch(&self.inherited_fds)?;
-        // The new server belongs to this process alone. Others may have started and published a
-        // shared one by now.
-        self.publication = None;
         Ok(())
     }
 

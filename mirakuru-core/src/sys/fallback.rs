@@ -126,6 +126,10 @@ pub(crate) fn marked(_mark: &str) -> Vec<i32> {
     Vec::new()
 }
 
+pub(crate) fn is_marked(pid: i32, _mark: &str) -> bool {
+    is_alive(pid)
+}
+
 pub(crate) fn kill_marked(_mark: &str, _deadline: Instant) {}
 
 pub(crate) fn wait_if_ending(_pid: i32, _deadline: Instant) {}
@@ -175,12 +179,12 @@ impl Process {
         Some(Self { pid }).filter(Self::is_alive)
     }
 
-    pub(crate) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
-        None
-    }
-
     pub(crate) fn pid(&self) -> i32 {
         self.pid
+    }
+
+    pub(crate) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        None
     }
 
     pub(crate) fn poll_interval(&self) -> Option<Duration> {

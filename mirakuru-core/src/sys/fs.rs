@@ -68,9 +68,10 @@ impl PrivateDir {
         at_path.is_some() && at_path == self.dir.metadata().map(identity).ok()
     }
 
-    /// Removes the directory, unless a process uses it.
-    pub(crate) fn remove_if_unused(self) {
+    /// Removes the directory, unless a process uses it. Calls `before` with its path first.
+    pub(crate) fn remove_if_unused(self, before: impl FnOnce(&Path)) {
         if super::try_lock(&self.dir) && self.is_at_path() {
+            before(&self.path);
             let _ = fs::remove_dir_all(&self.path); // What is left is removed the next time.
         }
     }

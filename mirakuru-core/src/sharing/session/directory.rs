@@ -22,6 +22,7 @@ use crate::diagnostics::time_limit::TimeLimit;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::Executor;
 use crate::resources::temp_dir;
+use crate::server::manifest::ServerManifest;
 use crate::sys::{self, PrivateDir};
 
 /// The pauses between attempts to take the lock grow from the first to the last.
@@ -145,7 +146,7 @@ fn clear_stale(parent: &Path) {
             continue;
         }
         if let Ok(dir) = PrivateDir::open(&entry.path()) {
-            dir.remove_if_unused();
+            dir.remove_if_unused(ServerManifest::sweep_all);
         }
     }
 }

@@ -140,6 +140,7 @@ impl Session {
         if self.connect().is_some() {
             return Ok(Situation::StartedByAnother);
         }
+        ServerManifest::sweep(&self.directory.file(&self.name, "info"));
         lease(self.start(executor)?, exclusive, timeout)
     }
 

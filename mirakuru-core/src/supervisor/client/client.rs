@@ -12,6 +12,7 @@ use nix::libc;
 use parking_lot::Mutex;
 
 use super::exit_hook::{Registration, StopAtExit};
+use super::info::SupervisorInfo;
 use super::spawn::{InheritedFds, SupervisorCommand, is_hang_up, wait_for_exit};
 use super::state::{Phase, State};
 use crate::diagnostics::events;
@@ -24,17 +25,6 @@ const RECHECK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The time that a supervisor may take to end, in addition to the stop timeout.
 const GRACE: Duration = Duration::from_secs(10);
-
-/// Everything that another process needs to talk to a supervisor, besides a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct SupervisorInfo {
-    pub(crate) pid: i32,
-    /// A variable in the environment of the server, with its value.
-    pub(crate) mark: String,
-    /// The name of the server in messages.
-    pub(crate) name: String,
-    pub(crate) stop_timeout: Duration,
-}
 
 /// A connection to a supervisor. The supervisor stops its server when the last one is closed.
 pub(crate) struct Client {
@@ -236,11 +226,10 @@ impl Client {
     /// Kills what a killed supervisor has left. The kernel has killed only the main process.
     pub(crate) fn sweep_if_lost(&self) {
         let state = self.state();
-        if state.phase == Phase::SupervisorKilled {
-            let deadline = Instant::now() + GRACE;
-            sys::kill_marked(&self.info.mark, deadline);
+        // The connection may also have been closed on this side.
+        if state.phase == Phase::SupervisorKilled && self.info.sweep() {
             // The environment of a process, and the mark in it, is gone before its sockets are.
-            sys::wait_if_ending(state.main, deadline);
+            sys::wait_if_ending(state.main, Instant::now() + GRACE);
         }
     }
 
@@ -345,6 +334,7 @@ impl Client {
             self.stop_requested.store(true, Ordering::Relaxed);
         }
         if is_owner && self.is_shared.load(Ordering::Relaxed) {
+            self.sweep_if_lost();
             // The connection ends even if a fork has a copy of its descriptor.
             let _ = self.stream.shutdown(std::net::Shutdown::Both);
         }

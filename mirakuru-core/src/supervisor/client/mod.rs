@@ -3,10 +3,12 @@
 #[allow(clippy::module_inception, reason = "the file has the type that the room is named after")]
 mod client;
 mod exit_hook;
+mod info;
 mod spawn;
 mod state;
 mod streams;
 
-pub(crate) use client::{Client, SupervisorInfo};
+pub(crate) use client::Client;
+pub(crate) use info::SupervisorInfo;
 pub(crate) use spawn::{InheritedFds, SupervisorCommand};
 pub(crate) use state::{LeaseStatus, Phase, State};

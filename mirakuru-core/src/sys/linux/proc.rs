@@ -95,7 +95,8 @@ pub(crate) fn marked(mark: &str) -> Vec<i32> {
     all_processes().filter(|pid| is_marked(*pid, mark)).collect()
 }
 
-fn is_marked(pid: i32, mark: &str) -> bool {
+/// Returns true if a process has `mark` in its environment.
+pub(crate) fn is_marked(pid: i32, mark: &str) -> bool {
     has_variable(pid, mark) == Some(true)
 }
 
@@ -246,11 +247,11 @@ impl Process {
         process.is_listed().then_some(process)
     }
 
-    /// Returns the descriptor that becomes readable when the process ends.
     pub(crate) fn pid(&self) -> i32 {
         self.pid
     }
 
+    /// Returns the descriptor that becomes readable when the process ends.
     pub(crate) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
         self.process.as_ref().map(AsFd::as_fd)
     }
