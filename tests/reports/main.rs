@@ -21,6 +21,8 @@ mod normal;
 mod not_found;
 mod progress;
 mod refused;
+#[cfg(not(mirakuru_fallback))]
+mod sandboxes;
 mod taken;
 #[cfg(not(mirakuru_fallback))]
 mod temp_dir;

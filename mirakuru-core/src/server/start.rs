@@ -4,7 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::manifest::ServerManifest;
@@ -16,10 +16,12 @@ use crate::launch::spec::ProcessSpec;
 use crate::readiness::{ConditionSet, Endpoint};
 use crate::resources::placeholders::Placeholders;
 use crate::supervisor::{Client, InheritedFds, Phase, Request};
+use crate::sys;
 
 impl Server {
     /// Starts a server, and returns when it is ready.
     pub(crate) fn start(plan: LaunchPlan, ports: Vec<OwnedFd>) -> Result<Self> {
+        check_proc()?;
         // What seems to run already may be a server that a test has left to be stopped.
         let conditions = plan.conditions().or_else(|error| match stop_later::finish_stops() {
             true => plan.conditions(),
@@ -59,6 +61,7 @@ impl Server {
         manifest: ServerManifest,
         path: PathBuf,
     ) -> Result<Self> {
+        check_proc()?;
         let publication = Some(Publication { path, key: manifest.key });
         let ServerManifest { supervisor, program, ports, dir, bins, .. } = manifest;
         let ServerManifest { endpoint, captured, files, .. } = manifest;
@@ -169,4 +172,16 @@ impl Server {
         let stop = Request::Stop(self.plan.stop_signal.number());
         let _ = self.end(stop); // The error that led here says more than one about the stop.
     }
+}
+
+/// Fails if `/proc` does not show this process. Process ids that are read there would be those of others.
+fn check_proc() -> Result<()> {
+    let what = match sys::proc_self() {
+        Ok(pid) if pid == std::process::id() => return Ok(()),
+        Err(_) if !Path::new("/proc/self").is_symlink() => "`/proc` is not mounted",
+        Ok(_) | Err(_) => "`/proc` is that of another PID namespace",
+    };
+    let help =
+        "mount it in the PID namespace of the tests, as `unshare --pid --fork --mount-proc` does";
+    Err(Error::new(ErrorKind::Os, what).with_help(help))
 }

@@ -61,6 +61,10 @@ pub(crate) fn become_subreaper() {}
 
 pub(crate) fn set_name(_name: &CStr) {}
 
+pub(crate) fn proc_self() -> io::Result<u32> {
+    Ok(std::process::id())
+}
+
 pub(crate) fn set_pdeathsig() {}
 
 pub(crate) fn close_inherited() {

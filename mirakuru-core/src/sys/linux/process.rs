@@ -30,6 +30,12 @@ pub(crate) fn own_program() -> io::Result<PathBuf> {
     Ok(if is_other { own } else { EXE }.into())
 }
 
+/// Returns the id that this process has in `/proc`, which may be that of another PID namespace.
+pub(crate) fn proc_self() -> io::Result<u32> {
+    let link = fs::read_link("/proc/self")?;
+    link.to_str().and_then(|pid| pid.parse().ok()).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
 /// Returns the file that is mapped at an address, from `FROM-TO perms offset device inode path`.
 fn mapped_file(maps: &str, address: usize) -> Option<&str> {
     let number = |digits| usize::from_str_radix(digits, 16).ok();
