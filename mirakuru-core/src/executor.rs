@@ -328,7 +328,8 @@ impl Executor {
     ///
     /// ```
     /// # use mirakuru_core::Executor;
-    /// let mut process = Executor::shell("trap 'exit 2' TERM; sleep 60 & wait").expect_exit([0, 2]).start()?;
+    /// let server = Executor::shell("trap 'exit 2' TERM; echo ready; sleep 60 & wait").output("^ready$");
+    /// let mut process = server.expect_exit([0, 2]).start()?;
     /// process.stop()?;
     /// # Ok::<(), mirakuru_core::Error>(())
     /// ```
