@@ -1,5 +1,7 @@
 //! A UDP port.
 
+use std::time::Duration;
+
 use mirakuru_core::{ErrorKind, Executor};
 use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, reports};
 use mirakuru_tests::{bin, free_port};
@@ -31,7 +33,7 @@ fn a_port_that_is_never_bound_is_a_timeout() {
 #[test]
 fn a_server_that_uses_tcp_is_told_from_one_that_uses_udp() {
     let tcp = Executor::new([bin!("mk-replies"), "tcp", "{udp}"]).udp("127.0.0.1:{udp}");
-    let error = fails(&tcp.timeout(SHORT), ErrorKind::Timeout);
+    let error = fails(&tcp.timeout(Duration::from_secs(1)), ErrorKind::Timeout);
     reports(&error, &["no socket is bound to UDP 127.0.0.1:", "for TCP: wait for `tcp`"]);
     let udp = server(&[]).tcp("127.0.0.1:{port}").timeout(SHORT);
     fails(&udp, ErrorKind::Timeout);
