@@ -40,7 +40,7 @@ impl FailureReport {
     /// Prints the state of each server and its last lines since the test leased it to where the
     /// test prints. Servers that died come first, because that may be why the test fails.
     pub(crate) fn print(&self) {
-        print(self.servers.iter().filter(|server| server.log.claim_report()));
+        print(self.servers.iter());
     }
 
     /// Makes a report that is also printed when rstest ends the test at its time limit. The body of a
@@ -65,8 +65,10 @@ impl FailureReport {
     }
 }
 
+/// Prints the servers that no other report has printed.
 fn print<'a>(servers: impl Iterator<Item = &'a ServerView>) {
-    let mut snapshots: Vec<_> = servers.map(ServerView::snapshot).collect();
+    let unprinted = servers.filter(|server| server.log.claim_report());
+    let mut snapshots: Vec<_> = unprinted.map(ServerView::snapshot).collect();
     snapshots.sort_by_key(|snapshot| snapshot.fate != Fate::Died);
     for snapshot in snapshots {
         eprintln!("{snapshot}");
@@ -87,7 +89,7 @@ fn print_at_time_limit(panic: &PanicHookInfo<'_>) {
     // A lease and the attribute may both have one for the same server.
     servers.sort_by_key(|server| server.log.path());
     servers.dedup_by_key(|server| server.log.path());
-    print(servers.into_iter().filter(|server| server.log.claim_report()));
+    print(servers.into_iter());
 }
 
 /// Observes a server, also after its owner was dropped.
