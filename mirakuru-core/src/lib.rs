@@ -69,8 +69,8 @@
 //! | `{dir}` | a directory of this process below `TMPDIR`, removed when it has ended; below `/tmp` if the path of `TMPDIR` is too long for a socket that a condition names in it |
 //! | `{bin:name}` | the path of a binary of the package under test |
 //!
-//! They may stand in the command, in the values of environment variables, in the working directory,
-//! in conditions, and in [`Process::render`].
+//! They may stand in the command, in the values of environment variables, in the working directory, in
+//! files and commands of the [set-up](#set-up), in conditions, and in [`Process::render`].
 //!
 //! Cargo builds the binaries of a package for its integration tests. `{bin:name}` finds others too, but
 //! never one that is older than its sources: that is an error, which names the command to build it.
@@ -89,7 +89,20 @@
 //!
 //! The process can give values to placeholders itself: a named group of an output pattern, as in
 //! `"listening on .*:(?<port>\\d+)"`, becomes a placeholder, and `{port}` gets the port that was found
-//! if a condition waits for port 0. These can stand in other conditions and in `render` only.
+//! if a condition waits for port 0. These can stand in other conditions, in commands of
+//! [`after_ready`](Executor::after_ready) and in `render` only.
+//!
+//! # Set-up
+//!
+//! | step | runs | for |
+//! |---|---|---|
+//! | [`Executor::file`] | before each start | configuration |
+//! | [`Executor::before_start`] | before each start, after the files | initialisation of files, keys |
+//! | [`Executor::after_ready`], [`Executor::after_ready_with`] | when all conditions hold, before any test uses the process; not at a restart | schema, users, topics |
+//!
+//! Commands of the set-up run below the supervisor, with the environment, the directory and the
+//! [user](Executor::user) of the process and within the time limit of its start. Their output goes to its
+//! log. If one fails, so does the start; the error says which.
 //!
 //! # What is promised, and what is not
 //!
@@ -207,7 +220,10 @@ pub use types::{Exit, ExpectedExit, Owner, ParseSignalError, Scope, Signal, Stre
 /// | `listen = "host:port"` | [`Executor::listen`] |
 /// | `connect = true`, `owner = "any"` | [`Executor::connect`], [`Executor::owner`] |
 /// | `env(KEY = "…")`, `env_remove(KEY)`, `env_clear` | the environment |
-/// | `cwd`, `stdin` | [`Executor::current_dir`], [`Executor::stdin`] |
+/// | `cwd`, `stdin`, `user` | [`Executor::current_dir`], [`Executor::stdin`], [`Executor::user`] |
+/// | `file(path = "{dir}/…", text = "…")` | [`Executor::file`] |
+/// | `before_start = "…"`, `after_ready = "…"` | [`Executor::before_start`], [`Executor::after_ready`] |
+/// | `after_ready_with = function` | [`Executor::after_ready_with`] |
 /// | `timeout = "5s"`, `stop_timeout` | time limits: `"500ms"`, `"1m30s"`, or any `Duration` |
 /// | `stop_signal = "INT"`, `kill_signal`, `expect_exit = 3`, `[0, 3]` or `0..=3` | how it ends |
 /// | `name`, `scope = "session"` | its name in messages, and which tests share it |

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Expr, Lit, LitInt, LitStr, Path};
 
-use crate::key::Key;
+use crate::key::{Check, Key};
 use crate::literal;
 use crate::model::{self, Attribute, Entry, Value};
 use crate::syntax::duration;
@@ -95,15 +95,17 @@ fn setting(entry: &Entry, attribute: &Attribute, k: &Path) -> TokenStream {
             let (names, values): (Vec<_>, Vec<_>) = pairs.iter().cloned().unzip();
             quote_spanned!(span=> #(.#method(#names, #values))*)
         }
-        Value::Pairs(pairs) if entry.key == Key::Reply => {
-            let part = |name| {
-                let value = pairs.iter().find(|(part, _)| model::is_text(part, name));
-                value
-                    .map_or_else(|| quote_spanned!(span=> ""), |(_, value)| value.to_token_stream())
-            };
-            let (addr, send, pattern) = (part("addr"), part("send"), part("pattern"));
-            quote_spanned!(span=> .#method(#addr, #send, #pattern))
-        }
+        Value::Pairs(pairs) => match entry.key.check() {
+            Check::Parts(known) => {
+                let values = known.iter().map(|part| {
+                    let given = pairs.iter().find(|(name, _)| model::is_text(name, part.name));
+                    let value = given.map(|(_, value)| value.to_token_stream());
+                    value.unwrap_or_else(|| quote_spanned!(span=> ""))
+                });
+                quote_spanned!(span=> .#method(#(#values),*))
+            }
+            _ => TokenStream::new(),
+        },
         Value::Names(names) => quote_spanned!(span=> #(.#method(#names))*),
         _ => TokenStream::new(),
     }

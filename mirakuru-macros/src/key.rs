@@ -37,7 +37,31 @@ pub(crate) enum Check {
     /// An exit code, a list of them, or a range.
     Exit,
     Bytes,
+    /// Each pair is a part with a value of its own.
+    Parts(&'static [Part]),
 }
+
+/// A part of a key with several values, in the order of the builder's arguments.
+#[derive(Clone, Copy)]
+pub(crate) struct Part {
+    pub(crate) name: &'static str,
+    pub(crate) check: Check,
+    /// Without it, the value is an empty text.
+    pub(crate) is_required: bool,
+}
+
+const fn part(name: &'static str, check: Check) -> Part {
+    Part { name, check, is_required: true }
+}
+
+const REPLY: &[Part] = &[
+    part("addr", Check::LateText(literal::target)),
+    Part { name: "send", check: Check::Bytes, is_required: false },
+    part("pattern", Check::Text(literal::pattern)),
+];
+
+const FILE: &[Part] =
+    &[part("path", Check::Text(literal::file_path)), part("text", Check::Text(literal::template))];
 
 /// Everything that is particular to one key.
 pub(crate) struct Row {
@@ -114,7 +138,7 @@ keys! {
     Pattern: row("pattern", Form::Value, &[r#"pattern = "\"status\":\"up\"""#]).needs(&[Key::Http]).check(Check::Text(literal::pattern)),
     Tcp: row("tcp", Form::Value, &[r#"tcp = "127.0.0.1:{port}""#]).condition().check(Check::LateText(literal::address)),
     Udp: row("udp", Form::Value, &[r#"udp = "127.0.0.1:{udp}""#]).condition().check(Check::LateText(literal::udp_address)),
-    Reply: row("reply", Form::Pairs, &[r#"reply(addr = "127.0.0.1:{port}", send = "PING\r\n", pattern = "PONG")"#]).condition().repeated(),
+    Reply: row("reply", Form::Pairs, &[r#"reply(addr = "127.0.0.1:{port}", send = "PING\r\n", pattern = "PONG")"#]).condition().repeated().check(Check::Parts(REPLY)),
     UnixSocket: row("unix_socket", Form::Value, &[r#"unix_socket = "{dir}/server.sock""#]).condition().check(Check::LateText(literal::late_path)),
     PidFile: row("pid_file", Form::Value, &[r#"pid_file = "{dir}/server.pid""#]).condition().check(Check::LateText(literal::late_path)),
     ReadyCommand: row("ready_command", Form::Value, &[r#"ready_command = "pg_isready -p {port}""#]).condition().check(Check::LateCommand),
@@ -132,6 +156,11 @@ keys! {
     EnvRemove: row("env_remove", Form::Names, &["env_remove(KEY)"]).repeated(),
     EnvClear: row("env_clear", Form::Flag, &["env_clear"]),
     Cwd: row("cwd", Form::Value, &[r#"cwd = "{dir}""#]).early().check(Check::Text(literal::path)),
+    File: row("file", Form::Pairs, &[r#"file(path = "{dir}/a.conf", text = "listen {port}")"#]).early().repeated().check(Check::Parts(FILE)),
+    BeforeStart: row("before_start", Form::Value, &[r#"before_start = "mkdir {dir}/data""#]).early().repeated().check(Check::Command),
+    AfterReady: row("after_ready", Form::Value, &[r#"after_ready = "createdb --port {port} app""#]).repeated().check(Check::LateCommand),
+    AfterReadyWith: row("after_ready_with", Form::Value, &["after_ready_with = create_tables"]).repeated(),
+    User: row("user", Form::Value, &[r#"user = "postgres""#]).check(Check::Text(literal::name)),
     Timeout: row("timeout", Form::Value, &[r#"timeout = "5s""#]).check(Check::Text(time_limit)),
     StopTimeout: row("stop_timeout", Form::Value, &[r#"stop_timeout = "500ms""#]).check(Check::Text(time_limit)),
     StopSignal: row("stop_signal", Form::Value, &[r#"stop_signal = "INT""#]).check(Check::Text(|text| signal::find(text).map(drop))),

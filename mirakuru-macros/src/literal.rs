@@ -1,6 +1,6 @@
 use crate::syntax::address::{Address, Place, Port, Target, Url};
 use crate::syntax::template::{self, Captured as Names, Piece, Template};
-use crate::syntax::{command, http, pattern};
+use crate::syntax::{command, file_path, http, pattern};
 
 type Checked<T = ()> = Result<T, String>;
 
@@ -88,6 +88,12 @@ pub(crate) fn target(text: &str, captured: &Captured) -> Checked {
 /// Returns true if the process chooses the port to which the bytes of a reply are sent.
 pub(crate) fn sends_to_any_port(text: &str) -> bool {
     matches!(Target::parse(text), Ok(Target::Tcp(address)) if address.port == Port::Any)
+}
+
+/// Checks the path of a file that is written before the process starts.
+pub(crate) fn file_path(text: &str) -> Checked {
+    template(text)?;
+    file_path::check(text)
 }
 
 /// Checks an address that is listened on before the process starts.

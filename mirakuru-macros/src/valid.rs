@@ -2,7 +2,7 @@ use syn::{Expr, ExprRange, Lit, LitStr, RangeLimits, ReturnType, UnOp};
 
 use crate::fault::Faults;
 use crate::item;
-use crate::key::{self, Check, Key, OF_A_DEFINITION};
+use crate::key::{self, Check, Key, OF_A_DEFINITION, Part};
 use crate::literal::{self, Captured};
 use crate::model::{self, Attribute, Entry, Function, Value};
 use crate::params::{Access, Param};
@@ -73,50 +73,51 @@ fn literals(entry: &Entry, captured: &Captured, faults: &mut Faults) {
             checked(text, |text| literal::is_early(text, captured), faults);
         }
     }
-    match &entry.value {
-        Value::Expr(expr) => value(entry.key, expr, captured, faults),
-        Value::Pairs(pairs) if entry.key == Key::Reply && !has_reply_parts(pairs) => {
-            faults.add(&entry.ident, entry.key.usage());
-        }
-        Value::Pairs(pairs) => pairs.iter().for_each(|(left, right)| match entry.key {
+    match (&entry.value, entry.key.check()) {
+        (Value::Pairs(pairs), Check::Parts(known)) => parts(entry, known, pairs, captured, faults),
+        (Value::Expr(expr), check) => value(entry.key, check, expr, captured, faults),
+        (Value::Pairs(pairs), _) => pairs.iter().for_each(|(left, right)| match entry.key {
             Key::Header => {
                 text(entry.key, left, http::check_header_name, faults);
                 text(entry.key, right, http::check_header_value, faults);
             }
-            Key::Reply => part_of_reply(left, right, captured, faults),
             Key::Env => {
                 text(entry.key, left, literal::variable, faults);
                 text(entry.key, right, literal::template, faults);
             }
             _ => {}
         }),
-        Value::Names(names) => {
+        (Value::Names(names), _) => {
             names.iter().for_each(|name| text(entry.key, name, literal::variable, faults));
         }
-        Value::Flag | Value::Path(_) => {}
+        (Value::Flag | Value::Path(_), _) => {}
     }
 }
 
-/// Returns true if a reply has an address, a pattern, and no part twice.
-fn has_reply_parts(pairs: &[(Expr, Expr)]) -> bool {
-    let count = |name| pairs.iter().filter(|(part, _)| model::is_text(part, name)).count();
-    let counts = ["addr", "pattern", "send"].map(count);
-    counts[..2] == [1, 1] && counts[2] <= 1 && counts.iter().sum::<usize>() == pairs.len()
-}
-
-fn part_of_reply(part: &Expr, value: &Expr, captured: &Captured, faults: &mut Faults) {
-    if model::is_text(part, "addr") {
-        text(Key::Reply, value, |text| literal::target(text, captured), faults);
-    } else if model::is_text(part, "pattern") {
-        text(Key::Reply, value, literal::pattern, faults);
-    } else {
-        bytes(Key::Reply, value, faults);
+/// Checks the parts of a key, each of which is given once at most.
+fn parts(
+    entry: &Entry,
+    known: &[Part],
+    pairs: &[(Expr, Expr)],
+    captured: &Captured,
+    faults: &mut Faults,
+) {
+    let count =
+        |part: &Part| pairs.iter().filter(|(name, _)| model::is_text(name, part.name)).count();
+    let is_complete =
+        known.iter().all(|part| count(part) == 1 || count(part) == 0 && !part.is_required);
+    if !is_complete || known.iter().map(count).sum::<usize>() != pairs.len() {
+        return faults.add(&entry.ident, entry.key.usage());
+    }
+    for (name, expr) in pairs {
+        let part = known.iter().find(|part| model::is_text(name, part.name));
+        part.into_iter().for_each(|part| value(entry.key, part.check, expr, captured, faults));
     }
 }
 
-fn value(key: Key, expr: &Expr, captured: &Captured, faults: &mut Faults) {
-    match key.check() {
-        Check::Nothing => {}
+fn value(key: Key, check: Check, expr: &Expr, captured: &Captured, faults: &mut Faults) {
+    match check {
+        Check::Nothing | Check::Parts(_) => {}
         Check::Text(check) => text(key, expr, check, faults),
         Check::LateText(check) => text(key, expr, |text| check(text, captured), faults),
         Check::Number(check) => number(key, expr, check, faults),

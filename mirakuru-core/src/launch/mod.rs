@@ -1,7 +1,8 @@
 //! From what an executor says to one start: `spec` has the data, `plan` the same with every
-//! placeholder resolved, `start_supervisor` what a supervisor is started with.
+//! placeholder resolved, `set_up` what belongs to a start beside the command, `start_supervisor` what a supervisor is started with.
 
 pub(crate) mod plan;
+pub(crate) mod set_up;
 pub(crate) mod spec;
 mod start_supervisor;
 mod validate;

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::set_up::{SetUp, Step};
 use super::spec::ProcessSpec;
 use super::{validate, working_dir};
-use crate::command::{self, Environment, Stdin};
+use crate::command::{self, CommandLine, Environment, Stdin};
 use crate::error::{Error, Result};
 use crate::output::LogFiles;
 use crate::readiness::{ConditionSet, ConditionSpec, StartContext};
@@ -42,6 +43,7 @@ pub(crate) struct LaunchPlan {
     /// The working directory as the executor names it, if it does.
     pub(super) current_dir: Option<PathBuf>,
     pub(super) stdin: Stdin,
+    pub(crate) set_up: SetUp,
     conditions: Vec<Arc<dyn ConditionSpec>>,
     fail_on: Vec<String>,
     /// The addresses of the listening sockets that the process inherits.
@@ -98,11 +100,17 @@ impl LaunchPlan {
         files: impl FnOnce(&str) -> Result<LogFiles>,
     ) -> Result<Self> {
         let words = words.iter().map(|word| values.render_os(word)).collect::<Result<Vec<_>>>()?;
-        let environment = rendered(&spec.environment, &values)?;
+        let mut environment = rendered(&spec.environment, &values)?;
+        let account = spec.set_up.account(&mut environment)?;
         let current_dir =
             spec.current_dir.as_ref().map(|dir| values.render_path(dir)).transpose()?;
         let dir = working_dir::resolve(current_dir.as_deref(), &values)?;
-        let program = program.map_or_else(|| program::find(&words[0], &environment, &dir), Ok)?;
+        let set_up = SetUp::new(&spec.set_up, &values, account, &environment, &dir)?;
+        let find = || match set_up.may_create_program() {
+            true => program::find_or_expect(&words[0], values.dir(), &environment, &dir),
+            false => program::find(&words[0], &environment, &dir),
+        };
+        let program = program.map_or_else(find, Ok)?;
         let listens = spec.listens.iter().map(|address| listening_address(address, &values));
         let listens = listens.collect::<Result<_>>()?;
         let notifies = spec.conditions.iter().any(|it| it.requirements().notify_socket);
@@ -123,6 +131,7 @@ impl LaunchPlan {
             dir,
             current_dir,
             stdin: spec.stdin.clone(),
+            set_up,
             conditions: spec.conditions.clone(),
             fail_on: spec.fail_on.clone(),
             listens,
@@ -155,6 +164,7 @@ impl LaunchPlan {
             named_ports: self.named_ports(),
             connects: self.connects,
             owner: self.owner,
+            account: self.set_up.account.as_ref(),
         }
     }
 
@@ -168,6 +178,11 @@ impl LaunchPlan {
     pub(crate) fn remove_files(&self) {
         self.values.remove_dir();
         self.notify_socket.iter().for_each(TempPath::remove);
+    }
+
+    /// Returns a command that runs when the process is ready.
+    pub(crate) fn step(&self, command: &CommandLine) -> Result<Step> {
+        Step::new(command, &self.values, &self.environment, &self.dir)
     }
 
     /// Returns the command in one line.
@@ -213,9 +228,23 @@ impl LaunchPlan {
         Error::os(what, std::io::Error::from_raw_os_error(errno))
     }
 
-    /// Returns the error for a program that the supervisor could not execute.
-    pub(crate) fn cannot_run(&self, errno: i32) -> Error {
-        program::cannot_run(&self.program, errno)
+    /// Returns the error for a file that the supervisor could not write.
+    pub(crate) fn no_file(&self, file: u32, errno: i32) -> Error {
+        let path = self.set_up.files.get(file as usize).map_or(&self.dir, |(path, _)| path);
+        let what = format!("the file `{}` cannot be written", path.display());
+        Error::os(what, std::io::Error::from_raw_os_error(errno))
+    }
+
+    /// Returns the error for a program that the supervisor could not execute: that of the process, or
+    /// of the command before its start with this number.
+    pub(crate) fn cannot_run(&self, step: Option<u32>, errno: i32) -> Error {
+        let step = step.and_then(|step| self.set_up.before_start.get(step as usize));
+        program::cannot_run(step.map_or(&self.program, |step| &step.program), errno)
+    }
+
+    /// Returns a path for a file that only this start uses.
+    pub(crate) fn path_beside_log(&self, extension: &str) -> PathBuf {
+        self.files.of(None)[0].with_extension(extension)
     }
 }
 

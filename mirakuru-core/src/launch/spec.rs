@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::set_up::SetUpSpec;
 use crate::command::{self, CommandLine, Environment, Stdin};
 use crate::error::Result;
 use crate::readiness::{ConditionSpec, Identity};
@@ -28,6 +29,7 @@ pub(crate) struct ProcessSpec {
     pub(crate) environment: Environment,
     pub(crate) current_dir: Option<PathBuf>,
     pub(crate) stdin: Stdin,
+    pub(crate) set_up: SetUpSpec,
     pub(crate) conditions: Vec<Arc<dyn ConditionSpec>>,
     /// Patterns of lines after which the process will never be ready.
     pub(crate) fail_on: Vec<String>,
@@ -55,6 +57,7 @@ impl ProcessSpec {
             environment: Environment::default(),
             current_dir: None,
             stdin: Stdin::default(),
+            set_up: SetUpSpec::default(),
             conditions: Vec::new(),
             fail_on: Vec::new(),
             listens: Vec::new(),
@@ -102,9 +105,10 @@ impl ProcessSpec {
         let texts = words.iter().chain(values).filter_map(|text| text.to_str());
         let dir = self.current_dir.iter().filter_map(|dir| dir.to_str());
         let listens = self.listens.iter().map(String::as_str);
+        let conditions = self.conditions.iter().flat_map(|condition| condition.templates());
         Texts {
-            early: texts.chain(dir).chain(listens).collect(),
-            late: self.conditions.iter().flat_map(|condition| condition.templates()).collect(),
+            early: texts.chain(dir).chain(listens).chain(self.set_up.early_texts()).collect(),
+            late: conditions.chain(self.set_up.late_texts()).collect(),
             captured: self.captured(),
         }
     }
@@ -151,6 +155,7 @@ impl ProcessSpec {
             environment,
             current_dir,
             stdin,
+            set_up,
             conditions,
             fail_on,
             listens,
@@ -167,7 +172,7 @@ impl ProcessSpec {
         } = self;
         let mut identity = Identity::default();
         let current_dir = current_dir.as_ref().map(|dir| dir.as_os_str());
-        identity.add((command, more_args, name, environment, current_dir, stdin));
+        identity.add((command, more_args, name, environment, current_dir, stdin, set_up));
         identity.add((fail_on, listens, connects, owner, timeout, stop_timeout));
         identity.add((stop_signal, kill_signal, expect_exit, conditions.len()));
         for condition in conditions {

@@ -8,10 +8,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::plan::LaunchPlan;
+use super::set_up::Step;
 use crate::command::Stdin;
 use crate::diagnostics::port_owner;
 use crate::error::{Error, Result};
-use crate::supervisor::{Client, InheritedFds, Settings, SupervisorCommand};
+use crate::supervisor::{Client, InheritedFds, Job, Settings, SupervisorCommand};
 use crate::sys;
 
 impl LaunchPlan {
@@ -20,8 +21,7 @@ impl LaunchPlan {
         let (stdout, stderr) = self.files.open()?;
         let command = SupervisorCommand {
             name: self.name.clone(),
-            program: self.program.clone(),
-            arguments: self.words.clone(),
+            job: self.job(),
             environment: self.environment.clone(),
             stdout,
             stderr,
@@ -44,6 +44,15 @@ impl LaunchPlan {
                 `ulimit -u` or `pids.max`, or run fewer tests at a time";
             if is_limit { error.with_help(help) } else { error }
         })
+    }
+
+    fn job(&self) -> Job {
+        Job {
+            command: [&[self.program.clone().into_os_string()], &self.words[..]].concat(),
+            steps: self.set_up.before_start.iter().map(Step::command).collect(),
+            files: self.set_up.files.clone(),
+            account: self.set_up.account.clone(),
+        }
     }
 
     /// Binds the listening sockets that the process inherits.
@@ -83,7 +92,7 @@ impl LaunchPlan {
             }
             Stdin::Open(file) => Ok((Some(file.reopen().map_err(failed)?.into()), None)),
             Stdin::Bytes(bytes) => {
-                let path = self.files.of(None)[0].with_extension("stdin");
+                let path = self.path_beside_log("stdin");
                 let file = sys::unnamed_file(&path, bytes).map_err(failed)?;
                 Ok((Some(file.into()), None))
             }

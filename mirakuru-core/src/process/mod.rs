@@ -1,5 +1,6 @@
 //! A started executor.
 
+mod after_ready;
 mod stop;
 mod stop_async;
 
@@ -16,6 +17,8 @@ use crate::supervisor::{Request, State};
 use crate::sys;
 use crate::types::{Exit, Signal};
 
+pub(crate) use after_ready::AfterReady;
+
 /// A started [`Executor`](crate::Executor), with everything that it has spawned.
 ///
 /// It runs as long as any of its processes does: a launcher that exits and leaves a daemon behind is
@@ -31,6 +34,7 @@ use crate::types::{Exit, Signal};
 /// the process to itself: dropping it begins the stop and does not wait for its end.
 pub struct Process {
     server: Server,
+    after_ready: Vec<AfterReady>,
     /// Set when the caller has been told how the process ended.
     is_settled: bool,
     /// Set if a lease or the attribute prints the report of a failing test.
@@ -38,8 +42,8 @@ pub struct Process {
 }
 
 impl Process {
-    pub(crate) fn new(server: Server) -> Self {
-        Self { server, is_settled: false, is_leased: false }
+    pub(crate) fn new(server: Server, after_ready: Vec<AfterReady>) -> Self {
+        Self { server, after_ready, is_settled: false, is_leased: false }
     }
 
     /// Returns the name of the process in messages.

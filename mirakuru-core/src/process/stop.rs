@@ -59,7 +59,9 @@ impl Process {
     }
 
     /// Stops the process if it is running, and starts it again with the same ports and directory.
-    /// How it ended is not checked.
+    /// How it ended is not checked. Files and the commands of
+    /// [`before_start`](crate::Executor::before_start) are repeated, those of
+    /// [`after_ready`](crate::Executor::after_ready) are not.
     ///
     /// # Errors
     ///
@@ -67,9 +69,9 @@ impl Process {
     /// running.
     pub fn restart(&mut self) -> Result<()> {
         let _ = self.stop(); // How it ended is not checked.
-        self.server.start_again()?;
+        let is_new = self.server.start_again()?;
         self.is_settled = false;
-        Ok(())
+        if is_new { self.run_after_ready() } else { Ok(()) }
     }
 
     /// Stops the process, runs `body`, and starts the process again with the same ports, also if

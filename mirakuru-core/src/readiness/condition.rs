@@ -17,6 +17,7 @@ use crate::command::Environment;
 use crate::error::{Error, Result};
 use crate::output::LogFiles;
 use crate::resources::placeholders::Placeholders;
+use crate::sys::Account;
 use crate::types::Owner;
 
 /// A readiness condition as the executor describes it.
@@ -231,6 +232,8 @@ pub(crate) struct StartContext<'a> {
     pub(crate) connects: bool,
     /// Whose listener counts.
     pub(crate) owner: Owner,
+    /// The user that the process runs as, if it is another one.
+    pub(crate) account: Option<&'a Account>,
 }
 
 impl StartContext<'_> {

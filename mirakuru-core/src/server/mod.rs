@@ -7,6 +7,7 @@ mod explain;
 mod lease;
 #[allow(clippy::module_inception, reason = "the room is about the one type in that file")]
 mod server;
+mod set_up;
 mod start;
 mod stop;
 mod stop_later;

@@ -15,7 +15,7 @@ use crate::launch::plan::LaunchPlan;
 use crate::launch::spec::ProcessSpec;
 use crate::readiness::{ConditionSet, Endpoint};
 use crate::resources::placeholders::Placeholders;
-use crate::supervisor::{Client, InheritedFds, Phase, Request};
+use crate::supervisor::{Client, InheritedFds, Phase, Request, Start};
 use crate::sys;
 
 impl Server {
@@ -36,12 +36,13 @@ impl Server {
             endpoint,
             stdin: None,
             publication: None,
+            is_set_up: false,
             stops_later: false,
             inherited_fds,
         };
         server.bring_up(conditions).or_else(|error| {
             let is_retried = error.is_address_in_use() && server.wait_for_earlier_servers();
-            if is_retried { server.start_again() } else { Err(error) }
+            if is_retried { server.start_again().map(drop) } else { Err(error) }
         })?;
         Ok(server)
     }
@@ -69,18 +70,27 @@ impl Server {
         values.set_captured(captured);
         let plan = LaunchPlan::of_another(spec, values, program, files)?;
         let client = Client::attach(stream, supervisor);
-        let inherited_fds = InheritedFds::default();
-        let stops_later = false;
-        Ok(Self { client, plan, endpoint, stdin: None, publication, stops_later, inherited_fds })
+        Ok(Self {
+            client,
+            plan,
+            endpoint,
+            stdin: None,
+            publication,
+            is_set_up: true,
+            stops_later: false,
+            inherited_fds: InheritedFds::default(),
+        })
     }
 
-    /// Starts the server again after it has ended, with the same ports and directory.
-    pub(crate) fn start_again(&mut self) -> Result<()> {
+    /// Starts the server again after it has ended, with the same ports and directory. Returns true if it
+    /// had to be set up again: its supervisor was killed.
+    pub(crate) fn start_again(&mut self) -> Result<bool> {
         if self.state().is_disconnected {
             self.replace_supervisor()?;
         }
         let conditions = self.plan.conditions()?;
-        self.bring_up(conditions)
+        let is_new = !self.is_set_up;
+        self.bring_up(conditions).map(|()| is_new)
     }
 
     /// Launches a new supervisor where the previous one was killed.
@@ -96,13 +106,20 @@ impl Server {
             self.inherited_fds.listeners = self.plan.listen()?;
         }
         self.client = self.plan.launch(&self.inherited_fds)?;
+        self.is_set_up = false;
         Ok(())
     }
 
-    /// Runs the program below the supervisor, and waits until it is ready.
+    /// Sets up the server, runs its program below the supervisor, and waits until it is ready.
     fn bring_up(&mut self, mut conditions: ConditionSet) -> Result<()> {
         let began = Instant::now();
-        self.run_program(began)?;
+        if self.run_before_start(began).inspect_err(|_| self.abandon())? {
+            // They look at what has changed since.
+            conditions = self.plan.conditions()?;
+        }
+        let (stdin, write) = self.plan.stdin().map_err(|error| error.about(&self.plan.name))?;
+        self.stdin = write;
+        self.run_program(None, stdin, began)?;
         let start_context = self.plan.start_context();
         let endpoint = conditions.wait(&start_context, &self.client, began, self.plan.timeout);
         self.endpoint = endpoint.map_err(|error| {
@@ -114,6 +131,10 @@ impl Server {
             // Captured values differ from start to start, so attached processes need the new ones.
             self.publish_manifest().inspect_err(|_| self.abandon())?;
         }
+        if !self.is_set_up {
+            self.run_after_ready(began).inspect_err(|_| self.abandon())?;
+            self.is_set_up = true;
+        }
         if self.publication.is_some() {
             self.hand_over_stdin();
         }
@@ -123,11 +144,15 @@ impl Server {
         Ok(())
     }
 
-    /// Returns when the program runs.
-    fn run_program(&mut self, began: Instant) -> Result<()> {
-        let (read, write) = self.plan.stdin().map_err(|error| error.about(&self.plan.name))?;
-        self.stdin = write;
-        let state = self.client.start(read, began + self.plan.timeout);
+    /// Returns when the program runs, or that of a step before it.
+    pub(super) fn run_program(
+        &self,
+        step: Option<u32>,
+        stdin: Option<OwnedFd>,
+        began: Instant,
+    ) -> Result<()> {
+        let what = Start { step, writes_files: step == self.plan.set_up.first_step() };
+        let state = self.client.start(what, stdin, began + self.plan.timeout);
         let state = state.map_err(|error| match error.kind() {
             io::ErrorKind::TimedOut => {
                 let limit = Seconds(self.plan.timeout);
@@ -139,13 +164,16 @@ impl Server {
         })?;
         match state.phase {
             Phase::StartFailed(errno) => {
-                Err(self.explain(self.plan.cannot_run(errno).about(&self.plan.name)))
+                Err(self.explain(self.plan.cannot_run(step, errno).about(&self.plan.name)))
             }
             Phase::NoDirectory(errno) => {
                 Err(self.explain(self.plan.no_directory(errno).about(&self.plan.name)))
             }
             Phase::NoSocket(errno) => {
                 Err(self.explain(self.plan.no_socket(errno).about(&self.plan.name)))
+            }
+            Phase::NoFile(file, errno) => {
+                Err(self.explain(self.plan.no_file(file, errno).about(&self.plan.name)))
             }
             Phase::Starting | Phase::SupervisorKilled | Phase::Refused(_) => {
                 Err(self.without_supervisor())

@@ -42,7 +42,7 @@ pub(super) fn entry(executor: Executor, scope: Option<Scope>) -> Result<Arc<Entr
 
 /// Returns the text that identifies a shared process.
 pub(super) fn key(executor: &Executor, scope: Scope) -> Result<String> {
-    executor.spec().key().map(|key| format!("{scope:?} {key}"))
+    executor.key().map(|key| format!("{scope:?} {key}"))
 }
 
 impl Entry {

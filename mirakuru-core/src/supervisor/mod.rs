@@ -7,11 +7,12 @@
 //! The kernel closes the control socket however the test process ends. The supervisor then stops the
 //! server, reaps until no child is left, and ends.
 //!
-//! `client` runs in the test process, `daemon` in the supervisor. `protocol` and `lease_queue` are
-//! data that both use.
+//! `client` runs in the test process, `daemon` in the supervisor. `job`, `protocol` and `lease_queue`
+//! are data that both use.
 
 mod client;
 mod daemon;
+mod job;
 mod lease_queue;
 mod protocol;
 mod settings;
@@ -19,8 +20,9 @@ mod settings;
 pub(crate) use client::{
     Client, InheritedFds, LeaseStatus, Phase, State, SupervisorCommand, SupervisorInfo,
 };
+pub(crate) use job::Job;
 pub(crate) use lease_queue::{Answer, LeaseQueue};
 #[cfg(any(test, fuzzing))]
 pub(crate) use protocol::{Event, FRAME_LEN, Frame};
-pub(crate) use protocol::{ReadinessFd, Request};
+pub(crate) use protocol::{ReadinessFd, Request, Start};
 pub(crate) use settings::Settings;

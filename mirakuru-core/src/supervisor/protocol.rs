@@ -1,8 +1,5 @@
 //! The messages between clients and the supervisor. Data only.
 
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-
 /// The length of every message.
 pub(crate) const FRAME_LEN: usize = 16;
 
@@ -11,8 +8,10 @@ pub(crate) const FRAME_LEN: usize = 16;
 pub(crate) enum Request {
     /// Keeps the attached descriptors open.
     KeepFds,
-    /// Starts the server. The attached descriptor, if any, is its standard input.
-    Start,
+    /// Starts a program. The attached descriptor, if any, is its standard input.
+    Start(Start),
+    /// Runs the command of the job in the attached file beside the server.
+    RunStep,
     /// Passes the attached listening sockets to the server.
     Listen,
     /// Announces the main process of the server.
@@ -46,6 +45,20 @@ pub(crate) enum Request {
     TakeStdin,
 }
 
+/// What is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Start {
+    /// The number of a step before the server; none for the server.
+    pub(crate) step: Option<u32>,
+    /// The files of the job are written first.
+    pub(crate) writes_files: bool,
+}
+
+impl Start {
+    /// The server, without files.
+    pub(crate) const SERVER: Self = Self { step: None, writes_files: false };
+}
+
 /// An event that the supervisor sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
@@ -63,6 +76,12 @@ pub(crate) enum Event {
     NoDirectory(i32),
     /// The socket for `sd_notify` could not be made; an `errno`.
     NoSocket(i32),
+    /// This file of the job could not be written; an `errno`.
+    NoFile { file: u32, errno: i32 },
+    /// The step beside the server ended; its wait status.
+    StepEnded(i32),
+    /// The step beside the server could not be run; an `errno`.
+    StepFailed(i32),
     /// The lease is granted; the number of leases.
     Granted(i32),
     /// The request would wait for a lease of the same test.
@@ -128,7 +147,9 @@ impl Frame for Request {
     fn to_parts(self) -> (u32, i32, u64) {
         match self {
             Self::KeepFds => (1, 0, 0),
-            Self::Start => (2, 0, 0),
+            Self::Start(Start { step, writes_files }) => {
+                (2, writes_files.into(), step.map_or(0, |step| u64::from(step) + 1))
+            }
             Self::Signal(signal) => (3, signal, 0),
             Self::Stop(signal) => (4, signal, 0),
             Self::Kill(signal) => (5, signal, 0),
@@ -144,13 +165,17 @@ impl Frame for Request {
             Self::GiveUp => (15, 0, 0),
             Self::KeepStdin => (16, 0, 0),
             Self::TakeStdin => (17, 0, 0),
+            Self::RunStep => (18, 0, 0),
         }
     }
 
     fn from_parts((tag, value, more): (u32, i32, u64)) -> Option<Self> {
         Some(match tag {
             1 => Self::KeepFds,
-            2 => Self::Start,
+            2 => Self::Start(Start {
+                step: more.checked_sub(1).map(|step| step as u32),
+                writes_files: value != 0,
+            }),
             3 => Self::Signal(value),
             4 => Self::Stop(value),
             5 => Self::Kill(value),
@@ -166,6 +191,7 @@ impl Frame for Request {
             15 => Self::GiveUp,
             16 => Self::KeepStdin,
             17 => Self::TakeStdin,
+            18 => Self::RunStep,
             _ => return None,
         })
     }
@@ -196,6 +222,9 @@ impl Frame for Event {
             Self::LeaseOverdue => (18, 0, 0),
             Self::Stdin => (19, 0, 0),
             Self::NoSocket(errno) => (20, errno, 0),
+            Self::NoFile { file, errno } => (21, errno, file.into()),
+            Self::StepEnded(status) => (22, status, 0),
+            Self::StepFailed(errno) => (23, errno, 0),
         }
     }
 
@@ -225,30 +254,12 @@ impl Frame for Event {
             18 => Self::LeaseOverdue,
             19 => Self::Stdin,
             20 => Self::NoSocket(value),
+            21 => Self::NoFile { file: more as u32, errno: value },
+            22 => Self::StepEnded(value),
+            23 => Self::StepFailed(value),
             _ => return None,
         })
     }
-}
-
-/// The number of bytes before a command, which say how long it is.
-pub(crate) const COMMAND_HEAD_LEN: usize = 8;
-
-/// Encodes a command: its length, then each of its words with a zero byte behind it.
-pub(crate) fn command_to_bytes<'a>(words: impl Iterator<Item = &'a OsStr>) -> Vec<u8> {
-    let words: Vec<u8> = words.flat_map(|word| [word.as_bytes(), b"\0"].concat()).collect();
-    let length = (words.len() as u64).to_ne_bytes();
-    [&length[..], &words].concat()
-}
-
-/// Returns the length of a command.
-pub(crate) fn command_len(head: [u8; COMMAND_HEAD_LEN]) -> usize {
-    u64::from_ne_bytes(head) as usize
-}
-
-/// Decodes the words of a command.
-pub(crate) fn command_from_bytes(bytes: &[u8]) -> Vec<OsString> {
-    let words = bytes.split_inclusive(|byte| *byte == 0);
-    words.map(|word| OsString::from_vec(word[..word.len() - 1].to_vec())).collect()
 }
 
 #[cfg(test)]
@@ -256,20 +267,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_command_survives_the_wire() {
-        for words in [vec!["/bin/a b", "", "ü\n"], vec!["/bin/true", "true", ""]] {
-            let bytes = command_to_bytes(words.iter().map(OsStr::new));
-            let (head, rest) = bytes.split_first_chunk().unwrap();
-            assert_eq!(command_len(*head), rest.len());
-            assert_eq!(command_from_bytes(rest), words);
-        }
-    }
-
-    #[test]
     fn every_request_survives_the_wire() {
         for request in [
             Request::KeepFds,
-            Request::Start,
+            Request::Start(Start { step: None, writes_files: true }),
+            Request::Start(Start { step: Some(0), writes_files: false }),
+            Request::RunStep,
             Request::Signal(1),
             Request::Stop(15),
             Request::Kill(9),
@@ -301,6 +304,9 @@ mod tests {
             Event::TreeExited(1),
             Event::NoDirectory(2),
             Event::NoSocket(2),
+            Event::NoFile { file: 1, errno: 2 },
+            Event::StepEnded(256),
+            Event::StepFailed(2),
             Event::Granted(3),
             Event::SelfDeadlock,
             Event::LeaseRevoked,

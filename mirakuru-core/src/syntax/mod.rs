@@ -8,6 +8,7 @@
 pub(crate) mod address;
 pub(crate) mod command;
 pub(crate) mod duration;
+pub(crate) mod file_path;
 pub(crate) mod http;
 pub(crate) mod numbers;
 pub(crate) mod pattern;

@@ -26,8 +26,7 @@ impl ConditionSpec for CommandSpec {
     }
 
     fn build(&self, context: &StartContext<'_>) -> Result<Box<dyn Condition>> {
-        let StartContext { name, values, environment, dir, .. } = context;
-        let command = ContainedCommand::new(name, &self.0, values, environment, dir)?;
+        let command = ContainedCommand::new(&self.0, context)?;
         Ok(Box::new(Command { command, runs: 0, seen: None }))
     }
 }

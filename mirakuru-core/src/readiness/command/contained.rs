@@ -4,18 +4,20 @@
 //! killed.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::libc;
 
-use crate::command::{self, CommandLine, Environment};
+use crate::command::{self, CommandLine};
 use crate::error::{Error, Result};
 use crate::output::LogFiles;
-use crate::resources::placeholders::Placeholders;
+use crate::readiness::condition::StartContext;
 use crate::resources::program;
-use crate::supervisor::{Client, InheritedFds, Phase, Request, Settings, State, SupervisorCommand};
+use crate::supervisor::{
+    Client, InheritedFds, Job, Phase, Request, Settings, Start, State, SupervisorCommand,
+};
 use crate::sys;
 use crate::types::Exit;
 use crate::types::Signal;
@@ -45,27 +47,19 @@ pub(super) enum Outcome {
 }
 
 impl ContainedCommand {
-    pub(super) fn new(
-        name: &str,
-        command: &CommandLine,
-        values: &Placeholders,
-        environment: &Environment,
-        dir: &Path,
-    ) -> Result<Self> {
+    pub(super) fn new(command: &CommandLine, context: &StartContext<'_>) -> Result<Self> {
+        let StartContext { name, values, environment, dir, account, .. } = *context;
         let words = command.words()?;
         command::check_words(&words)?;
         let words = words.iter().map(|word| values.render_os(word)).collect::<Result<Vec<_>>>()?;
         let files = LogFiles::create(&format!("{name}-check"), false)?;
         let (stdout, stderr) = files.open()?;
         let may_be_created = values.dir().is_some_and(|own| Path::new(&words[0]).starts_with(own));
-        let program = match may_be_created {
-            true => PathBuf::from(&words[0]),
-            false => program::find(&words[0], environment, dir)?,
-        };
+        let program = program::find_or_expect(&words[0], values.dir(), environment, dir)?;
+        let command = [&[program.into_os_string()], &words[..]].concat();
         let supervisor = SupervisorCommand {
             name: format!("the check of {name}"),
-            program,
-            arguments: words.clone(),
+            job: Job { command, account: account.cloned(), ..Job::default() },
             environment: environment.clone(),
             stdout,
             stderr,
@@ -131,7 +125,7 @@ impl ContainedCommand {
 
     /// Waits for the next run to end. Returns `None` if its time was over.
     fn wait_for_end(&self, deadline: Instant, process: &Client) -> Option<State> {
-        let started = self.client.start(None, deadline);
+        let started = self.client.start(Start::SERVER, None, deadline);
         self.client.suppress_end_report(); // Its start was not reported either.
         started.ok()?;
         loop {

@@ -33,6 +33,20 @@ pub(crate) fn find(name: &OsStr, environment: &Environment, dir: &Path) -> Resul
     Err(Error::new(ErrorKind::NotFound, what).with_help(explain::not_in_path(&shown, &dirs)))
 }
 
+/// Finds the file of a program as `find` does, but expects one in `own`, the directory that the process
+/// fills, to be there later.
+pub(crate) fn find_or_expect(
+    name: &OsStr,
+    own: Option<&Path>,
+    environment: &Environment,
+    dir: &Path,
+) -> Result<PathBuf> {
+    match own {
+        Some(own) if Path::new(name).starts_with(own) => Ok(PathBuf::from(name)),
+        _ => find(name, environment, dir),
+    }
+}
+
 fn check(path: &Path) -> Result<()> {
     let shown = path.display();
     if path.is_dir() {

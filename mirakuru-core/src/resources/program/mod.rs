@@ -8,5 +8,5 @@ mod find;
 mod locations;
 
 pub(crate) use explain::{cannot_run, no_such_binary};
-pub(crate) use find::{check_directory, find};
+pub(crate) use find::{check_directory, find, find_or_expect};
 pub(crate) use locations::binaries_dir;

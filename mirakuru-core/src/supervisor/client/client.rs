@@ -1,8 +1,10 @@
 //! The test process's end of the control socket.
 
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 use std::process::{Child, ExitStatus};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
@@ -17,7 +19,8 @@ use super::spawn::{InheritedFds, SupervisorCommand, is_hang_up, wait_for_exit};
 use super::state::{Phase, State};
 use crate::diagnostics::events;
 use crate::diagnostics::log_dir;
-use crate::supervisor::protocol::{Event, FRAME_LEN, Frame, ReadinessFd, Request};
+use crate::supervisor::job::Job;
+use crate::supervisor::protocol::{Event, FRAME_LEN, Frame, ReadinessFd, Request, Start};
 use crate::sys;
 
 /// The interval at which a thread checks for events that another thread has read.
@@ -63,12 +66,12 @@ impl Client {
         let (ours, theirs) = UnixStream::pair()?;
         ours.set_write_timeout(Some(GRACE))?;
         let (name, stop_timeout) = (command.name.clone(), command.settings.stop_timeout);
-        let words = command.to_bytes();
+        let job = command.job.to_bytes();
         let (child, mark) = command.spawn(theirs)?;
         let info = SupervisorInfo { pid: child.id() as i32, mark, name, stop_timeout };
         let client = Arc::new(Self::new(ours, info, Some(child)));
         registration.complete(Arc::downgrade(&client) as _);
-        let sent = sys::send_all(&client.stream, &words)
+        let sent = sys::send_all(&client.stream, &job)
             .and_then(|()| client.send_in_parts(Request::KeepFds, &fds.ports))
             .and_then(|()| client.send_in_parts(Request::Listen, &fds.listeners));
         match sent {
@@ -133,8 +136,13 @@ impl Client {
         self.send(Request::KeepFds, &[fd])
     }
 
-    /// Starts the server, and returns when its program runs or cannot be run.
-    pub(crate) fn start(&self, stdin: Option<OwnedFd>, deadline: Instant) -> io::Result<State> {
+    /// Starts the server, or a step before it, and returns when the program runs or cannot be run.
+    pub(crate) fn start(
+        &self,
+        what: Start,
+        stdin: Option<OwnedFd>,
+        deadline: Instant,
+    ) -> io::Result<State> {
         {
             let mut state = self.state.lock();
             let State { lease, synced, is_disconnected, .. } = *state;
@@ -144,12 +152,20 @@ impl Client {
         }
         self.stop_requested.store(false, Ordering::Relaxed);
         self.kill_requested.store(false, Ordering::Relaxed);
-        self.send(Request::Start, stdin.as_ref().map(AsFd::as_fd).as_slice())?;
+        self.send(Request::Start(what), stdin.as_ref().map(AsFd::as_fd).as_slice())?;
         let state = self.wait(deadline, |state| state.phase != Phase::Starting);
-        self.is_end_reported.store(false, Ordering::Relaxed);
+        self.is_end_reported.store(what.step.is_some(), Ordering::Relaxed);
         state.ok_or_else(|| {
             io::Error::new(io::ErrorKind::TimedOut, "the supervisor does not answer")
         })
+    }
+
+    /// Runs a command beside the server. `path` is that of no file.
+    pub(crate) fn run_step(&self, command: Vec<OsString>, path: &Path) -> io::Result<()> {
+        self.state.lock().step = None;
+        let job = Job { command, ..Job::default() };
+        let file = sys::unnamed_file(path, &job.to_bytes())?;
+        self.send(Request::RunStep, &[file.as_fd()])
     }
 
     pub(crate) fn request(&self, request: Request) -> io::Result<()> {

@@ -1,19 +1,17 @@
 //! Starts supervisors: this program, executed again.
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::command::Environment;
 use crate::diagnostics::other_server;
-use crate::supervisor::protocol::command_to_bytes;
+use crate::supervisor::job::Job;
 use crate::supervisor::settings::{LOADER_PREFIX, LOADER_VARIABLES, Settings, VARIABLE};
 use crate::sys;
 
@@ -30,9 +28,7 @@ pub(crate) struct InheritedFds {
 pub(crate) struct SupervisorCommand {
     /// The name of the server in messages.
     pub(crate) name: String,
-    pub(crate) program: PathBuf,
-    /// `argv[0]` of the program, and its arguments.
-    pub(crate) arguments: Vec<OsString>,
+    pub(crate) job: Job,
     pub(crate) environment: Environment,
     pub(crate) stdout: File,
     pub(crate) stderr: File,
@@ -50,17 +46,11 @@ impl SupervisorCommand {
         }
         let mut command = Command::new(sys::own_program()?);
         // The words are only for `ps` to show: no other than glibc's std has them before `main`.
-        command.arg0("mirakuru-supervisor").arg(&self.program).args(&self.arguments);
+        command.arg0("mirakuru-supervisor").args(&self.job.command);
         let mark = new_mark();
         set_environment(&mut command, &self, &mark);
         command.stdin(OwnedFd::from(control)).stdout(self.stdout).stderr(self.stderr);
         Ok((command.spawn()?, mark))
-    }
-
-    /// Returns the command of the server, as it goes over the control socket.
-    pub(super) fn to_bytes(&self) -> Vec<u8> {
-        let words = self.arguments.iter().map(OsString::as_os_str);
-        command_to_bytes(std::iter::once(self.program.as_os_str()).chain(words))
     }
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct State {
     pub(crate) extended_until: Option<Instant>,
     /// Output was lost, because of this `errno`.
     pub(crate) log_failure: Option<i32>,
+    /// How the last step beside the server ended, or the `errno` by which it could not be run.
+    pub(crate) step: Option<Result<Exit, i32>>,
     /// The supervisor has ended.
     pub(crate) is_disconnected: bool,
 }
@@ -60,6 +62,8 @@ pub(crate) enum Phase {
     NoDirectory(i32),
     /// The socket for `sd_notify` could not be made; an `errno`.
     NoSocket(i32),
+    /// This file could not be written; an `errno`.
+    NoFile(u32, i32),
     /// Some process of the server runs.
     Running,
     /// Nothing of the server is left.
@@ -85,6 +89,7 @@ impl State {
             synced: 0,
             extended_until: None,
             log_failure: None,
+            step: None,
             is_disconnected: false,
         }
     }
@@ -98,6 +103,11 @@ impl State {
             Event::StartFailed(errno) => self.phase = Phase::StartFailed(errno),
             Event::NoDirectory(errno) => self.phase = Phase::NoDirectory(errno),
             Event::NoSocket(errno) => self.phase = Phase::NoSocket(errno),
+            Event::NoFile { file, errno } => self.phase = Phase::NoFile(file, errno),
+            Event::StepEnded(status) => {
+                self.step = Some(Ok(Exit::new(ExitStatus::from_raw(status))));
+            }
+            Event::StepFailed(errno) => self.step = Some(Err(errno)),
             Event::Ended(status) => self.exit = Some(Exit::new(ExitStatus::from_raw(status))),
             Event::MainChanged(pid) => {
                 self.main = pid;

@@ -1,24 +1,22 @@
 //! The processes that are connected to the supervisor.
 
 use std::collections::VecDeque;
-use std::ffi::OsString;
 use std::io;
 use std::iter;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use crate::supervisor::protocol::{
-    COMMAND_HEAD_LEN, Event, FRAME_LEN, Frame, Request, command_from_bytes, command_len,
-};
+use crate::supervisor::job::{JOB_HEAD_LEN, Job};
+use crate::supervisor::protocol::{Event, FRAME_LEN, Frame, Request};
 use crate::sys;
 
 /// The connection of the process that started this supervisor: its control socket.
 pub(super) const CONTROL_SOCKET: u64 = 0;
 
-/// Receives the command of the server, which comes before all requests. Fails if the process that
-/// sends it ends, even if a fork of it holds the socket open.
-pub(super) fn receive_command(control_socket: &UnixStream) -> io::Result<Vec<OsString>> {
+/// Receives the job, which comes before all requests. Fails if the process that sends it ends, even if
+/// a fork of it holds the socket open.
+pub(super) fn receive_job(control_socket: &UnixStream) -> io::Result<Job> {
     let starter = sys::peer_process(control_socket);
     let receive = |bytes: &mut [u8]| {
         let mut rest = bytes;
@@ -38,11 +36,11 @@ pub(super) fn receive_command(control_socket: &UnixStream) -> io::Result<Vec<OsS
         }
         Ok(())
     };
-    let mut head = [0; COMMAND_HEAD_LEN];
+    let mut head = [0; JOB_HEAD_LEN];
     receive(&mut head)?;
-    let mut words = vec![0; command_len(head)];
-    receive(&mut words)?;
-    Ok(command_from_bytes(&words))
+    let mut bytes = vec![0; Job::len(head)];
+    receive(&mut bytes)?;
+    Job::from_bytes(&bytes).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
 }
 
 /// The connections, each with a number that is never used again.

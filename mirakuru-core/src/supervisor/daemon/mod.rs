@@ -12,5 +12,6 @@ mod readiness_fds;
 mod server_command;
 mod session_listener;
 mod shared_memory;
+mod start;
 mod stop;
 mod supervisor;

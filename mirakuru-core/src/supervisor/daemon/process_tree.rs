@@ -4,22 +4,20 @@
 //! that it meant before. Deeper descendants become children of the supervisor, a subreaper, when
 //! their parents end. They are reached wave by wave, and `ECHILD` proves that nothing is left.
 
-use std::ffi::OsString;
-use std::io;
 use std::mem;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ExitStatus};
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use nix::libc;
 
 use super::output::OutputPipes;
 use super::readiness_fds::ReadinessFds;
-use super::server_command;
 use super::shared_memory::SharedMemory;
 use super::stop::{Stage, Stop, Wave};
 use crate::diagnostics::other_server;
+use crate::supervisor::job::Job;
 use crate::supervisor::protocol::Event;
 use crate::supervisor::settings::Settings;
 use crate::sys::{self, FdSlots, Reaped};
@@ -30,28 +28,31 @@ const TICK: Duration = Duration::from_millis(10);
 
 /// The server and its descendants.
 pub(super) struct ProcessTree {
-    settings: Settings,
-    /// The server's program, its `argv[0]`, and its arguments.
-    command: Vec<OsString>,
-    output: OutputPipes,
-    readiness_fds: ReadinessFds,
-    shared_memory: SharedMemory,
+    pub(super) settings: Settings,
+    pub(super) job: Job,
+    pub(super) output: OutputPipes,
+    pub(super) readiness_fds: ReadinessFds,
+    pub(super) shared_memory: SharedMemory,
     /// The writing end of the standard input of a server that outlives its starter.
     stdin: Option<OwnedFd>,
-    stage: Stage,
+    pub(super) stage: Stage,
     /// The main process of the last start; 0 before the first.
-    main: i32,
-    main_ended: bool,
+    pub(super) main: i32,
+    pub(super) main_ended: bool,
+    /// The main process is a step before the server, which leaves nothing behind.
+    pub(super) is_step: bool,
+    /// The step beside the server.
+    pub(super) step: Option<i32>,
     /// The process that announced itself as the main one (`MAINPID`).
-    announced_main: Option<i32>,
-    was_killed: bool,
+    pub(super) announced_main: Option<i32>,
+    pub(super) was_killed: bool,
     events: Vec<Event>,
 }
 
 impl ProcessTree {
     pub(super) fn new(
         settings: Settings,
-        command: Vec<OsString>,
+        job: Job,
         output: OutputPipes,
         fd_slots: FdSlots,
     ) -> Self {
@@ -59,12 +60,14 @@ impl ProcessTree {
             output,
             readiness_fds: ReadinessFds::new(fd_slots, &settings),
             settings,
-            command,
+            job,
             shared_memory: SharedMemory::begin(),
             stdin: None,
             stage: Stage::Idle,
             main: 0,
             main_ended: true,
+            is_step: false,
+            step: None,
             announced_main: None,
             was_killed: false,
             events: Vec::new(),
@@ -121,41 +124,6 @@ impl ProcessTree {
         &mut self.readiness_fds
     }
 
-    pub(super) fn start(&mut self, stdin: Option<OwnedFd>) {
-        if !self.is_idle() {
-            return self.emit(Event::StartFailed(libc::EBUSY));
-        }
-        if let Err(error) = server_command::enter_dir(&self.settings, self.main != 0) {
-            return self.emit(Event::NoDirectory(error.raw_os_error().unwrap_or(libc::EIO)));
-        }
-        if let Err(error) = self.readiness_fds.bind_notify_socket() {
-            return self.emit(Event::NoSocket(error.raw_os_error().unwrap_or(libc::EIO)));
-        }
-        self.shared_memory = SharedMemory::begin();
-        match self.spawn(stdin) {
-            Ok(child) => {
-                self.main = child.id() as i32;
-                self.main_ended = false;
-                self.announced_main = None;
-                self.was_killed = false;
-                self.stage = Stage::Running;
-                self.emit(Event::Started(self.main));
-            }
-            Err(error) => {
-                self.emit(Event::StartFailed(error.raw_os_error().unwrap_or(libc::EIO)));
-            }
-        }
-    }
-
-    fn spawn(&mut self, stdin: Option<OwnedFd>) -> io::Result<Child> {
-        let mut command = server_command::server_command(&self.command, stdin);
-        self.output.connect(&mut command)?;
-        self.readiness_fds.open(&mut command)?;
-        let fds = self.readiness_fds.install_fds()?;
-        let with_listen_pid = self.readiness_fds.with_listen_pid(&command, &self.command)?;
-        sys::spawn_with_pdeathsig(&mut command, fds.numbers(), with_listen_pid)
-    }
-
     /// Takes note that the server is ready.
     pub(super) fn on_ready(&mut self) {
         // If it crashes later, the kernel does not show any more what it had mapped.
@@ -170,6 +138,8 @@ impl ProcessTree {
                     self.shared_memory.add(pid);
                     if pid == self.main {
                         self.on_main_ended(status);
+                    } else if self.step == Some(pid) {
+                        self.on_step_ended(pid, status);
                     }
                 }
                 Reaped::NoneYet => return self.adopt_main(),
@@ -190,12 +160,32 @@ impl ProcessTree {
         self.emit(Event::Ended(status.into_raw()));
     }
 
+    fn on_step_ended(&mut self, pid: i32, status: ExitStatus) {
+        self.step = None;
+        if !sys::HAS_SUBREAPER {
+            signal_process(-pid, libc::SIGKILL); // Later, its group is not known.
+        }
+        // What is killed with the server has not failed by itself.
+        if matches!(self.stage, Stage::Running) {
+            self.emit(Event::StepEnded(status.into_raw()));
+        }
+    }
+
     /// Chooses the main process among what a launcher has left behind, such as a daemon.
     fn adopt_main(&mut self) {
         if !self.main_ended || !matches!(self.stage, Stage::Running) {
             return;
         }
-        let left = sys::children_of(own_pid());
+        if self.is_step {
+            self.stage = Stage::Killing;
+            return;
+        }
+        let mut left = sys::children_of(own_pid());
+        left.retain(|pid| Some(*pid) != self.step);
+        if left.is_empty() {
+            // The server has ended. Only its step is left.
+            self.stage = Stage::Killing;
+        }
         let announced = self.announced_main.filter(|pid| left.contains(pid));
         if let Some(main) = announced.or(left.first().copied()) {
             self.main_ended = false;
@@ -219,6 +209,9 @@ impl ProcessTree {
 
     fn on_no_children(&mut self) {
         let group_left = !sys::HAS_SUBREAPER && sys::kill(-self.main, 0).is_ok();
+        if group_left && self.is_step {
+            self.stage = Stage::Killing;
+        }
         if self.is_idle() || group_left {
             return;
         }
@@ -307,7 +300,7 @@ impl ProcessTree {
     /// them.
     fn give_up_if_refused(&mut self) {
         let is_ending = matches!(self.stage, Stage::Stopping(_) | Stage::Killing);
-        if !is_ending || !reachable(self.main).into_iter().all(sys::refuses_signals) {
+        if !is_ending || !self.reachable().into_iter().all(sys::refuses_signals) {
             return;
         }
         let left = match sys::HAS_SUBREAPER {
@@ -323,12 +316,15 @@ impl ProcessTree {
 
     /// Signals what the stage is to reach now.
     fn signal_wave(&mut self) {
+        let is_main_alone = matches!(self.stage, Stage::Stopping(Stop { wave: Wave::Main, .. }));
+        if is_main_alone || matches!(self.stage, Stage::Idle | Stage::Running) {
+            return;
+        }
+        let reachable = self.reachable();
         match &mut self.stage {
-            Stage::Idle | Stage::Running => {}
-            Stage::Stopping(Stop { wave: Wave::Main, .. }) => {}
             Stage::Stopping(stop) => {
                 let signal = stop.signal;
-                for pid in reachable(self.main) {
+                for pid in reachable {
                     if stop.signalled.insert(pid) {
                         signal_to_end(pid, signal);
                     }
@@ -337,9 +333,7 @@ impl ProcessTree {
                     sys::signal_new_descendants(own_pid(), signal, &mut stop.signalled);
                 }
             }
-            Stage::Killing => {
-                reachable(self.main).into_iter().for_each(|pid| signal_process(pid, libc::SIGKILL));
-            }
+            _ => reachable.into_iter().for_each(|pid| signal_process(pid, libc::SIGKILL)),
         }
     }
 
@@ -359,15 +353,18 @@ impl ProcessTree {
         }
     }
 
-    fn emit(&mut self, event: Event) {
+    /// Returns what can be signalled safely: children that are not reaped, or where there is no subreaper,
+    /// the process groups of the server and its step.
+    fn reachable(&self) -> Vec<i32> {
+        match sys::HAS_SUBREAPER {
+            true => sys::children_of(own_pid()),
+            false => std::iter::once(self.main).chain(self.step).map(|pid| -pid).collect(),
+        }
+    }
+
+    pub(super) fn emit(&mut self, event: Event) {
         self.events.push(event);
     }
-}
-
-/// Returns what can be signalled safely: children that are not reaped, or where there is no subreaper,
-/// the server's process group.
-fn reachable(main: i32) -> Vec<i32> {
-    if sys::HAS_SUBREAPER { sys::children_of(own_pid()) } else { vec![-main] }
 }
 
 /// Sends a signal that ends a process, which a paused one handles only when it is continued.

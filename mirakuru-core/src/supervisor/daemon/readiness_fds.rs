@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::supervisor::protocol::ReadinessFd;
 use crate::supervisor::settings::Settings;
 use crate::syntax::numbers::EXTRA_FDS;
-use crate::sys::{self, ExecWithListenPid, FdSlots, InstalledFds};
+use crate::sys::{self, Account, ExecWithListenPid, FdSlots, InstalledFds};
 
 /// The size of the buffer for a message of `sd_notify`. Messages are a few lines long.
 const MESSAGE_MAX: usize = 4096; // 4 KiB
@@ -53,9 +53,10 @@ impl ReadinessFds {
     }
 
     /// Makes the socket for `sd_notify`, if a server has one and this is its first start.
-    pub(super) fn bind_notify_socket(&mut self) -> io::Result<()> {
+    pub(super) fn bind_notify_socket(&mut self, account: Option<&Account>) -> io::Result<()> {
         if let (Some(path), None) = (&self.notify_path, &self.notify) {
             self.notify = Some(sys::bind_datagram(path)?);
+            account.map_or(Ok(()), |account| account.own(path))?;
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ use super::process_tree::ProcessTree;
 use super::session_listener::SessionListener;
 use super::stop::Wave;
 use crate::supervisor::lease_queue::{Answer, LeaseQueue};
-use crate::supervisor::protocol::{Event, Request};
+use crate::supervisor::protocol::{Event, Request, Start};
 use crate::supervisor::settings::Settings;
 use crate::syntax::numbers::EXTRA_FDS;
 use crate::sys;
@@ -71,9 +71,9 @@ impl Supervisor {
         let wake_up = [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
         let control_socket = UnixStream::from(sys::standard_fd(0)?);
         let output = OutputPipes::new(sys::standard_fd(1)?.into(), sys::standard_fd(2)?.into())?;
-        let command = connections::receive_command(&control_socket)?;
+        let job = connections::receive_job(&control_socket)?;
         Ok(Self {
-            tree: ProcessTree::new(settings, command, output, fd_slots),
+            tree: ProcessTree::new(settings, job, output, fd_slots),
             signals: sys::signal_pipe(&wake_up)?,
             kept_fds: Vec::new(),
             connections: Connections::new(control_socket)?,
@@ -198,7 +198,8 @@ impl Supervisor {
     fn serve(&mut self, id: u64, request: Request, fds: Vec<OwnedFd>) {
         match request {
             Request::KeepFds => self.kept_fds.extend(fds),
-            Request::Start => self.start(id, fds.into_iter().next()),
+            Request::Start(what) => self.start(id, what, fds.into_iter().next()),
+            Request::RunStep => self.tree.run_step(fds.into_iter().next()),
             Request::Listen => self.tree.readiness_fds_mut().listen(fds),
             Request::Main(pid) => self.tree.announce_main(pid),
             Request::Ready => {
@@ -223,12 +224,12 @@ impl Supervisor {
         }
     }
 
-    fn start(&mut self, id: u64, stdin: Option<OwnedFd>) {
+    fn start(&mut self, id: u64, what: Start, stdin: Option<OwnedFd>) {
         if self.mode.is_leaving() {
             return self.connections.send(id, Event::StartFailed(libc::ESHUTDOWN), &[]);
         }
         self.readiness = Readiness::Starting;
-        self.tree.start(stdin);
+        self.tree.start(what, stdin);
         for pipe in self.tree.output().readable() {
             self.connections.send(id, Event::OutputPipe, &[pipe]);
         }
@@ -407,14 +408,16 @@ mod tests {
     use super::*;
     use crate::command::Environment;
     use crate::supervisor::protocol::ReadinessFd;
-    use crate::supervisor::{Client, InheritedFds, Phase, SupervisorCommand};
+    use crate::supervisor::{Client, InheritedFds, Job, Phase, SupervisorCommand};
 
     /// Starts a shell script that writes a line to descriptor 3, and returns when it has.
     fn start(script: &str, dir: &Path) -> std::sync::Arc<Client> {
         let command = SupervisorCommand {
             name: "server".to_owned(),
-            program: "/bin/sh".into(),
-            arguments: ["sh", "-c", script].map(OsString::from).into(),
+            job: Job {
+                command: ["/bin/sh", "sh", "-c", script].map(OsString::from).into(),
+                ..Job::default()
+            },
             environment: Environment::default(),
             stdout: File::create(dir.join("stdout")).unwrap(),
             stderr: File::create(dir.join("stderr")).unwrap(),
@@ -430,7 +433,7 @@ mod tests {
         };
         let client = Client::launch(command, &InheritedFds::default()).unwrap();
         let deadline = Instant::now() + Duration::from_secs(10);
-        client.start(None, deadline).unwrap();
+        client.start(Start::SERVER, None, deadline).unwrap();
         let fd = client.take_readiness_fd(ReadinessFd::Ready).unwrap();
         File::from(fd).read_exact(&mut [0]).unwrap();
         client.request(Request::Ready).unwrap();

@@ -9,6 +9,7 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::unistd::{Pid, Uid, User, getppid, setsid};
 
+use super::account::Account;
 use super::fds::restore_fd_limit;
 use super::signals::reset_signals;
 use crate::sys::fd_slots::{ExecWithListenPid, leave};
@@ -46,18 +47,23 @@ pub(crate) fn new_session() {
     let _ = setsid();
 }
 
-/// Starts `command` in a session of its own, with default signal handling. Where the kernel supports
-/// it, the child is killed when the calling process ends. It inherits the descriptors at `numbers`,
-/// and executes `with_listen_pid` instead of `command` if that is given.
+/// Starts `command` in a session of its own, as `account` if one is given, with default signal
+/// handling. Where the kernel supports it, the child is killed when the calling process ends. It
+/// inherits the descriptors at `numbers`, and executes `with_listen_pid` instead of `command` if that is
+/// given.
 ///
 /// The caller must be single-threaded: `PR_SET_PDEATHSIG` follows the thread that forks.
 pub(crate) fn spawn_with_pdeathsig(
     command: &mut Command,
+    account: Option<&Account>,
     numbers: Vec<RawFd>,
     with_listen_pid: Option<ExecWithListenPid>,
 ) -> io::Result<Child> {
     let parent = Pid::this();
+    let account = account.cloned();
     let prepare = move || {
+        account.as_ref().map_or(Ok(()), Account::assume)?;
+        // A change of the user clears it.
         platform::set_pdeathsig();
         if getppid() != parent {
             // The parent ended before the signal was set.

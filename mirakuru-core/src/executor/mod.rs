@@ -1,9 +1,11 @@
 //! The description of a process: what to run, when it counts as started, how it ends.
 
+mod conditions;
+mod set_up;
+
 use std::ffi::OsString;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::command::{CommandLine, Environment, Stdin};
@@ -11,23 +13,19 @@ use crate::diagnostics::settings;
 use crate::error::Result;
 use crate::launch::plan::LaunchPlan;
 use crate::launch::spec::ProcessSpec;
-use crate::output::Banner;
-use crate::process::Process;
-use crate::readiness::{
-    CommandSpec, ConditionSpec, Http, NotifySpec, PidFileSpec, Probe, ProbeSpec, ReadyFdSpec,
-    ReplySpec, TcpSpec, UdpSpec, UnixSocketSpec,
-};
+use crate::process::{AfterReady, Process};
+use crate::readiness::Identity;
 use crate::resources::ports::Reservation;
 use crate::server::Server;
 use crate::server::manifest::ServerManifest;
-use crate::types::{ExpectedExit, Owner, Scope, Signal};
+use crate::types::{ExpectedExit, Scope, Signal};
 
 /// The description of a process, as [`std::process::Command`] is one: what to run, when it counts
 /// as started, and how it ends.
 ///
 /// Without a condition, a process counts as started when its program runs. With several, all of them
-/// have to hold. The command, the values of the environment, the conditions and the working directory
-/// may contain `{port}`, `{udp}`, `{dir}` and `{bin:name}`; see the [crate page](crate#placeholders).
+/// have to hold. The command, the values of the environment, the conditions, the working directory and
+/// the steps of the [set-up](crate#set-up) may contain `{port}`, `{udp}`, `{dir}` and `{bin:name}`; see the [crate page](crate#placeholders).
 ///
 /// The methods check nothing; [`start`](Executor::start) reports what is wrong with their values.
 ///
@@ -46,13 +44,14 @@ use crate::types::{ExpectedExit, Owner, Scope, Signal};
 #[must_use = "an executor starts nothing until `start` is called"]
 pub struct Executor {
     spec: ProcessSpec,
+    after_ready_with: Vec<AfterReady>,
 }
 
 impl Executor {
     /// Describes a process by its command: a text that is split into words as a shell would split it
     /// (no shell runs it), or an array of words that are not split.
     pub fn new(command: impl Into<CommandLine>) -> Self {
-        Self { spec: ProcessSpec::new(command.into()) }
+        Self { spec: ProcessSpec::new(command.into()), after_ready_with: Vec::new() }
     }
 
     /// Describes a process by a script for `/bin/sh -c`. The variables of the shell, `${HOME}`, are no
@@ -127,123 +126,6 @@ impl Executor {
         self
     }
 
-    /// Waits for a line of output that matches a regular expression, or a [`Banner`].
-    ///
-    /// The text that a named group matches becomes a placeholder, for a server that chooses its port:
-    ///
-    /// ```
-    /// # use mirakuru_core::Executor;
-    /// let server = Executor::new("python3 -u -m http.server 0 --bind 127.0.0.1")
-    ///     .output(r"HTTP on 127.0.0.1 port (?<port>\d+)")
-    ///     .http("http://127.0.0.1:{port}/")
-    ///     .start()?;
-    /// assert!(server.url().ends_with(&server.render(":{port}/")?));
-    /// # Ok::<(), mirakuru_core::Error>(())
-    /// ```
-    #[doc(alias = "OutputExecutor")]
-    #[doc(alias = "banner")]
-    pub fn output(self, banner: impl Into<Banner>) -> Self {
-        self.waits_for(banner.into())
-    }
-
-    /// Waits until the process listens at this TCP address, `host:port`. `localhost` and `*.localhost`
-    /// mean both `127.0.0.1` and `::1`, of which one is enough; another name is resolved before the
-    /// start.
-    ///
-    /// On Linux, the kernel shows that a process of ours listens, and no connection is made unless
-    /// [`connect`](Executor::connect) asks for one. Elsewhere, and where the owner of the socket cannot
-    /// be determined, a connection has to be accepted.
-    ///
-    /// Port 0 means whichever port of this host the process listens on. On Linux, the port is found
-    /// among the listening sockets of the process, and `{port}` then stands for it. Elsewhere, port 0
-    /// is an error.
-    #[doc(alias = "TCPExecutor")]
-    pub fn tcp(self, address: impl Into<String>) -> Self {
-        self.waits_for(TcpSpec(address.into()))
-    }
-
-    /// Waits until a socket of the process is bound to this UDP address, `127.0.0.1:{udp}`. Nothing is
-    /// sent on Linux; elsewhere, an empty datagram, which a port without a socket refuses.
-    pub fn udp(self, address: impl Into<String>) -> Self {
-        self.waits_for(UdpSpec(address.into()))
-    }
-
-    #[doc = include_str!("readiness/reply.md")]
-    pub fn reply(
-        self,
-        address: impl Into<String>,
-        send: impl Into<Vec<u8>>,
-        pattern: impl Into<String>,
-    ) -> Self {
-        self.waits_for(ReplySpec::new(address.into(), send.into(), pattern.into()))
-    }
-
-    /// Waits until this URL answers a HEAD request with a status from 200 to 299, or as an [`Http`]
-    /// describes. The URL of a Unix socket is `http://unix:{dir}/server.sock:/health`.
-    #[doc(alias = "HTTPExecutor")]
-    pub fn http(self, http: impl Into<Http>) -> Self {
-        self.waits_for(http.into())
-    }
-
-    /// Waits until the process listens on this Unix socket, or takes datagrams there. `@name` is an
-    /// abstract name, as Linux has them. A connection is made where [`tcp`](Executor::tcp) makes one.
-    #[doc(alias = "UnixSocketExecutor")]
-    pub fn unix_socket(self, path: impl Into<PathBuf>) -> Self {
-        self.waits_for(UnixSocketSpec(path.into()))
-    }
-
-    /// Waits until this file names a living process. A file that stays empty for 100 ms counts, too:
-    /// some programs never write their pid.
-    #[doc(alias = "PidExecutor")]
-    pub fn pid_file(self, path: impl Into<PathBuf>) -> Self {
-        self.waits_for(PidFileSpec(path.into()))
-    }
-
-    /// Waits until this command exits with code 0: `"pg_isready -p {port}"`.
-    ///
-    /// The command runs again and again, in the working directory and with the environment of the
-    /// process. The first run has a time limit of one second, each further run twice that of the run
-    /// before. An error report quotes the last line that it printed. It is contained as the process
-    /// itself is: whatever it leaves running is killed.
-    pub fn ready_command(self, command: impl Into<CommandLine>) -> Self {
-        self.waits_for(CommandSpec(command.into()))
-    }
-
-    #[doc = include_str!("readiness/sd_notify.md")]
-    #[doc(alias = "sd_notify")]
-    pub fn notify(self) -> Self {
-        self.waits_for(NotifySpec)
-    }
-
-    /// Waits for an end of line on this descriptor of the process, as the s6 supervision suite does.
-    /// The number is from 3 to 19. Pass it to the process in an argument or a variable.
-    ///
-    /// Closing the descriptor without an end of line is an error. What is written later is discarded. A
-    /// process has at most one such descriptor.
-    #[doc(alias = "notification-fd")]
-    pub fn ready_fd(self, number: i32) -> Self {
-        self.waits_for(ReadyFdSpec(number))
-    }
-
-    /// Fails the start as soon as a line of output matches this regular expression: the process will
-    /// never be ready. May be called several times; any match counts.
-    ///
-    /// A condition is needed as well: without one, a process is ready at once.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use mirakuru_core::{ErrorKind, Executor};
-    ///
-    /// let server = Executor::shell("echo 'FATAL: no disk'; sleep 60").output("ready").fail_on("^FATAL");
-    /// let error = server.start().unwrap_err();
-    /// assert_eq!(error.kind(), ErrorKind::Failed);
-    /// ```
-    pub fn fail_on(mut self, pattern: impl Into<String>) -> Self {
-        self.spec.fail_on.push(pattern.into());
-        self
-    }
-
     /// Listens on this TCP address, `host:port`, and passes the socket to the process as systemd does
     /// for socket activation, by `LISTEN_FDS` and `LISTEN_PID`.
     ///
@@ -257,36 +139,6 @@ impl Executor {
     #[doc(alias = "socket activation")]
     pub fn listen(mut self, address: impl Into<String>) -> Self {
         self.spec.listens.push(address.into());
-        self
-    }
-
-    /// Connects to each TCP port that is waited for, even where the kernel proves that the process
-    /// listens. Default: false, so that a server for one client still has it.
-    pub fn connect(mut self, connect: bool) -> Self {
-        self.spec.connects = connect;
-        self
-    }
-
-    /// Sets whose listener counts. Default: [`Owner::Tree`].
-    ///
-    /// With [`Owner::Any`], any listener that appears after the start counts, as the proxy of
-    /// `docker run`, which accepts before the server in the container does: wait for `http` as well.
-    /// Port 0 is an error then.
-    pub fn owner(mut self, owner: Owner) -> Self {
-        self.spec.owner = owner;
-        self
-    }
-
-    /// Waits for a condition of your own. With several conditions, each is checked once more after all
-    /// have held.
-    ///
-    /// For a shared process, a probe that holds values needs an [`identity`](Probe::identity).
-    pub fn probe(self, probe: impl Probe + 'static) -> Self {
-        self.waits_for(ProbeSpec::new(probe))
-    }
-
-    fn waits_for(mut self, condition: impl ConditionSpec + 'static) -> Self {
-        self.spec.conditions.push(Arc::new(condition));
         self
     }
 
@@ -357,16 +209,19 @@ impl Executor {
         settings::check()?;
         let start = |reservation| {
             let (plan, ports) = LaunchPlan::new(&self.spec, reservation)?;
-            Server::start(plan, ports).map(Process::new)
+            Server::start(plan, ports)
         };
-        match start(self.spec.reservation()) {
+        let started = match start(self.spec.reservation()) {
             // A server that does not set SO_REUSEADDR cannot bind a port that a bound socket reserves.
             Err(error) if error.is_address_in_use() && self.spec.has_port() => {
                 let started = start(Reservation::LockFile);
                 started.inspect(|_| self.spec.remember_to_lock())
             }
             started => started,
-        }
+        };
+        let process = Process::new(started?, self.after_ready_with.clone());
+        process.run_after_ready()?;
+        Ok(process)
     }
 
     /// Returns the process that another test process has started from the same description.
@@ -376,7 +231,8 @@ impl Executor {
         manifest: ServerManifest,
         path: PathBuf,
     ) -> Result<Process> {
-        Server::attach(&self.spec, stream, manifest, path).map(Process::new)
+        let server = Server::attach(&self.spec, stream, manifest, path)?;
+        Ok(Process::new(server, self.after_ready_with.clone()))
     }
 
     /// Sets where the compiler put a binary of the package under test, for `{bin:name}`.
@@ -396,6 +252,17 @@ impl Executor {
     pub(crate) fn spec(&self) -> &ProcessSpec {
         &self.spec
     }
+
+    /// Returns what tells this executor from others: two that say the same have the same key.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a condition or a closure of it has no identity.
+    pub(crate) fn key(&self) -> Result<String> {
+        let mut identity = Identity::default();
+        self.after_ready_with.iter().try_for_each(|it| it.identify(&mut identity))?;
+        Ok(self.spec.key()? + &identity.to_hex())
+    }
 }
 
 #[cfg(test)]
@@ -404,8 +271,8 @@ mod tests {
 
     use super::*;
     use crate::output::Banner;
-    use crate::readiness::{Attempt, Readiness};
-    use crate::types::Stream;
+    use crate::readiness::{Attempt, Http, Probe, Readiness};
+    use crate::types::{Owner, Stream};
 
     fn plain() -> Executor {
         Executor::new("server")
@@ -469,6 +336,13 @@ mod tests {
             plain().stop_signal(Signal::INT),
             plain().kill_signal(Signal::INT),
             plain().expect_exit(3),
+            plain().file("{dir}/a", "b"),
+            plain().file("{dir}/a", "c"),
+            plain().before_start("a"),
+            plain().after_ready("a"),
+            plain().after_ready_with(|_| Ok::<_, String>(())),
+            plain().after_ready_with(|_| Ok::<_, String>(())),
+            plain().user("a"),
         ]
     }
 
@@ -486,7 +360,7 @@ mod tests {
 
     #[test]
     fn executors_that_differ_in_one_method_have_different_keys() {
-        let keys: Vec<_> = table().iter().map(|it| it.spec().key().unwrap()).collect();
+        let keys: Vec<_> = table().iter().map(|it| it.key().unwrap()).collect();
         for (at, key) in keys.iter().enumerate() {
             let same: Vec<_> = (0..keys.len()).filter(|other| keys[*other] == *key).collect();
             assert_eq!(same, [at], "{:?}", table()[at]);
@@ -496,26 +370,35 @@ mod tests {
     #[test]
     fn a_clone_and_a_description_that_says_the_same_have_the_same_key() {
         for executor in table() {
-            assert_eq!(executor.spec().key().unwrap(), executor.clone().spec().key().unwrap());
+            assert_eq!(executor.key().unwrap(), executor.clone().key().unwrap());
         }
         let is_up = |_: &Attempt<'_>| true;
         let described = || plain().arg("a").tcp("localhost:{port}").probe(is_up).probe(Named("a"));
-        assert_eq!(described().spec().key().unwrap(), described().spec().key().unwrap());
+        assert_eq!(described().key().unwrap(), described().key().unwrap());
     }
 
     #[test]
     fn neither_the_scope_nor_the_path_of_a_binary_counts_for_the_key() {
-        let key = plain().spec().key().unwrap();
-        assert_eq!(plain().with_scope(Scope::Session).spec().key().unwrap(), key);
-        assert_eq!(plain().known_bin("a", Some("/a")).spec().key().unwrap(), key);
+        let key = plain().key().unwrap();
+        assert_eq!(plain().with_scope(Scope::Session).key().unwrap(), key);
+        assert_eq!(plain().known_bin("a", Some("/a")).key().unwrap(), key);
     }
 
     #[test]
     fn a_probe_that_holds_values_has_no_key() {
         let wanted = 3;
-        let error = plain().probe(move |_: &Attempt<'_>| wanted == 3).spec().key().unwrap_err();
+        let error = plain().probe(move |_: &Attempt<'_>| wanted == 3).key().unwrap_err();
         assert_eq!(error.kind(), crate::ErrorKind::InvalidInput);
         assert!(format!("{error:?}").contains("`identity`"), "{error:?}");
+    }
+
+    #[test]
+    fn a_closure_that_captures_variables_has_no_key() {
+        let (set_up, name) = (Ok::<_, String>(()), "a".to_owned());
+        let set_up = move |_: &Process| set_up.clone().inspect(|()| assert_eq!(name, "a"));
+        let error = plain().after_ready_with(set_up).key().unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("captures variables"), "{error:?}");
     }
 
     #[test]
@@ -528,6 +411,9 @@ mod tests {
             (plain().arg("{port}"), true),
             (plain().env("A", "{udp}"), true),
             (plain().listen("localhost:{port:web}"), true),
+            (plain().file("{dir}/a", "{port}"), true),
+            (plain().before_start("a {port}"), true),
+            (plain().after_ready("a {port}"), true),
         ] {
             assert_eq!(executor.spec().has_port(), has_port, "{executor:?}");
         }

@@ -1,0 +1,141 @@
+//! What a supervisor carries out: the command of the server, and what is set up around it. Data only.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+use crate::sys::Account;
+
+/// The number of bytes before a job, which say how long it is.
+pub(crate) const JOB_HEAD_LEN: usize = 8;
+
+/// The commands and files of a server. A command is the path of its program, its `argv[0]`, and its
+/// arguments.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Job {
+    pub(crate) command: Vec<OsString>,
+    /// The commands that set it up, which are requested by their number.
+    pub(crate) steps: Vec<Vec<OsString>>,
+    /// The files that are written before it starts.
+    pub(crate) files: Vec<(PathBuf, Vec<u8>)>,
+    /// The user that all commands run as, if it is another one.
+    pub(crate) account: Option<Account>,
+}
+
+impl Job {
+    /// Encodes the job: its length, then its parts, each after its own length.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let Self { command, steps, files, account } = self;
+        let mut bytes = Vec::new();
+        put_words(&mut bytes, command);
+        put_len(&mut bytes, steps.len());
+        steps.iter().for_each(|words| put_words(&mut bytes, words));
+        put_len(&mut bytes, files.len());
+        for (path, content) in files {
+            put(&mut bytes, path.as_os_str().as_bytes());
+            put(&mut bytes, content);
+        }
+        let account = account.as_ref().map(|it| [&[it.user, it.group], &it.groups[..]].concat());
+        let numbers = account.unwrap_or_default();
+        put(&mut bytes, &numbers.into_iter().flat_map(u32::to_ne_bytes).collect::<Vec<_>>());
+        [&(bytes.len() as u64).to_ne_bytes()[..], &bytes].concat()
+    }
+
+    /// Returns the length of a job.
+    pub(crate) fn len(head: [u8; JOB_HEAD_LEN]) -> usize {
+        u64::from_ne_bytes(head) as usize
+    }
+
+    /// Reads a job from a file.
+    pub(crate) fn read(mut file: File) -> Option<Self> {
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).ok()?;
+        Self::from_bytes(bytes.get(JOB_HEAD_LEN..)?)
+    }
+
+    /// Decodes a job. Returns `None` for what `to_bytes` does not return.
+    pub(crate) fn from_bytes(mut bytes: &[u8]) -> Option<Self> {
+        let bytes = &mut bytes;
+        let command = take_words(bytes)?;
+        let steps = (0..take_len(bytes)?).map(|_| take_words(bytes)).collect::<Option<_>>()?;
+        let file = |bytes: &mut &[u8]| {
+            Some((OsStr::from_bytes(take(bytes)?).into(), take(bytes)?.to_vec()))
+        };
+        let files = (0..take_len(bytes)?).map(|_| file(bytes)).collect::<Option<_>>()?;
+        let numbers = take(bytes)?.chunks_exact(4);
+        let numbers = numbers.map(|number| Some(u32::from_ne_bytes(number.try_into().ok()?)));
+        let account = match *numbers.collect::<Option<Vec<_>>>()? {
+            [user, group, ref groups @ ..] => {
+                Some(Account { user, group, groups: groups.to_vec() })
+            }
+            _ => None,
+        };
+        bytes.is_empty().then_some(Self { command, steps, files, account })
+    }
+}
+
+fn put_len(bytes: &mut Vec<u8>, length: usize) {
+    bytes.extend((length as u64).to_ne_bytes());
+}
+
+fn put(bytes: &mut Vec<u8>, part: &[u8]) {
+    put_len(bytes, part.len());
+    bytes.extend(part);
+}
+
+fn put_words(bytes: &mut Vec<u8>, words: &[OsString]) {
+    put_len(bytes, words.len());
+    words.iter().for_each(|word| put(bytes, word.as_bytes()));
+}
+
+fn take_len(bytes: &mut &[u8]) -> Option<usize> {
+    let (head, rest) = bytes.split_first_chunk()?;
+    *bytes = rest;
+    usize::try_from(u64::from_ne_bytes(*head)).ok()
+}
+
+fn take<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let length = take_len(bytes)?;
+    let (part, rest) = bytes.split_at_checked(length)?;
+    *bytes = rest;
+    Some(part)
+}
+
+fn take_words(bytes: &mut &[u8]) -> Option<Vec<OsString>> {
+    let words = take_len(bytes)?;
+    (0..words).map(|_| Some(OsString::from_vec(take(bytes)?.to_vec()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_job_survives_the_wire() {
+        let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+        let full = Job {
+            command: words(&["/bin/a b", "", "ü\n"]),
+            steps: vec![words(&["/bin/true", "true"]), words(&["/bin/false", "false", ""])],
+            files: vec![("/tmp/a".into(), b"\0\xff".to_vec()), ("/tmp/b".into(), Vec::new())],
+            account: Some(Account { user: 33, group: u32::MAX, groups: vec![33, 4] }),
+        };
+        for job in [full, Job::default()] {
+            let bytes = job.to_bytes();
+            let (head, rest) = bytes.split_first_chunk().unwrap();
+            assert_eq!(Job::len(*head), rest.len());
+            assert_eq!(Job::from_bytes(rest), Some(job));
+        }
+    }
+
+    #[test]
+    fn what_is_no_job_is_refused() {
+        let bytes = Job { command: vec!["/bin/true".into()], ..Job::default() }.to_bytes();
+        let (_, rest) = bytes.split_first_chunk::<JOB_HEAD_LEN>().unwrap();
+        for length in 0..rest.len() {
+            assert_eq!(Job::from_bytes(&rest[..length]), None, "{length}");
+        }
+        assert_eq!(Job::from_bytes(&[rest, b"x"].concat()), None);
+    }
+}
