@@ -24,6 +24,8 @@ fn plays_a_test_with_a_server() {
     let mut server = executor.output("listening").start().unwrap();
     let pid = server.pid();
     assert!(alive(pid));
+    server.pause().unwrap();
+    server.resume().unwrap();
     server.stop().unwrap();
     assert!(!alive(pid));
     println!("the server has run");
@@ -64,6 +66,7 @@ fn a_program_that_the_loader_runs_starts_servers() {
 #[case("inotify")]
 #[case("pidfd")]
 #[case("subreaper")]
+#[case("netlink,inotify,pidfd,subreaper")]
 fn a_kernel_that_refuses_calls_runs_servers(#[case] calls: &str) {
     runs_below(&[bin!("mk-refuse").as_ref(), calls.as_ref()], "listens");
 }

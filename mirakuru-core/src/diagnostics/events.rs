@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::diagnostics::settings::{self, LogLevel};
 use crate::diagnostics::{port_owner, progress, runner};
+use crate::sys;
 use crate::types::Exit;
 
 /// Set when the process exits: `tracing` subscribers may use thread locals, which may be gone.
@@ -80,6 +81,20 @@ pub(crate) fn no_runner() {
             warn(format_args!(
                 "the program that runs the tests was not found, so only the tests of this process \
                  share its servers; set MIRAKURU_SESSION to the id of that program"
+            ));
+        });
+    }
+}
+
+/// The kernel refuses supervisors to adopt orphans.
+pub(crate) fn orphans_are_lost() {
+    static ONCE: Once = Once::new();
+    if sys::HAS_SUBREAPER {
+        ONCE.call_once(|| {
+            warn(format_args!(
+                "this sandbox refuses PR_SET_CHILD_SUBREAPER: a server that goes to the background \
+                 counts as ended, and of what leaves the process group of a server, only that is killed \
+                 which has kept its environment"
             ));
         });
     }

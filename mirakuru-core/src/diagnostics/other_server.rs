@@ -97,6 +97,14 @@ fn own_run() -> Option<String> {
     Some(format!("@{}-{}", runner.pid, runner.started))
 }
 
+/// Kills what is left of the server of this process, a supervisor.
+pub(crate) fn kill_marked_as_this() {
+    const TIMEOUT: Duration = Duration::from_secs(10);
+    if let Ok(value) = std::env::var(MARK_VARIABLE) {
+        sys::kill_marked(&format!("{MARK_VARIABLE}={value}"), Instant::now() + TIMEOUT);
+    }
+}
+
 /// Returns the mark of a server: a variable with a value that no other server has. `number` is that of
 /// the server in this process.
 pub(crate) fn mark(number: u64) -> String {

@@ -70,7 +70,7 @@ pub(super) fn check_pid(pid: i32, what: &str, client: &Client) -> Result<()> {
 
 /// Returns true if `pid` is below our supervisor, or unknown because it has exited.
 pub(super) fn is_one_of_ours(pid: i32, client: &Client) -> bool {
-    !sys::HAS_SUBREAPER || !sys::is_alive(pid) || is_below(pid, client.supervisor_pid())
+    !client.state().adopts || !sys::is_alive(pid) || is_below(pid, client.supervisor_pid())
 }
 
 fn stranger(who: &str, what: &str) -> Error {

@@ -106,6 +106,8 @@ pub(crate) enum Event {
     Refused(i32),
     /// Attached is the writing end of the server's standard input.
     Stdin,
+    /// The supervisor does not adopt orphans of the server.
+    OrphansAreLost,
 }
 
 /// A descriptor on which a server announces that it is ready.
@@ -225,6 +227,7 @@ impl Frame for Event {
             Self::NoFile { file, errno } => (21, errno, file.into()),
             Self::StepEnded(status) => (22, status, 0),
             Self::StepFailed(errno) => (23, errno, 0),
+            Self::OrphansAreLost => (24, 0, 0),
         }
     }
 
@@ -257,6 +260,7 @@ impl Frame for Event {
             21 => Self::NoFile { file: more as u32, errno: value },
             22 => Self::StepEnded(value),
             23 => Self::StepFailed(value),
+            24 => Self::OrphansAreLost,
             _ => return None,
         })
     }
@@ -307,6 +311,7 @@ mod tests {
             Event::NoFile { file: 1, errno: 2 },
             Event::StepEnded(256),
             Event::StepFailed(2),
+            Event::OrphansAreLost,
             Event::Granted(3),
             Event::SelfDeadlock,
             Event::LeaseRevoked,

@@ -57,7 +57,9 @@ pub(crate) const RECEIVE_FLAGS: MsgFlags = MsgFlags::empty();
 
 pub(crate) const HAS_SUBREAPER: bool = false;
 
-pub(crate) fn become_subreaper() {}
+pub(crate) fn become_subreaper() -> bool {
+    false
+}
 
 pub(crate) fn set_name(_name: &CStr) {}
 
@@ -140,6 +142,10 @@ pub(crate) fn wait_if_ending(_pid: i32, _deadline: Instant) {}
 
 pub(crate) fn is_alive(pid: i32) -> bool {
     !matches!(super::kill(pid, 0), Err(error) if error.raw_os_error() == Some(Errno::ESRCH as i32))
+}
+
+pub(crate) fn is_group_alive(group: i32) -> bool {
+    super::kill(-group, 0).is_ok()
 }
 
 pub(crate) fn is_paused(_pid: i32) -> bool {

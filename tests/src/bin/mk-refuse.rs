@@ -1,5 +1,5 @@
 //! Runs a program that the kernel refuses some system calls, as in a sandbox.
-//! `mk-refuse netlink|inotify|pidfd|subreaper PROGRAM [ARG]…`
+//! `mk-refuse KIND[,KIND]… PROGRAM [ARG]…`, with the kinds `netlink`, `inotify`, `pidfd`, `subreaper`.
 
 #[cfg(target_os = "linux")]
 fn main() -> std::io::Result<()> {
@@ -8,7 +8,9 @@ fn main() -> std::io::Result<()> {
     let mut words = std::env::args_os().skip(1);
     let refused = words.next().expect("a name of calls").into_string().expect("UTF-8");
     let mut command = std::process::Command::new(words.next().expect("a program"));
-    filter::install(&filter::refusing(&refused))?;
+    for kind in refused.split(',') {
+        filter::install(&filter::refusing(kind))?;
+    }
     Err(command.args(words).exec())
 }
 

@@ -295,8 +295,10 @@ impl Client {
             Some(Event::Stdin) => *self.stdin.lock() = fds.into_iter().next(),
             Some(event) => {
                 state.apply(event);
-                if let (Event::LogFailed(errno), true) = (event, self.is_starter) {
-                    events::log_failed(self.name(), errno);
+                match (event, self.is_starter) {
+                    (Event::LogFailed(errno), true) => events::log_failed(self.name(), errno),
+                    (Event::OrphansAreLost, _) => events::orphans_are_lost(),
+                    _ => {}
                 }
             }
             None => {}

@@ -35,6 +35,8 @@ pub(crate) struct State {
     pub(crate) log_failure: Option<i32>,
     /// How the last step beside the server ended, or the `errno` by which it could not be run.
     pub(crate) step: Option<Result<Exit, i32>>,
+    /// The supervisor adopts orphans of the server, so that each of its processes is below it.
+    pub(crate) adopts: bool,
     /// The supervisor has ended.
     pub(crate) is_disconnected: bool,
 }
@@ -90,6 +92,7 @@ impl State {
             extended_until: None,
             log_failure: None,
             step: None,
+            adopts: true,
             is_disconnected: false,
         }
     }
@@ -120,6 +123,7 @@ impl State {
             // The client takes the descriptor.
             Event::ReadinessFd(_) | Event::OutputPipe | Event::Stdin => {}
             Event::Synced(number) => self.synced = number,
+            Event::OrphansAreLost => self.adopts = false,
             Event::LogFailed(errno) => self.log_failure = Some(errno),
             Event::StopExtended(micros) => {
                 self.extended_until = Some(sys::deadline_after(Duration::from_micros(micros)));

@@ -29,6 +29,9 @@ const TICK: Duration = Duration::from_millis(10);
 /// The server and its descendants.
 pub(super) struct ProcessTree {
     pub(super) settings: Settings,
+    /// The supervisor adopts orphans. Otherwise, what has left the server's process group is found by its
+    /// environment only.
+    pub(super) adopts: bool,
     pub(super) job: Job,
     pub(super) output: OutputPipes,
     pub(super) readiness_fds: ReadinessFds,
@@ -52,6 +55,7 @@ pub(super) struct ProcessTree {
 impl ProcessTree {
     pub(super) fn new(
         settings: Settings,
+        adopts: bool,
         job: Job,
         output: OutputPipes,
         fd_slots: FdSlots,
@@ -60,6 +64,7 @@ impl ProcessTree {
             output,
             readiness_fds: ReadinessFds::new(fd_slots, &settings),
             settings,
+            adopts,
             job,
             shared_memory: SharedMemory::begin(),
             stdin: None,
@@ -208,12 +213,17 @@ impl ProcessTree {
     }
 
     fn on_no_children(&mut self) {
-        let group_left = !sys::HAS_SUBREAPER && sys::kill(-self.main, 0).is_ok();
-        if group_left && self.is_step {
-            self.stage = Stage::Killing;
-        }
-        if self.is_idle() || group_left {
+        if self.is_idle() {
             return;
+        }
+        if !self.adopts {
+            if sys::is_group_alive(self.main) {
+                if self.is_step {
+                    self.stage = Stage::Killing;
+                }
+                return;
+            }
+            other_server::kill_marked_as_this();
         }
         self.shared_memory.remove();
         self.stage = Stage::Idle;
@@ -303,7 +313,7 @@ impl ProcessTree {
         if !is_ending || !self.reachable().into_iter().all(sys::refuses_signals) {
             return;
         }
-        let left = match sys::HAS_SUBREAPER {
+        let left = match self.adopts {
             true => sys::descendants_of(own_pid()),
             false => vec![self.main],
         };
@@ -346,17 +356,17 @@ impl ProcessTree {
 
     /// Sends a signal to everything.
     pub(super) fn signal_tree(&self, signal: i32) {
-        if sys::HAS_SUBREAPER {
+        if self.adopts {
             sys::signal_descendants(own_pid(), signal);
         } else {
             signal_process(-self.main, signal);
         }
     }
 
-    /// Returns what can be signalled safely: children that are not reaped, or where there is no subreaper,
+    /// Returns what can be signalled safely: children that are not reaped, or if orphans are not adopted,
     /// the process groups of the server and its step.
     fn reachable(&self) -> Vec<i32> {
-        match sys::HAS_SUBREAPER {
+        match self.adopts {
             true => sys::children_of(own_pid()),
             false => std::iter::once(self.main).chain(self.step).map(|pid| -pid).collect(),
         }

@@ -27,6 +27,9 @@ impl ProcessTree {
         if !self.is_idle() {
             return Err(Event::StartFailed(libc::EBUSY));
         }
+        if !self.adopts {
+            self.emit(Event::OrphansAreLost);
+        }
         let account = self.job.account.as_ref();
         server_command::enter_dir(&self.settings, account, self.main != 0)
             .map_err(|error| Event::NoDirectory(errno_of(&error)))?;

@@ -65,7 +65,7 @@ impl Supervisor {
         sys::raise_fd_limit();
         let fd_slots = sys::FdSlots::reserve(EXTRA_FDS)?;
         sys::new_session();
-        sys::become_subreaper();
+        let adopts = sys::become_subreaper();
         sys::ignore_signals();
         sys::unblock_signals();
         let wake_up = [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
@@ -73,7 +73,7 @@ impl Supervisor {
         let output = OutputPipes::new(sys::standard_fd(1)?.into(), sys::standard_fd(2)?.into())?;
         let job = connections::receive_job(&control_socket)?;
         Ok(Self {
-            tree: ProcessTree::new(settings, job, output, fd_slots),
+            tree: ProcessTree::new(settings, adopts, job, output, fd_slots),
             signals: sys::signal_pipe(&wake_up)?,
             kept_fds: Vec::new(),
             connections: Connections::new(control_socket)?,

@@ -2,6 +2,7 @@
 
 mod fds;
 mod netlink;
+mod other_process;
 mod peer;
 mod proc;
 mod process;
@@ -13,6 +14,7 @@ mod unix_place;
 mod watcher;
 
 pub(crate) use self::fds::*;
+pub(crate) use self::other_process::*;
 pub(crate) use self::peer::*;
 pub(crate) use self::proc::*;
 pub(crate) use self::process::*;

@@ -1,19 +1,12 @@
 //! Other processes, as `/proc` shows them. `fallback.rs` has the same functions.
 
-use std::collections::HashSet;
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use nix::errno::Errno;
 use nix::libc;
-
-use super::peer::peer_pidfd;
-use super::sockets::peer_pid;
 
 /// Returns the children of a process, including those of its threads.
 pub(crate) fn children_of(pid: i32) -> Vec<i32> {
@@ -34,60 +27,12 @@ pub(crate) fn descendants_of(root: i32) -> Vec<i32> {
     found
 }
 
-/// Sends a signal to the descendants of `root`, parents before their children.
-pub(crate) fn signal_descendants(root: i32, signal: i32) {
-    signal_new_descendants(root, signal, &mut HashSet::new());
-}
-
-/// Sends a signal to those descendants of `root` that are not in `signalled`, and adds them to it.
-pub(crate) fn signal_new_descendants(root: i32, signal: i32, signalled: &mut HashSet<i32>) {
-    for pid in children_of(root) {
-        // A pidfd never changes its process. If that is still a child of its parent now, it is the one
-        // that was listed, and not a later one with the same id.
-        let Ok(process) = open_process(pid) else { continue };
-        if parent_of(pid) == Some(root) {
-            if signalled.insert(pid) {
-                send_signal(&process, signal);
-            }
-            signal_new_descendants(pid, signal, signalled);
-        }
-    }
-}
-
 /// Returns true if a process ignores a signal.
 pub(crate) fn ignores(pid: i32, signal: i32) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
     mask.checked_shr(signal as u32 - 1).is_some_and(|mask| mask & 1 == 1)
-}
-
-/// Kills every process that has `mark` in its environment, and waits until they have ended.
-pub(crate) fn kill_marked(mark: &str, deadline: Instant) {
-    loop {
-        // The pidfd is opened before the environment is read, so that both are of one process.
-        let open = |pid| open_process(pid).ok().filter(|_| is_marked(pid, mark));
-        let marked: Vec<_> = all_processes().filter_map(open).collect();
-        marked.iter().for_each(|process| send_signal(process, libc::SIGKILL));
-        for process in &marked {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let _ = crate::sys::wait_readable(&[process.as_fd()], Some(left)); // Readable when it ends.
-        }
-        // One of them may have spawned another meanwhile.
-        if marked.is_empty() || Instant::now() >= deadline {
-            return;
-        }
-    }
-}
-
-/// Waits until a process that is exiting has ended, and its files and sockets are closed.
-pub(crate) fn wait_if_ending(pid: i32, deadline: Instant) {
-    // The descriptor is opened first, so that it means the process that is checked.
-    let Ok(process) = open_process(pid) else { return };
-    if is_ending(pid) == Some(true) {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let _ = crate::sys::wait_readable(&[process.as_fd()], Some(left)); // Readable when it ends.
-    }
 }
 
 /// Returns all processes that have `mark` in their environment.
@@ -114,26 +59,21 @@ pub(crate) fn all_processes() -> impl Iterator<Item = i32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
-fn send_signal(process: &OwnedFd, signal: i32) {
-    let no_info: *const libc::siginfo_t = std::ptr::null();
-    // SAFETY: a null pointer means "no information", and no other memory is read. An error means that
-    // the process has ended.
-    unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), signal, no_info, 0) };
-}
-
-fn open_process(pid: i32) -> io::Result<OwnedFd> {
-    // SAFETY: the call reads no memory of ours.
-    let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
-    // SAFETY: the kernel returned this descriptor just now, and nothing else owns it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
-}
-
 /// Returns true if a process exists and is no zombie.
 pub(crate) fn is_alive(pid: i32) -> bool {
     stat_fields(pid).is_some_and(|fields| match fields[0].as_str() {
         "Z" => has_living_thread(pid),
         state => state != "X",
     })
+}
+
+/// Returns true if a process group has a process that is no zombie. Those that process 1 does not reap
+/// stay for ever.
+pub(crate) fn is_group_alive(group: i32) -> bool {
+    let is_member = |pid: &i32| {
+        stat_fields(*pid).is_some_and(|fields| fields[2].parse() == Ok(group)) && is_alive(*pid)
+    };
+    crate::sys::kill(-group, 0).is_ok() && all_processes().any(|pid| is_member(&pid))
 }
 
 /// Returns true if a process still has a thread that is not exiting. Its main thread may have ended
@@ -214,62 +154,6 @@ fn stat_fields_at(path: PathBuf) -> Option<Vec<String>> {
     // The name before them is in parentheses and can contain anything.
     let fields = stat.rsplit_once(") ")?.1.split(' ').map(str::to_owned).collect::<Vec<_>>();
     (fields.len() >= 20).then_some(fields)
-}
-
-/// Returns the process at the other end of a Unix connection: the one that called `connect` or made
-/// both ends, and not a fork of it. It may have ended.
-pub(crate) fn peer_process(stream: &UnixStream) -> Option<Process> {
-    let pid = peer_pid(stream)?;
-    let process = match peer_pidfd(stream) {
-        Ok(process) => Some(process),
-        Err(Errno::ESRCH | Errno::EINVAL) => {
-            return Some(Process { pid, started: 0, process: None });
-        }
-        Err(_) => open_process(pid).ok(), // A kernel before 6.5.
-    };
-    let started = if process.is_some() { 0 } else { start_time(pid)? };
-    Some(Process { pid, started, process })
-}
-
-/// A process that is no child of this one, distinguished from a later one with the same id.
-pub(crate) struct Process {
-    pid: i32,
-    started: u64,
-    /// None if the kernel refuses it.
-    process: Option<OwnedFd>,
-}
-
-impl Process {
-    /// Opens the process with this id, if it started at this time.
-    pub(crate) fn open(pid: i32, started: u64) -> Option<Self> {
-        let process = Self { pid, started, process: open_process(pid).ok() };
-        // Checked after the pidfd was opened, so that both are of one process.
-        process.is_listed().then_some(process)
-    }
-
-    pub(crate) fn pid(&self) -> i32 {
-        self.pid
-    }
-
-    /// Returns the descriptor that becomes readable when the process ends.
-    pub(crate) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
-        self.process.as_ref().map(AsFd::as_fd)
-    }
-
-    /// Returns the interval at which to check it, if there is no such descriptor.
-    pub(crate) fn poll_interval(&self) -> Option<Duration> {
-        self.process.is_none().then_some(Duration::from_millis(200))
-    }
-
-    pub(crate) fn is_alive(&self) -> bool {
-        let Some(process) = &self.process else { return self.is_listed() };
-        let ended = crate::sys::wait_readable(&[process.as_fd()], Some(Duration::ZERO));
-        ended.is_ok_and(|ended| ended == [false])
-    }
-
-    fn is_listed(&self) -> bool {
-        is_alive(self.pid) && start_time(self.pid) == Some(self.started)
-    }
 }
 
 /// Returns the name of the program that a process runs.

@@ -47,12 +47,13 @@ fn mapped_file(maps: &str, address: usize) -> Option<&str> {
     line.find('/').map(|path| &line[path..])
 }
 
-/// True if `become_subreaper` has an effect.
+/// True if this system has subreapers.
 pub(crate) const HAS_SUBREAPER: bool = true;
 
-/// Makes this process the parent of orphaned descendants.
-pub(crate) fn become_subreaper() {
-    let _ = prctl::set_child_subreaper(true); // Every Linux since 3.4 has it.
+/// Makes this process the parent of orphaned descendants. Returns false if the kernel refuses that, as
+/// in a sandbox.
+pub(crate) fn become_subreaper() -> bool {
+    prctl::set_child_subreaper(true).is_ok()
 }
 
 /// Sets the name of this process that `ps` and `top` show.
