@@ -219,7 +219,7 @@ impl Executor {
             }
             started => started,
         };
-        let process = Process::new(started?, self.after_ready_with.clone());
+        let process = Process::new(started?, self.after_ready_with.clone()).reported();
         process.run_after_ready()?;
         Ok(process)
     }

@@ -8,11 +8,13 @@ use std::fmt;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result, Seconds, or_panic};
 use crate::output::Log;
 use crate::server::Server;
+use crate::server::failure_report::FailureReport;
 use crate::supervisor::{Request, State};
 use crate::sys;
 use crate::types::{Exit, Signal};
@@ -37,13 +39,13 @@ pub struct Process {
     after_ready: Vec<AfterReady>,
     /// Set when the caller has been told how the process ended.
     is_settled: bool,
-    /// Set if a lease or the attribute prints the report of a failing test.
-    is_leased: bool,
+    /// The report of a failing test, unless a lease or the attribute has one.
+    report: Option<Arc<FailureReport>>,
 }
 
 impl Process {
     pub(crate) fn new(server: Server, after_ready: Vec<AfterReady>) -> Self {
-        Self { server, after_ready, is_settled: false, is_leased: false }
+        Self { server, after_ready, is_settled: false, report: None }
     }
 
     /// Returns the name of the process in messages.
@@ -291,16 +293,22 @@ impl Process {
         &mut self.server
     }
 
+    /// Makes the report that is printed if the test fails.
+    pub(crate) fn reported(mut self) -> Self {
+        self.report = Some(FailureReport::open(vec![self.server.view()]));
+        self
+    }
+
     /// Leaves it to a lease or the attribute to print the report of a failing test.
     pub(crate) fn leased(mut self) -> Self {
-        self.is_leased = true;
+        self.report = None;
         self
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if std::thread::panicking() && !self.is_leased {
+        if std::thread::panicking() && self.report.is_some() {
             self.server.print_report();
         }
     }

@@ -43,15 +43,20 @@ impl FailureReport {
         print(self.servers.iter());
     }
 
-    /// Makes a report that is also printed when rstest ends the test at its time limit. The body of a
-    /// sync test runs on a thread of its own then, which has the name of the test's thread, and is left
-    /// there: it does not panic, and keeps its servers.
+    /// Makes a report that is also printed where no destructor prints it: when a panic aborts the
+    /// process, and when rstest ends the test at its time limit. The body of a sync test runs on a
+    /// thread of its own then, which has the name of the test's thread, and is left there: it does not
+    /// panic, and keeps its servers.
     pub(crate) fn open(servers: Vec<ServerView>) -> Arc<Self> {
         static HOOK: Once = Once::new();
         if !thread::panicking() {
             HOOK.call_once(|| {
                 let former = panic::take_hook();
                 panic::set_hook(Box::new(move |info| {
+                    if cfg!(panic = "abort") {
+                        // No destructor runs, and the hook of libtest ends the process.
+                        print_open(|_| true);
+                    }
                     former(info);
                     print_at_time_limit(info);
                 }));
@@ -81,8 +86,13 @@ fn print_at_time_limit(panic: &PanicHookInfo<'_>) {
         return;
     }
     let current = thread::current();
+    print_open(|thread| thread.name() == current.name());
+}
+
+/// Prints the servers that these threads use.
+fn print_open(is_of_test: impl Fn(&Thread) -> bool) {
     let open = OPEN.lock();
-    let of_test = open.iter().filter(|(thread, _)| thread.name() == current.name());
+    let of_test = open.iter().filter(|(thread, _)| is_of_test(thread));
     let reports: Vec<_> = of_test.filter_map(|(_, report)| report.upgrade()).collect();
     drop(open);
     let mut servers: Vec<_> = reports.iter().flat_map(|report| &report.servers).collect();

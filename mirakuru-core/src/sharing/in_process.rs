@@ -212,7 +212,7 @@ impl Place {
         drop(former); // A dead process is cleared away first, so that its addresses are free again.
         match self.shared.executor.start() {
             Ok(process) => {
-                let process = Arc::new(process);
+                let process = Arc::new(process.leased());
                 outcome.slot = Slot::Running(Arc::clone(&process));
                 Ok(process)
             }
