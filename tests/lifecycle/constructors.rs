@@ -4,6 +4,10 @@ use std::env;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mirakuru_rstest::Executor;
+#[cfg(not(mirakuru_fallback))]
+use mirakuru_tests::test_process::{self, playing};
+#[cfg(not(mirakuru_fallback))]
+use mirakuru_tests::{need, scratch_dir};
 
 static RAN: AtomicUsize = AtomicUsize::new(0);
 
@@ -64,4 +68,36 @@ fn the_constructors_of_the_user_do_not_run_in_supervisors() {
     assert_eq!(RAN.load(Ordering::Relaxed), 3);
     let server = Executor::shell("echo ready; exec sleep 300").output("ready").start().unwrap();
     assert_eq!(server.log().read().unwrap(), "ready\n");
+}
+
+/// Prints the log of a server, in one line.
+#[cfg(not(mirakuru_fallback))]
+#[test]
+fn plays_a_server_below_a_preloaded_library() {
+    if test_process::role().is_some() {
+        let server = Executor::shell("echo ready; exec sleep 300").env_remove("LD_PRELOAD");
+        let server = server.output("ready").start().unwrap();
+        println!("log: {:?}", server.log().read().unwrap());
+    }
+}
+
+#[cfg(not(mirakuru_fallback))]
+#[test]
+fn a_line_of_a_preloaded_library_is_no_output_of_the_server() {
+    let Some(compiler) = need("cc") else { return };
+    let dir = scratch_dir();
+    let (source, library) = (dir.join("preloaded.c"), dir.join("preloaded.so"));
+    let code = r#"
+        #include <unistd.h>
+        __attribute__((constructor)) void begin(void) {
+            if (write(1, "preloaded, ready\n", 17) + write(2, "preloaded, ready\n", 17) < 0) _exit(1);
+        }"#;
+    std::fs::write(&source, code).unwrap();
+    let mut compile = std::process::Command::new(compiler);
+    compile.args(["-shared", "-fPIC", "-o"]).args([&library, &source]);
+    assert!(compile.status().unwrap().success());
+    let mut test = playing("constructors::plays_a_server_below_a_preloaded_library", "starts");
+    let printed = test_process::printed(&test.env("LD_PRELOAD", &library).output().unwrap());
+    assert!(printed.contains("preloaded, ready\n"), "{printed}");
+    assert!(printed.contains(r#"log: "ready\n""#), "{printed}");
 }

@@ -19,6 +19,8 @@ impl LaunchPlan {
     /// Starts a supervisor for the process.
     pub(crate) fn launch(&self, inherited_fds: &InheritedFds) -> Result<Arc<Client>> {
         let (stdout, stderr) = self.files.open()?;
+        let length = |log: &File| log.metadata().map_or(0, |meta| meta.len());
+        let log_lengths = [length(&stdout), length(&stderr)];
         let command = SupervisorCommand {
             name: self.name.clone(),
             job: self.job(),
@@ -34,6 +36,7 @@ impl LaunchPlan {
                 dir: self.values.dir().map(Path::to_owned),
                 // Absolute: at a restart, the supervisor has already changed its own directory.
                 current_dir: self.current_dir.as_ref().map(|_| self.dir.clone()),
+                log_lengths,
             },
         };
         let launched = Client::launch(command, inherited_fds);

@@ -36,6 +36,9 @@ pub(crate) struct Settings {
     pub(crate) dir: Option<PathBuf>,
     /// The working directory of the server.
     pub(crate) current_dir: Option<PathBuf>,
+    /// The lengths of the logs of standard output and standard error. What the loader and the libraries
+    /// of `LD_PRELOAD` add before the supervisor begins is no output of the server.
+    pub(crate) log_lengths: [u64; 2],
 }
 
 impl Settings {
@@ -44,18 +47,20 @@ impl Settings {
         let (micros, ready_fd) = (stop_timeout.as_micros(), self.ready_fd.unwrap_or_default());
         let [notify, dir, current_dir] = [&self.notify_socket, &self.dir, &self.current_dir]
             .map(|path| path.as_ref().map_or(&[][..], |path| path.as_os_str().as_bytes()));
-        let lengths = format!("{} {}", notify.len(), dir.len());
+        let [stdout, stderr] = self.log_lengths;
+        let lengths = format!("{stdout} {stderr} {} {}", notify.len(), dir.len());
         let numbers = format!("{stop_signal} {kill_signal} {micros} {ready_fd} {lengths} ");
         OsString::from_vec([numbers.as_bytes(), notify, dir, current_dir].concat())
     }
 
     pub(crate) fn from_variable(value: &OsStr) -> Option<Self> {
-        let mut fields = value.as_bytes().splitn(7, |byte| *byte == b' ');
+        let mut fields = value.as_bytes().splitn(9, |byte| *byte == b' ');
         let mut number = || std::str::from_utf8(fields.next()?).ok()?.parse::<u64>().ok();
         let stop_signal = i32::try_from(number()?).ok()?;
         let kill_signal = i32::try_from(number()?).ok()?;
         let stop_timeout = Duration::from_micros(number()?);
         let ready_fd = i32::try_from(number()?).ok()?;
+        let log_lengths = [number()?, number()?];
         let notify_len = usize::try_from(number()?).ok()?;
         let dir_len = usize::try_from(number()?).ok()?;
         let (notify, rest) = fields.next()?.split_at_checked(notify_len)?;
@@ -70,6 +75,7 @@ impl Settings {
             ready_fd: (ready_fd != 0).then_some(ready_fd),
             dir: path(dir),
             current_dir: path(current_dir),
+            log_lengths,
         })
     }
 }
@@ -93,6 +99,7 @@ mod tests {
                 ready_fd: dir.is_some().then_some(3),
                 current_dir: dir.clone(),
                 dir,
+                log_lengths: [0, u64::MAX],
             };
             assert_eq!(Settings::from_variable(&settings.to_variable()), Some(settings));
         }
@@ -100,7 +107,7 @@ mod tests {
 
     #[test]
     fn what_is_no_settings_is_refused() {
-        for text in ["", "1", "15 9", "15 9 x 0 0 0 /tmp", "15 9 1 0 0 9 /tmp"] {
+        for text in ["", "1", "15 9", "15 9 x 0 0 0 0 0 /tmp", "15 9 1 0 0 0 0 9 /tmp"] {
             assert_eq!(Settings::from_variable(OsStr::new(text)), None, "{text}");
         }
     }

@@ -163,6 +163,7 @@ fn settings(dir: &Path) -> Settings {
         ready_fd: None,
         dir: None,
         current_dir: Some(dir.to_owned()),
+        log_lengths: [0; 2],
     }
 }
 

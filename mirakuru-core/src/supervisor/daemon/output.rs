@@ -33,7 +33,12 @@ struct OutputPipe {
 }
 
 impl OutputPipes {
-    pub(super) fn new(stdout: File, stderr: File) -> io::Result<Self> {
+    /// Takes the logs of standard output and standard error, and cuts them to these lengths.
+    pub(super) fn new(logs: [File; 2], lengths: [u64; 2]) -> io::Result<Self> {
+        for (log, length) in logs.iter().zip(lengths) {
+            let _ = log.set_len(length); // A device has no length.
+        }
+        let [stdout, stderr] = logs;
         let identity = |file: &File| file.metadata().map(|meta| (meta.dev(), meta.ino()));
         let is_same = identity(&stdout)? == identity(&stderr)?;
         let stderr = (!is_same).then(|| OutputPipe::new(stderr)).transpose()?;
@@ -122,7 +127,7 @@ mod tests {
     #[test]
     fn output_that_cannot_be_logged_is_discarded_and_reported_once() {
         let full = || OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let mut output = OutputPipes::new(full(), full()).unwrap();
+        let mut output = OutputPipes::new([full(), full()], [0; 2]).unwrap();
         let mut writer = File::from(output.stdout.open().unwrap());
         for failed in [Some(libc::ENOSPC), None] {
             writer.write_all(b"lost\n").unwrap();

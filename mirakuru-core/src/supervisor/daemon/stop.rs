@@ -115,6 +115,7 @@ mod tests {
                 ready_fd: None,
                 dir: None,
                 current_dir: None,
+                log_lengths: [0; 2],
             },
         )
     }

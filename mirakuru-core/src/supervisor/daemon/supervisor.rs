@@ -1,6 +1,7 @@
 //! The supervisor's loop: one thread that serves the users of one server, and ends when the server
 //! has no users any more.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -70,7 +71,8 @@ impl Supervisor {
         sys::unblock_signals();
         let wake_up = [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
         let control_socket = UnixStream::from(sys::standard_fd(0)?);
-        let output = OutputPipes::new(sys::standard_fd(1)?.into(), sys::standard_fd(2)?.into())?;
+        let logs = [sys::standard_fd(1)?, sys::standard_fd(2)?].map(File::from);
+        let output = OutputPipes::new(logs, settings.log_lengths)?;
         let job = connections::receive_job(&control_socket)?;
         Ok(Self {
             tree: ProcessTree::new(settings, adopts, job, output, fd_slots),
@@ -429,6 +431,7 @@ mod tests {
                 ready_fd: Some(3),
                 dir: None,
                 current_dir: None,
+                log_lengths: [0; 2],
             },
         };
         let client = Client::launch(command, &InheritedFds::default()).unwrap();
