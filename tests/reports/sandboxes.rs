@@ -34,6 +34,32 @@ fn a_proc_that_does_not_show_the_tests_is_an_error(#[case] words: &[&str], #[cas
     assert!(printed.contains(what), "{printed}");
 }
 
+/// Starts a server that answers over HTTP, and prints why it does not start.
+#[test]
+fn plays_a_request() {
+    if test_process::role().is_some() {
+        let server = Executor::new([bin!("mk-http-server"), "{port}"]);
+        let server = server.http("http://127.0.0.1:{port}/").timeout(Duration::from_millis(500));
+        println!("{:?}", server.start().unwrap_err());
+    }
+}
+
+#[test]
+fn a_loopback_interface_that_is_down_is_named_with_what_puts_it_up() {
+    if need("unshare").is_none() {
+        return;
+    }
+    let test = playing("sandboxes::plays_a_request", "starts");
+    let output = run_by(&["unshare", "--net", "--map-root-user"], &test).output().unwrap();
+    let printed = test_process::printed(&output);
+    if printed.contains("Operation not permitted") {
+        return println!("skipped: this user cannot make such a sandbox");
+    }
+    assert!(printed.contains("; the loopback interface is down (checked "), "{printed}");
+    assert!(printed.contains("help: nothing on this machine can be connected to"), "{printed}");
+    assert!(printed.contains("`ip link set lo up`"), "{printed}");
+}
+
 /// Starts two servers, each with a child in its process group and one that has left it.
 #[test]
 fn plays_servers_that_leave_children_behind() {

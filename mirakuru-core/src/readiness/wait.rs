@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::attempt::Attempt;
 use super::condition::{Condition, Explanation, Found, Poll, Wake};
 use super::fail_on::FailOn;
+use crate::diagnostics::loopback;
 use crate::diagnostics::progress::Progress;
 use crate::error::{Attempts, Error, ErrorKind, Result, Seconds};
 use crate::resources::placeholders::Placeholders;
@@ -286,7 +287,12 @@ impl<'a> Wait<'a> {
     /// Returns what an error says about a condition that did not hold: the attempts, and the help.
     fn explained(&self, condition: &dyn Condition, last: &str) -> (Attempts, String) {
         let Explanation { seen, help } = condition.explain();
-        let attempts = self.attempts(condition.describe(), seen.unwrap_or_else(|| last.to_owned()));
+        let seen = seen.unwrap_or_else(|| last.to_owned());
+        if loopback::is_down() {
+            let seen = format!("{seen}; the loopback interface is down");
+            return (self.attempts(condition.describe(), seen), loopback::HELP.to_owned());
+        }
+        let attempts = self.attempts(condition.describe(), seen);
         (attempts, help.unwrap_or_else(|| RAISE_TIMEOUT.to_owned()))
     }
 
