@@ -86,4 +86,6 @@ fn a_binary_of_an_archive_has_no_list_of_sources_and_is_run() {
 fn a_binary_that_is_not_built_is_an_error() {
     let printed = run(&scratch_dir(), &[]);
     assert!(printed.contains("no binary `my-server`"), "{printed}");
+    let help = "of another package, run `cargo build --workspace --bin my-server` first";
+    assert!(printed.contains(help), "{printed}");
 }

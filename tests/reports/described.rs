@@ -167,15 +167,15 @@ fn a_binary_that_the_package_does_not_have() {
     fails(
         &Executor::new("{bin:mk-tpc-server}"),
         &expect![[r#"
-        mk-tpc-server: the package has no binary `mk-tpc-server` that was built for this test
-          help: did you mean `{bin:mk-tcp-server}`?
-    "#]],
+            mk-tpc-server: the package has no binary `mk-tpc-server` that was built for this test
+              help: did you mean `{bin:mk-tcp-server}`? If it is one of another package, run `cargo build --workspace --bin mk-tpc-server` first
+        "#]],
     );
     fails(
         &Executor::new("{bin:nonsuch-program}"),
         &expect![[r#"
             nonsuch-program: the package has no binary `nonsuch-program` that was built for this test
-              help: cargo builds the binaries of a package for its integration tests (the `tests` directory) only
+              help: cargo builds the binaries of a package for its integration tests (the `tests` directory) only: if it is one of another package, run `cargo build --workspace --bin nonsuch-program` first
         "#]],
     );
 }

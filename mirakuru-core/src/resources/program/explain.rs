@@ -69,11 +69,15 @@ pub(crate) fn no_such_binary<'a>(name: &str, known: impl Iterator<Item = &'a str
     let dir = binaries_dir();
     let beside = nearest_in(dir.as_slice(), name, is_executable);
     let near = suggest::name(name, known).map(str::to_owned).or_else(|| Some(file_name(&beside?)));
+    let build = format!("run `cargo build --workspace --bin {name}` first");
     Error::invalid(what).with_help(match near {
-        Some(near) => format!("did you mean `{{bin:{near}}}`?"),
-        None => "cargo builds the binaries of a package for its integration tests (the `tests` \
-                 directory) only"
-            .to_owned(),
+        Some(near) => {
+            format!("did you mean `{{bin:{near}}}`? If it is one of another package, {build}")
+        }
+        None => format!(
+            "cargo builds the binaries of a package for its integration tests (the `tests` directory) \
+             only: if it is one of another package, {build}"
+        ),
     })
 }
 
