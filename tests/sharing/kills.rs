@@ -105,13 +105,33 @@ fn a_supervisor_that_was_killed_costs_the_rest_of_the_run_nothing() {
 fn the_next_session_ends_what_a_killed_supervisor_and_its_tests_have_left() {
     let mut first = Run::new();
     losing_its_supervisor(&first, free_port()).signal(Signal::SIGKILL);
+    first.kill_runner();
+    is_cleared_by_the_next_session(&first);
+}
+
+#[test]
+fn the_next_session_ends_what_a_supervisor_left_that_was_killed_while_it_stopped_its_server() {
+    let mut first = Run::new();
+    let (mut keeper, supervisor) = holding(&first, "keeps the stubborn one");
+    keeper.finish();
+    first.kill_runner();
+    let is_shared = || session_directories(&first.temp).iter().any(|dir| has_socket(dir));
+    eventually(LONG, || !is_shared());
+    test_process::kill(supervisor, Signal::SIGKILL);
+    eventually(LONG, || !alive(supervisor));
+    assert!(!first.processes().is_empty(), "its child has outlived it");
+    is_cleared_by_the_next_session(&first);
+}
+
+/// Runs a test of another session, and waits until nothing of the first one is left.
+fn is_cleared_by_the_next_session(first: &Run) {
     let second = Run::new();
     let mut next = second.test("uses the session's");
     next.env("TMPDIR", &*first.temp);
-    first.kill_runner();
     all_passed(&run_all(vec![next], 1));
     eventually(LONG, || first.processes().is_empty());
-    second.finish();
+    second.abandon();
+    eventually(LONG, || session_directories(&first.temp).is_empty());
 }
 
 #[test]

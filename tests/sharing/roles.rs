@@ -16,6 +16,7 @@ static PAUSED: Shared = Shared::new(with_paused_supervisor).scope(Scope::Session
 static PIPED: Shared = Shared::new(reads_its_input).scope(Scope::Session);
 static FIXED: Shared = Shared::new(at_a_fixed_address).scope(Scope::Session);
 static BRANCHED: Shared = Shared::new(branched).scope(Scope::Session);
+static STUBBORN: Shared = Shared::new(stubborn).scope(Scope::Session);
 static FAILS: Shared = Shared::new(fails).scope(Scope::Session);
 
 fn mark() -> String {
@@ -43,6 +44,12 @@ fn branched() -> Executor {
     let script = format!("{} {port} --mark {} & wait", bin!("mk-http-server"), mark());
     let url = format!("http://127.0.0.1:{port}/");
     Executor::shell(script).http(url).name("branched").env("DIR", "{dir}")
+}
+
+/// It ends by SIGKILL only, and so does its child.
+fn stubborn() -> Executor {
+    let script = format!("trap '' TERM; sh -c 'sleep 600; : {}' & echo ready; wait", mark());
+    Executor::shell(script).output("^ready$").name("stubborn")
 }
 
 /// It writes the start log itself, because no server is started.
@@ -107,7 +114,8 @@ fn plays_a_role() {
         "uses the branched one" => uses_branched(),
         "works on the branched one" => work(&mut BRANCHED.exclusive().unwrap()),
         "works on its own" => work(&mut branched().start().unwrap()),
-        "keeps the branched one" => keeps_branched(),
+        "keeps the branched one" => keeps(&BRANCHED),
+        "keeps the stubborn one" => keeps(&STUBBORN),
         "forks" => forks(),
         "panics" => panics(),
         "has few descriptors" => has_few_descriptors(&SESSION),
@@ -215,8 +223,8 @@ fn work(server: &mut Process) {
 }
 
 /// Holds a lease until its standard input ends.
-fn keeps_branched() {
-    let server = BRANCHED.lease().unwrap();
+fn keeps(shared: &Shared) {
+    let server = shared.lease().unwrap();
     test_process::say(format_args!("has pid {}", parent_of(server.pid())));
     test_process::wait_for_end_of_input();
 }

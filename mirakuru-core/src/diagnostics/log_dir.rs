@@ -109,7 +109,7 @@ fn remove_old_runs(runs: &Path) {
     let old = by_age.len().saturating_sub(RUNS_KEPT + 1);
     for (_, path) in &by_age[..old] {
         if let Ok(dir) = PrivateDir::open(path) {
-            dir.remove_if_unused(|_| {});
+            dir.remove_if_unused(|_| true);
         }
     }
 }

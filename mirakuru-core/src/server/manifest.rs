@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::output::LogFiles;
 use crate::readiness::Endpoint;
 use crate::resources::temp_path::TempPath;
-use crate::supervisor::SupervisorInfo;
+use crate::supervisor::{ENDED, SupervisorInfo};
 use crate::sys;
 
 /// Everything that another process needs to use a server that is ready.
@@ -42,18 +42,29 @@ impl ServerManifest {
         Self::from_text(&fs::read_to_string(path).ok()?)
     }
 
-    /// Sweeps what all manifests in a directory name.
-    pub(crate) fn sweep_all(directory: &Path) {
-        let files = fs::read_dir(directory).into_iter().flatten().flatten();
-        files.for_each(|file| Self::sweep(&file.path()));
+    /// Sweeps what all manifests in a directory name. Returns false if a supervisor of them lives.
+    pub(crate) fn sweep_all(directory: &Path) -> bool {
+        let swept: Vec<_> = files_in(directory).map(|path| Self::sweep(&path)).collect();
+        swept.into_iter().all(|is_swept| is_swept)
     }
 
-    /// Removes what a server has left whose supervisor was killed, and its manifest.
-    pub(crate) fn sweep(path: &Path) {
-        let lost = Self::reload(path).filter(|manifest| manifest.supervisor.sweep());
-        let Some(Self { dir, .. }) = lost else { return };
+    /// Sweeps what the manifests of servers name that are no longer shared.
+    pub(crate) fn sweep_ended(directory: &Path) {
+        for path in files_in(directory).filter(|path| path.extension() == Some(ENDED.as_ref())) {
+            Self::sweep(&path);
+        }
+    }
+
+    /// Removes what a server has left whose supervisor was killed, and its manifest. Returns false if
+    /// the supervisor lives.
+    pub(crate) fn sweep(path: &Path) -> bool {
+        let Some(Self { supervisor, dir, .. }) = Self::reload(path) else { return true };
+        if !supervisor.sweep() {
+            return false;
+        }
         dir.into_iter().map(TempPath::unowned).for_each(|dir| dir.remove());
         let _ = fs::remove_file(path); // Its directory may be gone.
+        true
     }
 
     /// Returns one line for each fact: a word, a tab, the value.
@@ -105,6 +116,10 @@ impl ServerManifest {
             files: LogFiles::existing(facts.get("stdout")?.into(), stderr),
         })
     }
+}
+
+fn files_in(directory: &Path) -> impl Iterator<Item = PathBuf> {
+    fs::read_dir(directory).into_iter().flatten().flatten().map(|file| file.path())
 }
 
 /// The words and values of a manifest's lines.

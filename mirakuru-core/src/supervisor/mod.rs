@@ -25,4 +25,4 @@ pub(crate) use lease_queue::{Answer, LeaseQueue};
 #[cfg(any(test, fuzzing))]
 pub(crate) use protocol::{Event, FRAME_LEN, Frame};
 pub(crate) use protocol::{ReadinessFd, Request, Start};
-pub(crate) use settings::Settings;
+pub(crate) use settings::{ENDED, Settings};

@@ -22,6 +22,9 @@ pub(crate) const VARIABLE: &str = concat!(
 pub(crate) const LOADER_VARIABLES: [&str; 2] = ["LD_LIBRARY_PATH", "LD_PRELOAD"];
 pub(crate) const LOADER_PREFIX: &str = "MIRAKURU_SERVER_";
 
+/// The extension of the manifest of a server that is no longer shared, until nothing of it is left.
+pub(crate) const ENDED: &str = "ended";
+
 /// Everything that the supervisor needs after the test process has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {

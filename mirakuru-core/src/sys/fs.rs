@@ -68,10 +68,10 @@ impl PrivateDir {
         at_path.is_some() && at_path == self.dir.metadata().map(identity).ok()
     }
 
-    /// Removes the directory, unless a process uses it. Calls `before` with its path first.
-    pub(crate) fn remove_if_unused(self, before: impl FnOnce(&Path)) {
-        if super::try_lock(&self.dir) && self.is_at_path() {
-            before(&self.path);
+    /// Removes the directory, unless a process uses it or `clear`, which is called with its path,
+    /// returns false.
+    pub(crate) fn remove_if_unused(self, clear: impl FnOnce(&Path) -> bool) {
+        if super::try_lock(&self.dir) && self.is_at_path() && clear(&self.path) {
             let _ = fs::remove_dir_all(&self.path); // What is left is removed the next time.
         }
     }

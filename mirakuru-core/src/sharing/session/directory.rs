@@ -2,7 +2,8 @@
 //!
 //! It belongs to the life of one runner, and only this user can enter it. For each server there are
 //! files named after the key of its executor: `.lock` is held by the process that starts it; at `.sock`
-//! its supervisor listens; `.info` is its manifest; `.failed` says why it did not start.
+//! its supervisor listens; `.info` is its manifest, `.PID.ended` when it is no longer shared; `.failed`
+//! says why it did not start.
 //!
 //! Every process that uses the directory locks it, and so does every supervisor of a shared server.
 //! Sessions of other PID namespaces may be in the same place, and their process ids mean nothing here.
@@ -100,6 +101,13 @@ impl Directory {
             let _ = limit.sleep(step, sleep);
             step = (step * 2).min(LAST_STEP);
         }
+    }
+
+    /// Removes what killed supervisors have left: the last one of a server, and those that were
+    /// stopping one.
+    pub(super) fn sweep(&self, name: &str) {
+        ServerManifest::sweep(&self.file(name, "info"));
+        ServerManifest::sweep_ended(&self.dir.file(""));
     }
 
     /// Writes a file atomically: other processes see all of it or nothing.

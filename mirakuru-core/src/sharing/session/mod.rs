@@ -140,7 +140,7 @@ impl Session {
         if self.connect().is_some() {
             return Ok(Situation::StartedByAnother);
         }
-        ServerManifest::sweep(&self.directory.file(&self.name, "info"));
+        self.directory.sweep(&self.name);
         lease(self.start(executor)?, exclusive, timeout)
     }
 

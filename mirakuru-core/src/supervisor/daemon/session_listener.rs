@@ -7,16 +7,22 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::supervisor::settings::ENDED;
 use crate::sys;
 
-/// The session's socket. Dropping it removes its file, so that no process connects any more.
+/// The session's socket.
 pub(super) struct SessionListener {
     listener: UnixListener,
-    path: PathBuf,
-    /// The server is kept as long as this process lives.
-    runner: sys::Process,
+    files: SessionFiles,
     /// No connection is accepted until then.
     paused_until: Option<Instant>,
+}
+
+/// The files of a shared server in the session's directory.
+pub(super) struct SessionFiles {
+    socket: PathBuf,
+    /// The server is kept as long as this process lives.
+    runner: sys::Process,
 }
 
 /// The pause after a connection could not be accepted, because there are too many descriptors.
@@ -28,9 +34,9 @@ impl SessionListener {
         let listener = UnixListener::from(listener);
         // A process that connected may have ended before `accept`, which must not block then.
         listener.set_nonblocking(true).ok()?;
-        let path = listener.local_addr().ok()?.as_pathname().map(PathBuf::from)?;
+        let socket = listener.local_addr().ok()?.as_pathname().map(PathBuf::from)?;
         let runner = sys::Process::open(runner, started)?;
-        Some(Self { listener, path, runner, paused_until: None })
+        Some(Self { listener, files: SessionFiles { socket, runner }, paused_until: None })
     }
 
     /// Returns the descriptor that becomes readable when a process connects.
@@ -41,7 +47,7 @@ impl SessionListener {
 
     /// Returns the descriptor that becomes readable when the runner ends.
     pub(super) fn runner_fd(&self) -> Option<BorrowedFd<'_>> {
-        self.runner.as_fd()
+        self.files.runner.as_fd()
     }
 
     /// Returns after what time to check the runner where no descriptor announces its end, or to accept
@@ -49,11 +55,11 @@ impl SessionListener {
     pub(super) fn timeout(&self) -> Option<Duration> {
         let pause = self.paused_until.map(|end| end.saturating_duration_since(Instant::now()));
         let pause = pause.filter(|pause| !pause.is_zero());
-        [pause, self.runner.poll_interval()].into_iter().flatten().min()
+        [pause, self.files.runner.poll_interval()].into_iter().flatten().min()
     }
 
     pub(super) fn has_runner(&self) -> bool {
-        self.runner.is_alive()
+        self.files.runner.is_alive()
     }
 
     /// Accepts a connection of a process of this user, if there is one.
@@ -72,23 +78,34 @@ impl SessionListener {
         is_ours.then_some(stream)
     }
 
-    /// Removes the session's directory, unless another server still has a socket in it.
-    pub(super) fn end_session(self) {
-        let dir = self.path.parent().map(PathBuf::from);
-        drop(self);
-        let Some(dir) = dir else { return };
-        let files = fs::read_dir(&dir).into_iter().flatten().flatten().map(|file| file.path());
-        if !files.into_iter().any(|file| file.extension() == Some("sock".as_ref())) {
-            let _ = fs::remove_dir_all(dir); // Another supervisor may remove it too.
-        }
+    /// Removes the socket, so that no process connects any more. The manifest stays, under another name:
+    /// if this process is killed, others need it to find what is left of the server.
+    pub(super) fn close(self) -> SessionFiles {
+        let Self { files, .. } = self;
+        let _ = fs::rename(files.socket.with_extension("info"), files.ended_manifest());
+        // The socket comes last: no other server is started before it is gone.
+        let _ = fs::remove_file(&files.socket); // May be removed already.
+        files
     }
 }
 
-impl Drop for SessionListener {
-    fn drop(&mut self) {
-        // The socket comes last: no other server is started before it is gone.
-        for extension in ["info", "sock"] {
-            let _ = fs::remove_file(self.path.with_extension(extension)); // May be removed already.
+impl SessionFiles {
+    fn ended_manifest(&self) -> PathBuf {
+        let extension = format!("{}.{ENDED}", std::process::id());
+        self.socket.with_extension(extension)
+    }
+
+    /// Removes the manifest, and the directory of a session that is over, unless another server still
+    /// has a file in it.
+    pub(super) fn remove(self) {
+        let _ = fs::remove_file(self.ended_manifest());
+        let Some(dir) = self.socket.parent().filter(|_| !self.runner.is_alive()) else { return };
+        let files = fs::read_dir(dir).into_iter().flatten().flatten().map(|file| file.path());
+        let is_of_server = |path: PathBuf| {
+            path.extension().is_some_and(|extension| extension == "sock" || extension == ENDED)
+        };
+        if !files.into_iter().any(is_of_server) {
+            let _ = fs::remove_dir_all(dir); // Another supervisor may remove it too.
         }
     }
 }

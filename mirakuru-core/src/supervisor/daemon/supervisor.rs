@@ -14,7 +14,7 @@ use super::connections::{self, Connections, Received};
 use super::mode::{EndedSession, Mode};
 use super::output::OutputPipes;
 use super::process_tree::ProcessTree;
-use super::session_listener::SessionListener;
+use super::session_listener::{SessionFiles, SessionListener};
 use super::stop::Wave;
 use crate::supervisor::lease_queue::{Answer, LeaseQueue};
 use crate::supervisor::protocol::{Event, Request, Start};
@@ -31,6 +31,8 @@ pub(super) struct Supervisor {
     connections: Connections,
     readiness: Readiness,
     mode: Mode<SessionListener>,
+    /// Set once the server is no longer shared.
+    session_files: Option<SessionFiles>,
 }
 
 /// The progress of the last start of the server.
@@ -81,6 +83,7 @@ impl Supervisor {
             connections: Connections::new(control_socket)?,
             readiness: Readiness::Stopped,
             mode: Mode::Private,
+            session_files: None,
         })
     }
 
@@ -94,6 +97,7 @@ impl Supervisor {
             self.update_mode();
         }
         self.tree.remove_files();
+        self.session_files.into_iter().for_each(SessionFiles::remove);
     }
 
     /// Sleeps until something happens, and handles it.
@@ -248,6 +252,7 @@ impl Supervisor {
     fn share(&mut self, fds: Vec<OwnedFd>, runner: i32, started: u64) {
         let Some(socket) = fds.into_iter().next() else { return };
         match SessionListener::open(socket, runner, started) {
+            Some(listener) if self.mode.is_leaving() => self.session_files = Some(listener.close()),
             Some(listener) => self.mode.share(listener),
             None => self.leave(),
         }
@@ -308,7 +313,7 @@ impl Supervisor {
                 if self.tree.is_idle() && !is_exclusive {
                     self.close_session();
                 } else if !listener.has_runner() {
-                    self.end_session();
+                    self.leave();
                 } else if self.readiness == Readiness::Ready {
                     self.grant_next();
                 }
@@ -334,17 +339,10 @@ impl Supervisor {
     /// another one, below another supervisor.
     fn close_session(&mut self) {
         let ended = self.mode.close_session();
-        self.dismiss(ended, drop);
+        self.dismiss(ended);
         if self.connections.open().next().is_none() {
             self.leave();
         }
-    }
-
-    /// Ends because the runner has ended.
-    fn end_session(&mut self) {
-        let ended = self.mode.close_session();
-        self.dismiss(ended, SessionListener::end_session);
-        self.leave();
     }
 
     /// Stops the server. The supervisor ends when nothing of it is left.
@@ -353,21 +351,17 @@ impl Supervisor {
             return;
         }
         let ended = self.mode.leave();
-        self.dismiss(ended, drop);
+        self.dismiss(ended);
         self.readiness = Readiness::Stopped;
         self.kept_fds.clear();
         self.tree.stop_for_good();
     }
 
     /// Closes the socket of a session that has ended, and revokes the queued requests.
-    fn dismiss(
-        &mut self,
-        ended: Option<EndedSession<SessionListener>>,
-        close: fn(SessionListener),
-    ) {
+    fn dismiss(&mut self, ended: Option<EndedSession<SessionListener>>) {
         if let Some(EndedSession { listener, queued }) = ended {
             // The socket goes first, so that no revoked process connects to it again.
-            close(listener);
+            self.session_files = Some(listener.close());
             queued.into_iter().for_each(|id| self.revoke(id));
         }
     }
