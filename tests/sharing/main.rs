@@ -17,5 +17,9 @@ mod run;
 #[cfg(not(mirakuru_fallback))]
 mod runners;
 mod stdin;
+#[cfg(not(mirakuru_fallback))]
+mod syscalls;
 mod time_limit;
 mod together;
+#[cfg(not(mirakuru_fallback))]
+mod tracer;

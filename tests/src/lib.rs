@@ -7,7 +7,9 @@ pub mod program;
 mod suite;
 
 pub use suite::http::{http_get, try_http_get};
-pub use suite::processes::{alive, as_other_user, has, need, processes_with_mark};
+pub use suite::processes::{
+    alive, as_other_user, has, need, processes_with_mark, processes_with_variable,
+};
 pub use suite::random::{Random, budget, seed};
 pub use suite::{ScratchDir, eventually, free_port, is_ephemeral, scratch_dir, starts, stops};
 pub use suite::{starting, test_process};

@@ -1,8 +1,10 @@
 //! Queries about processes and programs.
 
 use std::env;
+use std::ffi::OsStr;
 use std::fmt::Display;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process;
@@ -18,15 +20,31 @@ pub fn alive(pid: impl Display) -> bool {
 /// Returns the processes, except this one, that have the mark in one of their arguments.
 #[track_caller]
 pub fn processes_with_mark(mark: &str) -> Vec<i32> {
-    let entries = fs::read_dir("/proc").expect("/proc is there");
-    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    let own = process::id() as i32;
-    pids.filter(|pid| *pid != own && has_mark(*pid, mark)).collect()
+    let has_mark = |argument: &[u8]| String::from_utf8_lossy(argument).contains(mark);
+    processes().filter(|pid| strings_of(*pid, "cmdline").split(is_nul).any(has_mark)).collect()
 }
 
-fn has_mark(pid: i32, mark: &str) -> bool {
-    let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    arguments.split(|byte| *byte == 0).any(|arg| String::from_utf8_lossy(arg).contains(mark))
+/// Returns the processes, except this one, that were started with this variable.
+#[track_caller]
+pub fn processes_with_variable(name: &str, value: impl AsRef<OsStr>) -> Vec<i32> {
+    let variable = [name.as_bytes(), b"=", value.as_ref().as_bytes()].concat();
+    let has_it = |pid: &i32| strings_of(*pid, "environ").split(is_nul).any(|it| it == variable);
+    processes().filter(has_it).collect()
+}
+
+fn processes() -> impl Iterator<Item = i32> {
+    let entries = fs::read_dir("/proc").expect("/proc is there");
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| *pid != process::id() as i32)
+}
+
+/// Returns the contents of a file of a process: strings, each with a NUL behind it.
+fn strings_of(pid: i32, file: &str) -> Vec<u8> {
+    fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default()
+}
+
+fn is_nul(byte: &u8) -> bool {
+    *byte == 0
 }
 
 /// Returns the path of a program. If it is missing, prints that the test is skipped, or panics on
