@@ -23,3 +23,5 @@ mod time_limit;
 mod together;
 #[cfg(not(mirakuru_fallback))]
 mod tracer;
+#[cfg(not(mirakuru_fallback))]
+mod watchdog;

@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use mirakuru_rstest::{Attempt, Executor, Process, Scope, Shared, Stdin};
@@ -112,7 +113,7 @@ fn plays_a_role() {
         "stops" => alone(|server| drop(server.stop())),
         "pauses its supervisor" => drop(PAUSED.lease().unwrap()),
         "uses the branched one" => uses_branched(),
-        "works on the branched one" => work(&mut BRANCHED.exclusive().unwrap()),
+        "works on the branched one" => works_on_branched(),
         "works on its own" => work(&mut branched().start().unwrap()),
         "keeps the branched one" => keeps(&BRANCHED),
         "keeps the stubborn one" => keeps(&STUBBORN),
@@ -214,6 +215,15 @@ fn alone(what: impl FnOnce(&mut Process)) {
 fn uses_branched() {
     let server = BRANCHED.lease().unwrap();
     assert_eq!(http_get(&server.url()).0, 200);
+}
+
+/// What `works on the branched one` prints if it got a lease and could not use the server.
+pub(crate) const WITHOUT_SERVER: &str = "the server of the lease has ended";
+
+fn works_on_branched() {
+    let mut server = BRANCHED.exclusive().unwrap();
+    let worked = std::panic::catch_unwind(AssertUnwindSafe(|| work(&mut server)));
+    worked.unwrap_or_else(|_| panic!("{WITHOUT_SERVER}"));
 }
 
 fn work(server: &mut Process) {

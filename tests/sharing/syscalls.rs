@@ -4,21 +4,20 @@
 use std::fmt;
 use std::fs::{self, File};
 use std::panic;
-use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 
 use mirakuru_tests::test_process::{self, TestProcess};
-use mirakuru_tests::{Random, eventually, processes_with_variable, seed};
+use mirakuru_tests::{Random, eventually, seed};
 use nix::sys::signal::Signal;
-use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 
+use crate::roles::WITHOUT_SERVER;
 use crate::run::{LONG, Run, all_passed, session_directories};
 use crate::tracer::{Step, Traced, Tracer};
+use crate::watchdog::{Watchdog, members};
 
 const THREADS: u64 = 4;
 
@@ -85,6 +84,13 @@ impl Victim {
 struct Kill {
     victim: Victim,
     at: u64,
+}
+
+impl Kill {
+    /// Returns true if another test process waits for the server while the victim is killed.
+    fn is_crowded(self) -> bool {
+        self.at % 2 == 0
+    }
 }
 
 impl fmt::Display for Kill {
@@ -195,13 +201,21 @@ struct Outcome {
     starts: usize,
 }
 
-/// Kills the victim at its stop. Then another test process gets an exclusive lease, in the next session
-/// if the runner was killed, and nothing is left of this one. Returns the number of stops.
+/// Kills the victim at its stop. Another test process that waits meanwhile, or starts afterwards, gets an
+/// exclusive lease, in the next session if the runner was killed. Then nothing is left of this one.
 fn play(kill: Kill) -> Outcome {
     let mut run = Run::new();
     let mut watchdog = Watchdog::over(&run.temp);
-    let before = before(&run, kill.victim);
-    let mut traced = Play { kill, run: &mut run, before, next: None, stops: 0, is_killed: false };
+    let keeper = before(&run, kill.victim);
+    let mut traced = Play {
+        kill,
+        run: &mut run,
+        keeper,
+        is_over: false,
+        other: None,
+        stops: 0,
+        is_killed: false,
+    };
     let mut tracer = Tracer::start(&traced.run.test(kill.victim.role()));
     tracer.run(|tracer, step| traced.step(tracer, step));
     let Play { stops, is_killed, .. } = traced;
@@ -234,133 +248,98 @@ fn before(run: &Run, victim: Victim) -> Option<TestProcess> {
 struct Play<'a> {
     kill: Kill,
     run: &'a mut Run,
-    before: Option<TestProcess>,
-    /// The test process after the traced one.
-    next: Option<Next>,
+    /// Keeps a lease until the traced test process has ended.
+    keeper: Option<TestProcess>,
+    /// The traced test process has ended.
+    is_over: bool,
+    /// Another test process, which uses the server exclusively.
+    other: Option<Other>,
     stops: u64,
     is_killed: bool,
 }
 
 #[derive(Clone, Copy)]
-struct Next {
-    pid: Pid,
-    /// The supervisor was killed before it started.
-    is_after_kill: bool,
+enum Other {
+    /// With true if it was started after the kill.
+    Runs(Pid, bool),
+    Passed,
 }
 
 impl Play<'_> {
     fn step(&mut self, tracer: &Tracer, step: Step) {
-        let victim = self.kill.victim;
         match step {
-            Step::AtCall(which) if victim.counts(which) => {
-                self.stops += 1;
-                if self.stops == self.kill.at {
-                    self.is_killed = true;
-                    match victim {
-                        Victim::Runner => self.run.kill_runner(),
-                        _ => send_kill(tracer.pid(which).unwrap()),
-                    }
+            Step::AtCall(which) => self.at_call(tracer, which),
+            Step::Ended(pid, _) if Some(pid) == tracer.pid(Traced::Test) => self.test_ended(),
+            Step::Ended(pid, code) => match self.other {
+                Some(Other::Runs(other, is_after_kill)) if other == pid => {
+                    self.other_ended(code, is_after_kill);
                 }
-            }
-            Step::Ended(pid, _) if Some(pid) == tracer.pid(Traced::Test) => {
-                if let Some(mut keeper) = self.before.take() {
-                    assert!(keeper.finish().success(), "{}: the other lease was lost", self.kill);
-                }
-                match victim {
-                    Victim::Runner => self.run.kill_runner(),
-                    _ => self.start_next(),
-                }
-            }
-            Step::Ended(pid, code) => {
-                if let Some(next) = self.next.filter(|next| next.pid == pid) {
-                    self.next_ended(next, code);
-                }
-            }
-            Step::AtCall(_) => {}
+                _ => {}
+            },
         }
     }
 
-    /// Starts a test process that uses the server exclusively.
-    fn start_next(&mut self) {
-        let log = File::create(self.run.temp.join("next.log")).unwrap();
+    fn at_call(&mut self, tracer: &Tracer, which: Traced) {
+        if self.other.is_none() && self.kill.is_crowded() && self.is_in_use(which) {
+            self.start_other();
+        }
+        if self.kill.victim.counts(which) {
+            self.stops += 1;
+            if self.stops == self.kill.at {
+                self.is_killed = true;
+                match self.kill.victim {
+                    Victim::Runner => self.run.kill_runner(),
+                    _ => send_kill(tracer.pid(which).unwrap()),
+                }
+            }
+        }
+    }
+
+    /// Returns true if the server is running, or is being started.
+    fn is_in_use(&self, which: Traced) -> bool {
+        let runs_before =
+            matches!(self.kill.victim, Victim::Leaseholder | Victim::ExclusiveLeaseholder);
+        runs_before || which == Traced::Supervisor
+    }
+
+    fn test_ended(&mut self) {
+        self.is_over = true;
+        if let Some(mut keeper) = self.keeper.take() {
+            assert!(keeper.finish().success(), "{}: the other lease was lost", self.kill);
+        }
+        match (self.kill.victim, self.other) {
+            (Victim::Runner, _) | (_, Some(Other::Passed)) => self.run.kill_runner(),
+            (_, None) => self.start_other(),
+            (_, Some(Other::Runs(..))) => {}
+        }
+    }
+
+    fn start_other(&mut self) {
+        let log = File::create(self.run.temp.join("other.log")).unwrap();
         let mut test = self.run.test("works on the branched one");
         let test = test.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         let pid = Pid::from_raw(test.spawn().unwrap().id() as i32);
-        self.next = Some(Next { pid, is_after_kill: self.is_killed });
+        self.other = Some(Other::Runs(pid, self.is_killed));
     }
 
-    fn next_ended(&mut self, next: Next, code: Option<i32>) {
-        // If its server's supervisor was killed meanwhile, it has failed, and one after it does not.
-        if code != Some(0) && self.is_killed && !next.is_after_kill {
-            return self.start_next();
+    fn other_ended(&mut self, code: Option<i32>, is_after_kill: bool) {
+        let log = fs::read_to_string(self.run.temp.join("other.log")).unwrap();
+        let is_lost = self.is_killed && !is_after_kill;
+        match self.kill.victim {
+            Victim::Runner => {}
+            // It had the server whose supervisor was killed. One after it passes.
+            Victim::SessionSupervisor if is_lost && log.contains(WITHOUT_SERVER) => {
+                return self.start_other();
+            }
+            _ => assert_eq!(code, Some(0), "{}, the other test: {log}", self.kill),
         }
-        let log = fs::read_to_string(self.run.temp.join("next.log")).unwrap();
-        assert_eq!(code, Some(0), "{}, the next test: {log}", self.kill);
-        self.run.kill_runner();
+        self.other = Some(Other::Passed);
+        if self.is_over {
+            self.run.kill_runner();
+        }
     }
-}
-
-/// Returns all processes of a run: tests, supervisors and servers.
-fn members(temp: &Path) -> Vec<i32> {
-    processes_with_variable("TMPDIR", temp)
 }
 
 fn send_kill(pid: Pid) {
     test_process::kill(pid.as_raw() as u32, Signal::SIGKILL);
-}
-
-/// Reports and kills the processes of a run that takes too long, and those of one that fails.
-struct Watchdog {
-    temp: PathBuf,
-    end: mpsc::Sender<()>,
-    thread: Option<thread::JoinHandle<bool>>,
-}
-
-impl Watchdog {
-    fn over(temp: &Path) -> Self {
-        let (end, ended) = mpsc::channel();
-        let path = temp.to_owned();
-        let thread = thread::spawn(move || {
-            let is_late = ended.recv_timeout(2 * LONG) == Err(RecvTimeoutError::Timeout);
-            if is_late {
-                end_members(&path);
-            }
-            is_late
-        });
-        Self { temp: temp.to_owned(), end, thread: Some(thread) }
-    }
-
-    fn rest(&mut self) {
-        let _ = self.end.send(()); // It may have ended.
-        let is_late = self.thread.take().is_some_and(|thread| thread.join().unwrap());
-        assert!(!is_late, "processes still ran after {:?}", 2 * LONG);
-    }
-}
-
-impl Drop for Watchdog {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            end_members(&self.temp);
-            // Those that this thread traces, too.
-            while waitpid(None, Some(WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD)).is_ok() {}
-        }
-    }
-}
-
-fn end_members(temp: &Path) {
-    for pid in members(temp) {
-        println!("{}", described(pid));
-        let _ = nix::sys::signal::kill(Pid::from_raw(pid), Signal::SIGKILL); // It may have ended.
-    }
-}
-
-/// Returns what a process is, and what it waits for.
-fn described(pid: i32) -> String {
-    let read = |file| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
-    let text = |file| String::from_utf8_lossy(&read(file)).replace('\0', " ");
-    let status = text("status");
-    let field = |name: &str| status.lines().find(|line| line.starts_with(name)).unwrap_or_default();
-    let fields = ["State:", "PPid:", "TracerPid:"].map(field).join(", ");
-    let (wait, call) = (text("wchan"), text("syscall"));
-    format!("pid {pid}: {}; {fields}; waits in {wait}, call {}", text("cmdline"), call.trim())
 }
