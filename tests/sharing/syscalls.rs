@@ -176,7 +176,10 @@ impl Tally {
                 self.tenths[kill.victim as usize][tenth as usize] += 1;
             }
             Some(_) => self.missed += 1,
-            None => self.failed.push(kill.to_string()),
+            None => {
+                println!("failed: {kill}");
+                self.failed.push(kill.to_string());
+            }
         }
     }
 
@@ -204,8 +207,9 @@ struct Outcome {
 /// Kills the victim at its stop. Another test process that waits meanwhile, or starts afterwards, gets an
 /// exclusive lease, in the next session if the runner was killed. Then nothing is left of this one.
 fn play(kill: Kill) -> Outcome {
-    let mut run = Run::new();
+    let run = Run::new();
     let mut watchdog = Watchdog::over(&run.temp);
+    let mut run = run; // Dropped before the watchdog, which then waits for all children.
     let keeper = before(&run, kill.victim);
     let mut traced = Play {
         kill,
