@@ -48,7 +48,9 @@ fn shared_memory_of_a_process_that_was_killed_or_crashed_is_removed() {
         assert!(file.exists() && segments(pid) == 1, "{how}");
         end(&mut process);
         assert_eq!(segments(pid), 0, "{how}");
-        assert!(!file.exists(), "{how}");
+        // std does not tell with musl when a file was created.
+        assert_eq!(file.exists(), cfg!(target_env = "musl"), "{how}");
+        let _ = fs::remove_file(file);
     }
 }
 

@@ -4,9 +4,9 @@ use std::env;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mirakuru_rstest::Executor;
-#[cfg(not(mirakuru_fallback))]
+#[cfg(not(any(mirakuru_fallback, target_feature = "crt-static")))]
 use mirakuru_tests::test_process::{self, playing};
-#[cfg(not(mirakuru_fallback))]
+#[cfg(not(any(mirakuru_fallback, target_feature = "crt-static")))]
 use mirakuru_tests::{need, scratch_dir};
 
 static RAN: AtomicUsize = AtomicUsize::new(0);
@@ -71,7 +71,7 @@ fn the_constructors_of_the_user_do_not_run_in_supervisors() {
 }
 
 /// Prints the log of a server, in one line.
-#[cfg(not(mirakuru_fallback))]
+#[cfg(not(any(mirakuru_fallback, target_feature = "crt-static")))]
 #[test]
 fn plays_a_server_below_a_preloaded_library() {
     if test_process::role().is_some() {
@@ -81,7 +81,7 @@ fn plays_a_server_below_a_preloaded_library() {
     }
 }
 
-#[cfg(not(mirakuru_fallback))]
+#[cfg(not(any(mirakuru_fallback, target_feature = "crt-static")))]
 #[test]
 fn a_line_of_a_preloaded_library_is_no_output_of_the_server() {
     let Some(compiler) = need("cc") else { return };

@@ -81,7 +81,10 @@ impl Server {
 fn blames_address(lines: &[String]) -> bool {
     lines.iter().any(|line| {
         let line = line.to_ascii_lowercase();
-        ["address already in use", "eaddrinuse"].iter().any(|words| line.contains(words))
+        // In the words of glibc and the BSDs, of musl, and of node.
+        ["address already in use", "address in use", "eaddrinuse"]
+            .iter()
+            .any(|words| line.contains(words))
             || line.contains("in use") && line.split(' ').any(|word| word == "port")
     })
 }
@@ -94,6 +97,7 @@ mod tests {
     fn complaints_about_an_address_are_recognised() {
         for (line, expected) in [
             ("# Could not create listening socket *:6379: bind: Address already in use", true),
+            ("bind: Address in use", true),
             ("listen EADDRINUSE: address already in use :::3000", true),
             ("Port 8080 is in use by another program", true),
             ("support: the lock is in use", false),

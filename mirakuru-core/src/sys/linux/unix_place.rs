@@ -3,12 +3,12 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use nix::libc;
+use nix::fcntl::{OFlag, open};
 use nix::sys::socket::UnixAddr;
+use nix::sys::stat::Mode;
 
 use super::unix_diag;
 use crate::sys::{self, BoundSocket};
@@ -35,8 +35,9 @@ impl UnixPlace {
         if sys::abstract_name(path).is_some() {
             return Ok(Self { path: path.to_owned(), file: None });
         }
-        let file = File::options().read(true).custom_flags(libc::O_PATH).open(path)?;
-        Ok(Self { path: path.to_owned(), file: Some(file) })
+        // std drops this flag with musl, where it is also one of the modes of access.
+        let file = open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
+        Ok(Self { path: path.to_owned(), file: Some(file.into()) })
     }
 
     /// Returns the sockets that are bound there, as far as they are in this network namespace; none if
