@@ -24,4 +24,6 @@ mod together;
 #[cfg(not(mirakuru_fallback))]
 mod tracer;
 #[cfg(not(mirakuru_fallback))]
+mod versions;
+#[cfg(not(mirakuru_fallback))]
 mod watchdog;
