@@ -97,6 +97,7 @@
 //! | step | runs | for |
 //! |---|---|---|
 //! | [`Executor::file`] | before each start | configuration |
+//! | [`Executor::template`] | once on this machine; what it leaves in `{dir}` is copied into that of each process | `initdb` and the like |
 //! | [`Executor::before_start`] | before each start, after the files | initialisation of files, keys |
 //! | [`Executor::after_ready`], [`Executor::after_ready_with`] | when all conditions hold, before any test uses the process; not at a restart | schema, users, topics |
 //!
@@ -133,6 +134,7 @@
 //! | `MIRAKURU_LOG=off` | prints nothing, not even about slow waits |
 //! | `TERM=dumb`, `CI` | report slow waits by lines, also on a terminal |
 //! | `MIRAKURU_SESSION=PID` | the process whose life is one session; see [`Scope`] |
+//! | `MIRAKURU_TEMPLATES=off` | keeps no [template](Executor::template) |
 //! | `MIRAKURU_LEASE_TIMEOUT=1m` | how long a test waits for one other test to return a lease: seconds (`60`, `0.5`) or a duration (`1m30s`); 60 seconds |
 //!
 //! A supervisor runs no constructors (code before `main`) of a program that uses this crate, except
@@ -222,7 +224,8 @@ pub use types::{Exit, ExpectedExit, Owner, ParseSignalError, Scope, Signal, Stre
 /// | `env(KEY = "…")`, `env_remove(KEY)`, `env_clear` | the environment |
 /// | `cwd`, `stdin`, `user` | [`Executor::current_dir`], [`Executor::stdin`], [`Executor::user`] |
 /// | `file(path = "{dir}/…", text = "…")` | [`Executor::file`] |
-/// | `before_start = "…"`, `after_ready = "…"` | [`Executor::before_start`], [`Executor::after_ready`] |
+/// | `template = "…"`, `before_start = "…"` | [`Executor::template`], [`Executor::before_start`] |
+/// | `after_ready = "…"` | [`Executor::after_ready`] |
 /// | `after_ready_with = function` | [`Executor::after_ready_with`] |
 /// | `timeout = "5s"`, `stop_timeout` | time limits: `"500ms"`, `"1m30s"`, or any `Duration` |
 /// | `stop_signal = "INT"`, `kill_signal`, `expect_exit = 3`, `[0, 3]` or `0..=3` | how it ends |

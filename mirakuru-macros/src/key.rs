@@ -31,6 +31,8 @@ pub(crate) enum Check {
     /// A text or a list of words.
     Command,
     LateCommand,
+    /// A command whose result is kept for other processes.
+    PortlessCommand,
     Words,
     Program,
     Status,
@@ -157,6 +159,7 @@ keys! {
     EnvClear: row("env_clear", Form::Flag, &["env_clear"]),
     Cwd: row("cwd", Form::Value, &[r#"cwd = "{dir}""#]).early().check(Check::Text(literal::path)),
     File: row("file", Form::Pairs, &[r#"file(path = "{dir}/a.conf", text = "listen {port}")"#]).early().repeated().check(Check::Parts(FILE)),
+    Template: row("template", Form::Value, &[r#"template = "initdb -D {dir}/data""#]).early().repeated().check(Check::PortlessCommand),
     BeforeStart: row("before_start", Form::Value, &[r#"before_start = "mkdir {dir}/data""#]).early().repeated().check(Check::Command),
     AfterReady: row("after_ready", Form::Value, &[r#"after_ready = "createdb --port {port} app""#]).repeated().check(Check::LateCommand),
     AfterReadyWith: row("after_ready_with", Form::Value, &["after_ready_with = create_tables"]).repeated(),

@@ -6,7 +6,7 @@ use crate::key::{self, Check, Key, OF_A_DEFINITION, Part};
 use crate::literal::{self, Captured};
 use crate::model::{self, Attribute, Entry, Function, Value};
 use crate::params::{Access, Param};
-use crate::syntax::{http, numbers, suggest};
+use crate::syntax::{http, numbers, suggest, template};
 
 /// Reports everything that is wrong with one attribute.
 pub(crate) fn attribute(attribute: &Attribute, faults: &mut Faults) {
@@ -122,6 +122,7 @@ fn value(key: Key, check: Check, expr: &Expr, captured: &Captured, faults: &mut 
         Check::LateText(check) => text(key, expr, |text| check(text, captured), faults),
         Check::Number(check) => number(key, expr, check, faults),
         Check::Command => command(key, expr, &Captured::default(), faults),
+        Check::PortlessCommand => portless_command(key, expr, faults),
         Check::LateCommand => command(key, expr, captured, faults),
         Check::Words => words(key, expr, faults),
         Check::Program => program(expr, faults),
@@ -158,6 +159,14 @@ fn command(key: Key, expr: &Expr, captured: &Captured, faults: &mut Faults) {
                 text(key, word, |text| literal::late_template(text, captured), faults);
             });
         }
+    }
+}
+
+fn portless_command(key: Key, expr: &Expr, faults: &mut Faults) {
+    command(key, expr, &Captured::default(), faults);
+    match model::elements(expr) {
+        Some(words) => words.for_each(|word| text(key, word, template::check_portless, faults)),
+        None => text(key, expr, template::check_portless, faults),
     }
 }
 

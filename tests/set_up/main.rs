@@ -10,4 +10,5 @@ mod after_ready;
 mod attribute;
 mod before_start;
 mod files;
+mod template;
 mod user;

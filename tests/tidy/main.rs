@@ -122,6 +122,7 @@ fn no_wait_looks_at_a_clock_that_can_be_set() {
     let allowed = [
         "diagnostics/log_dir.rs",
         "resources/temp_path.rs",
+        "resources/templates/unused.rs",
         "sharing/session/mod.rs",
         "supervisor/daemon/shared_memory.rs",
     ];

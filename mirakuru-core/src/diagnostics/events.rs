@@ -100,6 +100,11 @@ pub(crate) fn orphans_are_lost() {
     }
 }
 
+/// What the commands of a template have made is not there for the next process.
+pub(crate) fn template_not_kept(name: &str, why: &str) {
+    warn(format_args!("the template of {name} is not kept, so each process makes its own: {why}"));
+}
+
 /// A process could not be ended.
 pub(crate) fn left_running(name: &str, pid: i32) {
     warn(format_args!("{name} is left running: {}", port_owner::refusal(pid)));

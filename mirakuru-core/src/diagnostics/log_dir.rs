@@ -72,12 +72,16 @@ fn make_log_dir(path: &Path) -> io::Result<LogDir> {
     Ok(LogDir { path: path.to_owned(), dir })
 }
 
-/// Returns where logs may be kept: in the target directory of the test binary, or if there is none or it
-/// is not writable, in the directory for temporary files.
 fn runs_dirs() -> impl Iterator<Item = PathBuf> {
+    kept_dirs("mirakuru", "mirakuru-logs")
+}
+
+/// Returns where files may be kept: in the target directory of the test binary, or if there is none or it
+/// is not writable, in the directory for temporary files.
+pub(crate) fn kept_dirs(in_target: &str, in_temp: &str) -> impl Iterator<Item = PathBuf> {
     let exe = std::env::current_exe().unwrap_or_default();
-    let target = target_dir(&exe).map(|target| target.join("mirakuru"));
-    let temp = std::env::temp_dir().join(format!("mirakuru-logs-{}", sys::effective_user()));
+    let target = target_dir(&exe).map(|target| target.join(in_target));
+    let temp = std::env::temp_dir().join(format!("{in_temp}-{}", sys::effective_user()));
     target.into_iter().chain([temp])
 }
 

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::syntax::duration::duration;
 
 const LOG: &str = "MIRAKURU_LOG";
+const TEMPLATES: &str = "MIRAKURU_TEMPLATES";
 const LEASE_TIMEOUT: &str = "MIRAKURU_LEASE_TIMEOUT";
 const DEFAULT_LEASE_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -29,6 +30,9 @@ pub(crate) struct Settings {
 
 static LOG_LEVEL: LazyLock<Result<LogLevel>> = LazyLock::new(|| parse_log_level(&variable(LOG)));
 
+static KEEPS_TEMPLATES: LazyLock<Result<bool>> =
+    LazyLock::new(|| parse_templates(&variable(TEMPLATES)));
+
 static SETTINGS: LazyLock<Result<Settings>> = LazyLock::new(|| {
     check()?;
     Ok(Settings { lease_timeout: parse_lease_timeout(&variable(LEASE_TIMEOUT))? })
@@ -49,6 +53,11 @@ pub(crate) fn log_level() -> LogLevel {
     LOG_LEVEL.as_ref().copied().unwrap_or_default()
 }
 
+/// Returns false if templates are built for each process.
+pub(crate) fn keeps_templates() -> Result<bool> {
+    KEEPS_TEMPLATES.clone()
+}
+
 fn variable(name: &str) -> String {
     std::env::var_os(name).unwrap_or_default().to_string_lossy().into_owned()
 }
@@ -59,6 +68,14 @@ fn parse_log_level(value: &str) -> Result<LogLevel> {
         "info" => Ok(LogLevel::Info),
         "off" => Ok(LogLevel::Off),
         _ => Err(unknown(LOG, value, "known values are `info` and `off`")),
+    }
+}
+
+fn parse_templates(value: &str) -> Result<bool> {
+    match value {
+        "" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(unknown(TEMPLATES, value, "the only known value is `off`")),
     }
 }
 

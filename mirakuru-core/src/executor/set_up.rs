@@ -29,6 +29,35 @@ impl Executor {
         self
     }
 
+    /// Fills `{dir}` by a command that runs once on this machine: for `initdb` and the like. What it leaves
+    /// there is kept below the target directory, and copied into the `{dir}` of each later process; files
+    /// share their blocks where the file system can do that. Several run one after the other.
+    ///
+    /// It runs again if anything is different: the command, its program, the files, the environment that the
+    /// executor sets, the locale or the user. However many test processes ask, one runs it, and the others
+    /// wait. Files are written before it and again after it. A port in the command is an error. If the path
+    /// of `{dir}`, or a port of the environment, stands in what it leaves, in a file of up to 64 MiB, it is
+    /// not kept and runs for each process; a line on standard error says so.
+    ///
+    /// Templates that were not used for 30 days are removed, and the ones that were not used longest when
+    /// all have more than 4 GiB. `MIRAKURU_TEMPLATES=off` keeps none. A program that the command runs, other
+    /// than its first word, may change without notice: run `cargo clean`, or change the command.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::Executor;
+    /// let server = Executor::new("python3 -m http.server {port} --bind 127.0.0.1 --directory {dir}/site")
+    ///     .template(["sh", "-c", "mkdir {dir}/site && echo hello > {dir}/site/greeting"])
+    ///     .http("http://127.0.0.1:{port}/greeting")
+    ///     .start()?;
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
+    pub fn template(mut self, command: impl Into<CommandLine>) -> Self {
+        self.spec.set_up.template.push(command.into());
+        self
+    }
+
     /// Runs a command to its end before each start, after the files are written. Several run one after
     /// the other.
     ///

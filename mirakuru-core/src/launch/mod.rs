@@ -5,5 +5,6 @@ pub(crate) mod plan;
 pub(crate) mod set_up;
 pub(crate) mod spec;
 mod start_supervisor;
+pub(crate) mod step;
 mod validate;
 mod working_dir;

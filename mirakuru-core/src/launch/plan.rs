@@ -3,12 +3,13 @@
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::set_up::{SetUp, Step};
+use super::set_up::SetUp;
 use super::spec::ProcessSpec;
+use super::step::{Step, StepContext, StepKind};
 use super::{validate, working_dir};
 use crate::command::{self, CommandLine, Environment, Stdin};
 use crate::error::{Error, Result};
@@ -105,7 +106,15 @@ impl LaunchPlan {
         let current_dir =
             spec.current_dir.as_ref().map(|dir| values.render_path(dir)).transpose()?;
         let dir = working_dir::resolve(current_dir.as_deref(), &values)?;
-        let set_up = SetUp::new(&spec.set_up, &values, account, &environment, &dir)?;
+        let context = StepContext {
+            values: &values,
+            environment: &environment,
+            spec_environment: &spec.environment,
+            dir: &dir,
+            account: account.as_ref(),
+            is_running: program.is_some(),
+        };
+        let set_up = SetUp::new(&spec.set_up, &context)?;
         let find = || match set_up.may_create_program() {
             true => program::find_or_expect(&words[0], values.dir(), &environment, &dir),
             false => program::find(&words[0], &environment, &dir),
@@ -181,8 +190,21 @@ impl LaunchPlan {
     }
 
     /// Returns a command that runs when the process is ready.
-    pub(crate) fn step(&self, command: &CommandLine) -> Result<Step> {
-        Step::new(command, &self.values, &self.environment, &self.dir)
+    pub(crate) fn after_ready_step(&self, command: &CommandLine) -> Result<Step> {
+        let context = StepContext {
+            values: &self.values,
+            environment: &self.environment,
+            spec_environment: &self.environment,
+            dir: &self.dir,
+            account: self.set_up.account.as_ref(),
+            is_running: false,
+        };
+        Step::new(StepKind::AfterReady, command, &context)
+    }
+
+    /// Returns the working directory of the process.
+    pub(crate) fn working_dir(&self) -> &Path {
+        &self.dir
     }
 
     /// Returns the command in one line.
@@ -236,9 +258,8 @@ impl LaunchPlan {
     }
 
     /// Returns the error for a program that the supervisor could not execute: that of the process, or
-    /// of the command before its start with this number.
-    pub(crate) fn cannot_run(&self, step: Option<u32>, errno: i32) -> Error {
-        let step = step.and_then(|step| self.set_up.before_start.get(step as usize));
+    /// of a step before it.
+    pub(crate) fn cannot_run(&self, step: Option<&Step>, errno: i32) -> Error {
         program::cannot_run(step.map_or(&self.program, |step| &step.program), errno)
     }
 

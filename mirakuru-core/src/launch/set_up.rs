@@ -1,23 +1,27 @@
 //! What is set up around a process: files, and commands before and after its start.
 
+use std::collections::hash_map::DefaultHasher;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::hash::{Hash, Hasher};
+use std::path::PathBuf;
 
+use super::step::{Step, StepContext, StepKind};
 use crate::command::{self, CommandLine, Environment};
 use crate::error::{Error, ErrorKind, Result};
-use crate::resources::placeholders::Placeholders;
-use crate::resources::program;
-use crate::syntax::file_path;
+use crate::syntax::{file_path, template};
 use crate::sys::{self, Account};
 
-/// The number of characters of a command that messages show.
-const LINE_MAX: usize = 80;
+/// Variables on which the result of an initialisation may depend.
+const OF_THE_LOCALE: [&str; 6] = ["LANG", "LANGUAGE", "LC_ALL", "LC_COLLATE", "LC_CTYPE", "TZ"];
 
 /// What an executor says about it, with placeholders.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct SetUpSpec {
     /// The paths and texts of files.
     pub(crate) files: Vec<(String, String)>,
+    /// Run once; what they leave in the directory of the process is kept for others.
+    pub(crate) template: Vec<CommandLine>,
     pub(crate) before_start: Vec<CommandLine>,
     pub(crate) after_ready: Vec<CommandLine>,
     /// The name of the user that all commands run as.
@@ -28,7 +32,8 @@ impl SetUpSpec {
     /// Returns the texts that are rendered before the process starts.
     pub(super) fn early_texts(&self) -> impl Iterator<Item = &str> {
         let files = self.files.iter().flat_map(|(path, text)| [path.as_str(), text.as_str()]);
-        files.chain(self.before_start.iter().flat_map(CommandLine::texts))
+        let commands = self.template.iter().chain(&self.before_start);
+        files.chain(commands.flat_map(CommandLine::texts))
     }
 
     /// Returns the texts that are rendered when it is ready.
@@ -39,7 +44,10 @@ impl SetUpSpec {
     pub(super) fn check(&self) -> Result<()> {
         let mut paths = self.files.iter().map(|(path, _)| path);
         paths.try_for_each(|path| file_path::check(path)).map_err(Error::invalid)?;
-        let mut commands = self.before_start.iter().chain(&self.after_ready);
+        let mut texts = self.template.iter().flat_map(CommandLine::texts);
+        texts.try_for_each(template::check_portless).map_err(Error::invalid)?;
+        let commands = self.template.iter().chain(&self.before_start);
+        let mut commands = commands.chain(&self.after_ready);
         commands.try_for_each(|command| command::check_words(&command.words()?))
     }
 
@@ -71,74 +79,76 @@ impl SetUpSpec {
 
 /// The same with every placeholder resolved, except those of commands that run later.
 pub(crate) struct SetUp {
-    pub(super) files: Vec<(PathBuf, Vec<u8>)>,
+    pub(crate) files: Vec<(PathBuf, Vec<u8>)>,
+    pub(crate) template: Option<TemplateSteps>,
     pub(crate) before_start: Vec<Step>,
     pub(crate) after_ready: Vec<CommandLine>,
     pub(crate) account: Option<Account>,
 }
 
-/// A command of the set-up.
-pub(crate) struct Step {
-    pub(crate) words: Vec<OsString>,
-    pub(crate) program: PathBuf,
-}
-
-impl Step {
-    /// Resolves a command.
-    pub(super) fn new(
-        command: &CommandLine,
-        values: &Placeholders,
-        environment: &Environment,
-        dir: &Path,
-    ) -> Result<Self> {
-        let words = command.words()?;
-        let words = words.iter().map(|word| values.render_os(word)).collect::<Result<Vec<_>>>()?;
-        let program = program::find_or_expect(&words[0], values.dir(), environment, dir)?;
-        Ok(Self { words, program })
-    }
-
-    /// Returns the command as a job has it.
-    pub(crate) fn command(&self) -> Vec<OsString> {
-        [&[self.program.clone().into_os_string()], &self.words[..]].concat()
-    }
-
-    /// Returns the command in one line, which is not too long for a message.
-    pub(crate) fn line(&self) -> String {
-        let line = command::in_one_line(&self.words);
-        match line.char_indices().nth(LINE_MAX) {
-            Some((end, _)) => format!("{} …", &line[..end]),
-            None => line,
-        }
-    }
+/// The commands whose result is kept.
+pub(crate) struct TemplateSteps {
+    pub(crate) steps: Vec<Step>,
+    /// Identifies what they leave behind.
+    pub(crate) key: String,
+    /// The ports that they know from the environment.
+    pub(crate) ports: Vec<u16>,
 }
 
 impl SetUp {
-    /// Returns the number of the first command before the start.
-    pub(crate) fn first_step(&self) -> Option<u32> {
-        (!self.before_start.is_empty()).then_some(0)
-    }
-
     /// Returns true if the program of the process may not exist yet.
     pub(super) fn may_create_program(&self) -> bool {
-        !self.files.is_empty() || !self.before_start.is_empty()
+        !self.files.is_empty() || self.template.is_some() || !self.before_start.is_empty()
     }
 
-    pub(super) fn new(
-        spec: &SetUpSpec,
-        values: &Placeholders,
-        account: Option<Account>,
-        environment: &Environment,
-        dir: &Path,
-    ) -> Result<Self> {
+    pub(super) fn new(spec: &SetUpSpec, context: &StepContext<'_>) -> Result<Self> {
+        let values = context.values;
         let file = |(path, text): &(String, String)| {
             Ok((values.render(path)?.into(), values.render(text)?.into_bytes()))
         };
-        let step = |command| Step::new(command, values, environment, dir);
+        let steps = |kind, commands: &[CommandLine]| {
+            commands.iter().map(|it| Step::new(kind, it, context)).collect::<Result<Vec<_>>>()
+        };
+        let template = steps(StepKind::Template, &spec.template)?;
+        let key = template_key(spec, &template, context);
+        let ports = ports_of(context);
         Ok(Self {
             files: spec.files.iter().map(file).collect::<Result<_>>()?,
-            before_start: spec.before_start.iter().map(step).collect::<Result<_>>()?,
+            template: (!template.is_empty()).then_some(TemplateSteps {
+                steps: template,
+                key,
+                ports,
+            }),
+            before_start: steps(StepKind::BeforeStart, &spec.before_start)?,
             after_ready: spec.after_ready.clone(),
-            account,
+            account: context.account.cloned(),
         })
     }
+}
+
+/// Returns the ports in the environment.
+fn ports_of(context: &StepContext<'_>) -> Vec<u16> {
+    let values = context.spec_environment.changes.iter().filter_map(|(_, value)| value.as_ref());
+    let mut texts = values.filter_map(|value| value.to_str());
+    match texts.any(|text| template::check_portless(text).is_err()) {
+        true => context.values.ports().values().copied().collect(),
+        false => Vec::new(),
+    }
+}
+
+/// Returns a name for what the commands of a template leave behind.
+fn template_key(spec: &SetUpSpec, steps: &[Step], context: &StepContext<'_>) -> String {
+    let mut hasher = DefaultHasher::new();
+    env!("CARGO_PKG_VERSION").hash(&mut hasher);
+    (&spec.template, &spec.files, &spec.user, context.spec_environment).hash(&mut hasher);
+    let bins = context.values.bins().values();
+    for program in steps.iter().map(|step| &step.program).chain(bins) {
+        let meta = fs::metadata(program).ok();
+        let modified = meta.as_ref().and_then(|meta| meta.modified().ok());
+        (program, meta.map(|meta| meta.len()), modified).hash(&mut hasher);
+    }
+    for name in OF_THE_LOCALE {
+        context.environment.get(name).hash(&mut hasher);
+    }
+    format!("{:016x}", hasher.finish())
 }

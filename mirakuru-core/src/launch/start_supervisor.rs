@@ -8,7 +8,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::plan::LaunchPlan;
-use super::set_up::Step;
 use crate::command::Stdin;
 use crate::diagnostics::port_owner;
 use crate::error::{Error, Result};
@@ -52,9 +51,9 @@ impl LaunchPlan {
     fn job(&self) -> Job {
         Job {
             command: [&[self.program.clone().into_os_string()], &self.words[..]].concat(),
-            steps: self.set_up.before_start.iter().map(Step::command).collect(),
             files: self.set_up.files.clone(),
             account: self.set_up.account.clone(),
+            draft: None,
         }
     }
 

@@ -5,3 +5,4 @@ pub(crate) mod ports;
 pub(crate) mod program;
 pub(crate) mod temp_dir;
 pub(crate) mod temp_path;
+pub(crate) mod templates;

@@ -11,6 +11,7 @@ mod set_up;
 mod start;
 mod stop;
 mod stop_later;
+mod template;
 
 pub(crate) mod failure_report;
 pub(crate) mod manifest;

@@ -25,6 +25,8 @@ pub(crate) struct Server {
     pub(crate) stdin: Option<File>,
     /// Set once other processes may attach to the server.
     pub(super) publication: Option<Publication>,
+    /// Its directory has what is in its template.
+    pub(super) is_filled: bool,
     /// The commands after the start have run.
     pub(super) is_set_up: bool,
     /// Dropping the server does not wait for its end.

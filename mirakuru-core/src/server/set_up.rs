@@ -1,59 +1,52 @@
 //! Running the commands that set up a server.
 
+use std::fs::File;
 use std::time::{Duration, Instant};
 
 use super::Server;
 use crate::diagnostics::progress::Progress;
 use crate::error::{Error, ErrorKind, Result, Seconds};
-use crate::launch::set_up::Step;
-use crate::resources::program;
-use crate::supervisor::State;
+use crate::launch::step::Step;
+use crate::supervisor::{Start, State};
+use crate::sys;
 use crate::types::Exit;
 
 /// The interval at which progress is reported.
 const TICK: Duration = Duration::from_millis(100);
 
-/// When a command of the set-up runs.
-#[derive(Clone, Copy)]
-enum When {
-    BeforeStart,
-    AfterReady,
-}
-
-impl When {
-    fn name(self) -> &'static str {
-        match self {
-            Self::BeforeStart => "before_start",
-            Self::AfterReady => "after_ready",
-        }
-    }
-}
-
 impl Server {
     /// Runs the commands before a start. Returns true if there was one.
     pub(super) fn run_before_start(&self, began: Instant) -> Result<bool> {
-        for (number, step) in (0..).zip(&self.plan.set_up.before_start) {
-            self.run_program(Some(number), None, began)?;
-            let ended = |state: &State| !state.is_running();
-            let state = self.wait_for_step(step, When::BeforeStart, began, ended)?;
-            self.check_step(step, When::BeforeStart, state.exit)?;
-        }
-        Ok(!self.plan.set_up.before_start.is_empty())
+        let steps = &self.plan.set_up.before_start;
+        let mut writes_files = true;
+        steps
+            .iter()
+            .try_for_each(|step| self.run_before(step, std::mem::take(&mut writes_files), began))?;
+        Ok(!steps.is_empty())
+    }
+
+    /// Runs a step while the server does not run.
+    pub(super) fn run_before(&self, step: &Step, writes_files: bool, began: Instant) -> Result<()> {
+        let what = Start { is_step: true, writes_files };
+        self.run_program(what, Some(step), Some(self.step_file(step)?.into()), began)?;
+        let state = self.wait_for_step(step, began, |state| !state.is_running())?;
+        let checked = self.check_step(step, state.exit);
+        let not_started = || Some("not started".to_owned());
+        checked.map_err(|error| error.with_report(|report| report.state = not_started()))
     }
 
     /// Runs the commands after a start. The server is ready, and no test has it yet.
     pub(super) fn run_after_ready(&self, began: Instant) -> Result<()> {
         for command in &self.plan.set_up.after_ready {
-            let step = self.plan.step(command).map_err(|error| error.about(&self.plan.name))?;
-            let sent = self.client.run_step(step.command(), &self.plan.path_beside_log("step"));
+            let step = self.plan.after_ready_step(command);
+            let step = step.map_err(|error| error.about(&self.plan.name))?;
+            let sent = self.client.run_step(&self.step_file(&step)?);
             sent.map_err(|error| Error::os("the supervisor does not answer", error))?;
-            let state = self.wait_for_step(&step, When::AfterReady, began, |state| {
-                state.step.is_some() || !state.is_running()
-            })?;
-            match state.step {
-                Some(Ok(exit)) => self.check_step(&step, When::AfterReady, Some(exit))?,
+            let ended = |state: &State| state.step.is_some() || !state.is_running();
+            match self.wait_for_step(&step, began, ended)?.step {
+                Some(Ok(exit)) => self.check_step(&step, Some(exit))?,
                 Some(Err(errno)) => {
-                    let error = program::cannot_run(&step.program, errno);
+                    let error = self.plan.cannot_run(Some(&step), errno);
                     return Err(self.explain(error.about(&self.plan.name)));
                 }
                 None => {
@@ -65,10 +58,15 @@ impl Server {
         Ok(())
     }
 
+    /// Returns a file with a step for the supervisor, which has no limit for its length.
+    fn step_file(&self, step: &Step) -> Result<File> {
+        let file = sys::unnamed_file(&self.plan.path_beside_log("step"), &step.job().to_bytes());
+        file.map_err(|error| Error::os("the command cannot be passed to the supervisor", error))
+    }
+
     fn wait_for_step(
         &self,
         step: &Step,
-        when: When,
         began: Instant,
         until: impl Fn(&State) -> bool,
     ) -> Result<State> {
@@ -77,31 +75,27 @@ impl Server {
         loop {
             let now = Instant::now();
             if now >= began + timeout {
-                let (limit, when, line) = (Seconds(timeout), when.name(), step.line());
-                let what = format!("not ready within {limit}: `{line}` of {when} still runs");
+                let (limit, kind, line) = (Seconds(timeout), step.kind.name(), step.line());
+                let what = format!("not ready within {limit}: `{line}` of {kind} still runs");
                 let error = Error::new(ErrorKind::Timeout, what).about(&self.plan.name);
                 return Err(self.explain(error));
             }
             if let Some(state) = self.client.wait((now + TICK).min(began + timeout), &until) {
                 return Ok(state);
             }
-            let what = || format!("{}: `{}` of {}", self.plan.name, step.line(), when.name());
+            let what = || format!("{}: `{}` of {}", self.plan.name, step.line(), step.kind.name());
             progress.tick(&what, "");
         }
     }
 
-    fn check_step(&self, step: &Step, when: When, exit: Option<Exit>) -> Result<()> {
+    fn check_step(&self, step: &Step, exit: Option<Exit>) -> Result<()> {
         let how = match exit {
             Some(exit) if exit.success() => return Ok(()),
             Some(exit) => exit.to_string(),
             None => "has not ended properly".to_owned(),
         };
-        let what = format!("{} failed: `{}` {how}", when.name(), step.line());
+        let what = format!("{} failed: `{}` {how}", step.kind.name(), step.line());
         let error = Error::new(ErrorKind::Failed, what).about(&self.plan.name);
-        let error = self.explain(error.with_report(|report| report.exit = exit));
-        Err(match when {
-            When::BeforeStart => error.with_report(|it| it.state = Some("not started".to_owned())),
-            When::AfterReady => error,
-        })
+        Err(self.explain(error.with_report(|report| report.exit = exit)))
     }
 }

@@ -13,6 +13,7 @@ use crate::diagnostics::{events, port_owner};
 use crate::error::{Error, ErrorKind, Result, Seconds};
 use crate::launch::plan::LaunchPlan;
 use crate::launch::spec::ProcessSpec;
+use crate::launch::step::Step;
 use crate::readiness::{ConditionSet, Endpoint};
 use crate::resources::placeholders::Placeholders;
 use crate::supervisor::{Client, InheritedFds, Phase, Request, Start};
@@ -36,6 +37,7 @@ impl Server {
             endpoint,
             stdin: None,
             publication: None,
+            is_filled: false,
             is_set_up: false,
             stops_later: false,
             inherited_fds,
@@ -76,6 +78,7 @@ impl Server {
             endpoint,
             stdin: None,
             publication,
+            is_filled: true,
             is_set_up: true,
             stops_later: false,
             inherited_fds: InheritedFds::default(),
@@ -106,20 +109,21 @@ impl Server {
             self.inherited_fds.listeners = self.plan.listen()?;
         }
         self.client = self.plan.launch(&self.inherited_fds)?;
-        self.is_set_up = false;
+        (self.is_filled, self.is_set_up) = (false, false);
         Ok(())
     }
 
     /// Sets up the server, runs its program below the supervisor, and waits until it is ready.
     fn bring_up(&mut self, mut conditions: ConditionSet) -> Result<()> {
         let began = Instant::now();
-        if self.run_before_start(began).inspect_err(|_| self.abandon())? {
+        if self.prepare(began).inspect_err(|_| self.abandon())? {
             // They look at what has changed since.
             conditions = self.plan.conditions()?;
         }
         let (stdin, write) = self.plan.stdin().map_err(|error| error.about(&self.plan.name))?;
         self.stdin = write;
-        self.run_program(None, stdin, began)?;
+        let what = Start { is_step: false, writes_files: self.plan.set_up.before_start.is_empty() };
+        self.run_program(what, None, stdin, began)?;
         let start_context = self.plan.start_context();
         let endpoint = conditions.wait(&start_context, &self.client, began, self.plan.timeout);
         self.endpoint = endpoint.map_err(|error| {
@@ -144,15 +148,22 @@ impl Server {
         Ok(())
     }
 
-    /// Returns when the program runs, or that of a step before it.
+    /// Runs what comes before the server. Returns true if there was something.
+    fn prepare(&mut self, began: Instant) -> Result<bool> {
+        let is_filled = !self.is_filled && self.fill_dir(began)?;
+        self.is_filled = true;
+        Ok(self.run_before_start(began)? || is_filled)
+    }
+
+    /// Returns when the program runs: that of the server, or of a step before it.
     pub(super) fn run_program(
         &self,
-        step: Option<u32>,
-        stdin: Option<OwnedFd>,
+        what: Start,
+        step: Option<&Step>,
+        fd: Option<OwnedFd>,
         began: Instant,
     ) -> Result<()> {
-        let what = Start { step, writes_files: step == self.plan.set_up.first_step() };
-        let state = self.client.start(what, stdin, began + self.plan.timeout);
+        let state = self.client.start(what, fd, began + self.plan.timeout);
         let state = state.map_err(|error| match error.kind() {
             io::ErrorKind::TimedOut => {
                 let limit = Seconds(self.plan.timeout);

@@ -1,4 +1,4 @@
-//! What a supervisor carries out: the command of the server, and what is set up around it. Data only.
+//! What a supervisor carries out: the command of the server, its files and its user. Data only.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -11,32 +11,32 @@ use crate::sys::Account;
 /// The number of bytes before a job, which say how long it is.
 pub(crate) const JOB_HEAD_LEN: usize = 8;
 
-/// The commands and files of a server. A command is the path of its program, its `argv[0]`, and its
-/// arguments.
+/// The command and the files of a server. A step that sets it up is a job of its own, without files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Job {
+    /// The path of a program, its `argv[0]`, and its arguments.
     pub(crate) command: Vec<OsString>,
-    /// The commands that set it up, which are requested by their number.
-    pub(crate) steps: Vec<Vec<OsString>>,
     /// The files that are written before it starts.
     pub(crate) files: Vec<(PathBuf, Vec<u8>)>,
-    /// The user that all commands run as, if it is another one.
+    /// The user that the command runs as, if it is another one.
     pub(crate) account: Option<Account>,
+    /// What the command makes outside of the server's directory. If it is still there at the end of the
+    /// supervisor, it is removed.
+    pub(crate) draft: Option<PathBuf>,
 }
 
 impl Job {
     /// Encodes the job: its length, then its parts, each after its own length.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        let Self { command, steps, files, account } = self;
+        let Self { command, files, account, draft } = self;
         let mut bytes = Vec::new();
         put_words(&mut bytes, command);
-        put_len(&mut bytes, steps.len());
-        steps.iter().for_each(|words| put_words(&mut bytes, words));
         put_len(&mut bytes, files.len());
         for (path, content) in files {
             put(&mut bytes, path.as_os_str().as_bytes());
             put(&mut bytes, content);
         }
+        put(&mut bytes, draft.as_ref().map_or(&[][..], |path| path.as_os_str().as_bytes()));
         let account = account.as_ref().map(|it| [&[it.user, it.group], &it.groups[..]].concat());
         let numbers = account.unwrap_or_default();
         put(&mut bytes, &numbers.into_iter().flat_map(u32::to_ne_bytes).collect::<Vec<_>>());
@@ -59,11 +59,12 @@ impl Job {
     pub(crate) fn from_bytes(mut bytes: &[u8]) -> Option<Self> {
         let bytes = &mut bytes;
         let command = take_words(bytes)?;
-        let steps = (0..take_len(bytes)?).map(|_| take_words(bytes)).collect::<Option<_>>()?;
         let file = |bytes: &mut &[u8]| {
             Some((OsStr::from_bytes(take(bytes)?).into(), take(bytes)?.to_vec()))
         };
         let files = (0..take_len(bytes)?).map(|_| file(bytes)).collect::<Option<_>>()?;
+        let draft = Some(take(bytes)?).filter(|path| !path.is_empty());
+        let draft = draft.map(|path| OsStr::from_bytes(path).into());
         let numbers = take(bytes)?.chunks_exact(4);
         let numbers = numbers.map(|number| Some(u32::from_ne_bytes(number.try_into().ok()?)));
         let account = match *numbers.collect::<Option<Vec<_>>>()? {
@@ -72,7 +73,7 @@ impl Job {
             }
             _ => None,
         };
-        bytes.is_empty().then_some(Self { command, steps, files, account })
+        bytes.is_empty().then_some(Self { command, files, account, draft })
     }
 }
 
@@ -117,9 +118,9 @@ mod tests {
         let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
         let full = Job {
             command: words(&["/bin/a b", "", "ü\n"]),
-            steps: vec![words(&["/bin/true", "true"]), words(&["/bin/false", "false", ""])],
             files: vec![("/tmp/a".into(), b"\0\xff".to_vec()), ("/tmp/b".into(), Vec::new())],
             account: Some(Account { user: 33, group: u32::MAX, groups: vec![33, 4] }),
+            draft: Some("/tmp/c".into()),
         };
         for job in [full, Job::default()] {
             let bytes = job.to_bytes();

@@ -8,7 +8,7 @@ pub(crate) const FRAME_LEN: usize = 16;
 pub(crate) enum Request {
     /// Keeps the attached descriptors open.
     KeepFds,
-    /// Starts a program. The attached descriptor, if any, is its standard input.
+    /// Starts a program.
     Start(Start),
     /// Runs the command of the job in the attached file beside the server.
     RunStep,
@@ -48,15 +48,16 @@ pub(crate) enum Request {
 /// What is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Start {
-    /// The number of a step before the server; none for the server.
-    pub(crate) step: Option<u32>,
-    /// The files of the job are written first.
+    /// A step before the server: the command of the job in the attached file. Otherwise the server; the
+    /// attached descriptor, if any, is its standard input.
+    pub(crate) is_step: bool,
+    /// The files of the server are written first.
     pub(crate) writes_files: bool,
 }
 
 impl Start {
     /// The server, without files.
-    pub(crate) const SERVER: Self = Self { step: None, writes_files: false };
+    pub(crate) const SERVER: Self = Self { is_step: false, writes_files: false };
 }
 
 /// An event that the supervisor sends.
@@ -149,8 +150,8 @@ impl Frame for Request {
     fn to_parts(self) -> (u32, i32, u64) {
         match self {
             Self::KeepFds => (1, 0, 0),
-            Self::Start(Start { step, writes_files }) => {
-                (2, writes_files.into(), step.map_or(0, |step| u64::from(step) + 1))
+            Self::Start(Start { is_step, writes_files }) => {
+                (2, is_step.into(), writes_files.into())
             }
             Self::Signal(signal) => (3, signal, 0),
             Self::Stop(signal) => (4, signal, 0),
@@ -174,10 +175,7 @@ impl Frame for Request {
     fn from_parts((tag, value, more): (u32, i32, u64)) -> Option<Self> {
         Some(match tag {
             1 => Self::KeepFds,
-            2 => Self::Start(Start {
-                step: more.checked_sub(1).map(|step| step as u32),
-                writes_files: value != 0,
-            }),
+            2 => Self::Start(Start { is_step: value != 0, writes_files: more != 0 }),
             3 => Self::Signal(value),
             4 => Self::Stop(value),
             5 => Self::Kill(value),
@@ -274,8 +272,8 @@ mod tests {
     fn every_request_survives_the_wire() {
         for request in [
             Request::KeepFds,
-            Request::Start(Start { step: None, writes_files: true }),
-            Request::Start(Start { step: Some(0), writes_files: false }),
+            Request::Start(Start { is_step: false, writes_files: true }),
+            Request::Start(Start { is_step: true, writes_files: false }),
             Request::RunStep,
             Request::Signal(1),
             Request::Stop(15),

@@ -112,6 +112,19 @@ pub(crate) fn check_tcp(text: &str) -> Result<(), String> {
     }
 }
 
+/// Fails if a text, whose result is kept for other processes, has a port in it.
+pub(crate) fn check_portless(text: &str) -> Result<(), String> {
+    let pieces = Template::parse(text, Captured::Any).map(|it| it.pieces).unwrap_or_default();
+    let is_port = |it: &Piece| matches!(it, Piece::Port(_) | Piece::Udp(_) | Piece::LowPort(_));
+    match pieces.iter().any(is_port) {
+        true => Err(format!(
+            "`{text}` of `template` has a port in it, which would not be the same next time; use \
+             `before_start`"
+        )),
+        false => Ok(()),
+    }
+}
+
 /// Returns the name of the first UDP port in a text, if there is one.
 pub(crate) fn udp_of(text: &str) -> Option<String> {
     let pieces = Template::parse(text, Captured::Any).ok()?.pieces;

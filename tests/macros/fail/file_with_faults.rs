@@ -5,6 +5,8 @@ use mirakuru_rstest::{Process, with_process};
     file(path = "/etc/a.conf", text = 1),
     file(path = "{dir}/a.conf"),
     file(path = "{dir}/a.conf", text = "{prot}"),
+    template = "initdb --port {port} {dir}",
+    template = ["initdb", "{udp:a}"],
     before_start = "",
     before_start = ["cp", "{number}"],
     after_ready = ["cp", "{prot}"],

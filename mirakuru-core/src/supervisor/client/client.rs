@@ -1,10 +1,9 @@
 //! The test process's end of the control socket.
 
-use std::ffi::OsString;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
 use std::process::{Child, ExitStatus};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
@@ -19,7 +18,6 @@ use super::spawn::{InheritedFds, SupervisorCommand, is_hang_up, wait_for_exit};
 use super::state::{Phase, State};
 use crate::diagnostics::events;
 use crate::diagnostics::log_dir;
-use crate::supervisor::job::Job;
 use crate::supervisor::protocol::{Event, FRAME_LEN, Frame, ReadinessFd, Request, Start};
 use crate::sys;
 
@@ -140,7 +138,7 @@ impl Client {
     pub(crate) fn start(
         &self,
         what: Start,
-        stdin: Option<OwnedFd>,
+        fd: Option<OwnedFd>,
         deadline: Instant,
     ) -> io::Result<State> {
         {
@@ -152,20 +150,18 @@ impl Client {
         }
         self.stop_requested.store(false, Ordering::Relaxed);
         self.kill_requested.store(false, Ordering::Relaxed);
-        self.send(Request::Start(what), stdin.as_ref().map(AsFd::as_fd).as_slice())?;
+        self.send(Request::Start(what), fd.as_ref().map(AsFd::as_fd).as_slice())?;
         let state = self.wait(deadline, |state| state.phase != Phase::Starting);
-        self.is_end_reported.store(what.step.is_some(), Ordering::Relaxed);
+        self.is_end_reported.store(what.is_step, Ordering::Relaxed);
         state.ok_or_else(|| {
             io::Error::new(io::ErrorKind::TimedOut, "the supervisor does not answer")
         })
     }
 
-    /// Runs a command beside the server. `path` is that of no file.
-    pub(crate) fn run_step(&self, command: Vec<OsString>, path: &Path) -> io::Result<()> {
+    /// Runs the step in a file beside the server.
+    pub(crate) fn run_step(&self, job: &File) -> io::Result<()> {
         self.state.lock().step = None;
-        let job = Job { command, ..Job::default() };
-        let file = sys::unnamed_file(path, &job.to_bytes())?;
-        self.send(Request::RunStep, &[file.as_fd()])
+        self.send(Request::RunStep, &[job.as_fd()])
     }
 
     pub(crate) fn request(&self, request: Request) -> io::Result<()> {

@@ -7,6 +7,7 @@
 use std::mem;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
@@ -33,6 +34,8 @@ pub(super) struct ProcessTree {
     /// environment only.
     pub(super) adopts: bool,
     pub(super) job: Job,
+    /// What its steps have made outside of its directory.
+    pub(super) drafts: Vec<PathBuf>,
     pub(super) output: OutputPipes,
     pub(super) readiness_fds: ReadinessFds,
     pub(super) shared_memory: SharedMemory,
@@ -66,6 +69,7 @@ impl ProcessTree {
             settings,
             adopts,
             job,
+            drafts: Vec::new(),
             shared_memory: SharedMemory::begin(),
             stdin: None,
             stage: Stage::Idle,
@@ -105,11 +109,11 @@ impl ProcessTree {
         mem::take(&mut self.events)
     }
 
-    /// Removes the server's temporary directory and its `sd_notify` socket.
+    /// Removes the server's temporary directory, its `sd_notify` socket, and what its steps were making.
     pub(super) fn remove_files(&mut self) {
         self.readiness_fds.close();
-        if let Some(dir) = &self.settings.dir {
-            let _ = sys::remove_tree(dir); // The server may have removed it.
+        for path in self.settings.dir.iter().chain(&self.drafts) {
+            let _ = sys::remove_tree(path); // It may be gone.
         }
     }
 

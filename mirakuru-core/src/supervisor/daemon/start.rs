@@ -1,6 +1,5 @@
 //! Starting the server, and the commands that set it up.
 
-use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::Child;
@@ -17,13 +16,13 @@ use crate::sys;
 
 impl ProcessTree {
     /// Starts the server, or a step before it.
-    pub(super) fn start(&mut self, what: Start, stdin: Option<OwnedFd>) {
-        if let Err(event) = self.try_start(what, stdin) {
+    pub(super) fn start(&mut self, what: Start, fd: Option<OwnedFd>) {
+        if let Err(event) = self.try_start(what, fd) {
             self.emit(event);
         }
     }
 
-    fn try_start(&mut self, what: Start, stdin: Option<OwnedFd>) -> Result<(), Event> {
+    fn try_start(&mut self, what: Start, fd: Option<OwnedFd>) -> Result<(), Event> {
         if !self.is_idle() {
             return Err(Event::StartFailed(libc::EBUSY));
         }
@@ -41,15 +40,12 @@ impl ProcessTree {
                 .map_err(|(file, error)| Event::NoFile { file, errno: errno_of(&error) })?;
         }
         self.shared_memory = SharedMemory::begin();
-        let child = match what.step {
-            None => self.spawn_server(stdin),
-            Some(step) => {
-                let words = self.job.steps.get(step as usize).cloned();
-                self.spawn_step(words)
-            }
+        let child = match what.is_step {
+            false => self.spawn_server(fd),
+            true => self.spawn_step(fd),
         };
         self.main = child.map_err(|error| Event::StartFailed(errno_of(&error)))?.id() as i32;
-        (self.main_ended, self.is_step) = (false, what.step.is_some());
+        (self.main_ended, self.is_step) = (false, what.is_step);
         self.announced_main = None;
         self.was_killed = false;
         self.stage = Stage::Running;
@@ -68,17 +64,19 @@ impl ProcessTree {
         sys::spawn_with_pdeathsig(&mut command, account, fds.numbers(), with_listen_pid)
     }
 
-    fn spawn_step(&mut self, words: Option<Vec<OsString>>) -> io::Result<Child> {
-        let words = words.ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
-        let mut command = server_command::command(&words, None);
+    /// Spawns the command of the job in a file.
+    fn spawn_step(&mut self, job: Option<OwnedFd>) -> io::Result<Child> {
+        let job = job.and_then(|job| Job::read(job.into()));
+        let job = job.ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
+        let mut command = server_command::command(&job.command, None);
         self.output.connect(&mut command)?;
-        sys::spawn_with_pdeathsig(&mut command, self.job.account.as_ref(), Vec::new(), None)
+        self.drafts.extend(job.draft);
+        sys::spawn_with_pdeathsig(&mut command, job.account.as_ref(), Vec::new(), None)
     }
 
-    /// Runs the command of a job beside the server. What it leaves behind ends with the server.
+    /// Runs a step beside the server. What it leaves behind ends with the server.
     pub(super) fn run_step(&mut self, job: Option<OwnedFd>) {
-        let command = job.and_then(|job| Job::read(job.into())).map(|job| job.command);
-        match self.spawn_step(command) {
+        match self.spawn_step(job) {
             Ok(child) => self.step = Some(child.id() as i32),
             Err(error) => self.emit(Event::StepFailed(errno_of(&error))),
         }

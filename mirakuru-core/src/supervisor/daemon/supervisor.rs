@@ -230,12 +230,12 @@ impl Supervisor {
         }
     }
 
-    fn start(&mut self, id: u64, what: Start, stdin: Option<OwnedFd>) {
+    fn start(&mut self, id: u64, what: Start, fd: Option<OwnedFd>) {
         if self.mode.is_leaving() {
             return self.connections.send(id, Event::StartFailed(libc::ESHUTDOWN), &[]);
         }
         self.readiness = Readiness::Starting;
-        self.tree.start(what, stdin);
+        self.tree.start(what, fd);
         for pipe in self.tree.output().readable() {
             self.connections.send(id, Event::OutputPipe, &[pipe]);
         }

@@ -1,0 +1,105 @@
+//! A command of the set-up around a process.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::command::{self, CommandLine, Environment};
+use crate::error::Result;
+use crate::resources::placeholders::Placeholders;
+use crate::resources::program;
+use crate::supervisor::Job;
+use crate::sys::Account;
+
+/// The number of characters of a command that messages show.
+const LINE_MAX: usize = 80;
+
+/// The commands of the set-up, in the order in which they run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StepKind {
+    Template,
+    BeforeStart,
+    AfterReady,
+}
+
+impl StepKind {
+    /// Returns the name of the builder's method.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Template => "template",
+            Self::BeforeStart => "before_start",
+            Self::AfterReady => "after_ready",
+        }
+    }
+}
+
+/// What the commands have of the process.
+pub(super) struct StepContext<'a> {
+    pub(super) values: &'a Placeholders,
+    pub(super) environment: &'a Environment,
+    /// The same, with placeholders.
+    pub(super) spec_environment: &'a Environment,
+    pub(super) dir: &'a Path,
+    pub(super) account: Option<&'a Account>,
+    /// The process was started by another one, which had all programs.
+    pub(super) is_running: bool,
+}
+
+pub(crate) struct Step {
+    pub(crate) kind: StepKind,
+    words: Vec<OsString>,
+    pub(crate) program: PathBuf,
+    account: Option<Account>,
+    /// What it makes outside of the directory of the process.
+    draft: Option<PathBuf>,
+}
+
+impl Step {
+    /// Resolves a command.
+    pub(super) fn new(
+        kind: StepKind,
+        command: &CommandLine,
+        context: &StepContext<'_>,
+    ) -> Result<Self> {
+        let StepContext { values, environment, dir, account, is_running, .. } = *context;
+        let words = command.words()?;
+        let words = words.iter().map(|word| values.render_os(word)).collect::<Result<Vec<_>>>()?;
+        let program = match program::find_or_expect(&words[0], values.dir(), environment, dir) {
+            Err(_) if is_running => PathBuf::from(&words[0]),
+            found => found?,
+        };
+        Ok(Self { kind, words, program, account: account.cloned(), draft: None })
+    }
+
+    /// Returns a step that copies what is in a directory, with owners, times and links. The files share
+    /// their blocks where the file system can do that.
+    pub(crate) fn copy(from: &Path, to: &Path, dir: &Path) -> Result<Self> {
+        let flags = if cfg!(target_os = "linux") { "-a --reflink=auto" } else { "-a" };
+        let program = program::find("cp".as_ref(), &Environment::default(), dir)?;
+        let words = ["cp"].into_iter().chain(flags.split(' ')).map(OsString::from);
+        let paths = [from.join(".").into_os_string(), to.as_os_str().to_owned()];
+        let words = words.chain(paths).collect();
+        // Only the user of the tests can read all files and give them to their owners.
+        Ok(Self { kind: StepKind::Template, words, program, account: None, draft: None })
+    }
+
+    /// Returns a step that copies a directory to a place where it is removed if nothing moves it.
+    pub(crate) fn draft(from: &Path, to: &Path, dir: &Path) -> Result<Self> {
+        Ok(Self { draft: Some(to.to_owned()), ..Self::copy(from, to, dir)? })
+    }
+
+    /// Returns the step as its supervisor runs it.
+    pub(crate) fn job(&self) -> Job {
+        let command = [&[self.program.clone().into_os_string()], &self.words[..]].concat();
+        let (account, draft) = (self.account.clone(), self.draft.clone());
+        Job { command, files: Vec::new(), account, draft }
+    }
+
+    /// Returns the command in one line, which is not too long for a message.
+    pub(crate) fn line(&self) -> String {
+        let line = command::in_one_line(&self.words);
+        match line.char_indices().nth(LINE_MAX) {
+            Some((end, _)) => format!("{} …", &line[..end]),
+            None => line,
+        }
+    }
+}
