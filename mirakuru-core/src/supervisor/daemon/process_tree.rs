@@ -171,7 +171,7 @@ impl ProcessTree {
 
     fn on_step_ended(&mut self, pid: i32, status: ExitStatus) {
         self.step = None;
-        if !sys::HAS_SUBREAPER {
+        if !self.adopts {
             signal_process(-pid, libc::SIGKILL); // Later, its group is not known.
         }
         // What is killed with the server has not failed by itself.
