@@ -10,7 +10,7 @@ use regex_lite::{Regex, RegexBuilder};
 use crate::LIMIT;
 
 /// What a client sends, and where.
-pub(super) enum Client {
+pub(crate) enum Client {
     /// To `{port}`.
     Tcp(&'static [u8]),
     /// One datagram to `{port}`.
@@ -21,7 +21,7 @@ pub(super) enum Client {
 
 impl Client {
     /// Asks the server once. Returns what came instead if that does not match the pattern.
-    pub(super) fn ask(&self, process: &Process, pattern: &str) -> Result<(), String> {
+    pub(crate) fn ask(&self, process: &Process, pattern: &str) -> Result<(), String> {
         let pattern = RegexBuilder::new(pattern).dot_matches_new_line(true).build();
         let pattern = pattern.expect("a valid pattern");
         let mut answer = String::new();

@@ -60,7 +60,7 @@ PAM = no
             exec ngircd -n -f {dir}/conf"#,
         client: Client::Tcp(b"NICK mk\r\nUSER mk 0 * :mk\r\n"),
         answer: ":irc.test 001 mk :",
-        places: &["ircd"],
+        places: &["ngircd"],
         ..ROW
     },
 

@@ -13,23 +13,21 @@ mod gateways;
 mod leftovers;
 mod messages;
 mod one_client;
+mod round;
 mod shells;
 mod stores;
 mod tools;
 mod web;
 
 use std::env;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use mirakuru_rstest::{Error, Executor, Process};
+use mirakuru_rstest::Executor;
 use mirakuru_tests::need;
 
-use self::client::Client;
-use self::leftovers::{Places, Traces};
-use crate::{LIMIT, assert_gone, is_root, tree};
-
-/// How often a row is repeated unless `MIRAKURU_REPEAT` says.
-const REPEAT: usize = 3;
+pub(crate) use self::client::Client;
+pub(crate) use self::round::{Round, repeat};
+use crate::{LIMIT, is_root};
 
 /// A user with few rights.
 const USER: &str = "65534";
@@ -50,7 +48,7 @@ struct Row {
     client: Client,
     /// A pattern for what the client gets. Each byte is one character.
     answer: &'static str,
-    /// Words in the names of files that the server may write outside `{dir}`, beside its program.
+    /// Beginnings of the names of files that the server may write outside `{dir}`, beside its program.
     places: &'static [&'static str],
 }
 
@@ -85,13 +83,7 @@ impl Row {
             println!("it is in the package {}", self.package);
             return;
         }
-        let rounds = repeat().unwrap_or(if self.slow { 1 } else { REPEAT });
-        let (times, faults): (Vec<_>, Vec<_>) =
-            (0..rounds).map(|_| self.round()).partition(Result::is_ok);
-        let faults: Vec<_> = faults.into_iter().filter_map(Result::err).collect();
-        let times: Vec<_> = times.into_iter().flatten().collect();
-        println!("{name}: {} of {rounds}, {}", times.len(), spread(times));
-        assert!(faults.is_empty(), "{} of {rounds} failed:\n{}", faults.len(), faults.join("\n"));
+        repeat(name, self.slow, || self.round());
     }
 
     fn is_installed(&self) -> bool {
@@ -103,29 +95,11 @@ impl Row {
         need(self.program).is_some()
     }
 
-    /// Starts the server, asks it, stops it and looks for what it has left. Returns how long the
-    /// start and the stop took.
+    /// Returns how long the start and the stop took.
     fn round(&self) -> Result<(Duration, Duration), String> {
-        let places = Places::of([&[self.program], self.places].concat());
-        let begin = Instant::now();
-        let mut process = self.executor().start().map_err(at("start"))?;
-        let start = begin.elapsed();
-        let asked = self.client.ask(&process, self.answer);
-        asked.map_err(|fault| format!("first client: {fault}\n{}", tail(&process)))?;
-
-        let pids = tree(&process);
-        let traces = Traces::of(&process, &pids);
-        let begin = Instant::now();
-        let exit = process.stop().map_err(at("stop"))?;
-        let stop = begin.elapsed();
-        process.leak_check().map_err(at("leak"))?;
-        assert_gone(&pids);
-        let dir = process.dir().to_owned();
-        drop(process);
-        let killed = exit.was_killed().then(|| format!("it {exit}"));
-        let dir = dir.exists().then(|| format!("{} is left", dir.display()));
-        let left = killed.or(dir).or_else(|| traces.left()).or_else(|| places.changed());
-        left.map_or(Ok((start, stop)), Err)
+        let (client, answer) = (&self.client, self.answer);
+        let names = [&[self.program], self.places].concat();
+        Round { executor: self.executor(), client, answer, names }.run(|_| Ok(()))
     }
 
     fn executor(&self) -> Executor {
@@ -146,29 +120,6 @@ impl Row {
 fn has_npm() -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).any(|directory| directory.join("npm").exists())
-}
-
-fn repeat() -> Option<usize> {
-    env::var("MIRAKURU_REPEAT").ok()?.parse().ok()
-}
-
-fn at(step: &str) -> impl Fn(Error) -> String {
-    move |error| format!("{step}: {error:?}")
-}
-
-fn tail(process: &Process) -> String {
-    process.log().tail(10).unwrap_or_default()
-}
-
-/// Returns the medians and maxima of starts and stops.
-fn spread(times: Vec<(Duration, Duration)>) -> String {
-    let (mut starts, mut stops): (Vec<_>, Vec<_>) = times.into_iter().unzip();
-    let part = |times: &mut Vec<Duration>| {
-        times.sort();
-        let middle = times.get(times.len() / 2).map_or(0, Duration::as_millis);
-        format!("{middle} ms ({} ms)", times.last().map_or(0, Duration::as_millis))
-    };
-    format!("start {}, stop {}", part(&mut starts), part(&mut stops))
 }
 
 #[test]
