@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use expect_test::expect;
 use mirakuru_rstest::Executor;
-use mirakuru_tests::scratch_dir;
+use mirakuru_tests::{has, scratch_dir};
 
 use crate::normal::fails;
 
@@ -48,6 +48,19 @@ fn a_program_that_is_nowhere() {
           help: install it, or give the path of its file
     "#]],
     );
+}
+
+#[test]
+fn a_program_whose_package_is_known() {
+    if !has("minio") {
+        fails(
+            &Executor::new("minio server {dir}"),
+            &expect![[r#"
+            minio: no program `minio` in PATH (…)
+              help: install it: `brew install minio`
+        "#]],
+        );
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::locations::{binaries_dir, is_executable, other_dirs};
+use super::packages;
 use crate::error::{Error, ErrorKind};
 use crate::syntax::suggest;
 
@@ -34,6 +35,9 @@ pub(super) fn not_in_path(name: &str, searched: &[PathBuf]) -> String {
             "`{path}` is there, but that directory is not in PATH: give the whole path, or add the \
              directory to PATH"
         );
+    }
+    if let Some(help) = packages::how_to_install(name) {
+        return help;
     }
     if let Some(path) = nearest_in(searched, name, is_executable) {
         let near = file_name(&path);

@@ -6,7 +6,10 @@
 mod explain;
 mod find;
 mod locations;
+mod packages;
 
 pub(crate) use explain::{cannot_run, no_such_binary};
 pub(crate) use find::{check_directory, find, find_or_expect};
-pub(crate) use locations::binaries_dir;
+pub(crate) use locations::{binaries_dir, find_server, path_with_servers};
+#[cfg(test)]
+pub(crate) use packages::how_to_install;
