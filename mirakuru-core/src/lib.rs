@@ -105,6 +105,8 @@
 //! [user](Executor::user) of the process and within the time limit of its start. Their output goes to its
 //! log. If one fails, so does the start; the error says which.
 //!
+//! The presets of [`servers`] have all of this for servers that many suites need.
+//!
 //! # What is promised, and what is not
 //!
 //! Each process has a supervisor as its parent: the test binary, executed again, which becomes the
@@ -157,6 +159,7 @@ mod process;
 mod readiness;
 mod resources;
 mod server;
+pub mod servers;
 mod sharing;
 mod supervisor;
 #[allow(dead_code, reason = "the macros use more of it: the same files compile in both crates")]

@@ -5,6 +5,7 @@ mod memcached;
 mod nginx;
 mod nginx_doors;
 mod postgres;
+mod presets;
 mod python;
 mod redis;
 mod redis_shared;

@@ -13,6 +13,7 @@ use crate::{code, core, is_comment, rust_files};
 const ROOMS: &[&str] = &[
     "fuzz",
     "sharing",
+    "servers",
     "executor",
     "process",
     "server",

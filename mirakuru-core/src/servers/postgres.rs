@@ -1,0 +1,47 @@
+use super::{not_as_root, server};
+use crate::executor::Executor;
+use crate::types::Signal;
+
+/// PostgreSQL, with a new cluster whose superuser is `postgres`.
+///
+/// | | |
+/// |---|---|
+/// | ready | it says so, and listens on `{port}` and on the Unix socket `{dir}/.s.PGSQL.{port}` |
+/// | clients | `postgresql://postgres@127.0.0.1:{port}/postgres`; every user is trusted without a password |
+/// | files | `{dir}/data`, the cluster: UTF-8, locale C |
+/// | off for tests | `fsync`, `synchronous_commit`, `full_page_writes`; no file is in `/dev/shm` |
+/// | as root | runs as the user `postgres`, because PostgreSQL refuses root |
+/// | stops by | SIGINT, which ends the sessions of clients |
+/// | packages | Debian `postgresql`, Homebrew `postgresql@17` |
+///
+/// # Examples
+///
+/// ```no_run
+/// use mirakuru_core::servers;
+///
+/// let postgres = servers::postgres()
+///     .args(["-c", "max_connections=200"])
+///     .after_ready("createdb -h 127.0.0.1 -p {port} -U postgres app")
+///     .file("{dir}/schema.sql", "CREATE TABLE items (name text)")
+///     .after_ready("psql -h 127.0.0.1 -p {port} -U postgres -q -v ON_ERROR_STOP=1 -f {dir}/schema.sql app")
+///     .start()?;
+/// println!("{}", postgres.render("postgresql://postgres@127.0.0.1:{port}/app")?);
+/// # Ok::<(), mirakuru_core::Error>(())
+/// ```
+#[doc(alias = "postgresql")]
+pub fn postgres() -> Executor {
+    let server = server(
+        "postgres -D {dir}/data -h 127.0.0.1 -p {port} -k {dir} -F -c synchronous_commit=off \
+         -c full_page_writes=off -c dynamic_shared_memory_type=mmap",
+    );
+    not_as_root(server, "postgres")
+        .template(
+            "initdb --pgdata={dir}/data --username=postgres --auth=trust --encoding=UTF8 --locale=C \
+             --wal-segsize=1 --no-sync",
+        )
+        // Before that, clients are sent away.
+        .output("database system is ready to accept connections")
+        .tcp("127.0.0.1:{port}")
+        .unix_socket("{dir}/.s.PGSQL.{port}")
+        .stop_signal(Signal::INT)
+}
