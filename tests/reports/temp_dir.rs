@@ -71,6 +71,7 @@ fn a_directory_that_this_user_cannot_write_to_is_named() {
     let printed = with_tmpdir("has a directory", &dir, other_user);
     assert!(printed.contains("Permission denied"), "{printed}");
     assert!(printed.contains(&dir.display().to_string()), "{printed}");
+    assert!(printed.contains("TMPDIR names it"), "{printed}");
 }
 
 #[test]
