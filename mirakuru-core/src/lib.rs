@@ -138,6 +138,7 @@
 //! | `MIRAKURU_SESSION=PID` | the process whose life is one session; see [`Scope`] |
 //! | `MIRAKURU_TEMPLATES=off` | keeps no [template](Executor::template) |
 //! | `MIRAKURU_LEASE_TIMEOUT=1m` | how long a test waits for one other test to return a lease: seconds (`60`, `0.5`) or a duration (`1m30s`); 60 seconds |
+//! | `MIRAKURU_TIMEOUT_FACTOR=3` | multiplies the time limits of all waits, for slow machines: also those that [`Log::wait_for`] and [`Process::wait_timeout`] get; a positive number, also `0.5` |
 //!
 //! A supervisor runs no constructors (code before `main`) of a program that uses this crate, except
 //! those of shared libraries, and on macOS and illumos, where constructors have no order. A program

@@ -160,7 +160,8 @@ fn a_stop_that_kills_says_so_on_stderr() {
     for (role, lines) in [("stops it", 1), ("drops it", 1), ("exits", 1), ("kills it", 0)] {
         let output = playing("stop::plays_a_test_with_a_stubborn_server", role).output().unwrap();
         let printed = printed(&output);
-        let line = "mirakuru: stubborn did not end within its stop timeout of 300ms and was killed";
+        let line =
+            "mirakuru: stubborn did not end within its stop timeout of 0.300 s and was killed";
         assert_eq!(printed.matches(line).count(), lines, "{role}: {printed}");
         assert!(lines == 0 || printed.contains("`stop_signal`"), "{printed}");
     }

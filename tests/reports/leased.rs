@@ -29,7 +29,7 @@ fn because_it_is_not_given_back() {
     let printed = test_process::printed(&output);
     let report = printed.split("REPORT ").nth(1).and_then(|rest| rest.split("END").next()).unwrap();
     expect![[r#"
-        kept was not returned within 300ms by test of another
+        kept was not returned within 0.300 s by test of another
           help: if the tests wait for each other, give each of them all its processes by attributes, which lease them in one order; if they are slow, raise MIRAKURU_LEASE_TIMEOUT
     "#]].assert_eq(&normal(report));
 }

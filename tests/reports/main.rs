@@ -27,3 +27,4 @@ mod taken;
 #[cfg(not(mirakuru_fallback))]
 mod temp_dir;
 mod timed_out;
+mod timeout_factor;

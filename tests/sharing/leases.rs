@@ -209,7 +209,7 @@ fn a_lease_that_waits_too_long_names_the_holder() {
     let mut tests = test_process::playing(test, "deadlock");
     let output = tests.env("MIRAKURU_LEASE_TIMEOUT", "0.3").output().unwrap();
     let printed = test_process::printed(&output);
-    assert!(printed.contains("was not returned within 300ms by"), "{printed}");
+    assert!(printed.contains("was not returned within 0.300 s by"), "{printed}");
     assert!(
         printed.contains("holds b, wants a") || printed.contains("holds a, wants b"),
         "{printed}"

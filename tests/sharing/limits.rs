@@ -73,7 +73,10 @@ fn a_process_that_was_waited_out_fails_the_next_lease_at_once() {
         test_process::printed(&output.unwrap())
     };
     let first = refused("0.3");
-    assert!(first.contains(&format!("within 300ms by pid {} (`holds`)", holder.pid())), "{first}");
+    assert!(
+        first.contains(&format!("within 0.300 s by pid {} (`holds`)", holder.pid())),
+        "{first}"
+    );
     let next = refused("60");
     let held = format!("session is still held by pid {} (`holds`)", holder.pid());
     assert!(next.contains(&held), "{next}");

@@ -63,7 +63,7 @@ fn a_body_that_is_left_behind_with_a_lease_costs_later_tests_one_wait() {
         "Timeout 1s expired\n",
         "\n--- kept: running as pid ",
         "\n    deadlock in worker 7\n",
-        "kept was not returned within 300ms by time_limit::in_order::a_hangs\n",
+        "kept was not returned within 0.300 s by time_limit::in_order::a_hangs\n",
         "kept is still held by time_limit::in_order::a_hangs, which did not return it to an earlier",
     ] {
         assert!(printed.contains(part), "`{part}` is not in {printed}");

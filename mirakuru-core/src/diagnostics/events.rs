@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::diagnostics::settings::{self, LogLevel};
+use crate::diagnostics::time_limit::Limit;
 use crate::diagnostics::{port_owner, progress, runner};
 use crate::sys;
 use crate::types::Exit;
@@ -68,8 +69,9 @@ pub(crate) fn stopped(name: &str, exit: Option<Exit>, leases: u64) {
 /// A process did not end within its stop timeout.
 pub(crate) fn killed(name: &str, stop_timeout: Duration) {
     warn(format_args!(
-        "{name} did not end within its stop timeout of {stop_timeout:?} and was killed; if another \
-         signal ends it, set `stop_signal`, and if it only needs longer, `stop_timeout`"
+        "{name} did not end within its stop timeout of {} and was killed; if another signal \
+         ends it, set `stop_signal`, and if it only needs longer, `stop_timeout`",
+        Limit(stop_timeout)
     ));
 }
 

@@ -9,6 +9,7 @@ use crate::syntax::duration::duration;
 const LOG: &str = "MIRAKURU_LOG";
 const TEMPLATES: &str = "MIRAKURU_TEMPLATES";
 const LEASE_TIMEOUT: &str = "MIRAKURU_LEASE_TIMEOUT";
+pub(super) const TIMEOUT_FACTOR: &str = "MIRAKURU_TIMEOUT_FACTOR";
 const DEFAULT_LEASE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What `MIRAKURU_LOG` asks for.
@@ -33,6 +34,8 @@ static LOG_LEVEL: LazyLock<Result<LogLevel>> = LazyLock::new(|| parse_log_level(
 static KEEPS_TEMPLATES: LazyLock<Result<bool>> =
     LazyLock::new(|| parse_templates(&variable(TEMPLATES)));
 
+static FACTOR: LazyLock<Result<f64>> = LazyLock::new(|| parse_factor(&variable(TIMEOUT_FACTOR)));
+
 static SETTINGS: LazyLock<Result<Settings>> = LazyLock::new(|| {
     check()?;
     Ok(Settings { lease_timeout: parse_lease_timeout(&variable(LEASE_TIMEOUT))? })
@@ -43,9 +46,16 @@ pub(crate) fn get() -> Result<&'static Settings> {
     SETTINGS.as_ref().map_err(Error::clone)
 }
 
-/// Returns an error if `MIRAKURU_LOG` has an unknown value.
+/// Returns an error if a variable that counts for each start has an unknown value.
 pub(crate) fn check() -> Result<()> {
-    LOG_LEVEL.as_ref().map(drop).map_err(Error::clone)
+    LOG_LEVEL.as_ref().map(drop).map_err(Error::clone)?;
+    FACTOR.as_ref().map(drop).map_err(Error::clone)
+}
+
+/// Returns the number that time limits are multiplied by. An unknown value, which starts and leases
+/// refuse, multiplies nothing.
+pub(super) fn timeout_factor() -> f64 {
+    FACTOR.as_ref().copied().unwrap_or(1.0)
 }
 
 /// Returns what is printed. An unknown value, which starts and leases refuse, prints nothing more.
@@ -91,6 +101,14 @@ fn parse_lease_timeout(value: &str) -> Result<Duration> {
     })
 }
 
+fn parse_factor(value: &str) -> Result<f64> {
+    if value.is_empty() {
+        return Ok(1.0);
+    }
+    let factor = value.parse().ok().filter(|factor: &f64| *factor > 0.0 && factor.is_finite());
+    factor.ok_or_else(|| unknown(TIMEOUT_FACTOR, value, "give a positive number, as `3` or `1.5`"))
+}
+
 fn unknown(name: &str, value: &str, help: &str) -> Error {
     Error::invalid(format!("the environment variable {name} cannot be `{value}`")).with_help(help)
 }
@@ -125,6 +143,17 @@ mod tests {
                 shown.contains("MIRAKURU_LEASE_TIMEOUT") && shown.contains("`1m30s`"),
                 "{shown}"
             );
+        }
+    }
+
+    #[test]
+    fn a_timeout_factor_is_a_positive_number_or_an_error_that_names_the_variable() {
+        for (text, factor) in [("", 1.0), ("3", 3.0), ("0.5", 0.5), ("1e1", 10.0)] {
+            assert_eq!(parse_factor(text).unwrap(), factor, "{text}");
+        }
+        for text in ["0", "-1", "NaN", "inf", "3x", "two", "1,5"] {
+            let shown = format!("{:?}", parse_factor(text).unwrap_err());
+            assert!(shown.contains(TIMEOUT_FACTOR) && shown.contains("`1.5`"), "{shown}");
         }
     }
 

@@ -1,12 +1,43 @@
-//! Time limits of waits for other tests.
+//! Time limits of waits: for other tests, and those that `MIRAKURU_TIMEOUT_FACTOR` multiplies.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
+use super::settings::{self, TIMEOUT_FACTOR};
+use crate::error::Seconds;
 use crate::sys;
 
 /// A sleep that ends so much later than it should shows that this process was stopped: by Ctrl-Z, by a
 /// debugger, or with its container.
 const STOPPED_FOR: Duration = Duration::from_millis(50);
+
+/// Returns a time limit of the user, multiplied by `MIRAKURU_TIMEOUT_FACTOR`.
+pub(crate) fn multiplied(limit: Duration) -> Duration {
+    match settings::timeout_factor() {
+        1.0 => limit,
+        factor => times(limit, factor),
+    }
+}
+
+fn times(limit: Duration, factor: f64) -> Duration {
+    Duration::try_from_secs_f64(limit.as_secs_f64() * factor).unwrap_or(Duration::MAX)
+}
+
+/// A multiplied time limit, as messages show it.
+pub(crate) struct Limit(pub(crate) Duration);
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Seconds(self.0))?;
+        match settings::timeout_factor() {
+            1.0 => Ok(()),
+            factor => {
+                let limit = Seconds(times(self.0, 1.0 / factor));
+                write!(f, " ({limit}, {TIMEOUT_FACTOR}={factor})")
+            }
+        }
+    }
+}
 
 /// A time limit that does not count the time in which this process was stopped.
 pub(crate) struct TimeLimit {
@@ -49,6 +80,13 @@ mod tests {
     use super::*;
 
     const LIMIT: Duration = Duration::from_millis(100);
+
+    #[test]
+    fn a_limit_that_is_multiplied_never_overflows() {
+        assert_eq!(times(Duration::from_secs(30), 1.5), Duration::from_secs(45));
+        assert_eq!(times(Duration::MAX, 3.0), Duration::MAX);
+        assert_eq!(times(Duration::from_secs(30), 1e300), Duration::MAX);
+    }
 
     fn sleep_until(end: Instant) {
         let _ = sys::wait_readable(&[], Some(end.saturating_duration_since(Instant::now())));

@@ -8,7 +8,6 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::sys;
 use crate::types::Exit;
@@ -164,17 +163,17 @@ impl Error {
 
     /// Returns the error for a lease that another test did not return in time.
     #[cold]
-    pub(crate) fn lease_timeout(name: &str, timeout: Duration, holder: &str) -> Self {
-        let what = format!("{name} was not returned within {timeout:?} by {holder}");
+    pub(crate) fn lease_timeout(name: &str, timeout: impl fmt::Display, holder: &str) -> Self {
+        let what = format!("{name} was not returned within {timeout} by {holder}");
         Self::new(ErrorKind::Lease, what).with_help(LEASE_HELP)
     }
 
     /// Returns the error for a lease that an earlier test has waited for in vain.
     #[cold]
-    pub(crate) fn lease_overdue(name: &str, timeout: Duration, holder: &str) -> Self {
+    pub(crate) fn lease_overdue(name: &str, timeout: impl fmt::Display, holder: &str) -> Self {
         let what = format!(
             "{name} is still held by {holder}, which did not return it to an earlier test within \
-             {timeout:?}"
+             {timeout}"
         );
         Self::new(ErrorKind::Lease, what).with_help(LEASE_HELP)
     }

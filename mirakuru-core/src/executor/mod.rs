@@ -143,6 +143,8 @@ impl Executor {
     }
 
     /// Sets how long the process may take until it is ready. Default: 30 seconds. Zero is an error.
+    ///
+    /// The environment variable `MIRAKURU_TIMEOUT_FACTOR` multiplies this, as all time limits.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.spec.timeout = timeout;
         self

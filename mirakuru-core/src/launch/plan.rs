@@ -12,6 +12,7 @@ use super::spec::ProcessSpec;
 use super::step::{Step, StepContext, StepKind};
 use super::{validate, working_dir};
 use crate::command::{self, CommandLine, Environment, Stdin};
+use crate::diagnostics::time_limit::multiplied;
 use crate::error::{Error, Result};
 use crate::output::LogFiles;
 use crate::readiness::{ConditionSet, ConditionSpec, StartContext};
@@ -129,8 +130,8 @@ impl LaunchPlan {
             files: files(&name)?,
             name,
             values,
-            timeout: spec.timeout.min(LONGEST),
-            stop_timeout: spec.stop_timeout.min(LONGEST),
+            timeout: multiplied(spec.timeout).min(LONGEST),
+            stop_timeout: multiplied(spec.stop_timeout).min(LONGEST),
             stop_signal: spec.stop_signal,
             kill_signal: spec.kill_signal,
             expect_exit: spec.expect_exit.clone(),

@@ -7,7 +7,8 @@ use super::files::{LINES_SHOWN, LogFiles};
 use super::follower::{Follower, lines_after};
 use super::matcher::Matcher;
 use super::near_miss::near_miss;
-use crate::error::{Error, ErrorKind, Result, Seconds};
+use crate::diagnostics::time_limit::{Limit, multiplied};
+use crate::error::{Error, ErrorKind, Result};
 use crate::supervisor::{Client, Phase};
 use crate::sys::{self, Watcher};
 
@@ -68,6 +69,7 @@ impl LogFollower {
     /// if the process has ended without it, [`InvalidInput`](ErrorKind::InvalidInput) if the pattern
     /// is faulty.
     pub fn next_match(&mut self, pattern: &str, timeout: Duration) -> Result<String> {
+        let timeout = multiplied(timeout);
         let deadline = sys::deadline_after(timeout);
         let mut watcher = Watcher::new();
         let mut followers = Vec::new();
@@ -108,7 +110,7 @@ impl LogFollower {
         let error = if has_ended {
             Error::new(ErrorKind::Exited, format!("{what}, and the process has ended"))
         } else {
-            Error::new(ErrorKind::Timeout, format!("{what} within {}", Seconds(timeout)))
+            Error::new(ErrorKind::Timeout, format!("{what} within {}", Limit(timeout)))
         };
         let files = self.files.paths().zip(&self.offsets);
         let lines: Vec<_> = files.flat_map(|(path, offset)| lines_after(path, *offset)).collect();

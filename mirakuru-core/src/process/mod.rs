@@ -11,7 +11,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind, Result, Seconds, or_panic};
+use crate::diagnostics::time_limit::{Limit, multiplied};
+use crate::error::{Error, ErrorKind, Result, or_panic};
 use crate::output::Log;
 use crate::server::Server;
 use crate::server::failure_report::FailureReport;
@@ -271,9 +272,10 @@ impl Process {
     ///
     /// [`Timeout`](ErrorKind::Timeout) if it is still running after this time. It is not stopped.
     pub fn wait_timeout(&mut self, timeout: Duration) -> Result<Exit> {
+        let timeout = multiplied(timeout);
         let state = self.server.wait(sys::deadline_after(timeout));
         state.as_ref().and_then(State::ended).ok_or_else(|| {
-            let what = format!("has not ended within {}", Seconds(timeout));
+            let what = format!("has not ended within {}", Limit(timeout));
             self.server.failed(ErrorKind::Timeout, &what)
         })
     }

@@ -10,7 +10,8 @@ use super::condition::{Condition, Explanation, Found, Poll, Wake};
 use super::fail_on::FailOn;
 use crate::diagnostics::loopback;
 use crate::diagnostics::progress::Progress;
-use crate::error::{Attempts, Error, ErrorKind, Result, Seconds};
+use crate::diagnostics::time_limit::Limit;
+use crate::error::{Attempts, Error, ErrorKind, Result};
 use crate::resources::placeholders::Placeholders;
 use crate::supervisor::{Client, Phase, State};
 use crate::sys::{self, Watcher};
@@ -297,7 +298,7 @@ impl<'a> Wait<'a> {
     }
 
     fn timed_out(&self, attempts: Attempts) -> Error {
-        let limit = Seconds(self.limit);
+        let limit = Limit(self.limit);
         let text = format!("not ready within {limit}: {}", attempts.what);
         with_attempts(Error::new(ErrorKind::Timeout, text), attempts)
     }

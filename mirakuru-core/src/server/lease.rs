@@ -11,7 +11,7 @@ use super::server::STOP_GRACE;
 use super::{Publication, Server};
 use crate::diagnostics::events;
 use crate::diagnostics::progress::Progress;
-use crate::diagnostics::time_limit::TimeLimit;
+use crate::diagnostics::time_limit::{Limit, TimeLimit};
 use crate::error::{Error, Result};
 use crate::launch::plan::LaunchPlan;
 use crate::output::LeaseMark;
@@ -116,7 +116,7 @@ impl Server {
             }
             LeaseStatus::SelfDeadlock => Err(Error::lease_deadlock(&self.plan.name)),
             LeaseStatus::Overdue => {
-                Err(Error::lease_overdue(&self.plan.name, timeout, &holder(&state)))
+                Err(Error::lease_overdue(&self.plan.name, Limit(timeout), &holder(&state)))
             }
             LeaseStatus::Granted(_) | LeaseStatus::Revoked | LeaseStatus::Queued => Ok(false),
         }
@@ -139,7 +139,7 @@ impl Server {
                 limit.restart(Instant::now());
             } else if is_over {
                 let _ = self.client.request(Request::GiveUp); // The supervisor may have ended.
-                return Err(Error::lease_timeout(&self.plan.name, timeout, &holder(&state)));
+                return Err(Error::lease_timeout(&self.plan.name, Limit(timeout), &holder(&state)));
             }
             seen = state;
             let waits_for = || format!("a lease of {}, held by {}", self.plan.name, holder(&state));

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::Server;
 use crate::diagnostics::progress::Progress;
-use crate::error::{Error, ErrorKind, Result, Seconds};
+use crate::diagnostics::time_limit::Limit;
+use crate::error::{Error, ErrorKind, Result};
 use crate::launch::step::Step;
 use crate::supervisor::{Start, State};
 use crate::sys;
@@ -75,7 +76,7 @@ impl Server {
         loop {
             let now = Instant::now();
             if now >= began + timeout {
-                let (limit, kind, line) = (Seconds(timeout), step.kind.name(), step.line());
+                let (limit, kind, line) = (Limit(timeout), step.kind.name(), step.line());
                 let what = format!("not ready within {limit}: `{line}` of {kind} still runs");
                 let error = Error::new(ErrorKind::Timeout, what).about(&self.plan.name);
                 return Err(self.explain(error));

@@ -9,8 +9,9 @@ use std::time::Instant;
 
 use super::manifest::ServerManifest;
 use super::{Publication, Server, stop_later};
+use crate::diagnostics::time_limit::Limit;
 use crate::diagnostics::{events, port_owner};
-use crate::error::{Error, ErrorKind, Result, Seconds};
+use crate::error::{Error, ErrorKind, Result};
 use crate::launch::plan::LaunchPlan;
 use crate::launch::spec::ProcessSpec;
 use crate::launch::step::Step;
@@ -166,7 +167,7 @@ impl Server {
         let state = self.client.start(what, fd, began + self.plan.timeout);
         let state = state.map_err(|error| match error.kind() {
             io::ErrorKind::TimedOut => {
-                let limit = Seconds(self.plan.timeout);
+                let limit = Limit(self.plan.timeout);
                 let what = format!("not ready within {limit}: its program does not run yet");
                 self.explain(Error::new(ErrorKind::Timeout, what).about(&self.plan.name))
             }

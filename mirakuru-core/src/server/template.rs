@@ -6,8 +6,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::Server;
+use crate::diagnostics::time_limit::Limit;
 use crate::diagnostics::{events, settings};
-use crate::error::{Error, ErrorKind, Result, Seconds};
+use crate::error::{Error, ErrorKind, Result};
 use crate::launch::set_up::TemplateSteps;
 use crate::launch::step::Step;
 use crate::resources::templates::{self, Found, TemplateDraft};
@@ -43,7 +44,7 @@ impl Server {
         match templates::find(&template.key, began, limit) {
             Ok(Some(found)) => Ok(found),
             Ok(None) => {
-                let limit = Seconds(limit);
+                let limit = Limit(limit);
                 let what =
                     format!("not ready within {limit}: another test process builds its template");
                 Err(Error::new(ErrorKind::Timeout, what).about(&self.plan.name))

@@ -9,7 +9,7 @@ use parking_lot::{Mutex, MutexGuard};
 use super::users::{Access, User, Users};
 use crate::diagnostics::events;
 use crate::diagnostics::progress::Progress;
-use crate::diagnostics::time_limit::TimeLimit;
+use crate::diagnostics::time_limit::{Limit, TimeLimit, multiplied};
 use crate::error::{Error, Result};
 use crate::executor::Executor;
 use crate::process::Process;
@@ -93,7 +93,11 @@ impl InProcess {
             Answer::Queued => false,
             Answer::SelfDeadlock => return Err(Error::lease_deadlock(&self.name)),
             Answer::Overdue => {
-                return Err(Error::lease_overdue(&self.name, timeout, &state.users.holders()));
+                return Err(Error::lease_overdue(
+                    &self.name,
+                    Limit(timeout),
+                    &state.users.holders(),
+                ));
             }
         };
         let place = Place { shared: Arc::clone(self), user, has_another };
@@ -140,7 +144,7 @@ impl Place {
             if limit.is_over() {
                 let holders = state.users.holders();
                 state.users.give_up(&self.user);
-                return Err(Error::lease_timeout(&self.shared.name, timeout, &holders));
+                return Err(Error::lease_timeout(&self.shared.name, Limit(timeout), &holders));
             }
             let step = if state.users.is_next(&self.user) { STEP } else { STEP_BEHIND };
             if limit.sleep(step, |end| self.user.woken.wait_until(state, end)).timed_out() {
@@ -191,13 +195,13 @@ impl Place {
     /// user's may exceed it.
     fn wait_for_start(&self, state: &mut MutexGuard<'_, State>, timeout: Duration) -> Result<()> {
         // A start is repeated once if its port cannot be bound.
-        let starts = self.shared.executor.spec().timeout.saturating_mul(2);
+        let starts = multiplied(self.shared.executor.spec().timeout).saturating_mul(2);
         let mut limit = TimeLimit::new(starts.saturating_add(timeout));
         while state.is_starting() {
             if limit.is_over() {
                 return Err(Error::lease_timeout(
                     &self.shared.name,
-                    timeout,
+                    Limit(timeout),
                     &state.users.holders(),
                 ));
             }

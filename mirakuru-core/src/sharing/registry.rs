@@ -10,6 +10,7 @@ use super::in_process::InProcess;
 use super::lease::{Held, Lease};
 use super::session::Session;
 use crate::diagnostics::settings;
+use crate::diagnostics::time_limit::multiplied;
 use crate::error::Result;
 use crate::executor::Executor;
 use crate::types::Scope;
@@ -54,7 +55,7 @@ impl Entry {
     }
 
     pub(super) fn lease(&self) -> Result<Lease> {
-        let timeout = settings::get()?.lease_timeout;
+        let timeout = multiplied(settings::get()?.lease_timeout);
         let held = match &self.session {
             Some(session) => Held::remote(session.lease(&self.executor, false, timeout)?),
             None => Held::local(self.in_process.lease(timeout)?),
@@ -63,7 +64,7 @@ impl Entry {
     }
 
     pub(super) fn exclusive(&self) -> Result<ExclusiveLease> {
-        let timeout = settings::get()?.lease_timeout;
+        let timeout = multiplied(settings::get()?.lease_timeout);
         let held = match &self.session {
             Some(session) => Held::remote(session.lease(&self.executor, true, timeout)?),
             None => Held::local(self.in_process.exclusive(timeout)?),

@@ -8,6 +8,7 @@ use ureq::http::{Method, Request, Uri, header};
 use super::condition::{HttpCondition, HttpSpec};
 use super::status::Status;
 use super::transport::Transport;
+use crate::diagnostics::time_limit::multiplied;
 use crate::error::{Error, Result};
 use crate::readiness::condition::{Condition, ConditionSpec, StartContext};
 use crate::readiness::identity::Identity;
@@ -265,7 +266,8 @@ impl ConditionSpec for Http {
             request,
             transport,
         };
-        Ok(Box::new(HttpCondition::new(spec, destination, self.request_timeout)))
+        let request_timeout = self.request_timeout.map(multiplied);
+        Ok(Box::new(HttpCondition::new(spec, destination, request_timeout)))
     }
 }
 

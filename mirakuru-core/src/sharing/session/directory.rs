@@ -19,7 +19,7 @@ use nix::fcntl::{Flock, FlockArg};
 
 use crate::diagnostics::progress::Progress;
 use crate::diagnostics::runner::Runner;
-use crate::diagnostics::time_limit::TimeLimit;
+use crate::diagnostics::time_limit::{TimeLimit, multiplied};
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::Executor;
 use crate::resources::temp_dir;
@@ -81,9 +81,9 @@ impl Directory {
         let path = self.file(name, "lock");
         let mut file = File::create(&path).map_err(|error| failed(self.dir.path(), error))?;
         let spec = executor.spec();
-        let limit = (spec.timeout.saturating_add(spec.stop_timeout)).saturating_mul(2);
+        let limit = multiplied(spec.timeout.saturating_add(spec.stop_timeout)).saturating_mul(2);
         let mut limit = TimeLimit::new(limit.saturating_add(lease_timeout));
-        let mut progress = Progress::new(Instant::now(), spec.timeout);
+        let mut progress = Progress::new(Instant::now(), multiplied(spec.timeout));
         let wait = || format!("another test process to start {}", spec.display_name());
         let mut step = FIRST_STEP;
         loop {
