@@ -58,15 +58,15 @@ impl Account {
     }
 }
 
-#[cfg(not(target_vendor = "apple"))]
+#[cfg(not(any(target_vendor = "apple", target_os = "illumos", target_os = "solaris")))]
 fn groups_of(user: &User) -> io::Result<Vec<u32>> {
     let name = std::ffi::CString::new(user.name.as_str())?;
     let groups = nix::unistd::getgrouplist(&name, user.gid)?;
     Ok(groups.into_iter().map(Gid::as_raw).collect())
 }
 
-/// Apple's kernel asks a directory service for the others.
-#[cfg(target_vendor = "apple")]
+/// Apple's kernel asks a directory service for the others. On illumos, `nix` does not list them.
+#[cfg(any(target_vendor = "apple", target_os = "illumos", target_os = "solaris"))]
 fn groups_of(user: &User) -> io::Result<Vec<u32>> {
     Ok(vec![user.gid.as_raw()])
 }
