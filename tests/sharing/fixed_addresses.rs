@@ -15,18 +15,24 @@ fn server(run: &Run, kind: &str, at: &str) -> Command {
 #[test]
 fn the_server_of_an_earlier_run_that_is_being_stopped_is_waited_for() {
     let mut first = Run::new();
-    let (socket, second) = (first.temp.join("socket"), Run::new());
+    let (path, second) = (|name| first.temp.join(name).display().to_string(), Run::new());
     let port = || free_port().to_string();
     let servers = [
         ("port", port()),
         ("inherited", port()),
         ("known by its output", port()),
-        ("unix socket", socket.display().to_string()),
+        ("url", port()),
+        ("reply", port()),
+        ("udp", port()),
+        ("udp reply", port()),
+        ("udp known by its output", port()),
+        ("unix socket", path("socket")),
+        ("pid file", path("pid")),
     ];
     let of = |run: &Run| servers.iter().map(|(kind, at)| server(run, kind, at)).collect::<Vec<_>>();
-    all_passed(&run_all(of(&first), 4));
+    all_passed(&run_all(of(&first), servers.len()));
     first.kill_runner();
-    let outputs = run_all(of(&second), 4);
+    let outputs = run_all(of(&second), servers.len());
     all_passed(&outputs);
     for output in &outputs {
         let printed = test_process::printed(output);

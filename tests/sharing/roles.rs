@@ -73,8 +73,15 @@ fn at_a_fixed_address() -> Executor {
     let at = test_process::value("AT");
     let address = format!("127.0.0.1:{at}");
     let by_http = || Executor::new([bin!("mk-http-server"), &at]);
+    let replies = |protocol| Executor::new([bin!("mk-replies"), protocol, &at]);
     let executor = match test_process::value("KIND").as_str() {
         "unix socket" => Executor::new([bin!("mk-unix-server"), &at]).unix_socket(&at),
+        "url" => by_http().http(format!("http://{address}/")),
+        "reply" => replies("tcp").reply(format!("tcp://{address}"), "PING", "PONG"),
+        "udp" => replies("udp").udp(&address),
+        "udp reply" => replies("udp").reply(format!("udp://{address}"), "PING", "PONG"),
+        "udp known by its output" => replies("udp").output("^bound"),
+        "pid file" => Executor::new([bin!("mk-pid-file"), &at]).pid_file(&at),
         "inherited" => Executor::new(bin!("mk-activated")).listen(&address).tcp(&address),
         "known by its output" => by_http().output("^listening"),
         _ => by_http().tcp(&address),

@@ -67,14 +67,17 @@ pub(crate) fn help(named: &[SocketAddr], supervisor: Option<i32>) -> String {
 /// Waits until servers of earlier runs, which are being stopped, have left these addresses. Returns
 /// false if there are none.
 pub(crate) fn wait_for_ends(named: &[SocketAddr]) -> bool {
-    let owner = |address: &SocketAddr| match sys::listener(*address) {
-        Listener::Socket(socket) => sys::socket_owner(socket.inode),
-        Listener::None | Listener::Unknown => None,
-    };
-    with_loopback(named).iter().any(|address| {
-        let other = owner(address).and_then(OtherServer::of);
-        other.is_some_and(|other| other.wait_for_end(&format!("it has {address}")))
+    with_loopback(named).into_iter().any(|address| {
+        let sockets = [sys::listener(address), sys::udp_socket(address)];
+        sockets.into_iter().any(|socket| is_waited_out(socket, address))
     })
+}
+
+/// Waits until the server that has a socket is gone, if it is being stopped. Returns true if it is gone.
+fn is_waited_out(socket: Listener, address: SocketAddr) -> bool {
+    let Listener::Socket(socket) = socket else { return false };
+    let other = sys::socket_owner(socket.inode).and_then(OtherServer::of);
+    other.is_some_and(|other| other.wait_for_end(&format!("it has {address}")))
 }
 
 /// Returns the addresses, each followed by those of its port on the loopback interface: a listener
