@@ -100,6 +100,7 @@
 //! | [`Executor::template`] | once on this machine; what it leaves in `{dir}` is copied into that of each process | `initdb` and the like |
 //! | [`Executor::before_start`] | before each start, after the files | initialisation of files, keys |
 //! | [`Executor::after_ready`], [`Executor::after_ready_with`] | when all conditions hold, before any test uses the process; not at a restart | schema, users, topics |
+//! | [`Executor::reset`] | between an exclusive lease and the next lease | undoing what a test has changed |
 //!
 //! Commands of the set-up run below the supervisor, with the environment, the directory and the
 //! [user](Executor::user) of the process and within the time limit of its start. Their output goes to its
@@ -229,7 +230,7 @@ pub use types::{Exit, ExpectedExit, Owner, ParseSignalError, Scope, Signal, Stre
 /// | `cwd`, `stdin`, `user` | [`Executor::current_dir`], [`Executor::stdin`], [`Executor::user`] |
 /// | `file(path = "{dir}/…", text = "…")` | [`Executor::file`] |
 /// | `template = "…"`, `before_start = "…"` | [`Executor::template`], [`Executor::before_start`] |
-/// | `after_ready = "…"` | [`Executor::after_ready`] |
+/// | `after_ready = "…"`, `reset = "…"` | [`Executor::after_ready`], [`Executor::reset`] |
 /// | `after_ready_with = function` | [`Executor::after_ready_with`] |
 /// | `timeout = "5s"`, `stop_timeout` | time limits: `"500ms"`, `"1m30s"`, or any `Duration` |
 /// | `stop_signal = "INT"`, `kill_signal`, `expect_exit = 3`, `[0, 3]` or `0..=3` | how it ends |

@@ -163,6 +163,7 @@ keys! {
     BeforeStart: row("before_start", Form::Value, &[r#"before_start = "mkdir {dir}/data""#]).early().repeated().check(Check::Command),
     AfterReady: row("after_ready", Form::Value, &[r#"after_ready = "createdb --port {port} app""#]).repeated().check(Check::LateCommand),
     AfterReadyWith: row("after_ready_with", Form::Value, &["after_ready_with = create_tables"]).repeated(),
+    Reset: row("reset", Form::Value, &[r#"reset = "redis-cli -p {port} flushall""#]).repeated().check(Check::LateCommand),
     User: row("user", Form::Value, &[r#"user = "postgres""#]).check(Check::Text(literal::name)),
     Timeout: row("timeout", Form::Value, &[r#"timeout = "5s""#]).check(Check::Text(time_limit)),
     StopTimeout: row("stop_timeout", Form::Value, &[r#"stop_timeout = "500ms""#]).check(Check::Text(time_limit)),

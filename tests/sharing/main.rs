@@ -12,6 +12,7 @@ mod kills;
 mod lease_waits;
 mod leases;
 mod limits;
+mod reset;
 mod roles;
 mod run;
 #[cfg(not(mirakuru_fallback))]

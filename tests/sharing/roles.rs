@@ -18,6 +18,8 @@ static PIPED: Shared = Shared::new(reads_its_input).scope(Scope::Session);
 static FIXED: Shared = Shared::new(at_a_fixed_address).scope(Scope::Session);
 static BRANCHED: Shared = Shared::new(branched).scope(Scope::Session);
 static STUBBORN: Shared = Shared::new(stubborn).scope(Scope::Session);
+static RESET: Shared = Shared::new(|| resets("rm -f {dir}/changed")).scope(Scope::Session);
+static UNRESET: Shared = Shared::new(|| resets("echo why; exit 3")).scope(Scope::Session);
 static FAILS: Shared = Shared::new(fails).scope(Scope::Session);
 
 fn mark() -> String {
@@ -27,6 +29,11 @@ fn mark() -> String {
 fn server(name: &str) -> Executor {
     let command = [bin!("mk-http-server"), "{port}", "--mark", &mark()];
     Executor::new(command).http("http://127.0.0.1:{port}/").name(name).env("DIR", "{dir}")
+}
+
+/// What a test has changed in its directory is undone by a script.
+fn resets(script: &str) -> Executor {
+    server("reset").reset(["sh", "-c", script])
 }
 
 /// Its supervisor is paused before it is ready, and handles later messages when it is continued.
@@ -100,6 +107,18 @@ fn note(event: &str) {
 /// The time in seconds in which every role has ended, unless it hangs.
 const LIFE: u32 = 60;
 
+fn changes(server: &mut Process) {
+    std::fs::write(server.dir().join("changed"), "").unwrap();
+}
+
+/// Notes which server it is.
+fn sees_no_change(shared: &'static Shared) {
+    let server = shared.lease().unwrap();
+    assert!(!server.dir().join("changed").exists());
+    assert_eq!(http_get(&server.url()).0, 200);
+    note(&format!("has {}", server.pid()));
+}
+
 /// Plays a role for another test.
 #[test]
 fn plays_a_role() {
@@ -109,6 +128,18 @@ fn plays_a_role() {
         "uses the session's" => uses(&SESSION),
         "uses the binary's" => uses(&BINARY),
         "fails" => fails_at_once(),
+        "changes it" => changes(&mut RESET.exclusive().unwrap()),
+        "changes it and is killed" => {
+            changes(&mut RESET.exclusive().unwrap());
+            let mut lease = RESET.exclusive().unwrap();
+            changes(&mut lease);
+            test_process::kill(std::process::id(), Signal::SIGKILL);
+        }
+        "leaves it stopped" => drop(RESET.exclusive().unwrap().stop().unwrap()),
+        "marks it as dirty" => RESET.exclusive().unwrap().mark_dirty(),
+        "changes it for good" => changes(&mut UNRESET.exclusive().unwrap()),
+        "sees no change" => sees_no_change(&RESET),
+        "sees no change of the other" => sees_no_change(&UNRESET),
         "uses a piped server" => uses_piped(),
         "ends the input" => ends_the_input(),
         "uses a fixed address" => drop(FIXED.lease().unwrap()),

@@ -107,6 +107,11 @@ pub(crate) fn template_not_kept(name: &str, why: &str) {
     warn(format_args!("the template of {name} is not kept, so each process makes its own: {why}"));
 }
 
+/// A test has left a process in a state that could not be undone.
+pub(crate) fn not_reset(name: &str, why: &str) {
+    warn(format_args!("{name} could not be reset, so the next test gets a new one: {why}"));
+}
+
 /// A process could not be ended.
 pub(crate) fn left_running(name: &str, pid: i32) {
     warn(format_args!("{name} is left running: {}", port_owner::refusal(pid)));

@@ -344,6 +344,8 @@ mod tests {
             plain().after_ready("a"),
             plain().after_ready_with(|_| Ok::<_, String>(())),
             plain().after_ready_with(|_| Ok::<_, String>(())),
+            plain().template("a"),
+            plain().reset("a"),
             plain().user("a"),
         ]
     }

@@ -131,6 +131,36 @@ impl Executor {
         self
     }
 
+    /// Runs a command to its end when a test returns an exclusive lease, before the next test has the
+    /// process: to undo what the test has changed. Several run one after the other, each with the time limit
+    /// of a start.
+    ///
+    /// If one fails, or if the test has left the process stopped or was killed, the next test gets another
+    /// process, from its [`template`](Executor::template) and with all other steps. A line on
+    /// standard error says so. A test that cannot be undone calls
+    /// [`ExclusiveLease::mark_dirty`](crate::ExclusiveLease::mark_dirty).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Executor, Shared};
+    /// static SITE: Shared = Shared::new(|| {
+    ///     Executor::new("python3 -m http.server {port} --bind 127.0.0.1 --directory {dir}")
+    ///         .http("http://127.0.0.1:{port}/")
+    ///         .reset(["sh", "-c", "rm -rf {dir}/*"])
+    /// });
+    ///
+    /// let site = SITE.exclusive()?;
+    /// std::fs::write(site.dir().join("greeting"), "hello").unwrap();
+    /// drop(site);
+    /// assert!(!SITE.lease()?.dir().join("greeting").exists());
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
+    pub fn reset(mut self, command: impl Into<CommandLine>) -> Self {
+        self.spec.set_up.reset.push(command.into());
+        self
+    }
+
     /// Runs the process and the commands around it as another user, with the groups of that user and
     /// `HOME`, `USER` and `LOGNAME` set. `{dir}` and the files belong to the user. Some servers, such as
     /// PostgreSQL, do not run as root, which tests in a container often do.

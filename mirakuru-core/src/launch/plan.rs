@@ -191,7 +191,7 @@ impl LaunchPlan {
     }
 
     /// Returns a command that runs when the process is ready.
-    pub(crate) fn after_ready_step(&self, command: &CommandLine) -> Result<Step> {
+    pub(crate) fn later_step(&self, kind: StepKind, command: &CommandLine) -> Result<Step> {
         let context = StepContext {
             values: &self.values,
             environment: &self.environment,
@@ -200,7 +200,7 @@ impl LaunchPlan {
             account: self.set_up.account.as_ref(),
             is_running: false,
         };
-        Step::new(StepKind::AfterReady, command, &context)
+        Step::new(kind, command, &context)
     }
 
     /// Returns the working directory of the process.

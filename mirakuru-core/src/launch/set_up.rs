@@ -24,6 +24,8 @@ pub(crate) struct SetUpSpec {
     pub(crate) template: Vec<CommandLine>,
     pub(crate) before_start: Vec<CommandLine>,
     pub(crate) after_ready: Vec<CommandLine>,
+    /// Run between an exclusive lease and the next one.
+    pub(crate) reset: Vec<CommandLine>,
     /// The name of the user that all commands run as.
     pub(crate) user: Option<String>,
 }
@@ -38,7 +40,7 @@ impl SetUpSpec {
 
     /// Returns the texts that are rendered when it is ready.
     pub(super) fn late_texts(&self) -> impl Iterator<Item = &str> {
-        self.after_ready.iter().flat_map(CommandLine::texts)
+        self.after_ready.iter().chain(&self.reset).flat_map(CommandLine::texts)
     }
 
     pub(super) fn check(&self) -> Result<()> {
@@ -47,7 +49,7 @@ impl SetUpSpec {
         let mut texts = self.template.iter().flat_map(CommandLine::texts);
         texts.try_for_each(template::check_portless).map_err(Error::invalid)?;
         let commands = self.template.iter().chain(&self.before_start);
-        let mut commands = commands.chain(&self.after_ready);
+        let mut commands = commands.chain(&self.after_ready).chain(&self.reset);
         commands.try_for_each(|command| command::check_words(&command.words()?))
     }
 
@@ -83,6 +85,7 @@ pub(crate) struct SetUp {
     pub(crate) template: Option<TemplateSteps>,
     pub(crate) before_start: Vec<Step>,
     pub(crate) after_ready: Vec<CommandLine>,
+    pub(crate) reset: Vec<CommandLine>,
     pub(crate) account: Option<Account>,
 }
 
@@ -121,6 +124,7 @@ impl SetUp {
             }),
             before_start: steps(StepKind::BeforeStart, &spec.before_start)?,
             after_ready: spec.after_ready.clone(),
+            reset: spec.reset.clone(),
             account: context.account.cloned(),
         })
     }

@@ -19,6 +19,7 @@ pub(crate) enum StepKind {
     Template,
     BeforeStart,
     AfterReady,
+    Reset,
 }
 
 impl StepKind {
@@ -28,6 +29,7 @@ impl StepKind {
             Self::Template => "template",
             Self::BeforeStart => "before_start",
             Self::AfterReady => "after_ready",
+            Self::Reset => "reset",
         }
     }
 }

@@ -172,6 +172,11 @@ impl Server {
         self.plan.files.begin_lease()
     }
 
+    /// Says whether the server cannot be used after this exclusive lease.
+    pub(crate) fn mark_dirty(&self, is_dirty: bool) {
+        let _ = self.client.request(Request::Dirty(is_dirty)); // The server may have ended.
+    }
+
     /// Called when a lease ends. If the test panics, prints what the server wrote during the lease.
     pub(crate) fn end_lease(&self) {
         if std::thread::panicking() {

@@ -4,10 +4,11 @@ use std::fs::File;
 use std::time::{Duration, Instant};
 
 use super::Server;
+use crate::command::CommandLine;
 use crate::diagnostics::progress::Progress;
 use crate::diagnostics::time_limit::Limit;
 use crate::error::{Error, ErrorKind, Result};
-use crate::launch::step::Step;
+use crate::launch::step::{Step, StepKind};
 use crate::supervisor::{Start, State};
 use crate::sys;
 use crate::types::Exit;
@@ -38,8 +39,25 @@ impl Server {
 
     /// Runs the commands after a start. The server is ready, and no test has it yet.
     pub(super) fn run_after_ready(&self, began: Instant) -> Result<()> {
-        for command in &self.plan.set_up.after_ready {
-            let step = self.plan.after_ready_step(command);
+        self.run_beside(StepKind::AfterReady, &self.plan.set_up.after_ready, began)
+    }
+
+    /// Returns true if commands undo what a test has changed.
+    pub(crate) fn has_reset(&self) -> bool {
+        !self.plan.set_up.reset.is_empty()
+    }
+
+    /// Undoes what a test has changed.
+    pub(crate) fn reset(&self) -> Result<()> {
+        if !self.state().is_running() {
+            return Err(self.failed(ErrorKind::Exited, "has ended"));
+        }
+        self.run_beside(StepKind::Reset, &self.plan.set_up.reset, Instant::now())
+    }
+
+    fn run_beside(&self, kind: StepKind, commands: &[CommandLine], began: Instant) -> Result<()> {
+        for command in commands {
+            let step = self.plan.later_step(kind, command);
             let step = step.map_err(|error| error.about(&self.plan.name))?;
             let sent = self.client.run_step(&self.step_file(&step)?);
             sent.map_err(|error| Error::os("the supervisor does not answer", error))?;
@@ -51,7 +69,7 @@ impl Server {
                     return Err(self.explain(error.about(&self.plan.name)));
                 }
                 None => {
-                    let what = format!("ended while `{}` of after_ready ran", step.line());
+                    let what = format!("ended while `{}` of {} ran", step.line(), kind.name());
                     return Err(self.failed(ErrorKind::Exited, &what));
                 }
             }
@@ -77,7 +95,10 @@ impl Server {
             let now = Instant::now();
             if now >= began + timeout {
                 let (limit, kind, line) = (Limit(timeout), step.kind.name(), step.line());
-                let what = format!("not ready within {limit}: `{line}` of {kind} still runs");
+                let what = match step.kind {
+                    StepKind::Reset => format!("`{line}` of {kind} still runs after {limit}"),
+                    _ => format!("not ready within {limit}: `{line}` of {kind} still runs"),
+                };
                 let error = Error::new(ErrorKind::Timeout, what).about(&self.plan.name);
                 return Err(self.explain(error));
             }

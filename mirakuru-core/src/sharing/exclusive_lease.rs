@@ -5,26 +5,77 @@ use std::ops::{Deref, DerefMut};
 
 use super::in_process::ExclusiveHold;
 use super::lease::{AnyHold, Held};
+use crate::diagnostics::events;
 use crate::process::Process;
 
 /// The right to use a shared process alone: to stop, restart, pause or kill it.
 ///
 /// Dropping it ends the lease. A process that was left paused is resumed; one that was left stopped
-/// is started again for the next lease.
+/// is started again for the next lease. What [`reset`](crate::Executor::reset) says is done before.
 #[must_use = "a lease that is not kept ends at once"]
-pub struct ExclusiveLease(pub(super) Held<ExclusiveHold>);
+pub struct ExclusiveLease {
+    held: Held<ExclusiveHold>,
+    /// The next test gets another process.
+    is_dirty: bool,
+}
+
+impl ExclusiveLease {
+    pub(super) fn new(held: Held<ExclusiveHold>) -> Self {
+        let mut lease = Self { held, is_dirty: false };
+        if lease.server().has_reset() {
+            // If this test is killed, nothing undoes what it has changed.
+            lease.discard(true);
+        }
+        lease
+    }
+
+    /// Leaves the process to no other test: the next one gets another process, from its
+    /// [`template`](crate::Executor::template) and with all other steps.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Executor, Shared};
+    /// static SLEEPER: Shared = Shared::new(|| Executor::new("sleep 60"));
+    ///
+    /// let mut sleeper = SLEEPER.exclusive()?;
+    /// let pid = sleeper.pid();
+    /// sleeper.mark_dirty();
+    /// drop(sleeper);
+    /// assert_ne!(SLEEPER.lease()?.pid(), pid);
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
+    pub fn mark_dirty(&mut self) {
+        self.is_dirty = true;
+        self.discard(true);
+    }
+
+    fn discard(&mut self, discards: bool) {
+        match &mut self.held.hold {
+            AnyHold::Local(hold) => hold.discards = discards,
+            AnyHold::Remote(process) => process.server().mark_dirty(discards),
+        }
+    }
+
+    fn reset(&mut self) {
+        match self.server().reset() {
+            Ok(()) => self.discard(false),
+            Err(error) => events::not_reset(self.name(), &error.to_string()),
+        }
+    }
+}
 
 impl Deref for ExclusiveLease {
     type Target = Process;
 
     fn deref(&self) -> &Process {
-        self.0.process()
+        self.held.process()
     }
 }
 
 impl DerefMut for ExclusiveLease {
     fn deref_mut(&mut self) -> &mut Process {
-        match &mut self.0.hold {
+        match &mut self.held.hold {
             AnyHold::Local(hold) => hold,
             AnyHold::Remote(process) => process,
         }
@@ -35,6 +86,9 @@ impl Drop for ExclusiveLease {
     fn drop(&mut self) {
         self.server().end_lease();
         let _ = self.resume(); // Fails if the process was stopped.
+        if self.server().has_reset() && !self.is_dirty {
+            self.reset();
+        }
     }
 }
 

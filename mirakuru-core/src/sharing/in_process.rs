@@ -81,7 +81,7 @@ impl InProcess {
         // From now on the lease has the only reference, until it puts it back.
         self.state.lock().slot = Slot::NotStarted;
         self.report_lease(true);
-        Ok(ExclusiveHold { process: Some(process), place })
+        Ok(ExclusiveHold { process: Some(process), place, discards: false })
     }
 
     /// Requests a lease, and waits until it is granted.
@@ -271,6 +271,8 @@ impl Deref for SharedHold {
 pub(super) struct ExclusiveHold {
     process: Option<Arc<Process>>,
     place: Place,
+    /// The process is stopped when the lease ends.
+    pub(super) discards: bool,
 }
 
 impl Deref for ExclusiveHold {
@@ -290,7 +292,7 @@ impl DerefMut for ExclusiveHold {
 
 impl Drop for ExclusiveHold {
     fn drop(&mut self) {
-        if let Some(process) = self.process.take() {
+        if let Some(process) = self.process.take().filter(|_| !self.discards) {
             self.place.shared.state.lock().slot = Slot::Running(process);
         }
     }

@@ -69,6 +69,6 @@ impl Entry {
             Some(session) => Held::remote(session.lease(&self.executor, true, timeout)?),
             None => Held::local(self.in_process.exclusive(timeout)?),
         };
-        Ok(ExclusiveLease(held))
+        Ok(ExclusiveLease::new(held))
     }
 }

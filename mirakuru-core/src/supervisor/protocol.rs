@@ -33,6 +33,8 @@ pub(crate) enum Request {
     Share { runner: i32, started: u64 },
     /// Requests a lease for a test.
     Lease { test: u64, exclusive: bool },
+    /// Says whether a test has changed the server so that it cannot be used after the exclusive lease.
+    Dirty(bool),
     /// Withdraws the request for a lease, because of its time limit.
     GiveUp,
     /// Asks for the number of leases.
@@ -169,6 +171,7 @@ impl Frame for Request {
             Self::KeepStdin => (16, 0, 0),
             Self::TakeStdin => (17, 0, 0),
             Self::RunStep => (18, 0, 0),
+            Self::Dirty(is_dirty) => (19, is_dirty.into(), 0),
         }
     }
 
@@ -192,6 +195,7 @@ impl Frame for Request {
             16 => Self::KeepStdin,
             17 => Self::TakeStdin,
             18 => Self::RunStep,
+            19 => Self::Dirty(value != 0),
             _ => return None,
         })
     }
@@ -275,6 +279,8 @@ mod tests {
             Request::Start(Start { is_step: false, writes_files: true }),
             Request::Start(Start { is_step: true, writes_files: false }),
             Request::RunStep,
+            Request::Dirty(true),
+            Request::Dirty(false),
             Request::Signal(1),
             Request::Stop(15),
             Request::Kill(9),

@@ -12,6 +12,7 @@ mod readiness_fds;
 mod server_command;
 mod session_listener;
 mod shared_memory;
+mod source;
 mod start;
 mod stop;
 mod supervisor;

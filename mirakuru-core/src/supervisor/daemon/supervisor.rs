@@ -15,6 +15,7 @@ use super::mode::{EndedSession, Mode};
 use super::output::OutputPipes;
 use super::process_tree::ProcessTree;
 use super::session_listener::{SessionFiles, SessionListener};
+use super::source::Source;
 use super::stop::Wave;
 use crate::supervisor::lease_queue::{Answer, LeaseQueue};
 use crate::supervisor::protocol::{Event, Request, Start};
@@ -30,6 +31,8 @@ pub(super) struct Supervisor {
     kept_fds: Vec<OwnedFd>,
     connections: Connections,
     readiness: Readiness,
+    /// The server cannot be used after the exclusive lease.
+    is_dirty: bool,
     mode: Mode<SessionListener>,
     /// Set once the server is no longer shared.
     session_files: Option<SessionFiles>,
@@ -43,23 +46,6 @@ enum Readiness {
     /// A test process waits for it, and reads what the server announces.
     Starting,
     Ready,
-}
-
-/// A reason to wake up.
-#[derive(Clone, Copy)]
-enum Source {
-    Signals,
-    /// A process that has connected, or started this supervisor, has ended.
-    Peer,
-    /// The server has written to its output.
-    Output,
-    /// A process connects to the session's socket.
-    Listener,
-    /// The runner of the session has ended.
-    Runner,
-    /// The server announces something after it was ready.
-    ReadinessFds,
-    Connection(u64),
 }
 
 impl Supervisor {
@@ -82,6 +68,7 @@ impl Supervisor {
             kept_fds: Vec::new(),
             connections: Connections::new(control_socket)?,
             readiness: Readiness::Stopped,
+            is_dirty: false,
             mode: Mode::Private,
             session_files: None,
         })
@@ -205,6 +192,7 @@ impl Supervisor {
         match request {
             Request::KeepFds => self.kept_fds.extend(fds),
             Request::Start(what) => self.start(id, what, fds.into_iter().next()),
+            Request::Dirty(is_dirty) => self.is_dirty = is_dirty,
             Request::RunStep => self.tree.run_step(fds.into_iter().next()),
             Request::Listen => self.tree.readiness_fds_mut().listen(fds),
             Request::Main(pid) => self.tree.announce_main(pid),
@@ -293,6 +281,9 @@ impl Supervisor {
         if was_exclusive && had_lease {
             // The test that used the server alone may have paused it.
             self.tree.signal_tree(libc::SIGCONT);
+            if std::mem::take(&mut self.is_dirty) {
+                self.close_session();
+            }
         }
     }
 
