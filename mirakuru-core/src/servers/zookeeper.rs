@@ -20,7 +20,7 @@ forceSync=no
 /// | off for tests | `fsync`, the HTTP server of administrators |
 /// | packages | Debian `zookeeper`, Homebrew `zookeeper` |
 ///
-/// Its log is on its standard output if the configuration of log4j or logback says so. Debian's does.
+/// It prints its log only if SLF4J finds a logger in its class path; Debian's has none.
 ///
 /// # Examples
 ///
@@ -35,6 +35,7 @@ pub fn zookeeper() -> Executor {
     // Homebrew's has no suffix.
     let program = first_installed(["zkServer.sh", "zkServer"]);
     server([program, "start-foreground", "{dir}/zoo.cfg"])
+        .name("zookeeper")
         .env("ZOO_LOG_DIR", "{dir}")
         .file("{dir}/zoo.cfg", CONFIGURATION)
         .tcp("127.0.0.1:{port}")

@@ -1,8 +1,8 @@
 //! The presets, `mirakuru_rstest::servers`, with the servers that they describe.
 //!
 //! Each is one row and one test: the first client, right after the start, gets its answer; the server
-//! is stopped and started, and restarted, and has its data where it keeps it; and, as for each server
-//! of the table, it stops when it is asked to and leaves nothing behind.
+//! is stopped and started, and killed and started, and has its data where it keeps it; and, as for each
+//! server of the table, it stops when it is asked to and leaves nothing behind.
 
 mod others;
 
@@ -13,7 +13,8 @@ use std::process::Command;
 use mirakuru_rstest::{Executor, Process, servers};
 use mirakuru_tests::{has, need};
 
-use crate::table::{Client, Round, repeat};
+use crate::table::{Client, Round, Traces, repeat};
+use crate::tree;
 
 struct Preset {
     /// The packages of Debian, or `npm` or `pip` and the package there.
@@ -274,7 +275,7 @@ impl Preset {
                 let (client, answer) = (&self.client, self.answer);
                 let names = [&[self.program], self.places].concat();
                 let round = Round { executor: (self.server)(), client, answer, names };
-                round.run(|process| self.use_it(process))
+                round.run(|process, traces| self.use_it(process, traces))
             });
         }
     }
@@ -288,11 +289,13 @@ impl Preset {
         }
     }
 
-    fn use_it(&self, process: &mut Process) -> Result<(), String> {
+    fn use_it(&self, process: &mut Process, traces: &mut Vec<Traces>) -> Result<(), String> {
         let (write, read) = self.data.unwrap_or(("true", "true"));
         self.run(process, write)?;
         process.stopped(|| ()).map_err(at("stopped"))?;
         self.run(process, read)?;
+        traces.push(Traces::of(process, &tree(process)));
+        process.kill().map_err(at("kill"))?;
         process.restart().map_err(at("restart"))?;
         self.client.ask(process, self.answer).map_err(at("after a restart"))?;
         self.run(process, read)

@@ -17,7 +17,7 @@ const PLACES: [&str; 8] =
     ["/run", "/tmp", "/var/tmp", "/var/lib", "/var/lib/misc", "/var/cache", "/var/log", "/root"];
 
 /// The shared memory and the files that a server's processes used while they ran.
-pub(super) struct Traces {
+pub(crate) struct Traces {
     pids: Vec<u32>,
     /// Files of `/dev/shm`, and files outside `{dir}` that were open for writing.
     files: BTreeSet<PathBuf>,
@@ -26,7 +26,7 @@ pub(super) struct Traces {
 }
 
 impl Traces {
-    pub(super) fn of(process: &Process, pids: &[u32]) -> Self {
+    pub(crate) fn of(process: &Process, pids: &[u32]) -> Self {
         let mut found =
             Self { pids: pids.to_vec(), files: BTreeSet::new(), segments: BTreeSet::new() };
         for pid in pids {

@@ -26,6 +26,7 @@ use mirakuru_rstest::Executor;
 use mirakuru_tests::need;
 
 pub(crate) use self::client::Client;
+pub(crate) use self::leftovers::Traces;
 pub(crate) use self::round::{Round, repeat};
 use crate::{LIMIT, is_root};
 
@@ -99,7 +100,7 @@ impl Row {
     fn round(&self) -> Result<(Duration, Duration), String> {
         let (client, answer) = (&self.client, self.answer);
         let names = [&[self.program], self.places].concat();
-        Round { executor: self.executor(), client, answer, names }.run(|_| Ok(()))
+        Round { executor: self.executor(), client, answer, names }.run(|_, _| Ok(()))
     }
 
     fn executor(&self) -> Executor {

@@ -22,11 +22,11 @@ pub(crate) struct Round<'a> {
 }
 
 impl Round<'_> {
-    /// Starts the server, asks it, uses it, stops it and looks for what it has left. Returns how long
-    /// the start and the stop took.
+    /// Starts the server, asks it, uses it, stops it and looks for what it has left, also of the traces
+    /// that were added when it was used. Returns how long the start and the stop took.
     pub(crate) fn run(
         self,
-        use_it: impl FnOnce(&mut Process) -> Result<(), String>,
+        use_it: impl FnOnce(&mut Process, &mut Vec<Traces>) -> Result<(), String>,
     ) -> Result<(Duration, Duration), String> {
         let before = Before::start_of(self.names);
         let begin = Instant::now();
@@ -34,10 +34,12 @@ impl Round<'_> {
         let start = begin.elapsed();
         let asked = self.client.ask(&process, self.answer);
         asked.map_err(|fault| format!("first client: {fault}\n{}", tail(&process)))?;
-        use_it(&mut process).map_err(|fault| format!("{fault}\n{}", tail(&process)))?;
+        let mut traces = Vec::new();
+        use_it(&mut process, &mut traces)
+            .map_err(|fault| format!("{fault}\n{}", tail(&process)))?;
 
         let pids = tree(&process);
-        let traces = Traces::of(&process, &pids);
+        traces.push(Traces::of(&process, &pids));
         let begin = Instant::now();
         let exit = process.stop().map_err(at("stop"))?;
         let stop = begin.elapsed();
@@ -47,7 +49,8 @@ impl Round<'_> {
         drop(process);
         let killed = exit.was_killed().then(|| format!("it {exit}"));
         let dir = dir.exists().then(|| format!("{} is left", dir.display()));
-        let left = killed.or(dir).or_else(|| traces.left(&before)).or_else(|| before.changed());
+        let left = || traces.iter().find_map(|traces| traces.left(&before));
+        let left = killed.or(dir).or_else(left).or_else(|| before.changed());
         left.map_or(Ok((start, stop)), Err)
     }
 }

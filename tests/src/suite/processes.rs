@@ -89,7 +89,7 @@ pub fn as_other_user(program: &str) -> Option<&'static [&'static str]> {
 fn directories() -> Vec<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let mut directories: Vec<PathBuf> = env::split_paths(&path).collect();
-    directories.push(PathBuf::from("/usr/sbin"));
+    directories.extend(["/usr/sbin", "/usr/share/zookeeper/bin"].map(PathBuf::from));
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut postgres: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
     postgres.sort();
