@@ -98,7 +98,17 @@ fn executor(random: &mut Random, mark: &str) -> Executor {
         _ => Executor::new([bin!("mk-daemon"), "--port", "{port}", "--mark", mark])
             .tcp("127.0.0.1:{port}"),
     };
-    executor.env("DIR", "{dir}").stop_timeout(Duration::from_millis(50))
+    let executor = executor.env("DIR", "{dir}").stop_timeout(Duration::from_millis(50));
+    if random.below(3) == 0 { set_up(executor, mark) } else { executor }
+}
+
+/// Adds a step of each kind, with children of its own where those can be found.
+fn set_up(executor: Executor, mark: &str) -> Executor {
+    let setsid = if cfg!(mirakuru_fallback) { "" } else { "setsid" };
+    let spawns = format!("{setsid} sh -c 'sleep 600; : {mark}' & sleep 0.003; : {mark}");
+    let step = ["sh", "-c", &spawns];
+    let executor = executor.file("{dir}/a/b", "text").template(["sh", "-c", "echo > {dir}/c"]);
+    executor.before_start(step).after_ready(step)
 }
 
 fn work(process: &mut Process, random: &mut Random) {
