@@ -106,7 +106,8 @@ pub(crate) struct Progress {
 
 impl Progress {
     pub(crate) fn new(began: Instant, limit: Duration) -> Self {
-        Self { began, limit, due: next_line(Duration::ZERO), draws: false }
+        // A wait may be one of several within a time limit.
+        Self { began, limit, due: next_line(began.elapsed()), draws: false }
     }
 
     /// Reports what is waited for (a noun) and the last observation, if a report is due.
