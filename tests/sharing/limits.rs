@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use mirakuru_tests::test_process::{self, TestProcess};
+use nix::sys::signal::Signal;
 
 use crate::run::{Run, all_passed, as_program, run_all};
 
@@ -33,10 +34,10 @@ fn a_process_with_too_few_descriptors_fails_only_its_own_lease() {
 #[test]
 fn a_supervisor_serves_more_leases_than_the_usual_number_of_descriptors() {
     let run = Run::new();
-    let starter = with_limit("-S -n 64", &run.test("uses the session's"));
+    let starter = with_limit("-S -n 1024", &run.test("uses the session's"));
     all_passed(&run_all(vec![starter], 1));
-    let holders = (0..3).map(|_| run.test("holds a hundred leases")).collect();
-    all_passed(&run_all(holders, 3));
+    let holders = (0..12).map(|_| run.test("holds a hundred leases")).collect();
+    all_passed(&run_all(holders, 12));
     assert_eq!(run.starts(), 1);
     run.finish();
 }
@@ -48,7 +49,11 @@ fn a_supervisor_without_descriptors_sleeps_until_a_lease_ends() {
     all_passed(&run_all(vec![starter], 1));
     let mut greedy = run.test("holds all leases it gets");
     greedy.env("MIRAKURU_LEASE_TIMEOUT", "0.5");
-    all_passed(&run_all(vec![greedy], 1));
+    let greedy = run_all(vec![greedy], 1);
+    all_passed(&greedy);
+    let printed = test_process::printed(&greedy[0]);
+    let reason = "it has as many file descriptors as it may, 64, and each lease takes one";
+    assert!(printed.contains(reason), "{printed}");
     all_passed(&run_all((0..8).map(|_| run.test("uses the session's")).collect(), 8));
     assert_eq!(run.starts(), 1);
     run.finish();
@@ -82,5 +87,20 @@ fn a_process_that_was_waited_out_fails_the_next_lease_at_once() {
     assert!(next.contains(&held), "{next}");
     assert!(holder.finish().success());
     all_passed(&run_all(vec![run.test("uses the session's")], 1));
+    run.finish();
+}
+
+#[test]
+fn a_supervisor_that_does_not_answer_is_named_as_the_reason() {
+    let run = Run::new();
+    let mut keeper = TestProcess::start(&mut run.test("keeps the branched one"));
+    let supervisor = keeper.number("has pid ");
+    test_process::kill(supervisor, Signal::SIGSTOP);
+    let mut next = run.test("uses the branched one");
+    let output = next.env("MIRAKURU_LEASE_TIMEOUT", "0.3").output();
+    test_process::kill(supervisor, Signal::SIGCONT);
+    let printed = test_process::printed(&output.unwrap());
+    assert!(printed.contains("within 0.300 s: its supervisor does not answer"), "{printed}");
+    keeper.finish();
     run.finish();
 }

@@ -168,6 +168,25 @@ impl Error {
         Self::new(ErrorKind::Lease, what).with_help(LEASE_HELP)
     }
 
+    /// Returns the error for a lease that a supervisor did not answer in time. `fd_limit` is its limit
+    /// of descriptors, if it has as many.
+    #[cold]
+    pub(crate) fn lease_unanswered(
+        name: &str,
+        timeout: impl fmt::Display,
+        fd_limit: Option<usize>,
+    ) -> Self {
+        let what =
+            format!("{name} was not leased within {timeout}: its supervisor does not answer");
+        let help = fd_limit.map_or("is it stopped, as by a debugger?".to_owned(), |limit| {
+            format!(
+                "it has as many file descriptors as it may, {limit}, and each lease takes one: raise \
+                 `ulimit -Hn`, or hold fewer leases at a time"
+            )
+        });
+        Self::new(ErrorKind::Lease, what).with_help(help)
+    }
+
     /// Returns the error for a lease that an earlier test has waited for in vain.
     #[cold]
     pub(crate) fn lease_overdue(name: &str, timeout: impl fmt::Display, holder: &str) -> Self {

@@ -139,7 +139,7 @@ impl Server {
                 limit.restart(Instant::now());
             } else if is_over {
                 let _ = self.client.request(Request::GiveUp); // The supervisor may have ended.
-                return Err(Error::lease_timeout(&self.plan.name, Limit(timeout), &holder(&state)));
+                return Err(self.lease_timeout(timeout, &state));
             }
             seen = state;
             let waits_for = || format!("a lease of {}, held by {}", self.plan.name, holder(&state));
@@ -147,6 +147,15 @@ impl Server {
             let _ = self.client.request(Request::Count); // The answer is looked at after the sleep.
             limit.sleep(STEP, |end| self.client.wait(end, is_answered));
         }
+    }
+
+    fn lease_timeout(&self, timeout: Duration, state: &State) -> Error {
+        let (name, timeout) = (&self.plan.name, Limit(timeout));
+        if state.counts > 0 {
+            return Error::lease_timeout(name, timeout, &holder(state));
+        }
+        let fd_limit = sys::exhausted_fd_limit(self.client.info().pid);
+        Error::lease_unanswered(name, timeout, fd_limit)
     }
 
     /// Returns the number of leases, unless the supervisor is gone.

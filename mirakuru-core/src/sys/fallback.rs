@@ -254,6 +254,10 @@ pub(crate) fn variable_of(_pid: i32, _name: &str) -> Option<String> {
     None
 }
 
+pub(crate) fn exhausted_fd_limit(_pid: i32) -> Option<usize> {
+    None
+}
+
 pub(crate) fn owns_socket(_pid: i32, _inode: u64) -> Option<bool> {
     None
 }

@@ -10,14 +10,17 @@ mod directory;
 use std::collections::hash_map::DefaultHasher;
 use std::fs;
 use std::hash::{Hash, Hasher};
+use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::current_test;
 use crate::diagnostics::events;
 use crate::diagnostics::runner::{self, Runner};
+use crate::diagnostics::settings;
+use crate::diagnostics::time_limit::{Limit, TimeLimit};
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::Executor;
 use crate::process::Process;
@@ -32,6 +35,9 @@ const ROUNDS: usize = 40;
 
 /// How long a server that is shutting down may still accept connections.
 const SHUTDOWN_LAG: Duration = Duration::from_millis(100);
+
+/// The pause between attempts to connect to a supervisor that accepts none.
+const CONNECT_STEP: Duration = Duration::from_millis(10);
 
 /// What a process that needs a lease finds.
 enum Situation {
@@ -114,13 +120,15 @@ impl Session {
 
     /// Returns the number of leases.
     pub(super) fn lease_count(&self, executor: &Executor) -> usize {
-        let process = self.attach(executor).ok().flatten();
+        let timeout = settings::get().map(|settings| settings.lease_timeout);
+        let attach = |timeout| self.attach(executor, timeout);
+        let process = timeout.and_then(attach).ok().flatten();
         process.and_then(|process| process.server().count_leases()).unwrap_or(0)
     }
 
     /// Leases the process if it is running.
     fn join(&self, executor: &Executor, exclusive: bool, timeout: Duration) -> Result<Situation> {
-        match self.attach(executor)? {
+        match self.attach(executor, timeout)? {
             Some(process) => lease(process, exclusive, timeout),
             None => Ok(Situation::MustStart),
         }
@@ -137,7 +145,7 @@ impl Session {
         if let Ok(text) = fs::read_to_string(self.directory.file(&self.name, "failed")) {
             return Err(Error::from_text(&text));
         }
-        if self.connect().is_some() {
+        if self.connect(executor, timeout)?.is_some() {
             return Ok(Situation::StartedByAnother);
         }
         self.directory.sweep(&self.name);
@@ -148,12 +156,40 @@ impl Session {
         sys::Process::open(self.runner.pid, self.runner.started).is_none()
     }
 
-    fn connect(&self) -> Option<UnixStream> {
-        UnixStream::connect(self.directory.file(&self.name, "sock")).ok()
+    /// Connects to the supervisor. Returns none if no server is running. Waits while as many processes
+    /// as there is room for have connected to a supervisor that accepts none.
+    fn connect(&self, executor: &Executor, timeout: Duration) -> Result<Option<UnixStream>> {
+        let path = self.directory.file(&self.name, "sock");
+        let mut limit = TimeLimit::new(timeout);
+        loop {
+            let connected = sys::connect_any_unix(&path);
+            match connected.and_then(|stream| stream.set_nonblocking(false).map(|()| stream)) {
+                Ok(stream) => return Ok(Some(stream)),
+                Err(error) => match error.kind() {
+                    io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => return Ok(None),
+                    io::ErrorKind::Interrupted => {}
+                    io::ErrorKind::WouldBlock if limit.is_over() => {
+                        return Err(self.unanswered(executor, timeout));
+                    }
+                    io::ErrorKind::WouldBlock => {
+                        let sleep =
+                            |end: Instant| sys::wait_readable(&[], Some(end - Instant::now()));
+                        let _ = limit.sleep(CONNECT_STEP, sleep);
+                    }
+                    _ => return Err(Error::os("the supervisor cannot be connected to", error)),
+                },
+            }
+        }
     }
 
-    fn attach(&self, executor: &Executor) -> Result<Option<Process>> {
-        let Some(stream) = self.connect() else { return Ok(None) };
+    fn unanswered(&self, executor: &Executor, timeout: Duration) -> Error {
+        let manifest = ServerManifest::reload(&self.directory.file(&self.name, "info"));
+        let fd_limit = manifest.and_then(|it| sys::exhausted_fd_limit(it.supervisor.pid));
+        Error::lease_unanswered(&executor.spec().display_name(), Limit(timeout), fd_limit)
+    }
+
+    fn attach(&self, executor: &Executor, timeout: Duration) -> Result<Option<Process>> {
+        let Some(stream) = self.connect(executor, timeout)? else { return Ok(None) };
         if sys::peer_user(&stream).is_some_and(|user| user != sys::effective_user()) {
             let what = "another user listens in this session's directory";
             return Err(Error::new(ErrorKind::PermissionDenied, what));

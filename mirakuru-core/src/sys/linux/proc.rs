@@ -196,6 +196,14 @@ pub(crate) fn variable_of(pid: i32, name: &str) -> Option<String> {
         .find_map(|variable| Some(variable.strip_prefix(name)?.strip_prefix('=')?.to_owned()))
 }
 
+/// Returns the limit of descriptors of a process that has as many as it may.
+pub(crate) fn exhausted_fd_limit(pid: i32) -> Option<usize> {
+    let limits = String::from_utf8_lossy(&read_of(pid, "limits")).into_owned();
+    let limit = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    let limit = limit.split_whitespace().next()?.parse().ok()?;
+    (open_files(pid).filter(io::Result::is_ok).count() >= limit).then_some(limit)
+}
+
 /// Returns the directories that show a process: its own, or those of its other threads if its main
 /// thread has ended, whose files are empty then.
 fn views(pid: i32) -> Vec<PathBuf> {
