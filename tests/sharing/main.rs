@@ -24,6 +24,7 @@ mod time_limit;
 mod together;
 #[cfg(not(mirakuru_fallback))]
 mod tracer;
+mod unique;
 #[cfg(not(mirakuru_fallback))]
 mod versions;
 #[cfg(not(mirakuru_fallback))]

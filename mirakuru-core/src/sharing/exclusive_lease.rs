@@ -50,6 +50,12 @@ impl ExclusiveLease {
         self.discard(true);
     }
 
+    /// Returns a name that no other lease has; see [`Lease::unique`](crate::Lease::unique).
+    #[must_use]
+    pub fn unique(&self) -> &str {
+        &self.held.unique
+    }
+
     fn discard(&mut self, discards: bool) {
         match &mut self.held.hold {
             AnyHold::Local(hold) => hold.discards = discards,

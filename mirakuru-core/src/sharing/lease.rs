@@ -5,6 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::in_process::SharedHold;
+use super::unique;
 use crate::output::LeaseMark;
 use crate::process::Process;
 use crate::server::failure_report::FailureReport;
@@ -19,6 +20,7 @@ pub struct Lease(pub(super) Held<SharedHold>);
 pub(super) struct Held<Hold> {
     _mark: LeaseMark,
     _report: Arc<FailureReport>,
+    pub(super) unique: String,
     pub(super) hold: AnyHold<Hold>,
 }
 
@@ -41,7 +43,7 @@ impl<Hold: Deref<Target = Process>> Held<Hold> {
     fn begun(hold: AnyHold<Hold>) -> Self {
         let server = hold.process().server();
         let (mark, report) = (server.begin_lease(), FailureReport::open(vec![server.view()]));
-        Self { _mark: mark, _report: report, hold }
+        Self { _mark: mark, _report: report, unique: unique::name(), hold }
     }
 
     pub(super) fn process(&self) -> &Process {
@@ -55,6 +57,33 @@ impl<Hold: Deref<Target = Process>> AnyHold<Hold> {
             Self::Local(hold) => hold,
             Self::Remote(process) => process,
         }
+    }
+}
+
+impl Lease {
+    /// Returns a name that no other lease has: not of this process or of another one, in this run or in
+    /// another. A test names by it what it has of its own in a shared server.
+    ///
+    /// It is always the same for one lease. A second lease, also of the same test, has another. It has 14
+    /// lower-case letters and digits and begins with a letter, so it can be the name of a database, a
+    /// virtual host or a bucket, or the prefix of keys.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use mirakuru_core::{Executor, Shared};
+    ///
+    /// static DATABASE: Shared = Shared::new(|| Executor::new("sleep 60"));
+    ///
+    /// let lease = DATABASE.lease()?;
+    /// let create = format!("CREATE DATABASE {}", lease.unique());
+    /// let drop = format!("DROP DATABASE {}", lease.unique());
+    /// # let _ = (create, drop);
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn unique(&self) -> &str {
+        &self.0.unique
     }
 }
 

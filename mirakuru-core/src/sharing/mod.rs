@@ -12,6 +12,7 @@ pub mod macro_support;
 mod registry;
 mod session;
 mod shared;
+mod unique;
 mod users;
 
 pub use exclusive_lease::ExclusiveLease;
