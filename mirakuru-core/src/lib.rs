@@ -135,6 +135,7 @@
 //! |---|---|
 //! | `MIRAKURU_LOG=info` | prints a line for each start, lease and stop |
 //! | `MIRAKURU_LOG=off` | prints nothing, not even about slow waits |
+//! | `MIRAKURU_LOG=output` | prints each line that a process writes as it comes, with its name; the test process that has started it does that, as long as it runs; also `info,output` and `off,output` |
 //! | `TERM=dumb`, `CI` | report slow waits by lines, also on a terminal |
 //! | `MIRAKURU_SESSION=PID` | the process whose life is one session; see [`Scope`] |
 //! | `MIRAKURU_TEMPLATES=off` | keeps no [template](Executor::template) |

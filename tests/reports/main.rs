@@ -19,6 +19,7 @@ mod leased;
 mod near_names;
 mod normal;
 mod not_found;
+mod printed_output;
 mod progress;
 mod refused;
 #[cfg(not(mirakuru_fallback))]

@@ -95,6 +95,14 @@ pub(crate) fn print(text: &str) {
     Screen::with(|screen| screen.print(text));
 }
 
+/// Prints whole lines of servers as they are, after erasing the bar if there is one.
+pub(crate) fn print_output(lines: &str) {
+    Screen::with(|screen| {
+        screen.erase();
+        write(lines);
+    });
+}
+
 /// One wait. It is not reported if it is over within a second.
 pub(crate) struct Progress {
     began: Instant,

@@ -29,7 +29,15 @@ pub(crate) struct Settings {
     pub(crate) lease_timeout: Duration,
 }
 
-static LOG_LEVEL: LazyLock<Result<LogLevel>> = LazyLock::new(|| parse_log_level(&variable(LOG)));
+/// All that `MIRAKURU_LOG` asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Log {
+    level: LogLevel,
+    /// Prints what servers write.
+    output: bool,
+}
+
+static PRINTED: LazyLock<Result<Log>> = LazyLock::new(|| parse_log(&variable(LOG)));
 
 static KEEPS_TEMPLATES: LazyLock<Result<bool>> =
     LazyLock::new(|| parse_templates(&variable(TEMPLATES)));
@@ -48,7 +56,7 @@ pub(crate) fn get() -> Result<&'static Settings> {
 
 /// Returns an error if a variable that counts for each start has an unknown value.
 pub(crate) fn check() -> Result<()> {
-    LOG_LEVEL.as_ref().map(drop).map_err(Error::clone)?;
+    PRINTED.as_ref().map(drop).map_err(Error::clone)?;
     FACTOR.as_ref().map(drop).map_err(Error::clone)
 }
 
@@ -60,7 +68,12 @@ pub(super) fn timeout_factor() -> f64 {
 
 /// Returns what is printed. An unknown value, which starts and leases refuse, prints nothing more.
 pub(crate) fn log_level() -> LogLevel {
-    LOG_LEVEL.as_ref().copied().unwrap_or_default()
+    PRINTED.as_ref().copied().unwrap_or_default().level
+}
+
+/// Returns true if what servers write is printed as it comes.
+pub(crate) fn prints_output() -> bool {
+    PRINTED.as_ref().is_ok_and(|log| log.output)
 }
 
 /// Returns false if templates are built for each process.
@@ -72,13 +85,21 @@ fn variable(name: &str) -> String {
     std::env::var_os(name).unwrap_or_default().to_string_lossy().into_owned()
 }
 
-fn parse_log_level(value: &str) -> Result<LogLevel> {
-    match value {
-        "" => Ok(LogLevel::Waits),
-        "info" => Ok(LogLevel::Info),
-        "off" => Ok(LogLevel::Off),
-        _ => Err(unknown(LOG, value, "known values are `info` and `off`")),
-    }
+fn parse_log(value: &str) -> Result<Log> {
+    let log = match value {
+        "" => Log::default(),
+        "info" => Log { level: LogLevel::Info, output: false },
+        "off" => Log { level: LogLevel::Off, output: false },
+        "output" => Log { level: LogLevel::Waits, output: true },
+        "info,output" | "output,info" => Log { level: LogLevel::Info, output: true },
+        "off,output" | "output,off" => Log { level: LogLevel::Off, output: true },
+        _ => {
+            let help =
+                "known values are `info` and `off`, `output`, and one of each, as `info,output`";
+            return Err(unknown(LOG, value, help));
+        }
+    };
+    Ok(log)
 }
 
 fn parse_templates(value: &str) -> Result<bool> {
@@ -159,10 +180,20 @@ mod tests {
 
     #[test]
     fn a_log_level_is_known_or_an_error_that_lists_the_known_ones() {
-        assert_eq!(parse_log_level("").unwrap(), LogLevel::Waits);
-        assert_eq!(parse_log_level("info").unwrap(), LogLevel::Info);
-        assert_eq!(parse_log_level("off").unwrap(), LogLevel::Off);
-        let shown = format!("{:?}", parse_log_level("debug").unwrap_err());
-        assert!(shown.contains("`debug`") && shown.contains("`info` and `off`"), "{shown}");
+        for (value, level, output) in [
+            ("", LogLevel::Waits, false),
+            ("info", LogLevel::Info, false),
+            ("off", LogLevel::Off, false),
+            ("output", LogLevel::Waits, true),
+            ("info,output", LogLevel::Info, true),
+            ("output,off", LogLevel::Off, true),
+        ] {
+            assert_eq!(parse_log(value).unwrap(), Log { level, output }, "{value}");
+        }
+        for value in ["debug", "info,off", "output,", "Info"] {
+            let shown = format!("{:?}", parse_log(value).unwrap_err());
+            let has_both = shown.contains(&format!("`{value}`")) && shown.contains("`info,output`");
+            assert!(has_both, "{shown}");
+        }
     }
 }

@@ -11,6 +11,7 @@ use super::plan::LaunchPlan;
 use crate::command::Stdin;
 use crate::diagnostics::port_owner;
 use crate::error::{Error, Result};
+use crate::output::printer;
 use crate::supervisor::{Client, InheritedFds, Job, Settings, SupervisorCommand};
 use crate::sys;
 
@@ -38,7 +39,9 @@ impl LaunchPlan {
                 log_lengths,
             },
         };
+        let output = printer::prepare(&self.name, &self.files);
         let launched = Client::launch(command, inherited_fds);
+        let launched = launched.inspect(|client| output.follow(client));
         launched.map_err(|e| {
             let is_limit = e.kind() == io::ErrorKind::WouldBlock;
             let error = Error::os("the supervisor cannot be started", e).about(&self.name);

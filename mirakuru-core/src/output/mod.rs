@@ -8,6 +8,7 @@ mod log_follower;
 pub(crate) mod matcher;
 pub(crate) mod near_miss;
 mod pattern;
+pub(crate) mod printer;
 mod terminal;
 
 pub(crate) use files::LogFiles;

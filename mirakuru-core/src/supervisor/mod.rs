@@ -19,6 +19,7 @@ mod settings;
 
 pub(crate) use client::{
     Client, InheritedFds, LeaseStatus, Phase, State, SupervisorCommand, SupervisorInfo,
+    call_after_stops,
 };
 pub(crate) use job::Job;
 pub(crate) use lease_queue::{Answer, LeaseQueue};

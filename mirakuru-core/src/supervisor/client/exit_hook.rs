@@ -2,7 +2,7 @@
 
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::{Once, Weak};
+use std::sync::{Once, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
@@ -21,6 +21,8 @@ pub(super) trait StopAtExit: Send + Sync {
 
 static REGISTERED: Mutex<Registered> =
     Mutex::new(Registered { clients: Vec::new(), pending: 0, is_exiting: false });
+/// What follows when everything was stopped.
+static AFTER_STOPS: OnceLock<fn()> = OnceLock::new();
 static COMPLETED: Condvar = Condvar::new();
 
 /// The time that the exit waits for the lock, and for registrations that are being completed.
@@ -68,6 +70,11 @@ impl Drop for Registration {
     }
 }
 
+/// Calls a function at the exit of this process when everything was stopped.
+pub(crate) fn call_after_stops(function: fn()) {
+    let _ = AFTER_STOPS.set(function); // The only one sets it once.
+}
+
 extern "C" fn stop_all() {
     // A signal handler that calls `exit` may have interrupted the thread that holds the lock.
     let Some(mut registered) = REGISTERED.try_lock_for(EXIT_TIMEOUT) else { return };
@@ -84,4 +91,5 @@ extern "C" fn stop_all() {
             let _ = panic::catch_unwind(AssertUnwindSafe(|| step(&**client))); // It was printed.
         }
     }
+    let _ = panic::catch_unwind(|| AFTER_STOPS.get().into_iter().for_each(|call| call()));
 }

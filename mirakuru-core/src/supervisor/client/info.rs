@@ -19,6 +19,11 @@ pub(crate) struct SupervisorInfo {
 }
 
 impl SupervisorInfo {
+    /// Returns the supervisor as a process whose end can be noticed.
+    pub(crate) fn process(&self) -> Option<sys::Process> {
+        sys::Process::open(self.pid, sys::start_time(self.pid).unwrap_or_default())
+    }
+
     /// Kills what the supervisor has left if it was killed itself. Returns false if it lives.
     pub(crate) fn sweep(&self) -> bool {
         let is_lost = !sys::is_marked(self.pid, &self.mark);

@@ -9,6 +9,7 @@ mod state;
 mod streams;
 
 pub(crate) use client::Client;
+pub(crate) use exit_hook::call_after_stops;
 pub(crate) use info::SupervisorInfo;
 pub(crate) use spawn::{InheritedFds, SupervisorCommand};
 pub(crate) use state::{LeaseStatus, Phase, State};
