@@ -75,6 +75,23 @@ fn a_directory_that_this_user_cannot_write_to_is_named() {
 }
 
 #[test]
+fn a_read_only_file_system_is_named_with_the_reason_for_it() {
+    let dir = scratch_dir();
+    let script = format!("mount -t tmpfs -o ro tmpfs '{}' && exec \"$@\"", dir.display());
+    let read_only = ["unshare", "-m", "sh", "-c", &script, "sh"];
+    let can_mount = Command::new(read_only[0]).args(&read_only[1..]).arg("true").output();
+    if !can_mount.is_ok_and(|output| output.status.success()) {
+        return println!("skipped: this user cannot mount a file system");
+    }
+    for role in ["has a directory", "notifies"] {
+        let printed = with_tmpdir(role, &dir, &read_only);
+        let what = format!("the directory `{}` cannot have temporary files", dir.display());
+        assert!(printed.contains(&format!("{what}: Read-only file system")), "{printed}");
+        assert!(printed.contains("help: TMPDIR names it; "), "{printed}");
+    }
+}
+
+#[test]
 fn only_sockets_leave_a_directory_with_a_long_path() {
     let dir = scratch_dir();
     let long = dir.join("a".repeat(100));
