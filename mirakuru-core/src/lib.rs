@@ -136,11 +136,18 @@
 //! | `MIRAKURU_LOG=info` | prints a line for each start, lease and stop |
 //! | `MIRAKURU_LOG=off` | prints nothing, not even about slow waits |
 //! | `MIRAKURU_LOG=output` | prints each line that a process writes as it comes, with its name; the test process that has started it does that, as long as it runs; also `info,output` and `off,output` |
+//! | `MIRAKURU_KEEP=failed` | keeps the processes of a failed test running, see below; `failed:10m` for ten minutes, otherwise for an hour |
 //! | `TERM=dumb`, `CI` | report slow waits by lines, also on a terminal |
 //! | `MIRAKURU_SESSION=PID` | the process whose life is one session; see [`Scope`] |
 //! | `MIRAKURU_TEMPLATES=off` | keeps no [template](Executor::template) |
 //! | `MIRAKURU_LEASE_TIMEOUT=1m` | how long a test waits for one other test to return a lease: seconds (`60`, `0.5`) or a duration (`1m30s`); 60 seconds |
 //! | `MIRAKURU_TIMEOUT_FACTOR=3` | multiplies the time limits of all waits, for slow machines: also those that [`Log::wait_for`] and [`Process::wait_timeout`] get; a positive number, also `0.5` |
+//!
+//! With `MIRAKURU_KEEP=failed`, what a failing test prints of its processes says where each is reached, and
+//! by which `kill` it ends. Until then, or until its time is over, it outlives the tests and their runner.
+//! A test has failed if it panics, also as `#[should_panic]` expects, or if it has the attribute and returns
+//! an error. One that is killed keeps nothing, nor does one that has stopped or dropped its process before.
+//! Other tests of the run go on to use a shared process.
 //!
 //! A supervisor runs no constructors (code before `main`) of a program that uses this crate, except
 //! those of shared libraries, and on macOS and illumos, where constructors have no order. A program

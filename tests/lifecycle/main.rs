@@ -9,6 +9,7 @@
 mod binaries;
 mod constructors;
 mod early_exit;
+mod keep;
 mod kill;
 mod log_follower;
 mod options;

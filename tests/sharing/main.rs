@@ -8,6 +8,8 @@
 mod fifty_tests;
 mod fixed_addresses;
 mod joins;
+#[cfg(not(mirakuru_fallback))]
+mod kept;
 mod kills;
 mod lease_waits;
 mod leases;

@@ -9,8 +9,10 @@ use crate::syntax::duration::duration;
 const LOG: &str = "MIRAKURU_LOG";
 const TEMPLATES: &str = "MIRAKURU_TEMPLATES";
 const LEASE_TIMEOUT: &str = "MIRAKURU_LEASE_TIMEOUT";
+const KEEP: &str = "MIRAKURU_KEEP";
 pub(super) const TIMEOUT_FACTOR: &str = "MIRAKURU_TIMEOUT_FACTOR";
 const DEFAULT_LEASE_TIMEOUT: Duration = Duration::from_secs(60);
+const DEFAULT_KEPT_FOR: Duration = Duration::from_secs(60 * 60);
 
 /// What `MIRAKURU_LOG` asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,6 +46,8 @@ static KEEPS_TEMPLATES: LazyLock<Result<bool>> =
 
 static FACTOR: LazyLock<Result<f64>> = LazyLock::new(|| parse_factor(&variable(TIMEOUT_FACTOR)));
 
+static KEPT_FOR: LazyLock<Result<Option<Duration>>> = LazyLock::new(|| parse_keep(&variable(KEEP)));
+
 static SETTINGS: LazyLock<Result<Settings>> = LazyLock::new(|| {
     check()?;
     Ok(Settings { lease_timeout: parse_lease_timeout(&variable(LEASE_TIMEOUT))? })
@@ -57,7 +61,13 @@ pub(crate) fn get() -> Result<&'static Settings> {
 /// Returns an error if a variable that counts for each start has an unknown value.
 pub(crate) fn check() -> Result<()> {
     PRINTED.as_ref().map(drop).map_err(Error::clone)?;
+    KEPT_FOR.as_ref().map(drop).map_err(Error::clone)?;
     FACTOR.as_ref().map(drop).map_err(Error::clone)
+}
+
+/// Returns how long the servers of a failed test are kept running, if the user wants that.
+pub(crate) fn kept_for() -> Option<Duration> {
+    KEPT_FOR.as_ref().ok().copied().flatten()
 }
 
 /// Returns the number that time limits are multiplied by. An unknown value, which starts and leases
@@ -122,6 +132,17 @@ fn parse_lease_timeout(value: &str) -> Result<Duration> {
     })
 }
 
+fn parse_keep(value: &str) -> Result<Option<Duration>> {
+    let limit = match value.split_once(':') {
+        None if value.is_empty() => return Ok(None),
+        None if value == "failed" => return Ok(Some(DEFAULT_KEPT_FOR)),
+        Some(("failed", limit)) => duration(limit).ok(),
+        _ => None,
+    };
+    let help = "known are `failed`, for an hour, and `failed:` with a duration, as `failed:10m`";
+    limit.map(Some).ok_or_else(|| unknown(KEEP, value, help))
+}
+
 fn parse_factor(value: &str) -> Result<f64> {
     if value.is_empty() {
         return Ok(1.0);
@@ -164,6 +185,17 @@ mod tests {
                 shown.contains("MIRAKURU_LEASE_TIMEOUT") && shown.contains("`1m30s`"),
                 "{shown}"
             );
+        }
+    }
+
+    #[test]
+    fn servers_are_kept_for_an_hour_or_as_long_as_the_user_says() {
+        for (text, seconds) in [("", None), ("failed", Some(3600)), ("failed:10m", Some(600))] {
+            assert_eq!(parse_keep(text).unwrap(), seconds.map(Duration::from_secs), "{text}");
+        }
+        for text in ["all", "failed:", "failed:0s", "failed:soon", ":1h", "failed,1h"] {
+            let shown = format!("{:?}", parse_keep(text).unwrap_err());
+            assert!(shown.contains(KEEP) && shown.contains("`failed:10m`"), "{shown}");
         }
     }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Server;
 use super::failure_report::{FailureReport, ServerView};
+use super::kept;
 use crate::diagnostics::{events, port_owner};
 use crate::error::{Error, ErrorKind, Output};
 use crate::supervisor::Phase;
@@ -59,7 +60,7 @@ impl Server {
 
     /// Returns a view of the server that a failing test can print after the server was dropped.
     pub(crate) fn view(&self) -> ServerView {
-        ServerView::new(&self.plan.name, &self.client, self.log())
+        ServerView::new(&self.plan.name, &self.client, self.log(), kept::contacts(self))
     }
 
     /// Reports that the server ended while a test held a lease of it.

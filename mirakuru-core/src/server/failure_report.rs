@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use super::kept;
 use crate::error::Output;
 use crate::output::Log;
 use crate::supervisor::{Client, Phase, State};
@@ -72,11 +73,14 @@ impl FailureReport {
 
 /// Prints the servers that no other report has printed.
 fn print<'a>(servers: impl Iterator<Item = &'a ServerView>) {
-    let unprinted = servers.filter(|server| server.log.claim_report());
-    let mut snapshots: Vec<_> = unprinted.map(ServerView::snapshot).collect();
+    let unprinted: Vec<_> = servers.filter(|server| server.log.claim_report()).collect();
+    let mut snapshots: Vec<_> = unprinted.iter().map(|server| server.snapshot()).collect();
     snapshots.sort_by_key(|snapshot| snapshot.fate != Fate::Died);
     for snapshot in snapshots {
         eprintln!("{snapshot}");
+    }
+    for server in unprinted {
+        kept::keep(&server.client, &server.name, &server.contacts);
     }
 }
 
@@ -107,11 +111,13 @@ pub(crate) struct ServerView {
     name: String,
     client: Arc<Client>,
     log: Log,
+    /// Where it can be reached, if it may be kept.
+    contacts: String,
 }
 
 impl ServerView {
-    pub(super) fn new(name: &str, client: &Arc<Client>, log: Log) -> Self {
-        Self { name: name.to_owned(), client: Arc::clone(client), log }
+    pub(super) fn new(name: &str, client: &Arc<Client>, log: Log, contacts: String) -> Self {
+        Self { name: name.to_owned(), client: Arc::clone(client), log, contacts }
     }
 
     fn snapshot(&self) -> ServerSnapshot<'_> {

@@ -4,6 +4,7 @@
 //! the order of its life.
 
 mod explain;
+mod kept;
 mod lease;
 #[allow(clippy::module_inception, reason = "the room is about the one type in that file")]
 mod server;

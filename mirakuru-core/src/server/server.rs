@@ -73,6 +73,11 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if self.client.is_kept() {
+            self.hand_over_stdin();
+            self.plan.disarm();
+            return self.client.close();
+        }
         // Some programs wait for the end of file on their standard input.
         self.stdin = None;
         if self.stops_later {

@@ -45,6 +45,8 @@ pub(crate) enum Request {
     KeepStdin,
     /// Asks for the descriptor of `KeepStdin`.
     TakeStdin,
+    /// Keeps the server running for so many milliseconds, also when it has no users any more.
+    KeepRunning(u64),
 }
 
 /// What is started.
@@ -170,6 +172,7 @@ impl Frame for Request {
             Self::GiveUp => (15, 0, 0),
             Self::KeepStdin => (16, 0, 0),
             Self::TakeStdin => (17, 0, 0),
+            Self::KeepRunning(millis) => (20, 0, millis),
             Self::RunStep => (18, 0, 0),
             Self::Dirty(is_dirty) => (19, is_dirty.into(), 0),
         }
@@ -194,6 +197,7 @@ impl Frame for Request {
             15 => Self::GiveUp,
             16 => Self::KeepStdin,
             17 => Self::TakeStdin,
+            20 => Self::KeepRunning(more),
             18 => Self::RunStep,
             19 => Self::Dirty(value != 0),
             _ => return None,
@@ -297,6 +301,7 @@ mod tests {
             Request::GiveUp,
             Request::KeepStdin,
             Request::TakeStdin,
+            Request::KeepRunning(u64::MAX),
         ] {
             assert_eq!(Request::from_bytes(request.to_bytes()), Some(request));
         }

@@ -36,7 +36,9 @@ pub(crate) struct Client {
     /// This process has started the supervisor.
     pub(crate) is_starter: bool,
     /// The supervisor outlives this client.
-    is_shared: AtomicBool,
+    pub(super) is_shared: AtomicBool,
+    /// The server outlives the tests.
+    pub(super) is_kept: AtomicBool,
     state: Mutex<State>,
     /// The ends of the server's readiness descriptors that this process reads, until they are taken.
     readiness_fds: Mutex<Vec<(ReadinessFd, OwnedFd)>>,
@@ -98,6 +100,7 @@ impl Client {
             is_starter: child.is_some(),
             child: Mutex::new(child),
             is_shared: AtomicBool::new(false),
+            is_kept: AtomicBool::new(false),
             state: Mutex::new(State::new(Phase::Ended)),
             readiness_fds: Mutex::default(),
             output_pipes: Mutex::default(),

@@ -4,6 +4,7 @@
 mod client;
 mod exit_hook;
 mod info;
+mod keep;
 mod spawn;
 mod state;
 mod streams;

@@ -5,6 +5,7 @@
 
 mod connections;
 mod entry;
+mod kept;
 mod mode;
 mod output;
 mod process_tree;

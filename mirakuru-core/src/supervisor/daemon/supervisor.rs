@@ -11,6 +11,7 @@ use nix::libc;
 use nix::sys::signal::Signal;
 
 use super::connections::{self, Connections, Received};
+use super::kept::KeptUntil;
 use super::mode::{EndedSession, Mode};
 use super::output::OutputPipes;
 use super::process_tree::ProcessTree;
@@ -34,6 +35,7 @@ pub(super) struct Supervisor {
     /// The server cannot be used after the exclusive lease.
     is_dirty: bool,
     mode: Mode<SessionListener>,
+    kept_until: KeptUntil,
     /// Set once the server is no longer shared.
     session_files: Option<SessionFiles>,
 }
@@ -70,6 +72,7 @@ impl Supervisor {
             readiness: Readiness::Stopped,
             is_dirty: false,
             mode: Mode::Private,
+            kept_until: KeptUntil::default(),
             session_files: None,
         })
     }
@@ -128,7 +131,7 @@ impl Supervisor {
             Mode::Private | Mode::Leaving => None,
         };
         let peers = self.connections.poll_interval();
-        [self.tree.timeout(), listener, peers].into_iter().flatten().min()
+        [self.tree.timeout(), listener, peers, self.kept_until.left()].into_iter().flatten().min()
     }
 
     fn handle(&mut self, source: Source) {
@@ -211,6 +214,7 @@ impl Supervisor {
             Request::Count => self.send_lease_count(id),
             Request::KeepStdin => self.tree.keep_stdin(fds.into_iter().next()),
             Request::TakeStdin => self.connections.pass(id, Event::Stdin, self.tree.take_stdin()),
+            Request::KeepRunning(millis) => self.kept_until.set(millis),
             Request::Sync(number) => {
                 self.move_output();
                 self.connections.send(id, Event::Synced(number), &[]);
@@ -289,9 +293,10 @@ impl Supervisor {
 
     /// Decides, after each event, which requests are granted and whether the server still has users.
     fn update_mode(&mut self) {
+        let is_kept = !self.tree.is_idle() && self.kept_until.left().is_some();
         match &mut self.mode {
             Mode::Leaving => {}
-            Mode::Private if self.connections.open().next().is_none() => self.leave(),
+            Mode::Private if !is_kept && self.connections.open().next().is_none() => self.leave(),
             Mode::Private => {}
             Mode::Shared { listener, queue } => {
                 let is_exclusive = queue.is_exclusive();
@@ -301,9 +306,11 @@ impl Supervisor {
                     self.tree.stop(libc::SIGKILL, Wave::All);
                 }
                 // A test with an exclusive lease may have stopped the server to start it again.
-                if self.tree.is_idle() && !is_exclusive {
+                let is_over = !listener.has_runner();
+                if self.tree.is_idle() && !is_exclusive || is_over && is_kept {
                     self.close_session();
-                } else if !listener.has_runner() {
+                    self.update_mode();
+                } else if is_over {
                     self.leave();
                 } else if self.readiness == Readiness::Ready {
                     self.grant_next();
@@ -326,14 +333,11 @@ impl Supervisor {
         ids.iter().for_each(|id| self.connections.send(*id, Event::Granted(leases), &[]));
     }
 
-    /// Shares the server no longer, because it has ended. Queued requests are sent away to start
-    /// another one, below another supervisor.
+    /// Shares the server no longer. Queued requests are sent away to start another one, below another
+    /// supervisor.
     fn close_session(&mut self) {
         let ended = self.mode.close_session();
         self.dismiss(ended);
-        if self.connections.open().next().is_none() {
-            self.leave();
-        }
     }
 
     /// Stops the server. The supervisor ends when nothing of it is left.
