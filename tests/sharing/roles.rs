@@ -11,6 +11,8 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use nix::unistd::{ForkResult, fork};
 
+use crate::unique;
+
 static BINARY: Shared = Shared::new(|| server("binary"));
 static SESSION: Shared = Shared::new(|| server("session")).scope(Scope::Session);
 static PAUSED: Shared = Shared::new(with_paused_supervisor).scope(Scope::Session);
@@ -164,7 +166,7 @@ fn plays_a_role() {
         "counts its descriptors" => counts_its_descriptors(),
         "holds" => holds(),
         "is one too many" => is_one_too_many(),
-        "names its leases" => [&BINARY, &SESSION].into_iter().for_each(names_its_leases),
+        "names its leases" => [&BINARY, &SESSION].into_iter().for_each(unique::names_its_leases),
         "measures" => measures(&SESSION),
         "measures within one process" => measures(&BINARY),
         other => panic!("no role is called {other}"),
@@ -178,17 +180,6 @@ fn uses(shared: &Shared) {
     assert_eq!((code, pid), (200, server.pid().to_string()));
     assert!(server.is_running() && server.dir().is_dir());
     println!("pid {}", server.pid());
-}
-
-/// One alone, and another one beside a second one of the same test.
-fn names_its_leases(shared: &Shared) {
-    let alone = shared.exclusive().unwrap();
-    println!("\nname {}", alone.unique());
-    assert_eq!(alone.unique(), alone.unique());
-    drop(alone);
-    let (one, other) = (shared.lease().unwrap(), shared.lease().unwrap());
-    assert_ne!(one.unique(), other.unique());
-    println!("name {}", one.unique());
 }
 
 fn uses_piped() {

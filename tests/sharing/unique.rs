@@ -2,7 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use mirakuru_rstest::Shared;
+
 use crate::run::{Run, all_passed, run_all};
+
+/// Plays a test: one lease alone, and another one beside a second one of the same test.
+pub(crate) fn names_its_leases(shared: &Shared) {
+    let alone = shared.exclusive().unwrap();
+    println!("\nname {}", alone.unique());
+    assert_eq!(alone.unique(), alone.unique());
+    drop(alone);
+    let (one, other) = (shared.lease().unwrap(), shared.lease().unwrap());
+    assert_ne!(one.unique(), other.unique());
+    println!("name {}", one.unique());
+}
 
 /// Runs so many test processes of one run at once, and returns the names of their leases.
 fn names(processes: usize) -> Vec<String> {
