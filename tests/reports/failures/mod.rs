@@ -147,7 +147,7 @@ fn a_server_that_a_test_leases_twice_is_shown_once(
 fn a_server_that_died_is_reported_first(#[values("crashes", "crashes_and_panics")] name: &str) {
     let shown = shown_by(name);
     says(&shown, &["GET /crash\n"]);
-    let heads: Vec<_> = shown.lines().filter(|line| line.starts_with("---")).collect();
+    let heads: Vec<_> = shown.lines().filter(|line| line.starts_with("--- ")).collect();
     let [died, other] = heads[..] else { panic!("{shown}") };
     assert!(died.starts_with("--- crashing died: it exited with code 3, output"), "{shown}");
     assert!(other.starts_with("--- server: running as pid"), "{shown}");
