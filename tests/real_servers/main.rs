@@ -4,6 +4,7 @@ mod background;
 mod memcached;
 mod nginx;
 mod nginx_doors;
+mod own_data;
 mod postgres;
 mod presets;
 mod python;
