@@ -18,7 +18,21 @@
 //! Homebrew keep servers, after those of `PATH`; of PostgreSQL, the latest version. The start of one that
 //! is not installed fails with [`NotFound`](crate::ErrorKind::NotFound), and the error names the packages.
 //!
-//! As definitions of shared processes: `static DB: Shared = Shared::new(servers::postgres);`.
+//! A preset is also the definition of a shared process:
+//!
+//! ```
+//! use mirakuru_core::{Process, Shared, servers, with_process};
+//!
+//! static FILES: Shared = Shared::new(servers::static_files);
+//!
+//! #[with_process(servers::static_files)]
+//! #[test]
+//! fn answers(files: &Process) {
+//!     println!("{}", files.url());
+//! }
+//!
+//! assert!(FILES.lease().unwrap().is_running());
+//! ```
 
 mod azurite;
 mod etcd;

@@ -14,10 +14,10 @@ forceSync=no
 ///
 /// | | |
 /// |---|---|
-/// | ready | it listens on `{port}` |
+/// | ready | it answers `srvr`; for a while after its port is open, it sends clients away |
 /// | clients | `127.0.0.1:{port}`; all commands of four letters are allowed |
 /// | files | `{dir}/zoo.cfg`, and `{dir}/data`, which a restart keeps |
-/// | off for tests | `fsync`, the HTTP server of administrators |
+/// | off for tests | `fsync`, JMX, the HTTP server of administrators |
 /// | packages | Debian `zookeeper`, Homebrew `zookeeper` |
 ///
 /// It prints its log only if SLF4J finds a logger in its class path; Debian's has none.
@@ -37,6 +37,8 @@ pub fn zookeeper() -> Executor {
     server([program, "start-foreground", "{dir}/zoo.cfg"])
         .name("zookeeper")
         .env("ZOO_LOG_DIR", "{dir}")
+        // It would listen at every address.
+        .env("JMXDISABLE", "true")
         .file("{dir}/zoo.cfg", CONFIGURATION)
-        .tcp("127.0.0.1:{port}")
+        .reply("127.0.0.1:{port}", "srvr", "Mode: standalone")
 }

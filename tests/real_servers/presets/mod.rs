@@ -1,9 +1,11 @@
 //! The presets, `mirakuru_rstest::servers`, with the servers that they describe.
 //!
-//! Each is one row and one test: the first client, right after the start, gets its answer; the server
-//! is stopped and started, and killed and started, and has its data where it keeps it; and, as for each
-//! server of the table, it stops when it is asked to and leaves nothing behind.
+//! Each is one row and one test: the first client, right after the start, gets its answer; no other
+//! machine can reach the server; it is stopped and started, and killed and started, and has its data
+//! where it keeps it; and, as for each server of the table, it stops when it is asked to and leaves
+//! nothing behind.
 
+mod listeners;
 mod others;
 
 use std::env;
@@ -112,6 +114,7 @@ presets! {
         server: servers::memcached,
         client: Client::Tcp(b"version\r\n"),
         answer: r"^VERSION \d",
+        slow: true,
         ..PRESET
     },
 
@@ -173,8 +176,12 @@ presets! {
         packages: "zookeeper",
         program: "zkServer.sh",
         server: servers::zookeeper,
-        client: Client::Tcp(b"ruok"),
-        answer: "^imok$",
+        // A session, and whether the server accepts it.
+        client: Client::Tcp(
+            b"\0\0\0\x2c\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x75\x30\0\0\0\0\0\0\0\0\
+              \0\0\0\x10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+        ),
+        answer: r"^\x00\x00\x00[\x24\x25]\x00\x00\x00\x00\x00\x00\x75\x30",
         data: Some((
             "zkCli.sh -server 127.0.0.1:{port} create /item 42 2>&1",
             "zkCli.sh -server 127.0.0.1:{port} get /item 2>/dev/null | grep -x 42",
@@ -190,6 +197,7 @@ presets! {
         client: Client::Tcp(b"SSH-2.0-mk\r\n"),
         answer: "^SSH-2.0-OpenSSH.*ssh-ed25519",
         data: Some((SSH, SSH)),
+        slow: true,
         ..PRESET
     },
 
@@ -218,6 +226,7 @@ presets! {
         ),
         answer: r"^220 .*\r\n250 OK\r\n221 ",
         data: Some(("true", "grep hello {dir}/mail/new/*")),
+        slow: true,
         ..PRESET
     },
 
@@ -290,6 +299,10 @@ impl Preset {
     }
 
     fn use_it(&self, process: &mut Process, traces: &mut Vec<Traces>) -> Result<(), String> {
+        let reachable = listeners::reachable(&tree(process));
+        if !reachable.is_empty() {
+            return Err(format!("others can reach it at {reachable:?}"));
+        }
         let (write, read) = self.data.unwrap_or(("true", "true"));
         self.run(process, write)?;
         process.stopped(|| ()).map_err(at("stopped"))?;
