@@ -3,6 +3,8 @@
 //!
 //! The fixtures are options only because a server may not be installed here.
 
+#![allow(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
+
 mod postgres;
 mod rabbitmq;
 mod redis;
