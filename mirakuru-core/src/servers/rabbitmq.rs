@@ -18,8 +18,8 @@ log.console.level = warning
 /// | ready | it listens on `{port}`, within 60 seconds |
 /// | clients | `amqp://guest:guest@127.0.0.1:{port}/` |
 /// | ports | `{port}` for clients, `{port:epmd}` and `{port:node}` for Erlang |
-/// | files | `{dir}/rabbitmq.conf`, and `{dir}/mnesia`, which a restart keeps |
-/// | off for tests | plugins: `.file("{dir}/plugins", "[rabbitmq_management].")` enables one |
+/// | files | `{dir}/rabbitmq.conf`, `{dir}/conf.d/*.conf` after it, and `{dir}/mnesia`, which a restart keeps |
+/// | off for tests | plugins: the list in `{dir}/plugins` is empty |
 /// | as root | runs as the user `rabbitmq`; Debian's program would kill it two seconds after SIGTERM |
 /// | packages | Debian `rabbitmq-server`, Homebrew `rabbitmq` |
 ///
@@ -30,7 +30,12 @@ log.console.level = warning
 /// ```no_run
 /// use mirakuru_core::servers;
 ///
-/// let rabbitmq = servers::rabbitmq().after_ready("rabbitmqctl add_vhost app").start()?;
+/// const MANAGEMENT: &str = "management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {port:http}";
+/// let rabbitmq = servers::rabbitmq()
+///     .file("{dir}/plugins", "[rabbitmq_management].")
+///     .file("{dir}/conf.d/management.conf", MANAGEMENT)
+///     .after_ready("rabbitmqctl add_vhost app")
+///     .start()?;
 /// println!("{}", rabbitmq.render("amqp://guest:guest@127.0.0.1:{port}/app")?);
 /// # Ok::<(), mirakuru_core::Error>(())
 /// ```
@@ -43,6 +48,7 @@ pub fn rabbitmq() -> Executor {
         .env("PATH", path)
         .env("HOME", "{dir}")
         .env("RABBITMQ_CONFIG_FILE", "{dir}/rabbitmq.conf")
+        .env("RABBITMQ_CONFIG_FILES", "{dir}/conf.d/*.conf")
         .env("RABBITMQ_ENABLED_PLUGINS_FILE", "{dir}/plugins")
         .env("RABBITMQ_MNESIA_BASE", "{dir}/mnesia")
         .env("RABBITMQ_LOG_BASE", "{dir}/log")

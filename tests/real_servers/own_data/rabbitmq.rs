@@ -9,11 +9,13 @@ use rstest::{fixture, rstest};
 
 static RABBITMQ: Shared = Shared::new(rabbitmq).scope(Scope::Session);
 
+const MANAGEMENT: &str = "management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {port:http}";
+
 fn rabbitmq() -> Executor {
     servers::rabbitmq()
         .name("rabbitmq-with-hosts")
         .file("{dir}/plugins", "[rabbitmq_management].")
-        .env("RABBITMQ_SERVER_START_ARGS", "-rabbitmq_management tcp_config [{port,{port:http}}]")
+        .file("{dir}/conf.d/http.conf", MANAGEMENT)
         .http("http://127.0.0.1:{port:http}/")
 }
 

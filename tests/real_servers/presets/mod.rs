@@ -263,7 +263,10 @@ presets! {
     rabbitmq: Preset {
         packages: "rabbitmq-server",
         program: "rabbitmq-server",
-        server: servers::rabbitmq,
+        server: || {
+            let server = servers::rabbitmq().file("{dir}/conf.d/a.conf", "default_vhost = app");
+            server.after_ready(["sh", "-c", "rabbitmqctl -q list_vhosts | grep -x app"])
+        },
         client: Client::Tcp(b"AMQP\0\0\x09\x01"),
         answer: "^\x01\0\0.*RabbitMQ",
         places: &["rabbitmq"],
