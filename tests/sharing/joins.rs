@@ -6,7 +6,9 @@ use std::process::{Command, Stdio};
 
 use mirakuru_rstest::{Executor, Scope, Shared};
 use mirakuru_tests::test_process::{self, playing, printed, say};
-use mirakuru_tests::{bin, scratch_dir};
+use mirakuru_tests::{bin, eventually, scratch_dir};
+
+use crate::run::{LONG, Run, all_passed, run_all, session_directories};
 
 static SERVER: Shared = Shared::new(by_its_name).scope(Scope::Session);
 
@@ -45,4 +47,26 @@ fn who_joins_a_server_does_not_look_for_its_program() {
     };
     assert_eq!(lease(&starter_path), lease(&path));
     runner.wait().unwrap(); // This closes its standard input.
+}
+
+#[cfg(not(mirakuru_fallback))]
+#[test]
+fn what_stands_in_the_place_of_the_session_s_directory_is_left_alone() {
+    let mut run = Run::new();
+    all_passed(&run_all(vec![run.test("uses the session's")], 1));
+    let socket = session_directories(&run.temp).iter().find_map(|dir| {
+        let mut files = fs::read_dir(dir).unwrap().flatten().map(|file| file.path());
+        files.find(|file| file.extension().is_some_and(|extension| extension == "sock"))
+    });
+    let socket = socket.unwrap();
+    let (place, moved) = (socket.parent().unwrap(), run.temp.join("moved"));
+    fs::rename(place, &moved).unwrap();
+    fs::create_dir(place).unwrap();
+    fs::write(&socket, "of another").unwrap();
+    run.kill_runner();
+    eventually(LONG, || run.processes().is_empty());
+    assert_eq!(fs::read_to_string(&socket).unwrap(), "of another");
+    let left = fs::read_dir(moved).unwrap().flatten().map(|file| file.path());
+    let left: Vec<_> = left.filter(|path| path.file_name() == socket.file_name()).collect();
+    assert!(left.is_empty(), "{left:?}");
 }

@@ -74,9 +74,7 @@ impl Server {
         runner: i32,
         started: u64,
     ) -> Result<()> {
-        // As long as the supervisor lives, no other session removes the directory.
-        let kept = self.client.keep(directory);
-        let shared = kept.and_then(|()| self.client.share(listener, runner, started));
+        let shared = self.client.share(listener, directory, runner, started);
         shared.map_err(|e| Error::os("the supervisor is gone", e))?;
         self.hand_over_stdin();
         self.plan.disarm();

@@ -28,8 +28,8 @@ pub(crate) enum Request {
     Pause,
     /// Continues everything.
     Resume,
-    /// Shares the server with the processes that connect to the attached listening socket, as long as
-    /// the runner lives.
+    /// Shares the server with the processes that connect to the attached listening socket in the attached
+    /// directory, as long as the runner lives.
     Share { runner: i32, started: u64 },
     /// Requests a lease for a test.
     Lease { test: u64, exclusive: bool },

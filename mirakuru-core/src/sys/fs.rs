@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Seek, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -47,6 +47,12 @@ impl PrivateDir {
         Ok(Self { path: path.to_owned(), dir })
     }
 
+    /// Takes a directory that is open. `path` is its path, where the system does not know it.
+    pub(crate) fn adopt(dir: OwnedFd, path: &Path) -> Self {
+        let known = super::path_of_fd(dir.as_fd()).and_then(|link| fs::read_link(link).ok());
+        Self { path: known.unwrap_or_else(|| path.to_owned()), dir: dir.into() }
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -66,6 +72,13 @@ impl PrivateDir {
         let identity = |meta: fs::Metadata| (meta.dev(), meta.ino());
         let at_path = fs::symlink_metadata(&self.path).map(identity).ok();
         at_path.is_some() && at_path == self.dir.metadata().map(identity).ok()
+    }
+
+    /// Removes the directory, if it is still at its path. Another process may remove it too.
+    pub(crate) fn remove(&self) {
+        if self.is_at_path() {
+            let _ = fs::remove_dir_all(&self.path);
+        }
     }
 
     /// Removes the directory, unless a process uses it or `clear`, which is called with its path,

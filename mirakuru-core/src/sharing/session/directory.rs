@@ -55,11 +55,6 @@ impl Directory {
         Ok(Self { dir })
     }
 
-    /// Returns the path that supervisors and other processes know a file by.
-    pub(super) fn path(&self, name: &str, extension: &str) -> PathBuf {
-        self.dir.path().join(name).with_extension(extension)
-    }
-
     /// Returns a path that leads into the open directory, for this process.
     pub(super) fn file(&self, name: &str, extension: &str) -> PathBuf {
         self.dir.file(name).with_extension(extension)

@@ -194,8 +194,8 @@ impl Session {
             let what = "another user listens in this session's directory";
             return Err(Error::new(ErrorKind::PermissionDenied, what));
         }
-        let path = self.directory.path(&self.name, "info");
-        let manifest = ServerManifest::reload(&self.directory.file(&self.name, "info"));
+        let path = self.directory.file(&self.name, "info");
+        let manifest = ServerManifest::reload(&path);
         let manifest = manifest.filter(|manifest| manifest.key == self.key);
         let Some(manifest) = manifest else {
             // The server has just ended. Its supervisor hangs up when another one can be started.
@@ -221,9 +221,9 @@ impl Session {
     }
 
     fn share(&self, process: &mut Process) -> Result<()> {
-        let socket = self.directory.path(&self.name, "sock");
+        let socket = self.directory.file(&self.name, "sock");
         let _ = fs::remove_file(&socket); // Left behind by a supervisor that was killed.
-        let path = self.directory.path(&self.name, "info");
+        let path = self.directory.file(&self.name, "info");
         process.server_mut().publish(Publication { path, key: self.key.clone() })?;
         let failed = |e| Error::os(format!("`{}` cannot be listened on", socket.display()), e);
         let listener = UnixListener::bind(&socket).map_err(failed)?;

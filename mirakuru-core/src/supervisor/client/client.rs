@@ -123,10 +123,11 @@ impl Client {
     pub(crate) fn share(
         &self,
         listener: &UnixListener,
+        directory: BorrowedFd<'_>,
         runner: i32,
         started: u64,
     ) -> io::Result<()> {
-        self.send(Request::Share { runner, started }, &[listener.as_fd()])?;
+        self.send(Request::Share { runner, started }, &[listener.as_fd(), directory])?;
         self.is_shared.store(true, Ordering::Relaxed);
         // While the server lives, no other run removes its log.
         log_dir::log_dir_lock().map_or(Ok(()), |lock| self.keep(lock))

@@ -1,14 +1,15 @@
 //! The socket in the session's directory to which other test processes connect.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::supervisor::settings::ENDED;
-use crate::sys;
+use crate::sys::{self, PrivateDir};
 
 /// The session's socket.
 pub(super) struct SessionListener {
@@ -20,7 +21,10 @@ pub(super) struct SessionListener {
 
 /// The files of a shared server in the session's directory.
 pub(super) struct SessionFiles {
-    socket: PathBuf,
+    /// As long as it is open, no other session removes it.
+    directory: PrivateDir,
+    /// The name of the socket.
+    name: OsString,
     /// The server is kept as long as this process lives.
     runner: sys::Process,
 }
@@ -30,13 +34,20 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 impl SessionListener {
     /// Returns none if the runner has ended.
-    pub(super) fn open(listener: OwnedFd, runner: i32, started: u64) -> Option<Self> {
+    pub(super) fn open(
+        listener: OwnedFd,
+        directory: OwnedFd,
+        runner: i32,
+        started: u64,
+    ) -> Option<Self> {
         let listener = UnixListener::from(listener);
         // A process that connected may have ended before `accept`, which must not block then.
         listener.set_nonblocking(true).ok()?;
         let socket = listener.local_addr().ok()?.as_pathname().map(PathBuf::from)?;
+        let directory = PrivateDir::adopt(directory, socket.parent()?);
+        let name = socket.file_name()?.to_owned();
         let runner = sys::Process::open(runner, started)?;
-        Some(Self { listener, files: SessionFiles { socket, runner }, paused_until: None })
+        Some(Self { listener, files: SessionFiles { directory, name, runner }, paused_until: None })
     }
 
     /// Returns the descriptor that becomes readable when a process connects.
@@ -82,30 +93,36 @@ impl SessionListener {
     /// if this process is killed, others need it to find what is left of the server.
     pub(super) fn close(self) -> SessionFiles {
         let Self { files, .. } = self;
-        let _ = fs::rename(files.socket.with_extension("info"), files.ended_manifest());
+        let _ = fs::rename(files.file("info"), files.ended_manifest());
         // The socket comes last: no other server is started before it is gone.
-        let _ = fs::remove_file(&files.socket); // May be removed already.
+        let _ = fs::remove_file(files.file("sock")); // May be removed already.
         files
     }
 }
 
 impl SessionFiles {
+    fn file(&self, extension: &str) -> PathBuf {
+        self.directory.file(Path::new(&self.name).with_extension(extension))
+    }
+
     fn ended_manifest(&self) -> PathBuf {
-        let extension = format!("{}.{ENDED}", std::process::id());
-        self.socket.with_extension(extension)
+        self.file(&format!("{}.{ENDED}", std::process::id()))
     }
 
     /// Removes the manifest, and the directory of a session that is over, unless another server still
     /// has a file in it.
     pub(super) fn remove(self) {
         let _ = fs::remove_file(self.ended_manifest());
-        let Some(dir) = self.socket.parent().filter(|_| !self.runner.is_alive()) else { return };
-        let files = fs::read_dir(dir).into_iter().flatten().flatten().map(|file| file.path());
+        if self.runner.is_alive() {
+            return;
+        }
+        let files = fs::read_dir(self.directory.file("")).into_iter().flatten().flatten();
+        let files = files.map(|file| file.path());
         let is_of_server = |path: PathBuf| {
             path.extension().is_some_and(|extension| extension == "sock" || extension == ENDED)
         };
         if !files.into_iter().any(is_of_server) {
-            let _ = fs::remove_dir_all(dir); // Another supervisor may remove it too.
+            self.directory.remove();
         }
     }
 }

@@ -242,8 +242,8 @@ impl Supervisor {
     }
 
     fn share(&mut self, fds: Vec<OwnedFd>, runner: i32, started: u64) {
-        let Some(socket) = fds.into_iter().next() else { return };
-        match SessionListener::open(socket, runner, started) {
+        let Ok([socket, directory]) = <[_; 2]>::try_from(fds) else { return };
+        match SessionListener::open(socket, directory, runner, started) {
             Some(listener) if self.mode.is_leaving() => self.session_files = Some(listener.close()),
             Some(listener) => self.mode.share(listener),
             None => self.leave(),
@@ -451,7 +451,9 @@ mod tests {
             assert!(Instant::now() < deadline, "the server was not asked to end");
             std::thread::yield_now();
         }
-        client.share(&listener, runner, sys::start_time(runner).unwrap_or_default()).unwrap();
+        let (directory, started) = (File::open(&dir).unwrap(), sys::start_time(runner));
+        let started = started.unwrap_or_default();
+        client.share(&listener, directory.as_fd(), runner, started).unwrap();
 
         let state = client.wait(deadline, |state| state.phase == Phase::Ended).unwrap();
         let exit = state.ended().unwrap();
