@@ -24,7 +24,7 @@ Subsystem sftp internal-sftp
 /// | clients | `ssh -i {dir}/client_key -p {port} 127.0.0.1`, `scp` and `sftp`; no password |
 /// | files | `{dir}/sshd_config`, the keys `{dir}/host_key` and `{dir}/client_key`, and `{dir}/known_hosts` with the key of the server |
 /// | off for tests | PAM, checks of the permissions of files |
-/// | as root | users other than root can log in too, with the same key; makes `/run/sshd`, which stays: an empty directory that `sshd` requires |
+/// | as root | makes `/run/sshd`, an empty directory that `sshd` requires, and that stays |
 /// | packages | Debian `openssh-server`, Homebrew `openssh` |
 ///
 /// Sessions of clients end with the server.
