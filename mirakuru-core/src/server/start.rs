@@ -17,7 +17,7 @@ use crate::launch::spec::ProcessSpec;
 use crate::launch::step::Step;
 use crate::readiness::{ConditionSet, Endpoint};
 use crate::resources::placeholders::Placeholders;
-use crate::supervisor::{Client, InheritedFds, Phase, Request, Start};
+use crate::supervisor::{Client, InheritedFds, Phase, Request, Start, is_hang_up};
 use crate::sys;
 
 impl Server {
@@ -66,19 +66,17 @@ impl Server {
         path: PathBuf,
     ) -> Result<Self> {
         check_proc()?;
-        let publication = Some(Publication { path, key: manifest.key });
-        let ServerManifest { supervisor, program, ports, dir, bins, .. } = manifest;
-        let ServerManifest { endpoint, captured, files, .. } = manifest;
+        let ServerManifest { key, ports, dir, bins, endpoint, .. } = manifest;
         let values = Placeholders::of_running_server(ports, dir, bins, spec.captured())?;
-        values.set_captured(captured);
-        let plan = LaunchPlan::of_another(spec, values, program, files)?;
-        let client = Client::attach(stream, supervisor);
+        values.set_captured(manifest.captured);
+        let plan = LaunchPlan::of_another(spec, values, manifest.program, manifest.files)?;
+        let client = Client::attach(stream, manifest.supervisor);
         Ok(Self {
             client,
             plan,
             endpoint,
             stdin: None,
-            publication,
+            publication: Some(Publication { path, key }),
             is_filled: true,
             is_set_up: true,
             stops_later: false,
@@ -171,7 +169,7 @@ impl Server {
                 let what = format!("not ready within {limit}: its program does not run yet");
                 self.explain(Error::new(ErrorKind::Timeout, what).about(&self.plan.name))
             }
-            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => self.without_supervisor(),
+            _ if is_hang_up(&error) => self.without_supervisor(),
             _ => Error::os("the supervisor does not answer", error),
         })?;
         match state.phase {

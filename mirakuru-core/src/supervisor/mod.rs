@@ -19,7 +19,7 @@ mod settings;
 
 pub(crate) use client::{
     Client, InheritedFds, LeaseStatus, Phase, State, SupervisorCommand, SupervisorInfo,
-    call_after_stops,
+    call_after_stops, is_hang_up,
 };
 pub(crate) use job::Job;
 pub(crate) use lease_queue::{Answer, LeaseQueue};

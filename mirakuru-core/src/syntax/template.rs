@@ -47,10 +47,11 @@ pub(crate) enum Captured<'a> {
     Any,
 }
 
-/// The placeholders that have no name of their own.
-const PLAIN: [&str; 4] = ["port", "udp", "low_port", "dir"];
-/// The placeholders that are followed by a colon and a name.
-const NAMED: [&str; 4] = ["port", "udp", "low_port", "bin"];
+/// The placeholders that stand for a port: the first of a process, or one with a name.
+const PORTS: [PortKind; 3] =
+    [("port", Piece::Port), ("udp", Piece::Udp), ("low_port", Piece::LowPort)];
+
+type PortKind = (&'static str, fn(String) -> Piece);
 
 impl Template {
     pub(crate) fn parse(text: &str, captured: Captured<'_>) -> Result<Self, Fault> {
@@ -171,24 +172,29 @@ fn placeholder(word: &str, captured: Captured<'_>) -> Result<Piece, String> {
         Captured::These(names) => names,
         Captured::Any => &[],
     };
+    let port = |kind: &str, name: &str| {
+        let (_, piece) = PORTS.iter().find(|(known, _)| *known == kind)?;
+        Some(piece(name.to_owned()))
+    };
+    let ports = PORTS.iter().map(|(known, _)| *known);
     match word.split_once(':') {
         None if groups.iter().any(|name| name == word) => Ok(Piece::Captured(word.to_owned())),
-        None if word == "port" => Ok(Piece::Port(String::new())),
-        None if word == "udp" => Ok(Piece::Udp(String::new())),
-        None if word == "low_port" => Ok(Piece::LowPort(String::new())),
         None if word == "dir" => Ok(Piece::Dir),
-        None if matches!(captured, Captured::Any) => Ok(Piece::Captured(word.to_owned())),
-        None => {
-            let known = groups.iter().map(String::as_str).chain(PLAIN);
-            Err(unknown(word, suggest::name(word, known).map(str::to_owned)))
-        }
-        Some(("port", name)) => Ok(Piece::Port(name.to_owned())),
-        Some(("udp", name)) => Ok(Piece::Udp(name.to_owned())),
-        Some(("low_port", name)) => Ok(Piece::LowPort(name.to_owned())),
+        None => match port(word, "") {
+            Some(port) => Ok(port),
+            None if matches!(captured, Captured::Any) => Ok(Piece::Captured(word.to_owned())),
+            None => {
+                let known = groups.iter().map(String::as_str).chain(ports).chain(["dir"]);
+                Err(unknown(word, suggest::name(word, known).map(str::to_owned)))
+            }
+        },
         Some(("bin", name)) => Ok(Piece::Bin(name.to_owned())),
-        Some((kind, name)) => match suggest::name(kind, NAMED.into_iter()) {
-            Some(near) => Err(unknown(word, Some(format!("{near}:{name}")))),
-            None => Ok(Piece::Literal(format!("{{{word}}}"))),
+        Some((kind, name)) => match port(kind, name) {
+            Some(port) => Ok(port),
+            None => match suggest::name(kind, ports.chain(["bin"])) {
+                Some(near) => Err(unknown(word, Some(format!("{near}:{name}")))),
+                None => Ok(Piece::Literal(format!("{{{word}}}"))),
+            },
         },
     }
 }

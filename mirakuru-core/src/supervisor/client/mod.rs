@@ -12,5 +12,5 @@ mod streams;
 pub(crate) use client::Client;
 pub(crate) use exit_hook::call_after_stops;
 pub(crate) use info::SupervisorInfo;
-pub(crate) use spawn::{InheritedFds, SupervisorCommand};
+pub(crate) use spawn::{InheritedFds, SupervisorCommand, is_hang_up};
 pub(crate) use state::{LeaseStatus, Phase, State};

@@ -55,7 +55,7 @@ impl SupervisorCommand {
 }
 
 /// Returns true if the supervisor has closed its end of the control socket.
-pub(super) fn is_hang_up(error: &io::Error) -> bool {
+pub(crate) fn is_hang_up(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
 }
 
