@@ -53,6 +53,12 @@ macro_rules! presets {
     };
 }
 
+/// Returns the packages of Debian that the presets need.
+pub(crate) fn packages() -> Vec<&'static str> {
+    let all = PRESETS.iter().map(|preset| preset.packages);
+    all.filter(|it| !it.starts_with("npm ") && !it.starts_with("pip ")).collect()
+}
+
 presets! {
     redis: Preset {
         packages: "redis-server",

@@ -28,7 +28,7 @@ use mirakuru_tests::need;
 pub(crate) use self::client::Client;
 pub(crate) use self::leftovers::Traces;
 pub(crate) use self::round::{Round, repeat};
-use crate::{LIMIT, is_root};
+use crate::{LIMIT, is_root, presets};
 
 /// A user with few rights.
 const USER: &str = "65534";
@@ -130,7 +130,8 @@ fn ci_installs_the_package_of_each_row() {
     let words: Vec<_> = install.split_whitespace().collect();
     let tables = [databases::PACKAGES, dns::PACKAGES, gateways::PACKAGES, messages::PACKAGES];
     let more = [one_client::PACKAGES, shells::PACKAGES, stores::PACKAGES, tools::PACKAGES];
-    let packages = [tables.concat(), more.concat(), web::PACKAGES.to_vec()].concat();
+    let packages =
+        [tables.concat(), more.concat(), web::PACKAGES.to_vec(), presets::packages()].concat();
     assert!(packages.len() >= 50, "{}", packages.len());
     let names = packages.iter().flat_map(|package| package.split_whitespace());
     let missing: Vec<_> = names.filter(|name| !words.contains(name)).collect();
