@@ -53,7 +53,7 @@ impl ExclusiveLease {
     /// Returns a name that no other lease has; see [`Lease::unique`](crate::Lease::unique).
     #[must_use]
     pub fn unique(&self) -> &str {
-        &self.held.unique
+        self.held.unique()
     }
 
     fn discard(&mut self, discards: bool) {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::in_process::SharedHold;
 use super::unique;
@@ -20,7 +20,8 @@ pub struct Lease(pub(super) Held<SharedHold>);
 pub(super) struct Held<Hold> {
     _mark: LeaseMark,
     _report: Arc<FailureReport>,
-    pub(super) unique: String,
+    /// Its name, if it was asked for.
+    unique: OnceLock<String>,
     pub(super) hold: AnyHold<Hold>,
 }
 
@@ -43,11 +44,16 @@ impl<Hold: Deref<Target = Process>> Held<Hold> {
     fn begun(hold: AnyHold<Hold>) -> Self {
         let server = hold.process().server();
         let (mark, report) = (server.begin_lease(), FailureReport::open(vec![server.view()]));
-        Self { _mark: mark, _report: report, unique: unique::name(), hold }
+        Self { _mark: mark, _report: report, unique: OnceLock::new(), hold }
     }
 
     pub(super) fn process(&self) -> &Process {
         self.hold.process()
+    }
+
+    /// Returns a name that no other lease has.
+    pub(super) fn unique(&self) -> &str {
+        self.unique.get_or_init(unique::name)
     }
 }
 
@@ -83,7 +89,7 @@ impl Lease {
     /// ```
     #[must_use]
     pub fn unique(&self) -> &str {
-        &self.0.unique
+        self.0.unique()
     }
 }
 
