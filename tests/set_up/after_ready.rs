@@ -9,7 +9,7 @@ use mirakuru_core::{ErrorKind, Executor, Process, Shared};
 use mirakuru_tests::starting::{
     LONG, SHORT, StartSoon, fails, kill_supervisor, mark, nothing_left, pids, reports, soon,
 };
-use mirakuru_tests::{alive, bin};
+use mirakuru_tests::{alive, bin, scratch_dir};
 
 fn sleeps() -> Executor {
     Executor::new("sleep 300")
@@ -95,9 +95,17 @@ fn a_command_that_fails_stops_the_process_and_is_the_error() {
 }
 
 #[test]
-fn a_program_that_is_missing_is_named() {
-    let error = fails(&sleeps().after_ready("no-such-program"), ErrorKind::NotFound);
-    reports(&error, &["no-such-program"]);
+fn a_program_that_is_missing_fails_the_start_before_anything_runs() {
+    let temp = scratch_dir();
+    let server = Executor::shell(format!("touch {}/ran; sleep 300", temp.display()));
+    for server in [server.clone().after_ready("no-such-program"), server.reset("no-such-program")] {
+        reports(&fails(&server, ErrorKind::NotFound), &["no-such-program"]);
+    }
+    assert!(!temp.join("ran").exists());
+}
+
+#[test]
+fn a_program_that_nothing_has_made_is_named() {
     let error = fails(&sleeps().after_ready("{dir}/program"), ErrorKind::NotFound);
     reports(&error, &["/program"]);
 }

@@ -112,6 +112,8 @@ impl SetUp {
         let steps = |kind, commands: &[CommandLine]| {
             commands.iter().map(|it| Step::new(kind, it, context)).collect::<Result<Vec<_>>>()
         };
+        let mut later = spec.after_ready.iter().chain(&spec.reset);
+        later.try_for_each(|command| context.check_later(command))?;
         let template = steps(StepKind::Template, &spec.template)?;
         let key = template_key(spec, &template, context);
         let ports = ports_of(context);

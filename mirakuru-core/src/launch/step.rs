@@ -1,6 +1,6 @@
 //! A command of the set-up around a process.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use crate::command::{self, CommandLine, Environment};
@@ -46,6 +46,25 @@ pub(super) struct StepContext<'a> {
     pub(super) is_running: bool,
 }
 
+impl StepContext<'_> {
+    fn find_program(&self, name: &OsStr) -> Result<PathBuf> {
+        match self.is_running {
+            true => Ok(PathBuf::from(name)),
+            false => program::find_or_expect(name, self.values.dir(), self.environment, self.dir),
+        }
+    }
+
+    /// Fails if the program of a command that runs later is missing. The process itself may give its
+    /// name.
+    pub(super) fn check_later(&self, command: &CommandLine) -> Result<()> {
+        let name = &command.words()?[0];
+        match name.to_str().map_or(Ok(false), |name| self.values.needs_captures(name))? {
+            true => Ok(()),
+            false => self.find_program(&self.values.render_os(name)?).map(drop),
+        }
+    }
+}
+
 pub(crate) struct Step {
     pub(crate) kind: StepKind,
     words: Vec<OsString>,
@@ -62,14 +81,11 @@ impl Step {
         command: &CommandLine,
         context: &StepContext<'_>,
     ) -> Result<Self> {
-        let StepContext { values, environment, dir, account, is_running, .. } = *context;
         let words = command.words()?;
-        let words = words.iter().map(|word| values.render_os(word)).collect::<Result<Vec<_>>>()?;
-        let program = match program::find_or_expect(&words[0], values.dir(), environment, dir) {
-            Err(_) if is_running => PathBuf::from(&words[0]),
-            found => found?,
-        };
-        Ok(Self { kind, words, program, account: account.cloned(), draft: None })
+        let render = |word| context.values.render_os(word);
+        let words = words.iter().map(|word| render(word)).collect::<Result<Vec<_>>>()?;
+        let program = context.find_program(&words[0])?;
+        Ok(Self { kind, words, program, account: context.account.cloned(), draft: None })
     }
 
     /// Returns a step that copies what is in a directory, with owners, times and links. The files share

@@ -60,10 +60,11 @@ fn host() -> Option<Host> {
 #[rstest]
 fn each_test_has_a_virtual_host_of_its_own(host: Option<Host>, #[values(1, 2, 3)] number: usize) {
     let Some(host) = host else { return };
-    assert_eq!(host.request("GET", "queues", "", "").1, "[]");
+    let queues = || host.request("GET", "definitions", "", "").1.matches("\"auto_delete\"").count();
+    assert_eq!(queues(), 0);
     for queue in 0..number {
         assert_eq!(host.request("PUT", "queues", &format!("/{queue}"), "{}").0, 201);
     }
-    let (status, queues) = host.request("GET", "queues", "", "");
-    assert_eq!((status, queues.matches("\"arguments\"").count()), (200, number));
+    // The list of queues fails if two clients are the first to ask for it at once (3.10.8).
+    assert_eq!(queues(), number);
 }
