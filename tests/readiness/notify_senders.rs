@@ -9,6 +9,7 @@ use std::thread;
 use mirakuru_rstest::{Attempt, ErrorKind, Executor};
 use mirakuru_tests::starting::{LONG, SHORT, StartSoon, fails, reports};
 use mirakuru_tests::{alive, as_other_user, bin, eventually, scratch_dir};
+use nix::unistd::{Uid, User};
 
 #[test]
 fn of_those_that_a_launcher_leaves_the_one_that_is_named_is_the_main_process() {
@@ -46,11 +47,7 @@ fn ready_by(command: Vec<&'static str>) -> impl Fn(&Attempt<'_>) -> bool + Send 
 
 /// A server that says nothing, and is called ready by a process that has exited before it is heard.
 fn called_ready_by(command: Vec<&'static str>) -> Executor {
-    server_called_ready_by(command, "sleep 300")
-}
-
-fn server_called_ready_by(command: Vec<&'static str>, server: &str) -> Executor {
-    let script = format!("echo \"$NOTIFY_SOCKET\" > {{dir}}/name; exec {server}");
+    let script = "echo \"$NOTIFY_SOCKET\" > {dir}/name; exec sleep 300";
     Executor::shell(script).probe(ready_by(command)).notify()
 }
 
@@ -73,8 +70,8 @@ fn what_a_process_of_another_user_has_said_does_not_count_when_it_is_gone() {
 fn what_a_process_has_said_that_is_gone_counts_if_the_server_has_its_user() {
     let Some(other_user) = as_other_user(bin!("mk-notify")) else { return };
     let sender = [other_user, &[bin!("mk-notify"), "--is-child", "READY=1"]].concat();
-    let server = format!("{} sleep 300", other_user.join(" "));
-    server_called_ready_by(sender, &server).timeout(LONG).start_soon();
+    let user = User::from_uid(Uid::from_raw(65534)).unwrap().unwrap();
+    called_ready_by(sender).user(user.name).timeout(LONG).start_soon();
 }
 
 #[test]
