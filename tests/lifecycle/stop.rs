@@ -161,7 +161,7 @@ fn a_stop_that_kills_says_so_on_stderr() {
         let output = playing("stop::plays_a_test_with_a_stubborn_server", role).output().unwrap();
         let printed = printed(&output);
         let line =
-            "mirakuru: stubborn did not end within its stop timeout of 0.300 s and was killed";
+            "mirakuru: stubborn did not end within its stop timeout of 0.600 s and was killed";
         assert_eq!(printed.matches(line).count(), lines, "{role}: {printed}");
         assert!(lines == 0 || printed.contains("`stop_signal`"), "{printed}");
     }

@@ -88,7 +88,7 @@ fn answers_of_500_to_the_end_are_a_timeout() {
         let mark = mark();
         let executor = slow(method, "60000").args(["--mark", &mark]).http(http).timeout(SHORT);
         let error = fails(&executor, ErrorKind::Timeout);
-        assert!(error.to_string().contains("not ready within 0.300 s"), "{error}");
+        assert!(error.to_string().contains("not ready within 0.600 s"), "{error}");
         reports(&error, &["HTTP status 500", method]);
         nothing_left(&mark);
     }

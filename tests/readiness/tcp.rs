@@ -32,7 +32,7 @@ fn a_port_that_listens_too_late_is_a_timeout() {
     let server = [bin!("mk-tcp-server"), "{port}", "--delay", "60000", "--mark", &mark];
     let executor = Executor::new(server).tcp("127.0.0.1:{port}").timeout(SHORT);
     let error = fails(&executor, ErrorKind::Timeout);
-    reports(&error, &["not ready within 0.300 s", "connection refused", "running as pid"]);
+    reports(&error, &["not ready within 0.600 s", "connection refused", "running as pid"]);
     nothing_left(&mark);
 }
 

@@ -19,10 +19,10 @@ fn nothing_by_sd_notify() {
     fails(
         &server().notify(),
         &expect![[r#"
-            database: not ready within 0.300 s: READY=1 by sd_notify
+            database: not ready within 0.600 s: READY=1 by sd_notify
               command: sleep 60
               waited for: READY=1 by sd_notify
-              last observation: it has not sent any message (checked N times in TIME of 0.300 s)
+              last observation: it has not sent any message (checked N times in TIME of 0.600 s)
               process: running as pid PID
               output: none (LOG)
               help: does it support sd_notify, and is that turned on (`redis-server --supervised systemd`)? A shell in front of it has to `exec` it or pass on `NOTIFY_SOCKET`
@@ -35,10 +35,10 @@ fn a_status_by_sd_notify() {
     fails(
         &says("STATUS=loading 7 of 9"),
         &expect![[r#"
-            database: not ready within 0.300 s: READY=1 by sd_notify
+            database: not ready within 0.600 s: READY=1 by sd_notify
               command: BIN/mk-notify 'STATUS=loading 7 of 9'
               waited for: READY=1 by sd_notify
-              last observation: its status is `loading 7 of 9` (checked N times in TIME of 0.300 s)
+              last observation: its status is `loading 7 of 9` (checked N times in TIME of 0.600 s)
               process: running as pid PID
               output (LOG):
                 sent all
@@ -68,10 +68,10 @@ fn nothing_on_a_descriptor() {
     fails(
         &server().ready_fd(3),
         &expect![[r#"
-            database: not ready within 0.300 s: a line on descriptor 3
+            database: not ready within 0.600 s: a line on descriptor 3
               command: sleep 60
               waited for: a line on descriptor 3
-              last observation: no line was written on it (checked N times in TIME of 0.300 s)
+              last observation: no line was written on it (checked N times in TIME of 0.600 s)
               process: running as pid PID
               output: none (LOG)
               help: does it know that it has to write an end of line to descriptor 3? In a shell that is `echo >&3`
@@ -100,10 +100,10 @@ fn a_command_that_fails() {
     fails(
         &server().ready_command(check),
         &expect![[r#"
-            database: not ready within 0.300 s: exit code 0 of `sh -c "echo 'no response' >&2; exit 2"`
+            database: not ready within 0.600 s: exit code 0 of `sh -c "echo 'no response' >&2; exit 2"`
               command: sleep 60
               waited for: exit code 0 of `sh -c "echo 'no response' >&2; exit 2"`
-              last observation: exited with code 2: no response (checked N times in TIME of 0.300 s)
+              last observation: exited with code 2: no response (checked N times in TIME of 0.600 s)
               process: running as pid PID
               output: none (LOG)
               help: if the process is up, find out why `sh -c "echo 'no response' >&2; exit 2"` does not exit with code 0; the output of its last run is in LOG
@@ -167,10 +167,10 @@ fn no_port_at_all() {
     fails(
         &server().tcp("127.0.0.1:0"),
         &expect![[r#"
-            database: not ready within 0.300 s: a TCP connection to any port of 127.0.0.1
+            database: not ready within 0.600 s: a TCP connection to any port of 127.0.0.1
               command: sleep 60
               waited for: a TCP connection to any port of 127.0.0.1
-              last observation: it does not listen on any port (checked N times in TIME of 0.300 s)
+              last observation: it does not listen on any port (checked N times in TIME of 0.600 s)
               process: running as pid PID
               output: none (LOG)
               help: does it listen, and on 127.0.0.1? A process that passes its sockets to another one, which it did not start, cannot be followed
@@ -184,10 +184,10 @@ fn a_passed_socket_that_does_not_accept() {
     fails(
         &server().listen("127.0.0.1:{port}").tcp("127.0.0.1:{port}"),
         &expect![[r#"
-            database: not ready within 0.300 s: a TCP connection to 127.0.0.1:PORT
+            database: not ready within 0.600 s: a TCP connection to 127.0.0.1:PORT
               command: sleep 60
               waited for: a TCP connection to 127.0.0.1:PORT
-              last observation: 127.0.0.1:PORT: a connection waits to be accepted (checked N times in TIME of 0.300 s)
+              last observation: 127.0.0.1:PORT: a connection waits to be accepted (checked N times in TIME of 0.600 s)
               process: running as pid PID
               output: none (LOG)
               help: the process inherits the socket, but does not accept: does it read `LISTEN_FDS`, and is it what was started? A shell in front of it has to `exec` it

@@ -18,10 +18,10 @@ fn no_output_at_all() {
         ":",
         "ready",
         &expect![[r#"
-            database: not ready within 0.300 s: a line of output that matches `ready`
+            database: not ready within 0.600 s: a line of output that matches `ready`
               command: /bin/sh -c ':; sleep 60'
               waited for: a line of output that matches `ready`
-              last observation: nothing was written (checked N times in TIME of 0.300 s)
+              last observation: nothing was written (checked N times in TIME of 0.600 s)
               process: running as pid PID
               output: none (LOG)
               help: some programs buffer their output unless a terminal reads it: see `stdbuf -oL`, `python3 -u`, or wait for something else than output
@@ -35,10 +35,10 @@ fn other_output() {
         "echo starting; echo loading",
         "^ready$",
         &expect![[r#"
-            database: not ready within 0.300 s: a line of output that matches `^ready$`
+            database: not ready within 0.600 s: a line of output that matches `^ready$`
               command: /bin/sh -c 'echo starting; echo loading; sleep 60'
               waited for: a line of output that matches `^ready$`
-              last observation: no such line (checked N times in TIME of 0.300 s)
+              last observation: no such line (checked N times in TIME of 0.600 s)
               process: running as pid PID
               output (LOG):
                 starting
@@ -54,10 +54,10 @@ fn fewer_times_than_wanted() {
         "echo ready",
         Banner::new("ready").times(2),
         &expect![[r#"
-            database: not ready within 0.300 s: a line of output that matches `ready`, 2 times
+            database: not ready within 0.600 s: a line of output that matches `ready`, 2 times
               command: /bin/sh -c 'echo ready; sleep 60'
               waited for: a line of output that matches `ready`, 2 times
-              last observation: it came 1 time (checked N times in TIME of 0.300 s)
+              last observation: it came 1 time (checked N times in TIME of 0.600 s)
               process: running as pid PID
               output (LOG):
                 ready
@@ -73,10 +73,10 @@ fn on_the_other_stream() {
         "echo ready",
         banner,
         &expect![[r#"
-            database: not ready within 0.300 s: a line of standard error that matches `^ready$`
+            database: not ready within 0.600 s: a line of standard error that matches `^ready$`
               command: /bin/sh -c 'echo ready; sleep 60'
               waited for: a line of standard error that matches `^ready$`
-              last observation: no such line, but it came on standard output (checked N times in TIME of 0.300 s)
+              last observation: no such line, but it came on standard output (checked N times in TIME of 0.600 s)
               process: running as pid PID
               output (LOG):
                 ready
@@ -91,10 +91,10 @@ fn in_another_case() {
         "echo Server Ready",
         "ready",
         &expect![[r#"
-            database: not ready within 0.300 s: a line of output that matches `ready`
+            database: not ready within 0.600 s: a line of output that matches `ready`
               command: /bin/sh -c 'echo Server Ready; sleep 60'
               waited for: a line of output that matches `ready`
-              last observation: no such line, but `Server Ready` differs in upper and lower case only (checked N times in TIME of 0.300 s)
+              last observation: no such line, but `Server Ready` differs in upper and lower case only (checked N times in TIME of 0.600 s)
               process: running as pid PID
               output (LOG):
                 Server Ready
@@ -109,10 +109,10 @@ fn with_something_before_it() {
         "echo '12:00 ready'",
         "^ready$",
         &expect![[r#"
-            database: not ready within 0.300 s: a line of output that matches `^ready$`
+            database: not ready within 0.600 s: a line of output that matches `^ready$`
               command: /bin/sh -c "echo '12:00 ready'; sleep 60"
               waited for: a line of output that matches `^ready$`
-              last observation: no such line, but `12:00 ready` matches without `^` and `$` (checked N times in TIME of 0.300 s)
+              last observation: no such line, but `12:00 ready` matches without `^` and `$` (checked N times in TIME of 0.600 s)
               process: running as pid PID
               output (LOG):
                 12:00 ready
@@ -128,10 +128,10 @@ fn with_a_typing_error() {
         "echo '[7] ready to accept connections tcp'",
         banner,
         &expect![[r#"
-            database: not ready within 0.300 s: a line of output that matches `ready to accept conections`
+            database: not ready within 0.600 s: a line of output that matches `ready to accept conections`
               command: /bin/sh -c "echo '[7] ready to accept connections tcp'; sleep 60"
               waited for: a line of output that matches `ready to accept conections`
-              last observation: no such line, but `[7] ready to accept connections tcp` is similar (checked N times in TIME of 0.300 s)
+              last observation: no such line, but `[7] ready to accept connections tcp` is similar (checked N times in TIME of 0.600 s)
               process: running as pid PID
               output (LOG):
                 [7] ready to accept connections tcp
@@ -146,10 +146,10 @@ fn what_would_change_the_terminal_of_the_reader() {
         r"printf '\033]0;title\007\033[31mred\033(B\033[m\r\n1%%\r2%%\n\233[H\010\000'; : '\x1b[2J'",
         "ready",
         &expect![[r#"
-            database: not ready within 0.300 s: a line of output that matches `ready`
+            database: not ready within 0.600 s: a line of output that matches `ready`
               command: /bin/sh -c "printf '\\033]0;title\\007\\033[31mred\\033(B\\033[m\\r\\n1%%\\r2%%\\n\\233[H\\010\\000'; : '\\x1b[2J'; sleep 60"
               waited for: a line of output that matches `ready`
-              last observation: no such line (checked N times in TIME of 0.300 s)
+              last observation: no such line (checked N times in TIME of 0.600 s)
               process: running as pid PID
               output (LOG):
                 red
@@ -181,10 +181,10 @@ fn only_on_standard_error_which_is_not_buffered() {
         "echo warning >&2",
         banner,
         &expect![[r#"
-        database: not ready within 0.300 s: a line of standard output that matches `^ready$`
+        database: not ready within 0.600 s: a line of standard output that matches `^ready$`
           command: /bin/sh -c 'echo warning >&2; sleep 60'
           waited for: a line of standard output that matches `^ready$`
-          last observation: nothing was written to standard output (checked N times in TIME of 0.300 s)
+          last observation: nothing was written to standard output (checked N times in TIME of 0.600 s)
           process: running as pid PID
           output (LOG):
             warning
@@ -200,10 +200,10 @@ fn only_on_standard_output() {
         "echo loading",
         banner,
         &expect![[r#"
-        database: not ready within 0.300 s: a line of standard error that matches `^ready$`
+        database: not ready within 0.600 s: a line of standard error that matches `^ready$`
           command: /bin/sh -c 'echo loading; sleep 60'
           waited for: a line of standard error that matches `^ready$`
-          last observation: nothing was written to standard error (checked N times in TIME of 0.300 s)
+          last observation: nothing was written to standard error (checked N times in TIME of 0.600 s)
           process: running as pid PID
           output (LOG):
             loading

@@ -135,7 +135,7 @@ fn not_at_all_while_it_is_waited_for() {
     check(
         &process.wait_timeout(SHORT).unwrap_err(),
         &expect![[r#"
-        sleep has not ended within 0.300 s
+        sleep has not ended within 0.600 s
           command: sleep 60
           process: running as pid PID
           output: none (LOG)
@@ -181,7 +181,7 @@ fn a_line_of_the_log_that_does_not_come() {
     check(
         &process.log().wait_for("^ready$", SHORT).unwrap_err(),
         &expect![[r#"
-            no line of output matched `^ready$` within 0.300 s
+            no line of output matched `^ready$` within 0.600 s
               output (LOG):
                 Ready
               help: `Ready` differs in upper and lower case only

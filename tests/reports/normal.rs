@@ -9,7 +9,7 @@ use mirakuru_tests::bin;
 use regex_lite::Regex;
 
 /// A time limit that is reached.
-pub(crate) const SHORT: Duration = Duration::from_millis(300);
+pub(crate) const SHORT: Duration = Duration::from_millis(600);
 
 /// Compares the report of a failing start with the expected text.
 #[track_caller]

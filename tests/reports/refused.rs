@@ -104,6 +104,6 @@ fn a_directory_that_this_user_cannot_enter() {
     let is_stable = |line: &&str| line.starts_with("  last") || line.starts_with("  help");
     let report: Vec<_> = report.lines().filter(is_stable).map(str::trim).collect();
     expect![[r#"
-          last observation: Permission denied (os error 13) (checked N times in TIME of 0.300 s)
+          last observation: Permission denied (os error 13) (checked N times in TIME of 0.600 s)
           help: more time does not help: this user may not enter a directory of that path; change its mode, or the user of the process"#]].assert_eq(&report.join("\n"));
 }

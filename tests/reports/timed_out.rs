@@ -17,10 +17,10 @@ fn a_port_without_a_listener() {
     fails(
         &sleeper().tcp("127.0.0.1:{port}"),
         &expect![[r#"
-            database: not ready within 0.300 s: a TCP connection to 127.0.0.1:PORT
+            database: not ready within 0.600 s: a TCP connection to 127.0.0.1:PORT
               command: sleep 60
               waited for: a TCP connection to 127.0.0.1:PORT
-              last observation: 127.0.0.1:PORT: connection refused (checked N times in TIME of 0.300 s)
+              last observation: 127.0.0.1:PORT: connection refused (checked N times in TIME of 0.600 s)
               process: running as pid PID
               output: none (LOG)
               help: no process listens at 127.0.0.1:PORT: is that the address in the command, its variables or its configuration? If it only needs longer, give it a longer `timeout`
@@ -29,10 +29,10 @@ fn a_port_without_a_listener() {
     fails(
         &sleeper().tcp("localhost:{port}"),
         &expect![[r#"
-            database: not ready within 0.300 s: a TCP connection to localhost:PORT
+            database: not ready within 0.600 s: a TCP connection to localhost:PORT
               command: sleep 60
               waited for: a TCP connection to localhost:PORT
-              last observation: [::1]:PORT: connection refused (checked N times in TIME of 0.300 s)
+              last observation: [::1]:PORT: connection refused (checked N times in TIME of 0.600 s)
               process: running as pid PID
               output: none (LOG)
               help: no process listens at localhost:PORT: is that the address in the command, its variables or its configuration? If it only needs longer, give it a longer `timeout`
@@ -70,10 +70,10 @@ fn an_http_status_that_is_not_wanted() {
     let report = normal(&format!("{error:?}"));
     let lines: Vec<_> = report.lines().filter(|line| !line.starts_with("    ")).collect();
     expect![[r#"
-        mk-http-server: not ready within 0.300 s: HEAD http://127.0.0.1:PORT/status/503 with status 2xx
+        mk-http-server: not ready within 0.600 s: HEAD http://127.0.0.1:PORT/status/503 with status 2xx
           command: BIN/mk-http-server PORT
           waited for: HEAD http://127.0.0.1:PORT/status/503 with status 2xx
-          last observation: HTTP status 503 (checked N times in TIME of 0.300 s)
+          last observation: HTTP status 503 (checked N times in TIME of 0.600 s)
           process: running as pid PID
           output (LOG):
           help: if it only needs longer, give it a longer `timeout`"#]].assert_eq(&lines.join("\n"));
@@ -84,10 +84,10 @@ fn an_http_port_without_a_listener() {
     fails(
         &sleeper().http("http://127.0.0.1:{port}/health"),
         &expect![[r#"
-            database: not ready within 0.300 s: HEAD http://127.0.0.1:PORT/health with status 2xx
+            database: not ready within 0.600 s: HEAD http://127.0.0.1:PORT/health with status 2xx
               command: sleep 60
               waited for: HEAD http://127.0.0.1:PORT/health with status 2xx
-              last observation: 127.0.0.1:PORT: connection refused (checked N times in TIME of 0.300 s)
+              last observation: 127.0.0.1:PORT: connection refused (checked N times in TIME of 0.600 s)
               process: running as pid PID
               output: none (LOG)
               help: no process listens at 127.0.0.1:PORT: is that the address in the command, its variables or its configuration? If it only needs longer, give it a longer `timeout`
@@ -100,10 +100,10 @@ fn a_unix_socket_that_is_not_there() {
     fails(
         &sleeper().unix_socket("{dir}/socket"),
         &expect![[r#"
-            database: not ready within 0.300 s: the Unix socket DIR/socket
+            database: not ready within 0.600 s: the Unix socket DIR/socket
               command: sleep 60
               waited for: the Unix socket DIR/socket
-              last observation: there is no such file (checked N times in TIME of 0.300 s)
+              last observation: there is no such file (checked N times in TIME of 0.600 s)
               process: running as pid PID
               output: none (LOG)
               help: if it only needs longer, give it a longer `timeout`
@@ -122,10 +122,10 @@ fn a_unix_socket_without_a_listener() {
     fails(
         &sleeper().unix_socket(path),
         &expect![[r#"
-            database: not ready within 0.300 s: the Unix socket SCRATCH/socket
+            database: not ready within 0.600 s: the Unix socket SCRATCH/socket
               command: sleep 60
               waited for: the Unix socket SCRATCH/socket
-              last observation: no process listens on it (checked N times in TIME of 0.300 s)
+              last observation: no process listens on it (checked N times in TIME of 0.600 s)
               process: running as pid PID
               output: none (LOG)
               help: if it only needs longer, give it a longer `timeout`
@@ -141,10 +141,10 @@ fn an_http_request_without_an_answer() {
     let report = normal(&format!("{:?}", server.http(http).start().unwrap_err()));
     let lines: Vec<_> = report.lines().filter(|line| !line.starts_with("    ")).collect();
     expect![[r#"
-        mk-http-server: not ready within 1.5 s: GET http://127.0.0.1:PORT/hang with status 2xx
+        mk-http-server: not ready within 3.0 s: GET http://127.0.0.1:PORT/hang with status 2xx
           command: BIN/mk-http-server PORT
           waited for: GET http://127.0.0.1:PORT/hang with status 2xx
-          last observation: no answer within 300ms (checked N times in TIME of 1.5 s)
+          last observation: no answer within 600ms (checked N times in TIME of 3.0 s)
           process: running as pid PID
           output (LOG):
           help: if it only needs longer, give it a longer `timeout`"#]]
@@ -156,10 +156,10 @@ fn a_pid_file_that_is_missing() {
     fails(
         &sleeper().pid_file("{dir}/pid"),
         &expect![[r#"
-            database: not ready within 0.300 s: the pid file DIR/pid
+            database: not ready within 0.600 s: the pid file DIR/pid
               command: sleep 60
               waited for: the pid file DIR/pid
-              last observation: there is no such file (checked N times in TIME of 0.300 s)
+              last observation: there is no such file (checked N times in TIME of 0.600 s)
               process: running as pid PID
               output: none (LOG)
               help: if it only needs longer, give it a longer `timeout`
@@ -176,10 +176,10 @@ fn a_pid_file_that_is_stale() {
     fails(
         &sleeper().pid_file(directory.join("pid")),
         &expect![[r#"
-            database: not ready within 0.300 s: the pid file SCRATCH/pid
+            database: not ready within 0.600 s: the pid file SCRATCH/pid
               command: sleep 60
               waited for: the pid file SCRATCH/pid
-              last observation: the file is left over from a process that is gone (checked N times in TIME of 0.300 s)
+              last observation: the file is left over from a process that is gone (checked N times in TIME of 0.600 s)
               process: running as pid PID
               output: none (LOG)
               help: if it only needs longer, give it a longer `timeout`
@@ -190,10 +190,10 @@ fn a_pid_file_that_is_stale() {
     fails(
         &executor,
         &expect![[r#"
-            database: not ready within 0.300 s: the pid file DIR/pid
+            database: not ready within 0.600 s: the pid file DIR/pid
               command: /bin/sh -c 'echo PID > DIR/pid; sleep 60'
               waited for: the pid file DIR/pid
-              last observation: the file names pid PID, which is not alive (checked N times in TIME of 0.300 s)
+              last observation: the file names pid PID, which is not alive (checked N times in TIME of 0.600 s)
               process: running as pid PID
               output: none (LOG)
               help: if it only needs longer, give it a longer `timeout`
@@ -214,10 +214,10 @@ fn a_probe_of_ones_own() {
     fails(
         &sleeper().probe(Answers),
         &expect![[r#"
-            database: not ready within 0.300 s: the probe `reports::timed_out::Answers`
+            database: not ready within 0.600 s: the probe `reports::timed_out::Answers`
               command: sleep 60
               waited for: the probe `reports::timed_out::Answers`
-              last observation: the schema has version 3, not 4 (checked N times in TIME of 0.300 s)
+              last observation: the schema has version 3, not 4 (checked N times in TIME of 0.600 s)
               process: running as pid PID
               output: none (LOG)
               help: if it only needs longer, give it a longer `timeout`

@@ -116,7 +116,7 @@ fn a_command_takes_part_of_the_time_limit() {
     let server = sleeps().timeout(SHORT).after_ready(["sh", "-c", "sleep 300", &mark]);
     let error = fails(&server, ErrorKind::Timeout);
     let what =
-        format!("not ready within 0.300 s: `sh -c 'sleep 300' {mark}` of after_ready still runs");
+        format!("not ready within 0.600 s: `sh -c 'sleep 300' {mark}` of after_ready still runs");
     reports(&error, &[&what]);
     nothing_left(&mark);
 }

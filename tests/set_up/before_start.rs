@@ -90,7 +90,7 @@ fn a_command_takes_part_of_the_time_limit() {
     let server = sleeps().before_start(["sh", "-c", "sleep 300", &mark]).timeout(SHORT);
     let error = fails(&server, ErrorKind::Timeout);
     let what =
-        format!("not ready within 0.300 s: `sh -c 'sleep 300' {mark}` of before_start still runs");
+        format!("not ready within 0.600 s: `sh -c 'sleep 300' {mark}` of before_start still runs");
     reports(&error, &[&what]);
     nothing_left(&mark);
 }

@@ -230,7 +230,7 @@ fn a_template_that_fails_is_the_error_and_the_next_start_tries_again() {
 fn a_template_takes_part_of_the_time_limit() {
     let mark = mark();
     let error = fails(&made_by(&mark, "sleep 300; : {dir}").timeout(SHORT), ErrorKind::Timeout);
-    reports(&error, &["not ready within 0.300 s: `sh -c", "of template still runs"]);
+    reports(&error, &["not ready within 0.600 s: `sh -c", "of template still runs"]);
     nothing_left(&mark);
 }
 

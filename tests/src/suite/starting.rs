@@ -14,7 +14,7 @@ use mirakuru_core::{Error, ErrorKind, Executor, Exit, Process};
 pub const LONG: Duration = Duration::from_secs(20);
 
 /// A time limit that is reached.
-pub const SHORT: Duration = Duration::from_millis(300);
+pub const SHORT: Duration = Duration::from_millis(600);
 
 /// The longest time that an immediate action takes on a busy machine.
 pub const SOON: Duration = Duration::from_secs(5);
