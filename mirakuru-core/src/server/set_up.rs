@@ -20,11 +20,14 @@ impl Server {
     /// Runs the commands before a start. Returns true if there was one.
     pub(super) fn run_before_start(&self, began: Instant) -> Result<bool> {
         let steps = &self.plan.set_up.before_start;
-        let mut writes_files = true;
-        steps
-            .iter()
-            .try_for_each(|step| self.run_before(step, std::mem::take(&mut writes_files), began))?;
+        self.run_all_before(steps, began)?;
         Ok(!steps.is_empty())
+    }
+
+    /// Runs steps one after the other. The files are written before the first.
+    pub(super) fn run_all_before(&self, steps: &[Step], began: Instant) -> Result<()> {
+        let mut numbered = steps.iter().enumerate();
+        numbered.try_for_each(|(number, step)| self.run_before(step, number == 0, began))
     }
 
     /// Runs a step while the server does not run.

@@ -30,9 +30,9 @@ impl Server {
                 let copy = Step::copy(kept.path(), dir, self.plan.working_dir())?;
                 self.run_before(&copy, false, began)?;
             }
-            Found::Unkept => self.run_template(template, began)?,
+            Found::Unkept => self.run_all_before(&template.steps, began)?,
             Found::Missing(draft) => {
-                self.run_template(template, began)?;
+                self.run_all_before(&template.steps, began)?;
                 self.keep_template(draft, dir, began)?;
             }
         }
@@ -54,14 +54,6 @@ impl Server {
                 Ok(Found::Unkept)
             }
         }
-    }
-
-    fn run_template(&self, template: &TemplateSteps, began: Instant) -> Result<()> {
-        let mut writes_files = true;
-        template
-            .steps
-            .iter()
-            .try_for_each(|step| self.run_before(step, std::mem::take(&mut writes_files), began))
     }
 
     /// Keeps what is in the directory. If that is not possible, this server can use it nevertheless.
