@@ -52,12 +52,9 @@ impl LaunchPlan {
     }
 
     fn job(&self) -> Job {
-        Job {
-            command: [&[self.program.clone().into_os_string()], &self.words[..]].concat(),
-            files: self.set_up.files.clone(),
-            account: self.set_up.account.clone(),
-            draft: None,
-        }
+        let account = self.set_up.account.as_ref();
+        let job = Job::new(&self.program, &self.words, account);
+        Job { files: self.set_up.files.clone(), ..job }
     }
 
     /// Binds the listening sockets that the process inherits.

@@ -107,9 +107,8 @@ impl Step {
 
     /// Returns the step as its supervisor runs it.
     pub(crate) fn job(&self) -> Job {
-        let command = [&[self.program.clone().into_os_string()], &self.words[..]].concat();
-        let (account, draft) = (self.account.clone(), self.draft.clone());
-        Job { command, files: Vec::new(), account, draft }
+        let job = Job::new(&self.program, &self.words, self.account.as_ref());
+        Job { draft: self.draft.clone(), ..job }
     }
 
     /// Returns the command in one line, which is not too long for a message.

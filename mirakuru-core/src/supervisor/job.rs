@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::sys::Account;
 
@@ -26,6 +26,12 @@ pub(crate) struct Job {
 }
 
 impl Job {
+    /// Returns the job of a command alone. `words` are its `argv[0]` and its arguments.
+    pub(crate) fn new(program: &Path, words: &[OsString], account: Option<&Account>) -> Self {
+        let command = [&[program.as_os_str().to_owned()], words].concat();
+        Self { command, account: account.cloned(), ..Self::default() }
+    }
+
     /// Encodes the job: its length, then its parts, each after its own length.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let Self { command, files, account, draft } = self;

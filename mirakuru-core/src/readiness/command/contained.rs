@@ -56,10 +56,9 @@ impl ContainedCommand {
         let (stdout, stderr) = files.open()?;
         let may_be_created = values.dir().is_some_and(|own| Path::new(&words[0]).starts_with(own));
         let program = program::find_or_expect(&words[0], values.dir(), environment, dir)?;
-        let command = [&[program.into_os_string()], &words[..]].concat();
         let supervisor = SupervisorCommand {
             name: format!("the check of {name}"),
-            job: Job { command, account: account.cloned(), ..Job::default() },
+            job: Job::new(&program, &words, account),
             environment: environment.clone(),
             stdout,
             stderr,
