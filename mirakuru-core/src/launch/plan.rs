@@ -110,12 +110,11 @@ impl LaunchPlan {
         let context = StepContext {
             values: &values,
             environment: &environment,
-            spec_environment: &spec.environment,
             dir: &dir,
             account: account.as_ref(),
             is_running: program.is_some(),
         };
-        let set_up = SetUp::new(&spec.set_up, &context)?;
+        let set_up = SetUp::new(&spec.set_up, &spec.environment, &context)?;
         let find = || match set_up.may_create_program() {
             true => program::find_or_expect(&words[0], values.dir(), &environment, &dir),
             false => program::find(&words[0], &environment, &dir),
@@ -195,7 +194,6 @@ impl LaunchPlan {
         let context = StepContext {
             values: &self.values,
             environment: &self.environment,
-            spec_environment: &self.environment,
             dir: &self.dir,
             account: self.set_up.account.as_ref(),
             is_running: false,

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use super::step::{Step, StepContext, StepKind};
 use crate::command::{self, CommandLine, Environment};
 use crate::error::{Error, ErrorKind, Result};
+use crate::resources::placeholders::Placeholders;
 use crate::syntax::{file_path, template};
 use crate::sys::{self, Account};
 
@@ -104,7 +105,12 @@ impl SetUp {
         !self.files.is_empty() || self.template.is_some() || !self.before_start.is_empty()
     }
 
-    pub(super) fn new(spec: &SetUpSpec, context: &StepContext<'_>) -> Result<Self> {
+    /// Resolves a spec. `unresolved` is the environment of the process, with placeholders.
+    pub(super) fn new(
+        spec: &SetUpSpec,
+        unresolved: &Environment,
+        context: &StepContext<'_>,
+    ) -> Result<Self> {
         let values = context.values;
         let file = |(path, text): &(String, String)| {
             Ok((values.render(path)?.into(), values.render(text)?.into_bytes()))
@@ -115,8 +121,8 @@ impl SetUp {
         let mut later = spec.after_ready.iter().chain(&spec.reset);
         later.try_for_each(|command| context.check_later(command))?;
         let template = steps(StepKind::Template, &spec.template)?;
-        let key = template_key(spec, &template, context);
-        let ports = ports_of(context);
+        let key = template_key(spec, &template, unresolved, context);
+        let ports = ports_of(unresolved, context.values);
         Ok(Self {
             files: spec.files.iter().map(file).collect::<Result<_>>()?,
             template: (!template.is_empty()).then_some(TemplateSteps {
@@ -133,20 +139,24 @@ impl SetUp {
 }
 
 /// Returns the ports in the environment.
-fn ports_of(context: &StepContext<'_>) -> Vec<u16> {
-    let values = context.spec_environment.changes.iter().filter_map(|(_, value)| value.as_ref());
-    let mut texts = values.filter_map(|value| value.to_str());
+fn ports_of(unresolved: &Environment, values: &Placeholders) -> Vec<u16> {
+    let mut texts = unresolved.changes.iter().filter_map(|(_, value)| value.as_ref()?.to_str());
     match texts.any(|text| template::check_portless(text).is_err()) {
-        true => context.values.ports().values().copied().collect(),
+        true => values.ports().values().copied().collect(),
         false => Vec::new(),
     }
 }
 
 /// Returns a name for what the commands of a template leave behind.
-fn template_key(spec: &SetUpSpec, steps: &[Step], context: &StepContext<'_>) -> String {
+fn template_key(
+    spec: &SetUpSpec,
+    steps: &[Step],
+    unresolved: &Environment,
+    context: &StepContext<'_>,
+) -> String {
     let mut hasher = DefaultHasher::new();
     env!("CARGO_PKG_VERSION").hash(&mut hasher);
-    (&spec.template, &spec.files, &spec.user, context.spec_environment).hash(&mut hasher);
+    (&spec.template, &spec.files, &spec.user, unresolved).hash(&mut hasher);
     let bins = context.values.bins().values();
     for program in steps.iter().map(|step| &step.program).chain(bins) {
         let meta = fs::metadata(program).ok();

@@ -38,8 +38,6 @@ impl StepKind {
 pub(super) struct StepContext<'a> {
     pub(super) values: &'a Placeholders,
     pub(super) environment: &'a Environment,
-    /// The same, with placeholders.
-    pub(super) spec_environment: &'a Environment,
     pub(super) dir: &'a Path,
     pub(super) account: Option<&'a Account>,
     /// The process was started by another one, which had all programs.
