@@ -1,4 +1,4 @@
-//! Time limits of waits: for other tests, and those that `MIRAKURU_TIMEOUT_FACTOR` multiplies.
+//! Time limits of waits: for other processes, and those that `MIRAKURU_TIMEOUT_FACTOR` multiplies.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -10,6 +10,10 @@ use crate::sys;
 /// A sleep that ends so much later than it should shows that this process was stopped: by Ctrl-Z, by a
 /// debugger, or with its container.
 const STOPPED_FOR: Duration = Duration::from_millis(50);
+
+/// The pauses between attempts grow from the first to the last.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LAST_PAUSE: Duration = Duration::from_millis(20);
 
 /// Returns a time limit of the user, multiplied by `MIRAKURU_TIMEOUT_FACTOR`.
 pub(crate) fn multiplied(limit: Duration) -> Duration {
@@ -72,6 +76,30 @@ impl TimeLimit {
             self.deadline += late;
         }
         result
+    }
+}
+
+/// The pauses between attempts at what another process prevents, without a sign when it no longer does.
+pub(crate) struct Pauses {
+    limit: TimeLimit,
+    next: Duration,
+}
+
+impl Pauses {
+    /// Allows pauses until the time limit, which counts from now.
+    pub(crate) fn within(limit: Duration) -> Self {
+        Self { limit: TimeLimit::new(limit), next: FIRST_PAUSE }
+    }
+
+    /// Sleeps until it is time for another attempt. Returns false if the time limit has passed.
+    pub(crate) fn pause(&mut self) -> bool {
+        if self.limit.is_over() {
+            return false;
+        }
+        let sleep = |end: Instant| sys::wait_readable(&[], Some(end - Instant::now()));
+        let _ = self.limit.sleep(self.next, sleep);
+        self.next = (self.next * 2).min(LAST_PAUSE);
+        true
     }
 }
 

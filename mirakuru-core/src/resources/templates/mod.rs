@@ -16,13 +16,10 @@ use std::time::{Duration, Instant};
 
 use crate::diagnostics::log_dir;
 use crate::diagnostics::progress::Progress;
+use crate::diagnostics::time_limit::Pauses;
 use crate::sys::{self, PrivateDir};
 
 pub(crate) use search::find_text;
-
-/// The pauses between attempts to take a lock grow from the first to the last.
-const FIRST_STEP: Duration = Duration::from_millis(1);
-const LAST_STEP: Duration = Duration::from_millis(20);
 
 /// What is there for a key.
 pub(crate) enum Found {
@@ -79,17 +76,13 @@ impl Place {
 pub(crate) fn find(key: &str, began: Instant, limit: Duration) -> io::Result<Option<Found>> {
     let place = Place { dir: templates_dir()?, name: key.to_owned() };
     let mut progress = Progress::new(began, limit);
-    let mut step = FIRST_STEP;
+    let mut pauses = Pauses::within(limit.saturating_sub(began.elapsed()));
     loop {
-        if let Some(found) = place.look()? {
-            return Ok(Some(found));
-        }
-        if began.elapsed() >= limit {
-            return Ok(None);
+        let found = place.look()?;
+        if found.is_some() || !pauses.pause() {
+            return Ok(found);
         }
         progress.tick(&|| "another test process to build a template".to_owned(), "");
-        sys::wait_readable(&[], Some(step))?;
-        step = (step * 2).min(LAST_STEP);
     }
 }
 

@@ -19,16 +19,12 @@ use nix::fcntl::{Flock, FlockArg};
 
 use crate::diagnostics::progress::Progress;
 use crate::diagnostics::runner::Runner;
-use crate::diagnostics::time_limit::{TimeLimit, multiplied};
+use crate::diagnostics::time_limit::{Pauses, multiplied};
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::Executor;
 use crate::resources::temp_dir;
 use crate::server::manifest::ServerManifest;
 use crate::sys::{self, PrivateDir};
-
-/// The pauses between attempts to take the lock grow from the first to the last.
-const FIRST_STEP: Duration = Duration::from_millis(1);
-const LAST_STEP: Duration = Duration::from_millis(20);
 
 /// How long another process may take to remove a directory that it found unused.
 const REMOVAL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -77,24 +73,20 @@ impl Directory {
         let mut file = File::create(&path).map_err(|error| failed(self.dir.path(), error))?;
         let spec = executor.spec();
         let limit = multiplied(spec.timeout.saturating_add(spec.stop_timeout)).saturating_mul(2);
-        let mut limit = TimeLimit::new(limit.saturating_add(lease_timeout));
+        let mut pauses = Pauses::within(limit.saturating_add(lease_timeout));
         let mut progress = Progress::new(Instant::now(), multiplied(spec.timeout));
         let wait = || format!("another test process to start {}", spec.display_name());
-        let mut step = FIRST_STEP;
         loop {
             match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
                 Ok(lock) => return Ok(lock),
                 Err((unlocked, Errno::EWOULDBLOCK | Errno::EINTR)) => file = unlocked,
                 Err((_, errno)) => return Err(failed(self.dir.path(), errno.into())),
             }
-            if limit.is_over() {
+            if !pauses.pause() {
                 let what = format!("gave up waiting for {}", wait());
                 return Err(Error::new(ErrorKind::Lease, what));
             }
             progress.tick(&wait, "");
-            let sleep = |end: Instant| sys::wait_readable(&[], Some(end - Instant::now()));
-            let _ = limit.sleep(step, sleep);
-            step = (step * 2).min(LAST_STEP);
         }
     }
 
@@ -114,16 +106,15 @@ impl Directory {
 
 /// Opens and locks the directory, again if another process has just removed it.
 fn open(path: &Path) -> io::Result<PrivateDir> {
-    let end = Instant::now() + REMOVAL_TIMEOUT;
+    let mut pauses = Pauses::within(REMOVAL_TIMEOUT);
     loop {
         let dir = PrivateDir::create(path)?;
         if dir.mark_used() {
             return Ok(dir);
         }
-        if Instant::now() > end {
+        if !pauses.pause() {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        sys::wait_readable(&[], Some(FIRST_STEP))?;
     }
 }
 

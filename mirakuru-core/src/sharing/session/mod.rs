@@ -14,13 +14,13 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use super::current_test;
 use crate::diagnostics::events;
 use crate::diagnostics::runner::{self, Runner};
 use crate::diagnostics::settings;
-use crate::diagnostics::time_limit::{Limit, TimeLimit};
+use crate::diagnostics::time_limit::{Limit, Pauses};
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::Executor;
 use crate::process::Process;
@@ -35,9 +35,6 @@ const ROUNDS: usize = 40;
 
 /// How long a server that is shutting down may still accept connections.
 const SHUTDOWN_LAG: Duration = Duration::from_millis(100);
-
-/// The pause between attempts to connect to a supervisor that accepts none.
-const CONNECT_STEP: Duration = Duration::from_millis(10);
 
 /// What a process that needs a lease finds.
 enum Situation {
@@ -160,22 +157,15 @@ impl Session {
     /// as there is room for have connected to a supervisor that accepts none.
     fn connect(&self, executor: &Executor, timeout: Duration) -> Result<Option<UnixStream>> {
         let path = self.directory.file(&self.name, "sock");
-        let mut limit = TimeLimit::new(timeout);
+        let mut pauses = Pauses::within(timeout);
         loop {
             let connected = sys::connect_any_unix(&path);
             match connected.and_then(|stream| stream.set_nonblocking(false).map(|()| stream)) {
                 Ok(stream) => return Ok(Some(stream)),
                 Err(error) => match error.kind() {
                     io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => return Ok(None),
-                    io::ErrorKind::Interrupted => {}
-                    io::ErrorKind::WouldBlock if limit.is_over() => {
-                        return Err(self.unanswered(executor, timeout));
-                    }
-                    io::ErrorKind::WouldBlock => {
-                        let sleep =
-                            |end: Instant| sys::wait_readable(&[], Some(end - Instant::now()));
-                        let _ = limit.sleep(CONNECT_STEP, sleep);
-                    }
+                    io::ErrorKind::WouldBlock if pauses.pause() => {}
+                    io::ErrorKind::WouldBlock => return Err(self.unanswered(executor, timeout)),
                     _ => return Err(Error::os("the supervisor cannot be connected to", error)),
                 },
             }
@@ -246,4 +236,48 @@ fn own_binary() -> String {
     let built = path.metadata().and_then(|meta| meta.modified()).ok();
     let built = built.and_then(|built| built.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
     format!(" {} {}", path.display(), built.as_nanos())
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::sys::socket::{Backlog, listen};
+
+    use super::*;
+
+    /// Returns the session of a runner that is this process.
+    fn session(key: &str) -> Session {
+        let pid = std::process::id() as i32;
+        let runner = Runner { pid, started: sys::start_time(pid).unwrap_or_default() };
+        let directory = Directory::of(runner).unwrap();
+        Session { directory, runner, key: key.to_owned(), name: key.to_owned() }
+    }
+
+    #[test]
+    fn a_supervisor_that_accepts_none_is_waited_for_until_the_time_limit() {
+        let session = session("accepts-none");
+        let path = session.directory.file(&session.name, "sock");
+        let dir = fs::canonicalize(path.parent().unwrap()).unwrap();
+        let listener = UnixListener::bind(&path).unwrap();
+        listen(&listener, Backlog::new(0).unwrap()).unwrap();
+        let executor = Executor::new("sleep 60").name("server");
+        let connect = |timeout| session.connect(&executor, timeout);
+
+        let waiting: Vec<_> = std::iter::from_fn(|| sys::connect_any_unix(&path).ok()).collect();
+        assert!(!waiting.is_empty());
+        let error = connect(Duration::from_millis(30)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Lease);
+        let shown = error.to_string();
+        assert!(shown.contains("within 0.030 s: its supervisor does not answer"), "{shown}");
+
+        std::thread::scope(|scope| {
+            let late = scope.spawn(|| connect(Duration::from_secs(60)).unwrap());
+            sys::wait_readable(&[], Some(Duration::from_millis(30))).unwrap();
+            assert!(!late.is_finished());
+            drop(listener.accept().unwrap());
+            assert!(late.join().unwrap().is_some());
+        });
+        drop(listener);
+        assert!(connect(Duration::ZERO).unwrap().is_none());
+        fs::remove_dir_all(dir).unwrap();
+    }
 }
