@@ -30,23 +30,20 @@ static LOG_DIR: OnceCell<LogDir> = OnceCell::new();
 pub(crate) fn log_dir() -> Result<&'static Path> {
     let dir = LOG_DIR.get_or_try_init(|| {
         let name = run_name()?;
-        let mut failed = None;
-        for runs in runs_dirs() {
-            let path = runs.join(&name);
-            match make_log_dir(&path) {
-                Ok(dir) => {
-                    // In the background: tests do not wait for it, and the next run completes it.
-                    let _ = thread::Builder::new().spawn(move || remove_old_runs(&runs));
-                    return Ok(dir);
-                }
-                Err(error) => failed = Some((path, error)),
-            }
-        }
-        let (path, error) = failed.unwrap_or_else(|| (name.into(), io::ErrorKind::NotFound.into()));
-        let what = format!("the log directory `{}` cannot be created", path.display());
-        let help = "logs are kept in the target directory, or if this user cannot write to it, in \
-            TMPDIR; make one of them a directory that this user can write to";
-        Err(Error::os(what, error).with_help(help))
+        let make = |runs: &Path| {
+            let dir = make_log_dir(&runs.join(&name))?;
+            let runs = runs.to_owned();
+            // In the background: tests do not wait for it, and the next run completes it.
+            let _ = thread::Builder::new().spawn(move || remove_old_runs(&runs));
+            Ok(dir)
+        };
+        first_usable("mirakuru", "mirakuru-logs", make).map_err(|(runs, error)| {
+            let what =
+                format!("the log directory `{}` cannot be created", runs.join(&name).display());
+            let help = "logs are kept in the target directory, or if this user cannot write to it, \
+                in TMPDIR; make one of them a directory that this user can write to";
+            Error::os(what, error).with_help(help)
+        })
     })?;
     Ok(&dir.path)
 }
@@ -72,17 +69,19 @@ fn make_log_dir(path: &Path) -> io::Result<LogDir> {
     Ok(LogDir { path: path.to_owned(), dir })
 }
 
-fn runs_dirs() -> impl Iterator<Item = PathBuf> {
-    kept_dirs("mirakuru", "mirakuru-logs")
-}
-
-/// Returns where files may be kept: in the target directory of the test binary, or if there is none or it
-/// is not writable, in the directory for temporary files.
-pub(crate) fn kept_dirs(in_target: &str, in_temp: &str) -> impl Iterator<Item = PathBuf> {
+/// Makes a directory where files may be kept: in the target directory of the test binary, or if there is
+/// none or it is not writable, in the directory for temporary files.
+pub(crate) fn first_usable<T>(
+    in_target: &str,
+    in_temp: &str,
+    make: impl Fn(&Path) -> io::Result<T>,
+) -> std::result::Result<T, (PathBuf, io::Error)> {
     let exe = std::env::current_exe().unwrap_or_default();
-    let target = target_dir(&exe).map(|target| target.join(in_target));
+    if let Some(made) = target_dir(&exe).and_then(|target| make(&target.join(in_target)).ok()) {
+        return Ok(made);
+    }
     let temp = std::env::temp_dir().join(format!("{in_temp}-{}", sys::effective_user()));
-    target.into_iter().chain([temp])
+    make(&temp).map_err(|error| (temp, error))
 }
 
 /// Returns the target directory that a binary is in.

@@ -125,13 +125,8 @@ impl Drop for TemplateDraft {
 }
 
 fn templates_dir() -> io::Result<PathBuf> {
-    let mut failed = io::Error::from(io::ErrorKind::NotFound);
-    for dir in log_dir::kept_dirs("mirakuru-templates", "mirakuru-templates") {
-        // The target directory may be that of a group; what is in here is of this user alone.
-        match PrivateDir::create(&dir) {
-            Ok(_) => return Ok(dir),
-            Err(error) => failed = error,
-        }
-    }
-    Err(failed)
+    // The target directory may be that of a group; what is in here is of this user alone.
+    let make = |dir: &Path| PrivateDir::create(dir).map(|_| dir.to_owned());
+    let made = log_dir::first_usable("mirakuru-templates", "mirakuru-templates", make);
+    made.map_err(|(_, error)| error)
 }
