@@ -74,21 +74,39 @@ fn a_directory_that_this_user_cannot_write_to_is_named() {
     assert!(printed.contains("TMPDIR names it"), "{printed}");
 }
 
+/// Returns what a role prints with a file system of its own for temporary files, mounted at `dir`.
+/// Returns none if this user cannot mount one.
+fn with_mounted_tmpdir(role: &str, dir: &Path, options: &str) -> Option<String> {
+    let script = format!("mount -t tmpfs -o {options} tmpfs '{}' && exec \"$@\"", dir.display());
+    let mounted = ["unshare", "-m", "sh", "-c", &script, "sh"];
+    let can_mount = Command::new(mounted[0]).args(&mounted[1..]).arg("true").output();
+    if !can_mount.is_ok_and(|output| output.status.success()) {
+        println!("skipped: this user cannot mount a file system");
+        return None;
+    }
+    Some(with_tmpdir(role, dir, &mounted))
+}
+
 #[test]
 fn a_read_only_file_system_is_named_with_the_reason_for_it() {
     let dir = scratch_dir();
-    let script = format!("mount -t tmpfs -o ro tmpfs '{}' && exec \"$@\"", dir.display());
-    let read_only = ["unshare", "-m", "sh", "-c", &script, "sh"];
-    let can_mount = Command::new(read_only[0]).args(&read_only[1..]).arg("true").output();
-    if !can_mount.is_ok_and(|output| output.status.success()) {
-        return println!("skipped: this user cannot mount a file system");
-    }
     for role in ["has a directory", "notifies"] {
-        let printed = with_tmpdir(role, &dir, &read_only);
+        let Some(printed) = with_mounted_tmpdir(role, &dir, "ro") else { return };
         let what = format!("the directory `{}` cannot have temporary files", dir.display());
         assert!(printed.contains(&format!("{what}: Read-only file system")), "{printed}");
         assert!(printed.contains("help: TMPDIR names it; "), "{printed}");
     }
+}
+
+#[test]
+fn a_socket_that_cannot_be_made_is_named() {
+    let dir = scratch_dir();
+    // The directory itself is the one file that there may be.
+    let Some(printed) = with_mounted_tmpdir("notifies", &dir, "nr_inodes=1") else { return };
+    let socket = format!("server: the socket `{}/mirakuru-", dir.display());
+    let why = "` for `sd_notify` cannot be made: No space left on device (os error 28)\n";
+    assert!(printed.contains(&socket) && printed.contains(why), "{printed}");
+    assert!(!printed.contains("interpreter"), "{printed}");
 }
 
 #[test]

@@ -60,7 +60,7 @@ pub(crate) fn help(named: &[SocketAddr], supervisor: Option<i32>) -> String {
         }
     }
     let has_ss = cfg!(all(target_os = "linux", not(mirakuru_fallback)));
-    let command = if has_ss { "ss -ltnp" } else { "lsof -nP -iTCP -sTCP:LISTEN" };
+    let command = if has_ss { "ss -ltunp" } else { "lsof -nPi" };
     format!("`{command}` shows which process listens where; {USE_PLACEHOLDER}")
 }
 
