@@ -24,6 +24,7 @@ use crate::executor::Executor;
 #[doc(alias = "azure")]
 pub fn azurite() -> Executor {
     server(
+        "azurite",
         "azurite --silent --disableTelemetry --skipApiVersionCheck --location {dir} \
          --blobHost 127.0.0.1 --blobPort {port} --queueHost 127.0.0.1 --queuePort {port:queue} \
          --tableHost 127.0.0.1 --tablePort {port:table}",

@@ -23,7 +23,7 @@ use crate::readiness::Http;
 /// # Ok::<(), mirakuru_core::Error>(())
 /// ```
 pub fn etcd() -> Executor {
-    server(
+    server("etcd", 
         "etcd --data-dir {dir}/data --listen-client-urls http://127.0.0.1:{port} \
          --advertise-client-urls http://127.0.0.1:{port} --listen-peer-urls http://127.0.0.1:{port:peer} \
          --initial-advertise-peer-urls http://127.0.0.1:{port:peer} \

@@ -43,7 +43,7 @@ frontend web
 /// # Ok::<(), mirakuru_core::Error>(())
 /// ```
 pub fn haproxy() -> Executor {
-    server("haproxy -db -f {dir}/defaults.cfg -f {dir}/haproxy.cfg")
+    server("haproxy", "haproxy -db -f {dir}/defaults.cfg -f {dir}/haproxy.cfg")
         .file("{dir}/defaults.cfg", DEFAULTS)
         .file("{dir}/haproxy.cfg", CONFIGURATION)
         .tcp("127.0.0.1:{port}")

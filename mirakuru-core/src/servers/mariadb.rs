@@ -27,6 +27,7 @@ use crate::executor::Executor;
 #[doc(alias = "mysql")]
 pub fn mariadb() -> Executor {
     let server = server(
+        "mariadb",
         "mariadbd --no-defaults --datadir={dir}/data --socket={dir}/mariadb.sock --tmpdir={dir} \
          --pid-file={dir}/mariadb.pid --port={port} --bind-address=127.0.0.1 \
          --innodb-log-file-size=10M --innodb-flush-method=nosync --innodb-doublewrite=OFF \

@@ -21,7 +21,7 @@ use crate::executor::Executor;
 /// # Ok::<(), mirakuru_core::Error>(())
 /// ```
 pub fn memcached() -> Executor {
-    let server = server("memcached -l 127.0.0.1 -p {port} -U 0").current_dir("{dir}");
+    let server = server("memcached", "memcached -l 127.0.0.1 -p {port} -U 0").current_dir("{dir}");
     let server = if is_root() { server.args(["-u", "root"]) } else { server };
     server.tcp("127.0.0.1:{port}")
 }

@@ -17,6 +17,8 @@
 //! trade durability for speed where they can. They find programs in the directories where Debian and
 //! Homebrew keep servers, after those of `PATH`; of PostgreSQL, the latest version. The start of one that
 //! is not installed fails with [`NotFound`](crate::ErrorKind::NotFound), and the error names the packages.
+//! The [name](Executor::name) of each is that of its function, so `MIRAKURU_USE_POSTGRES=localhost:5432` has
+//! tests [use a PostgreSQL that runs already](Executor::external).
 //!
 //! A preset is also the definition of a shared process:
 //!
@@ -77,9 +79,10 @@ use crate::executor::Executor;
 use crate::resources::program;
 use crate::sys::{self, Account};
 
-/// Describes a server whose programs may be in directories that are not in `PATH`.
-fn server(command: impl Into<CommandLine>) -> Executor {
-    Executor::new(command).env("PATH", program::path_with_servers())
+/// Describes a server with the name of its preset, whose programs may be in directories that are not in
+/// `PATH`.
+fn server(name: &str, command: impl Into<CommandLine>) -> Executor {
+    Executor::new(command).name(name).env("PATH", program::path_with_servers())
 }
 
 /// Returns the first program that is installed, or the first one if none is.

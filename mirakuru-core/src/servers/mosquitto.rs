@@ -31,7 +31,7 @@ user root
 /// ```
 #[doc(alias = "mqtt")]
 pub fn mosquitto() -> Executor {
-    server("mosquitto -c {dir}/mosquitto.conf")
+    server("mosquitto", "mosquitto -c {dir}/mosquitto.conf")
         .file("{dir}/mosquitto.conf", CONFIGURATION)
         .tcp("127.0.0.1:{port}")
 }

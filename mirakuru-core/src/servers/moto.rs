@@ -24,7 +24,7 @@ use crate::executor::Executor;
 #[doc(alias = "s3")]
 #[doc(alias = "aws")]
 pub fn moto() -> Executor {
-    server("moto_server -H 127.0.0.1 -p {port}")
+    server("moto", "moto_server -H 127.0.0.1 -p {port}")
         .current_dir("{dir}")
         .http("http://127.0.0.1:{port}/moto-api/")
 }

@@ -22,7 +22,7 @@ use crate::types::Signal;
 /// # Ok::<(), mirakuru_core::Error>(())
 /// ```
 pub fn nats() -> Executor {
-    server("nats-server -a 127.0.0.1 -p {port}")
+    server("nats", "nats-server -a 127.0.0.1 -p {port}")
         .current_dir("{dir}")
         .tcp("127.0.0.1:{port}")
         .stop_signal(Signal::INT)

@@ -47,7 +47,7 @@ http {
 /// # Ok::<(), mirakuru_core::Error>(())
 /// ```
 pub fn nginx() -> Executor {
-    let server = server("nginx -p {dir} -e stderr -c {dir}/nginx.conf");
+    let server = server("nginx", "nginx -p {dir} -e stderr -c {dir}/nginx.conf");
     let server = if is_root() { server.args(["-g", "user root;"]) } else { server };
     server.file("{dir}/nginx.conf", CONFIGURATION).tcp("127.0.0.1:{port}")
 }

@@ -46,7 +46,7 @@ pub fn openssh() -> Executor {
     let known_hosts = r#"echo "[127.0.0.1]:{port} $(cat {dir}/host_key.pub)" >{dir}/known_hosts"#;
     // It executes itself again for each client, by the path that it was given.
     let program = program::find_server("sshd").unwrap_or_else(|| "sshd".into());
-    let server = server([program]).args(["-D", "-e", "-f", "{dir}/sshd_config"]);
+    let server = server("openssh", [program]).args(["-D", "-e", "-f", "{dir}/sshd_config"]);
     let server = if is_root() { server.before_start("mkdir -p -m 755 /run/sshd") } else { server };
     server
         .file("{dir}/sshd_config", CONFIGURATION)

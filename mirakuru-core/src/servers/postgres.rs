@@ -31,6 +31,7 @@ use crate::types::Signal;
 #[doc(alias = "postgresql")]
 pub fn postgres() -> Executor {
     let server = server(
+        "postgres",
         "postgres -D {dir}/data -h 127.0.0.1 -p {port} -k {dir} -F -c synchronous_commit=off \
          -c full_page_writes=off -c dynamic_shared_memory_type=mmap",
     );

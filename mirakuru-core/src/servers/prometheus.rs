@@ -27,6 +27,7 @@ use crate::executor::Executor;
 /// ```
 pub fn prometheus() -> Executor {
     server(
+        "prometheus",
         "prometheus --config.file={dir}/prometheus.yml --storage.tsdb.path={dir}/data \
          --web.listen-address=127.0.0.1:{port}",
     )

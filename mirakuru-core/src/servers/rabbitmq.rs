@@ -43,7 +43,7 @@ log.console.level = warning
 pub fn rabbitmq() -> Executor {
     let mut path = OsString::from("/usr/lib/rabbitmq/bin:");
     path.push(program::path_with_servers());
-    not_as_root(server("rabbitmq-server"), "rabbitmq")
+    not_as_root(server("rabbitmq", "rabbitmq-server"), "rabbitmq")
         // Debian has other programs of the same names in `/usr/sbin`, which change the user by `su`.
         .env("PATH", path)
         .env("HOME", "{dir}")

@@ -21,7 +21,7 @@ use crate::executor::Executor;
 /// ```
 #[doc(alias = "valkey")]
 pub fn redis() -> Executor {
-    server(first_installed(["redis-server", "valkey-server"]))
+    server("redis", first_installed(["redis-server", "valkey-server"]))
         .args(["--port", "{port}", "--bind", "127.0.0.1", "--dir", "{dir}", "--save", ""])
         .tcp("127.0.0.1:{port}")
 }

@@ -69,7 +69,7 @@ o: test
 #[doc(alias = "ldap")]
 #[doc(alias = "openldap")]
 pub fn slapd() -> Executor {
-    server("slapd -d 0 -h ldap://127.0.0.1:{port} -f {dir}/slapd.conf")
+    server("slapd", "slapd -d 0 -h ldap://127.0.0.1:{port} -f {dir}/slapd.conf")
         .file("{dir}/slapd.conf", configuration())
         .file("{dir}/entries.ldif", ENTRIES)
         .template("mkdir {dir}/data")

@@ -23,6 +23,6 @@ use crate::executor::Executor;
 #[doc(alias = "aiosmtpd")]
 #[doc(alias = "mailpit")]
 pub fn smtp() -> Executor {
-    server("aiosmtpd -n -l 127.0.0.1:{port} -c aiosmtpd.handlers.Mailbox {dir}/mail")
+    server("smtp", "aiosmtpd -n -l 127.0.0.1:{port} -c aiosmtpd.handlers.Mailbox {dir}/mail")
         .tcp("127.0.0.1:{port}")
 }

@@ -21,8 +21,7 @@ use crate::executor::Executor;
 /// ```
 #[doc(alias = "http.server")]
 pub fn static_files() -> Executor {
-    server("python3 -u -m http.server {port} --bind 127.0.0.1")
-        .name("static_files")
+    server("static_files", "python3 -u -m http.server {port} --bind 127.0.0.1")
         .current_dir("{dir}")
         .http("http://127.0.0.1:{port}/")
 }

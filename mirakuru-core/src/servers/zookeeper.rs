@@ -34,8 +34,7 @@ forceSync=no
 pub fn zookeeper() -> Executor {
     // Homebrew's has no suffix.
     let program = first_installed(["zkServer.sh", "zkServer"]);
-    server([program, "start-foreground", "{dir}/zoo.cfg"])
-        .name("zookeeper")
+    server("zookeeper", [program, "start-foreground", "{dir}/zoo.cfg"])
         .env("ZOO_LOG_DIR", "{dir}")
         // It would listen at every address.
         .env("JMXDISABLE", "true")
