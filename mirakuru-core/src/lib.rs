@@ -137,6 +137,7 @@
 //! | `MIRAKURU_LOG=off` | prints nothing, not even about slow waits |
 //! | `MIRAKURU_LOG=output` | prints each line that a process writes as it comes, with its name; the test process that has started it does that, as long as it runs; also `info,output` and `off,output` |
 //! | `MIRAKURU_KEEP=failed` | keeps the processes of a failed test running, see below; `failed:10m` for ten minutes, otherwise for an hour |
+//! | `MIRAKURU_USE_REDIS=localhost:6379` | leases of the shared process `redis` are of this server, which runs already; see [`Executor::external`] |
 //! | `TERM=dumb`, `CI` | report slow waits by lines, also on a terminal |
 //! | `MIRAKURU_SESSION=PID` | the process whose life is one session; see [`Scope`] |
 //! | `MIRAKURU_TEMPLATES=off` | keeps no [template](Executor::template) |
@@ -240,6 +241,7 @@ pub use types::{Exit, ExpectedExit, Owner, ParseSignalError, Scope, Signal, Stre
 /// | `template = "…"`, `before_start = "…"` | [`Executor::template`], [`Executor::before_start`] |
 /// | `after_ready = "…"`, `reset = "…"` | [`Executor::after_ready`], [`Executor::reset`] |
 /// | `after_ready_with = function` | [`Executor::after_ready_with`] |
+/// | `external = "localhost:5432"` | a server that runs already: [`Executor::external`] |
 /// | `timeout = "5s"`, `stop_timeout` | time limits: `"500ms"`, `"1m30s"`, or any `Duration` |
 /// | `stop_signal = "INT"`, `kill_signal`, `expect_exit = 3`, `[0, 3]` or `0..=3` | how it ends |
 /// | `name`, `scope = "session"` | its name in messages, and which tests share it |

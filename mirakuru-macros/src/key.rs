@@ -165,6 +165,7 @@ keys! {
     AfterReadyWith: row("after_ready_with", Form::Value, &["after_ready_with = create_tables"]).repeated(),
     Reset: row("reset", Form::Value, &[r#"reset = "redis-cli -p {port} flushall""#]).repeated().check(Check::LateCommand),
     User: row("user", Form::Value, &[r#"user = "postgres""#]).check(Check::Text(literal::name)),
+    External: row("external", Form::Value, &[r#"external = "localhost:5432""#]).check(Check::Text(literal::running_address)),
     Timeout: row("timeout", Form::Value, &[r#"timeout = "5s""#]).check(Check::Text(time_limit)),
     StopTimeout: row("stop_timeout", Form::Value, &[r#"stop_timeout = "500ms""#]).check(Check::Text(time_limit)),
     StopSignal: row("stop_signal", Form::Value, &[r#"stop_signal = "INT""#]).check(Check::Text(|text| signal::find(text).map(drop))),

@@ -79,6 +79,11 @@ pub(crate) fn udp_address(text: &str, captured: &Captured) -> Checked {
     Address::parse_udp(text).map(drop)
 }
 
+/// Checks the address of a server that runs already.
+pub(crate) fn running_address(text: &str) -> Checked {
+    Address::parse_running(text).map(drop)
+}
+
 /// Checks where the bytes of a reply are sent.
 pub(crate) fn target(text: &str, captured: &Captured) -> Checked {
     late_template(text, captured)?;

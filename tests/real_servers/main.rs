@@ -1,6 +1,7 @@
 //! Real servers, as a distribution packages them, and what their clients see.
 
 mod background;
+mod external;
 mod memcached;
 mod nginx;
 mod nginx_doors;

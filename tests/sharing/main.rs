@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test panics as the test would")]
 
+mod external;
 mod fifty_tests;
 mod fixed_addresses;
 mod joins;

@@ -39,7 +39,12 @@ impl Run {
 
     /// A test process that plays a role.
     pub(crate) fn test(&self, role: &str) -> Command {
-        let mut command = test_process::playing("roles::plays_a_role", role);
+        self.playing("roles::plays_a_role", role)
+    }
+
+    /// The same with another test that plays it.
+    pub(crate) fn playing(&self, test: &str, role: &str) -> Command {
+        let mut command = test_process::playing(test, role);
         command
             .env("NEXTEST_EXECUTION_MODE", "process-per-test")
             .env("NEXTEST_TEST_NAME", role)

@@ -26,6 +26,13 @@ pub(crate) fn started(name: &str, pid: i32, elapsed: Duration, why: &str) {
     line(format_args!("started {name} (pid {pid}), ready after {millis:.1} ms: {why}"));
 }
 
+/// A server that runs already is used instead of one that is started.
+pub(crate) fn uses_external(name: &str, server: &str, elapsed: Duration, why: &str) {
+    tracing::info!(name, server, ?elapsed, why, "uses a server that runs already");
+    let millis = elapsed.as_secs_f64() * 1000.0;
+    line(format_args!("{name} is {server}, ready after {millis:.1} ms: {why}"));
+}
+
 pub(crate) fn leased(name: &str, users: usize, exclusively: bool) {
     tracing::info!(name, users, exclusively, "leased");
     let how = if exclusively { "exclusively leased" } else { "leased" };
@@ -108,8 +115,9 @@ pub(crate) fn template_not_kept(name: &str, why: &str) {
 }
 
 /// A test has left a process in a state that could not be undone.
-pub(crate) fn not_reset(name: &str, why: &str) {
-    warn(format_args!("{name} could not be reset, so the next test gets a new one: {why}"));
+pub(crate) fn not_reset(name: &str, is_replaced: bool, why: &str) {
+    let next = if is_replaced { "a new one" } else { "it as it is" };
+    warn(format_args!("{name} could not be reset, so the next test gets {next}: {why}"));
 }
 
 /// A process could not be ended.

@@ -78,12 +78,14 @@ pub enum ErrorKind {
     Leak,
     /// A shared process could not be leased.
     Lease,
+    /// The process stands for a server that [was not started here](crate::Executor::external).
+    External,
     /// A system call failed; see the [source](std::error::Error::source).
     Os,
 }
 
 impl ErrorKind {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::InvalidInput,
         Self::NotFound,
         Self::PermissionDenied,
@@ -94,6 +96,7 @@ impl ErrorKind {
         Self::UnexpectedExit,
         Self::Leak,
         Self::Lease,
+        Self::External,
         Self::Os,
     ];
 }
@@ -281,6 +284,7 @@ impl From<Error> for io::Error {
             ErrorKind::Exited if error.is_address_in_use() => io::ErrorKind::AddrInUse,
             ErrorKind::Timeout => io::ErrorKind::TimedOut,
             ErrorKind::Lease => io::ErrorKind::ResourceBusy,
+            ErrorKind::External => io::ErrorKind::Unsupported,
             ErrorKind::Os => error.0.source.as_ref().map_or(io::ErrorKind::Other, |e| e.kind()),
             ErrorKind::Exited | ErrorKind::Failed | ErrorKind::UnexpectedExit | ErrorKind::Leak => {
                 io::ErrorKind::Other

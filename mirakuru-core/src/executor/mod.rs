@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::command::{CommandLine, Environment, Stdin};
 use crate::diagnostics::settings;
 use crate::error::Result;
+use crate::launch::external::External;
 use crate::launch::plan::LaunchPlan;
 use crate::launch::spec::ProcessSpec;
 use crate::process::{AfterReady, Process};
@@ -193,6 +194,45 @@ impl Executor {
         self
     }
 
+    /// Uses a server that runs already, at `host:port`, instead of starting one: a service of a CI job, or
+    /// a database of your own.
+    ///
+    /// For a shared process, the environment variable `MIRAKURU_USE_` with its [name](Self::name) does the
+    /// same, and has precedence: `MIRAKURU_USE_REDIS_SERVER=localhost:6379` for one called `redis-server`.
+    /// The name is in capitals, with a `_` for each character that is not a letter or a digit of ASCII. A
+    /// process that a test has for itself (a parameter of type `Process`, [`start`](Self::start)) is
+    /// started nevertheless: the variable would have such tests share a server.
+    ///
+    /// | | with such a server |
+    /// |---|---|
+    /// | ready | when all conditions by [`tcp`](Self::tcp), [`udp`](Self::udp), [`http`](Self::http) and [`reply`](Self::reply) on ports hold at its address; without one, when it accepts a connection there; others are left out |
+    /// | `{port}`, [`port`](Process::port), [`addr`](Process::addr), [`url`](Process::url) | those of the server; no named port is known. `127.0.0.1:{port}` is right only if it is on this machine: `addr` and `url` always are |
+    /// | [`after_ready`](Self::after_ready), [`after_ready_with`](Self::after_ready_with), [`reset`](Self::reset) | run as for a server that was started, as the user of the tests: what they do has to be repeatable |
+    /// | `{dir}` | a directory with what [`file`](Self::file) writes, for these commands; the server does not know it |
+    /// | the command, [`template`](Self::template), [`before_start`](Self::before_start) | do not run |
+    /// | leases | exclude each other within the run; other runs may use the server, too |
+    ///
+    /// Whatever needs the server's own process is an error of the kind
+    /// [`External`](crate::ErrorKind::External), or a panic with it: to stop, restart, pause or signal
+    /// it, its log and its process id, [`mark_dirty`](crate::ExclusiveLease::mark_dirty).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::Executor;
+    /// # let runs = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    /// # let address = runs.local_addr().unwrap().to_string();
+    /// let redis = Executor::new("redis-server --port {port}").tcp("127.0.0.1:{port}");
+    /// let mut redis = redis.external(&address).start()?;
+    /// assert_eq!(redis.addr().to_string(), address);
+    /// assert_eq!(redis.stop().unwrap_err().kind(), mirakuru_core::ErrorKind::External);
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
+    pub fn external(mut self, address: impl Into<String>) -> Self {
+        self.spec.external = Some(External::new(address.into()));
+        self
+    }
+
     /// Starts the process, and returns when it is ready.
     ///
     /// # Errors
@@ -209,8 +249,9 @@ impl Executor {
     /// ([`Timeout`](crate::ErrorKind::Timeout)).
     pub fn start(&self) -> Result<Process> {
         settings::check()?;
+        let spec = self.spec.effective()?;
         let start = |reservation| {
-            let (plan, ports) = LaunchPlan::new(&self.spec, reservation)?;
+            let (plan, ports) = LaunchPlan::new(&spec, reservation)?;
             Server::start(plan, ports)
         };
         let started = match start(self.spec.reservation()) {
@@ -233,7 +274,7 @@ impl Executor {
         manifest: ServerManifest,
         path: PathBuf,
     ) -> Result<Process> {
-        let server = Server::attach(&self.spec, stream, manifest, path)?;
+        let server = Server::attach(&*self.spec.effective()?, stream, manifest, path)?;
         Ok(Process::new(server, self.after_ready_with.clone()))
     }
 
@@ -243,6 +284,13 @@ impl Executor {
         if let Some(path) = path {
             self.spec.known_bins.insert(name.to_owned(), PathBuf::from(path));
         }
+        self
+    }
+
+    /// Uses the server that the environment names for processes of this name, if it does.
+    pub(crate) fn or_external(mut self) -> Self {
+        let of_environment = External::of_environment(&self.spec.display_name());
+        self.spec.external = of_environment.or(self.spec.external);
         self
     }
 
@@ -347,6 +395,8 @@ mod tests {
             plain().template("a"),
             plain().reset("a"),
             plain().user("a"),
+            plain().external("a:1"),
+            plain().external("a:2"),
         ]
     }
 

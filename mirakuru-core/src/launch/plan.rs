@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::external::External;
 use super::set_up::SetUp;
 use super::spec::ProcessSpec;
 use super::step::{Step, StepContext, StepKind};
@@ -55,6 +56,8 @@ pub(crate) struct LaunchPlan {
     /// The socket for `sd_notify`, if a condition requires one.
     pub(super) notify_socket: Option<TempPath>,
     pub(super) ready_fd: Option<i32>,
+    /// The server that the process stands for, if that was not started here.
+    pub(crate) external: Option<External>,
 }
 
 impl LaunchPlan {
@@ -148,13 +151,17 @@ impl LaunchPlan {
             owner: spec.owner,
             notify_socket: notifies.then(notify_socket).transpose()?,
             ready_fd: validate::ready_fds(spec).next(),
+            external: spec.external.clone(),
         })
     }
 
     /// Builds the conditions of one start. Fails if one of them holds before it.
     pub(crate) fn conditions(&self) -> Result<ConditionSet> {
         let all = ConditionSet::new(&self.conditions, &self.fail_on, &self.start_context());
-        let checked = all.and_then(|mut all| all.check_before_start().map(|()| all));
+        let checked = all.and_then(|mut all| match self.external {
+            Some(_) => Ok(all),
+            None => all.check_before_start().map(|()| all),
+        });
         checked.map_err(|error| {
             let error = error.about(&self.name);
             error.with_report(|report| report.command = Some(self.command_line()))
@@ -173,6 +180,7 @@ impl LaunchPlan {
             named_ports: self.named_ports(),
             connects: self.connects,
             owner: self.owner,
+            external: self.external.as_ref().and_then(External::address),
             account: self.set_up.account.as_ref(),
         }
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::external::External;
 use super::set_up::SetUpSpec;
 use crate::command::{self, CommandLine, Environment, Stdin};
 use crate::error::Result;
@@ -43,6 +44,8 @@ pub(crate) struct ProcessSpec {
     pub(crate) stop_signal: Signal,
     pub(crate) kill_signal: Signal,
     pub(crate) expect_exit: Option<ExpectedExit>,
+    /// The server that is used instead, if it runs already.
+    pub(crate) external: Option<External>,
     /// Where the compiler put the binaries of the package under test.
     pub(crate) known_bins: BTreeMap<String, PathBuf>,
     pub(crate) scope: Option<Scope>,
@@ -68,6 +71,7 @@ impl ProcessSpec {
             stop_signal: Signal::TERM,
             kill_signal: Signal::KILL,
             expect_exit: None,
+            external: None,
             known_bins: BTreeMap::new(),
             scope: None,
         }
@@ -96,7 +100,11 @@ impl ProcessSpec {
 
     /// Returns the names of the placeholders to which the process itself gives values.
     pub(crate) fn captured(&self) -> Vec<String> {
-        self.conditions.iter().flat_map(|condition| condition.captures()).collect()
+        match self.external {
+            // Its port is known, and its output is not.
+            Some(_) => Vec::new(),
+            None => self.conditions.iter().flat_map(|condition| condition.captures()).collect(),
+        }
     }
 
     /// Returns all texts in which placeholders may stand.
@@ -110,13 +118,14 @@ impl ProcessSpec {
             early: texts.chain(dir).chain(listens).chain(self.set_up.early_texts()).collect(),
             late: conditions.chain(self.set_up.late_texts()).collect(),
             captured: self.captured(),
+            external: self.external.as_ref().and_then(External::address).map(|it| it.number()),
         }
     }
 
     /// Returns true if a port is reserved for the process.
     pub(crate) fn has_port(&self) -> bool {
         let words = self.words().unwrap_or_default();
-        let Texts { early, late, captured } = self.texts(&words);
+        let Texts { early, late, captured, .. } = self.texts(&words);
         let captured = Captured::These(&captured);
         let templates = early.into_iter().chain(late);
         let pieces = templates.filter_map(|text| Template::parse(text, captured).ok());
@@ -166,6 +175,7 @@ impl ProcessSpec {
             stop_signal,
             kill_signal,
             expect_exit,
+            external,
             // Where a binary was found and who shares the process do not describe the process.
             known_bins: _,
             scope: _,
@@ -174,7 +184,7 @@ impl ProcessSpec {
         let current_dir = current_dir.as_ref().map(|dir| dir.as_os_str());
         identity.add((command, more_args, name, environment, current_dir, stdin, set_up));
         identity.add((fail_on, listens, connects, owner, timeout, stop_timeout));
-        identity.add((stop_signal, kill_signal, expect_exit, conditions.len()));
+        identity.add((stop_signal, kill_signal, expect_exit, external, conditions.len()));
         for condition in conditions {
             condition.identify(&mut identity)?;
         }

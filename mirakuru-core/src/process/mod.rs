@@ -56,8 +56,15 @@ impl Process {
     }
 
     /// Returns the id of the main process: the one that was started, or the daemon that it has left.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the process stands for a server that runs already; see
+    /// [`Executor::external`](crate::Executor::external).
     #[must_use]
+    #[track_caller]
     pub fn pid(&self) -> u32 {
+        or_panic(self.server.check_own("has no process id"));
         self.server.state().main as u32
     }
 
@@ -182,7 +189,10 @@ impl Process {
     }
 
     fn missing(&self, what: &str, why: &str, help: &str) -> Error {
-        Error::invalid(format!("{} has no {what}: {why}", self.name())).with_help(help)
+        match &self.server.plan.external {
+            Some(external) => external.refuse(self.name(), &format!("has no {what}")),
+            None => Error::invalid(format!("{} has no {what}: {why}", self.name())).with_help(help),
+        }
     }
 
     /// Fills in placeholders with the values of this process.
@@ -208,8 +218,15 @@ impl Process {
     }
 
     /// Returns the output of the process.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the process stands for a server that runs already; see
+    /// [`Executor::external`](crate::Executor::external).
     #[must_use]
+    #[track_caller]
     pub fn log(&self) -> Log {
+        or_panic(self.server.check_own("has no log"));
         self.server.log()
     }
 
@@ -232,6 +249,7 @@ impl Process {
     /// # Ok::<(), mirakuru_core::Error>(())
     /// ```
     pub fn leak_check(&self) -> Result<()> {
+        self.server.check_own("cannot be searched for what it has left")?;
         self.server.leak_check()
     }
 
@@ -272,6 +290,7 @@ impl Process {
     ///
     /// [`Timeout`](ErrorKind::Timeout) if it is still running after this time. It is not stopped.
     pub fn wait_timeout(&mut self, timeout: Duration) -> Result<Exit> {
+        self.server.check_own("has no end that can be waited for")?;
         let timeout = multiplied(timeout);
         let state = self.server.wait(sys::deadline_after(timeout));
         state.as_ref().and_then(State::ended).ok_or_else(|| {

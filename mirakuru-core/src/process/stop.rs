@@ -53,6 +53,7 @@ impl Process {
     }
 
     fn end(&mut self, request: Request) -> Result<Exit> {
+        self.server.check_own("cannot be stopped")?;
         // Some programs wait for the end of file on their standard input.
         self.server.stdin = None;
         self.server.end(request)
@@ -68,6 +69,7 @@ impl Process {
     /// The same as those of [`Executor::start`](crate::Executor::start). The process is then not
     /// running.
     pub fn restart(&mut self) -> Result<()> {
+        self.server.check_own("cannot be restarted")?;
         let _ = self.stop(); // How it ended is not checked.
         let is_new = self.server.start_again()?;
         self.is_settled = false;

@@ -17,6 +17,7 @@ use crate::command::Environment;
 use crate::error::{Error, Result};
 use crate::output::LogFiles;
 use crate::resources::placeholders::Placeholders;
+use crate::syntax::address::Address;
 use crate::sys::Account;
 use crate::types::Owner;
 
@@ -61,11 +62,18 @@ pub(crate) struct Requirements {
     /// The process must still run when all conditions hold. Without it, the condition may also hold
     /// for a process that exited.
     pub(crate) running_process: bool,
+    /// The condition can be asked of a server that was not started here.
+    pub(crate) asks_by_network: bool,
     /// The condition may read captured values although none of its templates mentions one.
     pub(crate) captured_values: bool,
 }
 
 impl Requirements {
+    /// The requirements of a condition that needs an address and no process.
+    pub(super) fn by_network() -> Self {
+        Self { asks_by_network: true, ..Self::default() }
+    }
+
     /// Returns true if the process says itself that it is ready.
     pub(super) fn is_announced(&self) -> bool {
         !self.running_process || self.notify_socket || self.ready_fd.is_some()
@@ -79,6 +87,7 @@ impl Default for Requirements {
             notify_socket: false,
             ready_fd: None,
             running_process: true,
+            asks_by_network: false,
             captured_values: false,
         }
     }
@@ -232,11 +241,18 @@ pub(crate) struct StartContext<'a> {
     pub(crate) connects: bool,
     /// Whose listener counts.
     pub(crate) owner: Owner,
+    /// Where the server is, if it runs already.
+    pub(crate) external: Option<Address>,
     /// The user that the process runs as, if it is another one.
     pub(crate) account: Option<&'a Account>,
 }
 
 impl StartContext<'_> {
+    /// Returns where the server is looked for.
+    pub(super) fn located(&self, address: Address) -> Address {
+        self.external.clone().unwrap_or(address)
+    }
+
     /// Returns the path of a file as the process sees it.
     pub(super) fn file_path(&self, path: &Path) -> Result<PathBuf> {
         let path = self.values.render_path(path)?;

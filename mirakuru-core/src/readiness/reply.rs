@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::attempt::Attempt;
-use super::condition::{Condition, ConditionSpec, Conflict, Explanation, Poll, StartContext};
+use super::condition::{
+    Condition, ConditionSpec, Conflict, Explanation, Poll, Requirements, StartContext,
+};
 use super::http::excerpt;
 use super::identity::Identity;
 use super::reply_pattern::ReplyPattern;
@@ -50,6 +52,11 @@ impl ConditionSpec for ReplySpec {
         target.filter(is_any).map(|_| "port".to_owned()).into_iter().collect()
     }
 
+    fn requirements(&self) -> Requirements {
+        let asks_by_network = !matches!(Target::parse(&self.address), Ok(Target::Unix(_)));
+        Requirements { asks_by_network, ..Requirements::default() }
+    }
+
     fn identify(&self, identity: &mut Identity) -> Result<()> {
         identity.add(("reply", &self.address, &self.send, &self.pattern));
         Ok(())
@@ -59,6 +66,7 @@ impl ConditionSpec for ReplySpec {
         let template = Target::with_scheme(&self.address).map_err(Error::invalid)?;
         let address = context.values.render(&template)?;
         let target = Target::parse(&address).map_err(Error::invalid)?;
+        let (address, target) = located(address, target, context);
         let (place, destination) = place(&target, context)?;
         let question = Question {
             address,
@@ -68,6 +76,17 @@ impl ConditionSpec for ReplySpec {
         };
         Ok(Box::new(Reply { question, requests: Requests::new(destination, None) }))
     }
+}
+
+/// Returns where the server is looked for, in words and as a target.
+fn located(text: String, target: Target, context: &StartContext<'_>) -> (String, Target) {
+    let Some(external) = &context.external else { return (text, target) };
+    let target = match target {
+        Target::Tcp(_) => Target::Tcp(external.clone()),
+        Target::Udp(_) => Target::Udp(external.clone()),
+        Target::Unix(path) => return (text, Target::Unix(path)),
+    };
+    (external.to_string(), target)
 }
 
 /// Returns where the bytes are sent, and what has to be there first.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::attempt::Attempt;
 use super::condition::{
-    Condition, ConditionSpec, Conflict, Explanation, Found, Poll, StartContext,
+    Condition, ConditionSpec, Conflict, Explanation, Found, Poll, Requirements, StartContext,
 };
 use super::identity::Identity;
 use super::settle::{Certainty, Judge, Seat};
@@ -29,6 +29,10 @@ impl ConditionSpec for UdpSpec {
         vec![&self.0]
     }
 
+    fn requirements(&self) -> Requirements {
+        Requirements::by_network()
+    }
+
     fn identify(&self, identity: &mut Identity) -> Result<()> {
         identity.add(("udp", &self.0));
         Ok(())
@@ -36,7 +40,7 @@ impl ConditionSpec for UdpSpec {
 
     fn build(&self, context: &StartContext<'_>) -> Result<Box<dyn Condition>> {
         let address = context.values.render(&self.0)?;
-        let address = Address::parse_udp(&address).map_err(Error::invalid)?;
+        let address = context.located(Address::parse_udp(&address).map_err(Error::invalid)?);
         Ok(Box::new(Udp::at(&address, context)?))
     }
 }
@@ -46,6 +50,8 @@ pub(super) struct Udp {
     /// The socket addresses of the host. A socket of the process has to be bound to one of them.
     candidates: Vec<SocketAddr>,
     judge: Judge,
+    /// The server was not started here.
+    is_external: bool,
 }
 
 impl Udp {
@@ -55,12 +61,14 @@ impl Udp {
             address: address.to_string(),
             candidates: ports::resolve(address)?.into_iter().map(reachable).collect(),
             judge: Judge::new(context, Certainty::Stays),
+            is_external: context.external.is_some(),
         })
     }
 
     /// Returns true if a socket is bound to an address, and fails if it is that of another process.
     fn look(&mut self, candidate: SocketAddr, attempt: &Attempt<'_>) -> Result<bool> {
         match find(candidate) {
+            _ if self.is_external => Ok(is_taken(candidate)),
             Listener::None => Ok(false),
             Listener::Unknown => Ok(is_taken(candidate)),
             Listener::Socket(socket) => {
@@ -84,7 +92,7 @@ fn find(address: SocketAddr) -> Listener {
 }
 
 /// Returns true if the kernel does not refuse an empty datagram. Only a system that does not report
-/// its sockets is asked in this way.
+/// its sockets is asked in this way, and a server that was not started here.
 fn is_taken(address: SocketAddr) -> bool {
     let refused = || {
         let socket = udp_socket_to(address)?;

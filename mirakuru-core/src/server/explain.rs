@@ -29,6 +29,13 @@ impl Server {
         }
         let output = Output { log_failure: state.log_failure, ..self.plan.files.tail() };
         let is_address_in_use = blames_address(&output.lines);
+        if let Some(external) = &self.plan.external {
+            let error = error.with_help(external.help());
+            return error.with_report(|report| {
+                report.state = Some(format!("{external}, which was not started here"));
+                report.output = Some(output).filter(|output| !output.lines.is_empty());
+            });
+        }
         let error = error.with_report(|report| {
             report.command = Some(self.plan.command_line());
             report.state = Some(state.to_string());
@@ -60,7 +67,7 @@ impl Server {
 
     /// Returns a view of the server that a failing test can print after the server was dropped.
     pub(crate) fn view(&self) -> ServerView {
-        ServerView::new(&self.plan.name, &self.client, self.log(), kept::contacts(self))
+        ServerView::new(self, kept::contacts(self))
     }
 
     /// Reports that the server ended while a test held a lease of it.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::kept;
+use super::{Server, kept};
 use crate::error::Output;
 use crate::output::Log;
 use crate::supervisor::{Client, Phase, State};
@@ -79,7 +79,7 @@ fn print<'a>(servers: impl Iterator<Item = &'a ServerView>) {
     for snapshot in snapshots {
         eprintln!("{snapshot}");
     }
-    for server in unprinted {
+    for server in unprinted.into_iter().filter(|server| server.external.is_none()) {
         kept::keep(&server.client, &server.name, &server.contacts);
     }
 }
@@ -113,11 +113,15 @@ pub(crate) struct ServerView {
     log: Log,
     /// Where it can be reached, if it may be kept.
     contacts: String,
+    /// Where it is, if it was not started here.
+    external: Option<String>,
 }
 
 impl ServerView {
-    pub(super) fn new(name: &str, client: &Arc<Client>, log: Log, contacts: String) -> Self {
-        Self { name: name.to_owned(), client: Arc::clone(client), log, contacts }
+    pub(super) fn new(server: &Server, contacts: String) -> Self {
+        let external = server.plan.external.as_ref().map(ToString::to_string);
+        let (name, client, log) = (server.plan.name.clone(), server.client(), server.log());
+        Self { name, client, log, contacts, external }
     }
 
     fn snapshot(&self) -> ServerSnapshot<'_> {
@@ -128,7 +132,14 @@ impl ServerView {
             true => Fate::Died,
             false => Fate::Other,
         };
-        ServerSnapshot { name: &self.name, state, fate, output: self.log.excerpt(LINES_SHOWN) }
+        let external = self.external.as_deref();
+        ServerSnapshot {
+            name: &self.name,
+            state,
+            fate,
+            output: self.log.excerpt(LINES_SHOWN),
+            external,
+        }
     }
 
     /// Returns the state, after the supervisor has reported an end that is on its way.
@@ -154,6 +165,7 @@ struct ServerSnapshot<'a> {
     state: State,
     fate: Fate,
     output: Output,
+    external: Option<&'a str>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -167,7 +179,10 @@ enum Fate {
 
 impl fmt::Display for ServerSnapshot<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, state, fate, output } = self;
+        let Self { name, state, fate, output, external } = self;
+        if let Some(external) = external {
+            return write!(f, "--- {name}: {external}, which was not started here");
+        }
         match (fate, state.ended()) {
             (Fate::Died, Some(exit)) => write!(f, "--- {name} died: it {exit}")?,
             (Fate::Stopped, Some(exit)) => write!(f, "--- {name} was stopped: it {exit}")?,

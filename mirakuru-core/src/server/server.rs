@@ -51,8 +51,15 @@ impl Server {
         self.client.wait(deadline, |state| !state.is_running())
     }
 
+    /// Fails if the server was not started here: something cannot be done with it then.
+    pub(crate) fn check_own(&self, what: &str) -> Result<()> {
+        let external = self.plan.external.as_ref();
+        external.map_or(Ok(()), |external| Err(external.refuse(&self.plan.name, what)))
+    }
+
     /// Sends the supervisor a request that only a running server can serve.
     pub(crate) fn request(&self, request: Request) -> Result<()> {
+        self.check_own("cannot be stopped, paused or signalled")?;
         if !self.state().is_running() {
             return Err(self.failed(ErrorKind::Exited, "has ended"));
         }

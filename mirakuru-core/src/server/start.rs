@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::manifest::ServerManifest;
 use super::{Publication, Server, stop_later};
@@ -142,9 +142,19 @@ impl Server {
             self.hand_over_stdin();
         }
         let _ = self.client.request(Request::Ready); // It fails only if the server has just ended.
-        let main = self.state().main;
-        events::started(&self.plan.name, main, began.elapsed(), &conditions.describe());
+        self.report_start(began.elapsed(), &conditions.describe());
         Ok(())
+    }
+
+    fn report_start(&self, elapsed: Duration, why: &str) {
+        let name = &self.plan.name;
+        match &self.plan.external {
+            Some(external) => {
+                self.client.suppress_end_report();
+                events::uses_external(name, &external.to_string(), elapsed, why);
+            }
+            None => events::started(name, self.state().main, elapsed, why),
+        }
     }
 
     /// Runs what comes before the server. Returns true if there was something.

@@ -6,6 +6,7 @@ use std::ops::{Deref, DerefMut};
 use super::in_process::ExclusiveHold;
 use super::lease::{AnyHold, Held};
 use crate::diagnostics::events;
+use crate::error::or_panic;
 use crate::process::Process;
 
 /// The right to use a shared process alone: to stop, restart, pause or kill it.
@@ -32,6 +33,11 @@ impl ExclusiveLease {
     /// Leaves the process to no other test: the next one gets another process, from its
     /// [`template`](crate::Executor::template) and with all other steps.
     ///
+    /// # Panics
+    ///
+    /// Panics if the process stands for a server that runs already; see
+    /// [`Executor::external`](crate::Executor::external).
+    ///
     /// # Examples
     ///
     /// ```
@@ -45,7 +51,9 @@ impl ExclusiveLease {
     /// assert_ne!(SLEEPER.lease()?.pid(), pid);
     /// # Ok::<(), mirakuru_core::Error>(())
     /// ```
+    #[track_caller]
     pub fn mark_dirty(&mut self) {
+        or_panic(self.server().check_own("cannot be started again for the next test"));
         self.is_dirty = true;
         self.discard(true);
     }
@@ -66,7 +74,10 @@ impl ExclusiveLease {
     fn reset(&mut self) {
         match self.server().reset() {
             Ok(()) => self.discard(false),
-            Err(error) => events::not_reset(self.name(), &error.to_string()),
+            Err(error) => {
+                let is_replaced = self.server().plan.external.is_none();
+                events::not_reset(self.name(), is_replaced, &error.to_string());
+            }
         }
     }
 }

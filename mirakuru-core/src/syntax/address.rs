@@ -44,6 +44,14 @@ impl Address {
         }
     }
 
+    /// Parses the address of a server that runs already.
+    pub(crate) fn parse_running(text: &str) -> Result<Self, String> {
+        match Self::parse(text) {
+            Ok(address) if matches!(address.port, Port::Number(_)) => Ok(address),
+            _ => Err(format!("`{text}` is not an address; write `host:port`, as `localhost:5432`")),
+        }
+    }
+
     /// Parses an address for UDP, which names its port.
     pub(crate) fn parse_udp(text: &str) -> Result<Self, String> {
         match Self::parse(text)? {

@@ -44,6 +44,7 @@ const SERVER: &str = "server";
     env_remove(PATH, "D-E"),
     env_clear,
     cwd = "{dir}",
+    external = "[::1]:80",
     timeout = "1m30s",
     stop_timeout = "1.5s",
     stop_signal = INT,
@@ -71,6 +72,7 @@ fn literals(server: &Process) -> u16 {
     owner = Owner::Tree,
     tcp = SERVER,
     stdin = Stdin::Piped,
+    external = SERVER,
     timeout = Duration::from_secs(1),
     stop_signal = Signal::new(3),
     scope = Scope::Binary

@@ -10,7 +10,7 @@ use super::status::Status;
 use super::transport::Transport;
 use crate::diagnostics::time_limit::multiplied;
 use crate::error::{Error, Result};
-use crate::readiness::condition::{Condition, ConditionSpec, StartContext};
+use crate::readiness::condition::{Condition, ConditionSpec, Requirements, StartContext};
 use crate::readiness::identity::Identity;
 use crate::readiness::reply_pattern::ReplyPattern;
 use crate::readiness::requests::Destination;
@@ -241,6 +241,12 @@ impl ConditionSpec for Http {
         url.map(|_| "port".to_owned()).into_iter().collect()
     }
 
+    fn requirements(&self) -> Requirements {
+        let is_socket = |url: Url| matches!(url.place, Place::Unix(_));
+        let asks_by_network = !Url::parse(&self.url).is_ok_and(is_socket);
+        Requirements { asks_by_network, ..Requirements::default() }
+    }
+
     fn identify(&self, identity: &mut Identity) -> Result<()> {
         identity.add(("http", self));
         Ok(())
@@ -249,7 +255,10 @@ impl ConditionSpec for Http {
     fn build(&self, context: &StartContext<'_>) -> Result<Box<dyn Condition>> {
         template::check_tcp(&self.url).map_err(Error::invalid)?;
         let text = context.values.render(&self.url)?;
-        let url = Url::parse(&text).map_err(Error::invalid)?;
+        let mut url = Url::parse(&text).map_err(Error::invalid)?;
+        if let Place::Tcp { address, .. } = &mut url.place {
+            *address = context.located(address.clone());
+        }
         if self.request_timeout == Some(Duration::ZERO) {
             return Err(Error::invalid("the request timeout is zero"));
         }

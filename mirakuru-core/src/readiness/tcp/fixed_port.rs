@@ -23,6 +23,8 @@ pub(in crate::readiness) struct FixedPort {
     judge: Judge,
     /// The process inherits a socket that already listens there.
     is_inherited: bool,
+    /// The server was not started here.
+    is_external: bool,
     /// The connection that the process has not accepted yet.
     queued: Option<TcpStream>,
     is_queue_taken: bool,
@@ -48,7 +50,8 @@ impl FixedPort {
             return Err(Error::invalid(what));
         }
         let judge = Judge::new(context, certainty);
-        Ok(Self { is_inherited, ..Self::new(address.to_string(), candidates, judge) })
+        let is_external = context.external.is_some();
+        Ok(Self { is_inherited, is_external, ..Self::new(address.to_string(), candidates, judge) })
     }
 
     /// A port that the process itself listens on.
@@ -63,6 +66,7 @@ impl FixedPort {
             candidates,
             judge,
             is_inherited: false,
+            is_external: false,
             queued: None,
             is_queue_taken: false,
             supervisor: None,
@@ -130,6 +134,7 @@ impl FixedPort {
     /// does.
     fn look(&mut self, candidate: SocketAddr, attempt: &Attempt<'_>) -> Result<io::Result<()>> {
         match listener::find(candidate) {
+            _ if self.is_external => Ok(connect(candidate, attempt.deadline()).map(drop)),
             Listener::None if self.judge.wants_tree() => Ok(Err(listener::refused())),
             Listener::Socket(socket) => self.judge.judge(&Listening { candidate, socket }, attempt),
             // What answers for another process may do so without a listener of this machine.

@@ -6,7 +6,9 @@ use super::any_port::AnyPort;
 use super::fixed_port::FixedPort;
 use crate::error::{Error, Result};
 use crate::readiness::attempt::Attempt;
-use crate::readiness::condition::{Condition, ConditionSpec, Conflict, Explanation, StartContext};
+use crate::readiness::condition::{
+    Condition, ConditionSpec, Conflict, Explanation, Requirements, StartContext,
+};
 use crate::readiness::identity::Identity;
 use crate::readiness::settle::Certainty;
 use crate::syntax::address::{Address, Port};
@@ -27,6 +29,10 @@ impl ConditionSpec for TcpSpec {
         any_port.map(|_| "port".to_owned()).into_iter().collect()
     }
 
+    fn requirements(&self) -> Requirements {
+        Requirements::by_network()
+    }
+
     fn identify(&self, identity: &mut Identity) -> Result<()> {
         identity.add(("tcp", &self.0));
         Ok(())
@@ -35,7 +41,7 @@ impl ConditionSpec for TcpSpec {
     fn build(&self, context: &StartContext<'_>) -> Result<Box<dyn Condition>> {
         template::check_tcp(&self.0).map_err(Error::invalid)?;
         let address = context.values.render(&self.0)?;
-        let address = Address::parse(&address).map_err(Error::invalid)?;
+        let address = context.located(Address::parse(&address).map_err(Error::invalid)?);
         Ok(match TcpPort::new(&address, context, Certainty::Stays)? {
             TcpPort::Fixed(port) => Box::new(port),
             TcpPort::Any(port) => port,

@@ -12,6 +12,8 @@ pub(crate) struct Texts<'a> {
     pub(crate) late: Vec<&'a str>,
     /// The names of placeholders that get their values from the process.
     pub(crate) captured: Vec<String>,
+    /// The port of a server that runs already. Of such a server, no other is known.
+    pub(crate) external: Option<u16>,
 }
 
 impl Texts<'_> {

@@ -33,7 +33,9 @@ impl Placeholders {
     ) -> Result<(Self, Vec<OwnedFd>)> {
         let captures = Captures::new(texts.captured.clone())?;
         let pieces = texts.pieces(&captures)?;
-        let mut values = Self { captures, ..Self::default() };
+        let external = texts.external.map(|port| (String::new(), port));
+        let ports = external.into_iter().collect();
+        let mut values = Self { ports, captures, ..Self::default() };
         // Binaries come first: if one is missing, nothing has been created yet.
         for piece in &pieces {
             if let Piece::Bin(name) = piece {
@@ -47,8 +49,25 @@ impl Placeholders {
             let parent = if has_socket { temp_dir::for_sockets()? } else { temp_dir::for_files()? };
             values.dir = Some(TempPath::reserve(&parent));
         }
+        if texts.external.is_some() {
+            return values.check_ports(&pieces).map(|()| (values, Vec::new()));
+        }
         let sockets = values.reserve_ports(&pieces, reservation)?;
         Ok((values, sockets))
+    }
+
+    /// Fails if a port is not known of a server that runs already.
+    fn check_ports(&self, pieces: &[Piece]) -> Result<()> {
+        let unknown = pieces.iter().find_map(|piece| match piece {
+            Piece::Port(name) | Piece::Udp(name) | Piece::LowPort(name) if !name.is_empty() => {
+                Some(name)
+            }
+            _ => None,
+        });
+        unknown.map_or(Ok(()), |name| {
+            let what = format!("`{{port:{name}}}` is not known of a server that runs already");
+            Err(Error::invalid(what).with_help("only `{port}` is known of it"))
+        })
     }
 
     fn reserve_ports(
