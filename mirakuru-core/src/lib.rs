@@ -27,6 +27,9 @@
 //!   | `&mut Process` | the same process, for this test alone |
 //!   | `Process` | a process of the test's own |
 //!
+//! - Use [`Stack`] for several processes that belong together: each can name the ports and addresses of
+//!   the others, and they start in the order that follows. [`Stack::run`] makes a development environment
+//!   of them.
 //! - With rstest, depend on the crate `mirakuru-rstest` instead, which adds fixtures.
 //!
 //! # When a process is ready
@@ -68,6 +71,7 @@
 //! | `{low_port}`, `{low_port:name}` | the port `{port}` or `{port:name}`, not above 32767, for programs that take no higher one |
 //! | `{dir}` | a directory of this process below `TMPDIR`, removed when it has ended; below `/tmp` if the path of `TMPDIR` is too long for a socket that a condition names in it |
 //! | `{bin:name}` | the path of a binary of the package under test |
+//! | `{db.port}`, `{db.url}`, … | that of the member `db` of the same [`Stack`] |
 //!
 //! They may stand in the command, in the values of environment variables, in the working directory, in
 //! files and commands of the [set-up](#set-up), in conditions, and in [`Process::render`].
@@ -172,6 +176,7 @@ mod resources;
 mod server;
 pub mod servers;
 mod sharing;
+mod stack;
 mod supervisor;
 #[allow(dead_code, reason = "the macros use more of it: the same files compile in both crates")]
 mod syntax;
@@ -188,6 +193,7 @@ pub use readiness::{Attempt, Http, Probe, Readiness, Status};
 #[doc(hidden)]
 pub use sharing::macro_support as __private;
 pub use sharing::{ExclusiveLease, Lease, Shared};
+pub use stack::{RunningStack, Stack};
 pub use types::{Exit, ExpectedExit, Owner, ParseSignalError, Scope, Signal, Stream};
 
 /// Starts or leases the processes that a test names, before its body runs.

@@ -43,7 +43,7 @@ pub use mirakuru_core::__private;
 pub use mirakuru_core::{
     Attempt, Banner, CommandLine, Error, ErrorKind, ExclusiveLease, Executor, Exit, ExpectedExit,
     Http, Lease, Log, LogFollower, OpenFile, Owner, ParseSignalError, Probe, Process, Readiness,
-    Result, Scope, Shared, Signal, Status, Stdin, Stream, servers,
+    Result, RunningStack, Scope, Shared, Signal, Stack, Status, Stdin, Stream, servers,
 };
 #[doc(inline)]
 pub use mirakuru_macros::{

@@ -12,6 +12,7 @@ use crate::{code, core, is_comment, rust_files};
 /// The rooms from the top floor down. Each imports from rooms below itself only.
 const ROOMS: &[&str] = &[
     "fuzz",
+    "stack",
     "sharing",
     "servers",
     "executor",

@@ -8,4 +8,5 @@ pub(crate) mod port_owner;
 pub(crate) mod progress;
 pub(crate) mod runner;
 pub(crate) mod settings;
+pub(crate) mod stdout;
 pub(crate) mod time_limit;

@@ -1,5 +1,6 @@
 //! Reports long waits on standard error: by a line now and then, or on a terminal by a progress bar.
 
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
@@ -101,6 +102,17 @@ pub(crate) fn print_output(lines: &str) {
         screen.erase();
         write(lines);
     });
+}
+
+/// Writes a part of a text to standard output, after erasing the bar if there is one. Returns how many
+/// bytes it has taken.
+pub(super) fn write_to_stdout(mut stdout: &File, bytes: &[u8]) -> io::Result<usize> {
+    let mut written = Err(io::ErrorKind::WouldBlock.into());
+    Screen::with(|screen| {
+        screen.erase();
+        written = stdout.write(bytes);
+    });
+    written
 }
 
 /// One wait. It is not reported if it is over within a second.

@@ -1,6 +1,7 @@
 //! The description of a process: what to run, when it counts as started, how it ends.
 
 mod conditions;
+mod member;
 mod set_up;
 
 use std::ffi::OsString;
@@ -12,7 +13,6 @@ use crate::command::{CommandLine, Environment, Stdin};
 use crate::diagnostics::settings;
 use crate::error::Result;
 use crate::launch::external::External;
-use crate::launch::plan::LaunchPlan;
 use crate::launch::spec::ProcessSpec;
 use crate::process::{AfterReady, Process};
 use crate::readiness::Identity;
@@ -249,11 +249,7 @@ impl Executor {
     /// ([`Timeout`](crate::ErrorKind::Timeout)).
     pub fn start(&self) -> Result<Process> {
         settings::check()?;
-        let spec = self.spec.effective()?;
-        let start = |reservation| {
-            let (plan, ports) = LaunchPlan::new(&spec, reservation)?;
-            Server::start(plan, ports)
-        };
+        let start = |reservation| self.start_reserved(self.reserve(reservation)?);
         let started = match start(self.spec.reservation()) {
             // A server that does not set SO_REUSEADDR cannot bind a port that a bound socket reserves.
             Err(error) if error.is_address_in_use() && self.spec.has_port() => {
@@ -262,7 +258,7 @@ impl Executor {
             }
             started => started,
         };
-        let process = Process::new(started?, self.after_ready_with.clone()).reported();
+        let process = started?.reported();
         process.run_after_ready()?;
         Ok(process)
     }

@@ -49,6 +49,7 @@ fn written(piece: &Piece) -> String {
         Piece::Captured(name) => format!("{{{name}}}"),
         Piece::Dir => "{dir}".to_owned(),
         Piece::Bin(name) => format!("{{bin:{name}}}"),
+        Piece::Other(name, word) => format!("{{{name}.{word}}}"),
     }
 }
 

@@ -22,6 +22,7 @@ use crate::resources::ports::{self, Reservation};
 use crate::resources::program;
 use crate::resources::temp_dir;
 use crate::resources::temp_path::TempPath;
+use crate::supervisor::Interrupt;
 use crate::syntax::address::{Address, Place, Port, Url};
 use crate::types::{ExpectedExit, Owner, Signal};
 
@@ -58,33 +59,48 @@ pub(crate) struct LaunchPlan {
     pub(super) ready_fd: Option<i32>,
     /// The server that the process stands for, if that was not started here.
     pub(crate) external: Option<External>,
+    /// Ends the process while another thread starts it.
+    pub(crate) interrupt: Option<Arc<Interrupt>>,
+    /// What stands before each line of output on standard output, if it is printed there.
+    pub(super) prefix: Option<String>,
 }
 
+/// What is reserved for a start: the values of placeholders, and the descriptors that keep ports.
+pub(crate) type Reserved = (Placeholders, Vec<OwnedFd>);
+
 impl LaunchPlan {
-    /// Checks and resolves a spec. Also returns the descriptors that keep its ports reserved until a
-    /// supervisor has them.
-    pub(crate) fn new(
-        spec: &ProcessSpec,
-        reservation: Reservation,
-    ) -> Result<(Self, Vec<OwnedFd>)> {
-        Self::resolve(spec, reservation).map_err(|error| match spec.display_name() {
-            // A command without words has no name.
-            name if name.is_empty() => error,
-            name => error.about(&name),
-        })
+    /// Checks a spec, and reserves its ports. The descriptors keep them reserved until a supervisor has
+    /// them.
+    pub(crate) fn reserve(spec: &ProcessSpec, reservation: Reservation) -> Result<Reserved> {
+        let reserve = || {
+            validate::check(spec)?;
+            Placeholders::for_texts(spec.texts(&spec.words()?), &spec.known_bins, reservation)
+        };
+        reserve().map_err(|error| about(spec, error))
     }
 
-    fn resolve(spec: &ProcessSpec, reservation: Reservation) -> Result<(Self, Vec<OwnedFd>)> {
-        validate::check(spec)?;
+    /// Returns the names of the processes that a spec names, each with true if its value is known.
+    /// Fails if the process does not have what is named.
+    pub(crate) fn named_others(
+        spec: &ProcessSpec,
+        values: &mut Placeholders,
+    ) -> Result<Vec<(String, bool)>> {
+        values.set_others(spec.texts(&spec.words()?)).map_err(|error| about(spec, error))
+    }
+
+    /// Resolves a spec. What it names of other processes has to have a value.
+    pub(crate) fn new(spec: &ProcessSpec, values: Placeholders) -> Result<Self> {
+        Self::resolve(spec, values).map_err(|error| about(spec, error))
+    }
+
+    fn resolve(spec: &ProcessSpec, mut values: Placeholders) -> Result<Self> {
         let words = spec.words()?;
-        let (values, ports) =
-            Placeholders::for_texts(spec.texts(&words), &spec.known_bins, reservation)?;
+        values.set_others(spec.texts(&words))?;
         let files = |name: &str| {
             let mut requirements = spec.conditions.iter().map(|it| it.requirements());
             LogFiles::create(name, requirements.any(|it| it.separate_streams))
         };
-        let plan = Self::with_values(spec, words, values, None, files)?;
-        Ok((plan, ports))
+        Self::with_values(spec, words, values, None, files)
     }
 
     /// Returns the plan of a server that another process has started.
@@ -152,6 +168,8 @@ impl LaunchPlan {
             notify_socket: notifies.then(notify_socket).transpose()?,
             ready_fd: validate::ready_fds(spec).next(),
             external: spec.external.clone(),
+            interrupt: spec.interrupt.clone(),
+            prefix: spec.prefix.clone(),
         })
     }
 
@@ -273,6 +291,14 @@ impl LaunchPlan {
     /// Returns a path for a file that only this start uses.
     pub(crate) fn path_beside_log(&self, extension: &str) -> PathBuf {
         self.files.of(None)[0].with_extension(extension)
+    }
+}
+
+fn about(spec: &ProcessSpec, error: Error) -> Error {
+    match spec.display_name() {
+        // A command without words has no name.
+        name if name.is_empty() => error,
+        name => error.about(&name),
     }
 }
 

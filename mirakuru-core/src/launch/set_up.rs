@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use super::step::{Step, StepContext, StepKind};
 use crate::command::{self, CommandLine, Environment};
 use crate::error::{Error, ErrorKind, Result};
-use crate::resources::placeholders::Placeholders;
+use crate::resources::placeholders::{Others, Placeholders};
 use crate::syntax::{file_path, template};
 use crate::sys::{self, Account};
 
@@ -44,11 +44,11 @@ impl SetUpSpec {
         self.after_ready.iter().chain(&self.reset).flat_map(CommandLine::texts)
     }
 
-    pub(super) fn check(&self) -> Result<()> {
+    pub(super) fn check(&self, others: &Others) -> Result<()> {
         let mut paths = self.files.iter().map(|(path, _)| path);
         paths.try_for_each(|path| file_path::check(path)).map_err(Error::invalid)?;
         let mut texts = self.template.iter().flat_map(CommandLine::texts);
-        texts.try_for_each(template::check_portless).map_err(Error::invalid)?;
+        texts.try_for_each(|text| check_constant(text, others)).map_err(Error::invalid)?;
         let commands = self.template.iter().chain(&self.before_start);
         let mut commands = commands.chain(&self.after_ready).chain(&self.reset);
         commands.try_for_each(|command| command::check_words(&command.words()?))
@@ -95,8 +95,8 @@ pub(crate) struct TemplateSteps {
     pub(crate) steps: Vec<Step>,
     /// Identifies what they leave behind.
     pub(crate) key: String,
-    /// The ports that they know from the environment.
-    pub(crate) ports: Vec<u16>,
+    /// What they know from the environment that is not the same next time, and what it is.
+    pub(crate) inconstant: Vec<(String, &'static str)>,
 }
 
 impl SetUp {
@@ -122,13 +122,13 @@ impl SetUp {
         later.try_for_each(|command| context.check_later(command))?;
         let template = steps(StepKind::Template, &spec.template)?;
         let key = template_key(spec, &template, unresolved, context);
-        let ports = ports_of(unresolved, context.values);
+        let inconstant = inconstant(unresolved, context.values);
         Ok(Self {
             files: spec.files.iter().map(file).collect::<Result<_>>()?,
             template: (!template.is_empty()).then_some(TemplateSteps {
                 steps: template,
                 key,
-                ports,
+                inconstant,
             }),
             before_start: steps(StepKind::BeforeStart, &spec.before_start)?,
             after_ready: spec.after_ready.clone(),
@@ -138,13 +138,27 @@ impl SetUp {
     }
 }
 
-/// Returns the ports in the environment.
-fn ports_of(unresolved: &Environment, values: &Placeholders) -> Vec<u16> {
-    let mut texts = unresolved.changes.iter().filter_map(|(_, value)| value.as_ref()?.to_str());
-    match texts.any(|text| template::check_portless(text).is_err()) {
-        true => values.ports().values().copied().collect(),
-        false => Vec::new(),
+/// Fails if a text, whose result is kept for other processes, has what is not the same next time.
+fn check_constant(text: &str, others: &Others) -> Result<(), String> {
+    template::check_portless(text)?;
+    match template::other_in(text, &|name| others.has(name)) {
+        Some(placeholder) => Err(format!(
+            "`{placeholder}` of `template` is of another process, and would not be the same next time; \
+             use `before_start`"
+        )),
+        None => Ok(()),
     }
+}
+
+/// Returns the values in the environment that are not the same next time, and what they are.
+fn inconstant(unresolved: &Environment, values: &Placeholders) -> Vec<(String, &'static str)> {
+    let texts = unresolved.changes.iter().filter_map(|(_, value)| value.as_ref()?.to_str());
+    let texts: Vec<_> = texts.collect();
+    let has_port = texts.iter().any(|text| template::check_portless(text).is_err());
+    let ports = values.ports().values().filter(|_| has_port);
+    let ports = ports.map(|port| (port.to_string(), "a port of this process"));
+    let others = texts.iter().flat_map(|text| values.values_of_others(text));
+    ports.chain(others.map(|value| (value, "a value of another process"))).collect()
 }
 
 /// Returns a name for what the commands of a template leave behind.

@@ -13,8 +13,9 @@ use super::set_up::SetUpSpec;
 use crate::command::{self, CommandLine, Environment, Stdin};
 use crate::error::Result;
 use crate::readiness::{ConditionSpec, Identity};
-use crate::resources::placeholders::Texts;
+use crate::resources::placeholders::{Others, Texts};
 use crate::resources::ports::Reservation;
+use crate::supervisor::Interrupt;
 use crate::syntax::template::{Captured, Piece, Template};
 use crate::types::{ExpectedExit, Owner, Scope, Signal};
 
@@ -49,6 +50,12 @@ pub(crate) struct ProcessSpec {
     /// Where the compiler put the binaries of the package under test.
     pub(crate) known_bins: BTreeMap<String, PathBuf>,
     pub(crate) scope: Option<Scope>,
+    /// The processes whose placeholders may stand in texts, `{db.port}`.
+    pub(crate) others: Others,
+    /// Ends the process while another thread starts it.
+    pub(crate) interrupt: Option<Arc<Interrupt>>,
+    /// What stands before each line of output on standard output, if it is printed there.
+    pub(crate) prefix: Option<String>,
 }
 
 impl ProcessSpec {
@@ -74,6 +81,9 @@ impl ProcessSpec {
             external: None,
             known_bins: BTreeMap::new(),
             scope: None,
+            others: Others::default(),
+            interrupt: None,
+            prefix: None,
         }
     }
 
@@ -119,6 +129,7 @@ impl ProcessSpec {
             late: conditions.chain(self.set_up.late_texts()).collect(),
             captured: self.captured(),
             external: self.external.as_ref().and_then(External::address).map(|it| it.number()),
+            others: &self.others,
         }
     }
 
@@ -176,9 +187,13 @@ impl ProcessSpec {
             kill_signal,
             expect_exit,
             external,
-            // Where a binary was found and who shares the process do not describe the process.
+            // Where a binary was found, who shares or starts the process and the values of others do
+            // not describe the process.
             known_bins: _,
             scope: _,
+            others: _,
+            interrupt: _,
+            prefix: _,
         } = self;
         let mut identity = Identity::default();
         let current_dir = current_dir.as_ref().map(|dir| dir.as_os_str());

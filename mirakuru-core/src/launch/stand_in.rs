@@ -56,6 +56,8 @@ impl ProcessSpec {
             known_bins: self.known_bins.clone(),
             scope: self.scope,
             external: self.external.clone(),
+            others: self.others.clone(),
+            interrupt: self.interrupt.clone(),
             ..Self::new(COMMAND.into())
         }
     }
@@ -68,6 +70,6 @@ fn is_known(text: &str, captured: &[String]) -> bool {
     template.pieces.iter().all(|piece| match piece {
         Piece::Port(name) | Piece::Udp(name) | Piece::LowPort(name) => name.is_empty(),
         Piece::Captured(name) => name == "port",
-        Piece::Literal(_) | Piece::Dir | Piece::Bin(_) => true,
+        Piece::Literal(_) | Piece::Dir | Piece::Bin(_) | Piece::Other(..) => true,
     })
 }

@@ -39,9 +39,12 @@ impl LaunchPlan {
                 log_lengths,
             },
         };
-        let output = printer::prepare(&self.name, &self.files);
+        let output = printer::prepare(&self.name, self.prefix.as_deref(), &self.files);
         let launched = Client::launch(command, inherited_fds);
-        let launched = launched.inspect(|client| output.follow(client));
+        let launched = launched.inspect(|client| {
+            output.follow(client);
+            self.interrupt.iter().for_each(|interrupt| interrupt.launched(client));
+        });
         launched.map_err(|e| {
             let is_limit = e.kind() == io::ErrorKind::WouldBlock;
             let error = Error::os("the supervisor cannot be started", e).about(&self.name);

@@ -15,7 +15,7 @@ pub(super) fn check(spec: &ProcessSpec) -> Result<()> {
     spec.environment.check()?;
     check_listeners(spec)?;
     check_ready_fd(spec)?;
-    spec.set_up.check()?;
+    spec.set_up.check(&spec.others)?;
     check_fail_on(spec)
 }
 

@@ -1,4 +1,5 @@
-//! Prints what servers write on standard error, as it comes, if `MIRAKURU_LOG` has `output`.
+//! Prints what servers write, as it comes: on standard error if `MIRAKURU_LOG` has `output`, on standard
+//! output for a stack in the foreground.
 //!
 //! One thread reads the logs of all servers that this process has started. Neither they nor their
 //! supervisors wait for it.
@@ -13,7 +14,7 @@ use parking_lot::{Condvar, Mutex};
 use super::files::LogFiles;
 use super::follower::read_part;
 use super::terminal;
-use crate::diagnostics::{progress, settings};
+use crate::diagnostics::{progress, settings, stdout};
 use crate::supervisor::{Client, call_after_stops};
 use crate::sys;
 
@@ -32,6 +33,9 @@ static ADDED: Condvar = Condvar::new();
 /// A log of which each line is printed.
 struct Followed {
     name: String,
+    /// What stands before each line.
+    prefix: String,
+    to_stdout: bool,
     path: PathBuf,
     /// What was printed of it.
     offset: u64,
@@ -43,11 +47,16 @@ struct Followed {
 /// The logs of a server that is about to start.
 pub(crate) struct Unfollowed(Vec<Followed>);
 
-/// Returns the logs of a server, to print what it will write. None, unless the user wants that.
-pub(crate) fn prepare(name: &str, files: &LogFiles) -> Unfollowed {
-    let logs = files.paths().zip(files.lengths()).filter(|_| settings::prints_output());
+/// Returns the logs of a server, to print what it will write: on standard output if it has a prefix, on
+/// standard error if the user wants that.
+pub(crate) fn prepare(name: &str, prefix: Option<&str>, files: &LogFiles) -> Unfollowed {
+    let is_printed = prefix.is_some() || settings::prints_output();
+    let logs = files.paths().zip(files.lengths()).filter(|_| is_printed);
+    let name = name.replace(char::is_control, " ");
     let followed = |(path, offset): (&Path, u64)| Followed {
-        name: name.replace(char::is_control, " "),
+        name: name.clone(),
+        prefix: prefix.map_or_else(|| format!("{name} | "), str::to_owned),
+        to_stdout: prefix.is_some(),
         path: path.to_owned(),
         offset,
         supervisor: None,
@@ -91,39 +100,63 @@ fn run() {
         followed.retain_mut(|log| {
             // Asked before the log is read, which is complete when the supervisor has ended.
             let has_ended = log.supervisor.as_ref().is_none_or(|it| !it.is_alive());
-            log.print(has_ended, None);
-            !has_ended
+            !(log.print(has_ended, None) && has_ended)
         });
     }
 }
 
 /// Prints the rest when this process exits.
 fn finish() {
+    print_rest(|_| true);
+    stdout::wait(Instant::now());
+}
+
+/// Prints the rest of what goes to standard output.
+pub(crate) fn finish_stdout() {
+    print_rest(|log| log.to_stdout);
+    stdout::wait(Instant::now() + EXIT_TIMEOUT);
+}
+
+fn print_rest(is_meant: impl Fn(&Followed) -> bool) {
     // A fork may have a copy of a locked lock.
     let Some(mut followed) = FOLLOWED.try_lock_for(EXIT_TIMEOUT) else { return };
     let deadline = Instant::now() + EXIT_TIMEOUT;
     followed.retain(|log| log.owner == std::process::id());
-    followed.drain(..).for_each(|mut log| log.print(true, Some(deadline)));
+    followed.retain_mut(|log| {
+        let is_meant = is_meant(log);
+        if is_meant {
+            log.print(true, Some(deadline));
+        }
+        !is_meant
+    });
 }
 
 impl Followed {
     /// Prints all lines that are new. The last one may be unfinished if the log does not grow any more.
-    fn print(&mut self, is_last: bool, deadline: Option<Instant>) {
+    /// Returns false if standard output takes no more at the moment.
+    fn print(&mut self, is_last: bool, deadline: Option<Instant>) -> bool {
         let length = self.path.metadata().map_or(0, |meta| meta.len());
         self.offset = self.offset.min(length); // It may have been emptied.
         while self.offset < length {
+            if self.to_stdout && !stdout::wait(deadline.unwrap_or_else(Instant::now)) {
+                return false;
+            }
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 let (name, path) = (&self.name, self.path.display());
-                return progress::print(&format!("the rest of the output of {name} is in {path}"));
+                progress::print(&format!("the rest of the output of {name} is in {path}"));
+                return true;
             }
             let bytes = read_part(&self.path, self.offset, CHUNK).unwrap_or_default();
             let end = end_of_lines(&bytes, is_last);
             if end == 0 {
-                return;
+                return true;
             }
             self.offset += end as u64;
-            progress::print_output(&with_name(&self.name, &bytes[..end]));
+            let lines = with_prefix(&self.prefix, &bytes[..end]);
+            let print = if self.to_stdout { stdout::print } else { progress::print_output };
+            print(&lines);
         }
+        true
     }
 }
 
@@ -134,8 +167,8 @@ fn end_of_lines(bytes: &[u8], is_last: bool) -> usize {
     end.or(is_printed.then_some(bytes.len())).unwrap_or(0)
 }
 
-fn with_name(name: &str, bytes: &[u8]) -> String {
-    terminal::lines(bytes).iter().map(|line| format!("{name} | {}\n", line.text)).collect()
+fn with_prefix(prefix: &str, bytes: &[u8]) -> String {
+    terminal::lines(bytes).iter().map(|line| format!("{prefix}{}\n", line.text)).collect()
 }
 
 #[cfg(test)]
@@ -151,8 +184,8 @@ mod tests {
     }
 
     #[test]
-    fn each_line_has_the_name_and_no_control_sequences() {
-        let shown = with_name("redis", b"\x1b[31mred\x1b[0m\n\n10 %\r20 %\nrest");
+    fn each_line_has_the_prefix_and_no_control_sequences() {
+        let shown = with_prefix("redis | ", b"\x1b[31mred\x1b[0m\n\n10 %\r20 %\nrest");
         assert_eq!(shown, "redis | red\nredis | \nredis | 10 %\nredis | 20 %\nredis | rest\n");
     }
 }

@@ -325,12 +325,19 @@ impl Process {
         self.report = None;
         self
     }
+
+    /// Prints the report of a failing test, unless a lease or the attribute does.
+    pub(crate) fn print_report(&mut self) {
+        if self.report.take().is_some() {
+            self.server.print_report();
+        }
+    }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if std::thread::panicking() && self.report.is_some() {
-            self.server.print_report();
+        if std::thread::panicking() {
+            self.print_report();
         }
     }
 }

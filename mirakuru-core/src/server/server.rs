@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::launch::plan::LaunchPlan;
 use crate::output::Log;
 use crate::readiness::Endpoint;
+use crate::resources::placeholders::OtherValues;
 use crate::supervisor::{Client, InheritedFds, Request, State};
 
 /// The time that a stop may take beyond its limit before the supervisor counts as stuck.
@@ -67,6 +68,12 @@ impl Server {
             self.check_permission()?;
         }
         self.client.request(request).map_err(|e| Error::os("the supervisor is gone", e))
+    }
+
+    /// Returns what texts of other processes may name of this one.
+    pub(crate) fn for_others(&self) -> OtherValues {
+        let Endpoint { addr, url } = &self.endpoint;
+        self.plan.values.for_others(Some([addr.map(|addr| addr.to_string()), url.clone()]))
     }
 
     pub(crate) fn client(&self) -> Arc<Client> {

@@ -67,7 +67,13 @@ impl Server {
     ) -> Result<Self> {
         check_proc()?;
         let ServerManifest { key, ports, dir, bins, endpoint, .. } = manifest;
-        let values = Placeholders::of_running_server(ports, dir, bins, spec.captured())?;
+        let values = Placeholders::of_running_server(
+            ports,
+            dir,
+            bins,
+            spec.captured(),
+            spec.others.clone(),
+        )?;
         values.set_captured(manifest.captured);
         let plan = LaunchPlan::of_another(spec, values, manifest.program, manifest.files)?;
         let client = Client::attach(stream, manifest.supervisor);
@@ -182,6 +188,7 @@ impl Server {
             _ if is_hang_up(&error) => self.without_supervisor(),
             _ => Error::os("the supervisor does not answer", error),
         })?;
+        self.plan.interrupt.iter().for_each(|interrupt| interrupt.on_start());
         match state.phase {
             Phase::StartFailed(errno) => {
                 Err(self.explain(self.plan.cannot_run(step, errno).about(&self.plan.name)))

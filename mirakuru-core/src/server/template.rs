@@ -85,13 +85,13 @@ impl Server {
                 fs::remove_file(draft.path().join(path))?;
             }
         }
-        let ports = self.plan.set_up.template.iter().flat_map(|template| &template.ports);
-        let ports = ports.map(|port| (port.to_string().into_bytes(), "a port"));
-        let own_path = dir.as_os_str().as_encoded_bytes().to_vec();
-        for (text, what) in ports.chain([(own_path, "the path")]) {
-            if let Some(path) = templates::find_text(draft.path(), &text)? {
+        let found = self.plan.set_up.template.iter().flat_map(|template| &template.inconstant);
+        let found = found.map(|(text, what)| (text.as_bytes(), *what));
+        let own_path = (dir.as_os_str().as_encoded_bytes(), "the path of this process");
+        for (text, what) in found.chain([own_path]) {
+            if let Some(path) = templates::find_text(draft.path(), text)? {
                 let path = path.strip_prefix(draft.path()).unwrap_or(&path).display();
-                return Ok(Some(format!("`{path}` has {what} of this process in it")));
+                return Ok(Some(format!("`{path}` has {what} in it")));
             }
         }
         Ok(None)

@@ -18,7 +18,7 @@ mod protocol;
 mod settings;
 
 pub(crate) use client::{
-    Client, InheritedFds, LeaseStatus, Phase, State, SupervisorCommand, SupervisorInfo,
+    Client, InheritedFds, Interrupt, LeaseStatus, Phase, State, SupervisorCommand, SupervisorInfo,
     call_after_stops, is_hang_up,
 };
 pub(crate) use job::Job;

@@ -1,7 +1,7 @@
 //! Placeholders: `{port}`, `{port:name}`, `{udp}`, `{udp:name}`, `{low_port}`, `{low_port:name}`, `{dir}`,
-//! `{bin:name}`, and what was captured from the output.
+//! `{bin:name}`, and what was captured from the output. `{other.port}` is that of another process.
 //!
-//! Only `{identifier}` is special, and `{{identifier}}` is the text `{identifier}`. All other braces are
+//! Only `{identifier}` is special, `{other.…}` where `other` is the name of a process, and `{{identifier}}` is the text `{identifier}`. All other braces are
 //! literal, as are those after a dollar sign: configurations, scripts and JSON are written as they are.
 //!
 //! Pure text, shared with the macros crate, which checks literals at compile time with the very
@@ -30,6 +30,8 @@ pub(crate) enum Piece {
     Captured(String),
     Dir,
     Bin(String),
+    /// A placeholder of another process: its name, and what stands behind the dot.
+    Other(String, String),
 }
 
 /// What is wrong with a text, and where in it.
@@ -53,15 +55,27 @@ const PORTS: [PortKind; 3] =
 
 type PortKind = (&'static str, fn(String) -> Piece);
 
+/// Returns true for the name of another process.
+type IsOther<'a> = &'a dyn Fn(&str) -> bool;
+
 impl Template {
     pub(crate) fn parse(text: &str, captured: Captured<'_>) -> Result<Self, Fault> {
+        Self::parse_with(text, captured, &|_| false)
+    }
+
+    /// Parses a text in which the placeholders of other processes may stand.
+    pub(crate) fn parse_with(
+        text: &str,
+        captured: Captured<'_>,
+        is_other: IsOther<'_>,
+    ) -> Result<Self, Fault> {
         let mut pieces = Vec::new();
         let mut literal = String::new();
         let mut at = 0;
         while let Some(offset) = text[at..].find('{') {
             let brace = at + offset;
             literal.push_str(&text[at..brace]);
-            let (piece, end) = piece_at(text, brace, captured)?;
+            let (piece, end) = piece_at(text, brace, captured, is_other)?;
             at = end;
             match piece {
                 Piece::Literal(text) => literal.push_str(&text),
@@ -135,10 +149,27 @@ pub(crate) fn udp_of(text: &str) -> Option<String> {
     })
 }
 
+/// Returns the first placeholder of another process in a text, if there is one.
+pub(crate) fn other_in(text: &str, is_other: IsOther<'_>) -> Option<String> {
+    let pieces = Template::parse_with(text, Captured::Any, is_other).ok()?.pieces;
+    pieces.into_iter().find_map(|piece| match piece {
+        Piece::Other(name, word) => Some(format!("{{{name}.{word}}}")),
+        _ => None,
+    })
+}
+
 /// Returns what begins at a brace, and where it ends.
-fn piece_at(text: &str, brace: usize, captured: Captured<'_>) -> Result<(Piece, usize), Fault> {
+fn piece_at(
+    text: &str,
+    brace: usize,
+    captured: Captured<'_>,
+    is_other: IsOther<'_>,
+) -> Result<(Piece, usize), Fault> {
     let rest = &text[brace..];
     let of_a_shell = text[..brace].ends_with('$');
+    let is_of_other = |word: &str| word.split_once('.').is_some_and(|(name, _)| is_other(name));
+    let other_before = |rest, end| name_before(rest, end).filter(|word| is_of_other(word));
+    let word_before = |rest, end| word_before(rest, end).or_else(|| other_before(rest, end));
     if let Some(word) = rest.strip_prefix("{{").and_then(|rest| word_before(rest, "}}")) {
         return Ok((Piece::Literal(format!("{{{word}}}")), brace + word.len() + 4));
     }
@@ -146,21 +177,29 @@ fn piece_at(text: &str, brace: usize, captured: Captured<'_>) -> Result<(Piece, 
         return Ok((Piece::Literal("{".to_owned()), brace + 1));
     };
     let end = brace + word.len() + 2;
+    if let Some((name, word)) = word.split_once('.').filter(|(name, _)| is_other(name)) {
+        return Ok((Piece::Other(name.to_owned(), word.to_owned()), end));
+    }
     match placeholder(word, captured) {
         Ok(piece) => Ok((piece, end)),
         Err(message) => Err(Fault { at: brace..end, message }),
     }
 }
 
+/// Returns the longest text at the beginning that could be a placeholder, if `end` follows.
+fn name_before<'a>(text: &'a str, end: &str) -> Option<&'a str> {
+    let (word, rest) = text.split_at(text.find(|c: char| c != ':' && !is_of_a_name(c))?);
+    rest.starts_with(end).then_some(word)
+}
+
 /// Returns the word at the beginning of a text, `identifier` or `identifier:name`, if `end` follows.
 fn word_before<'a>(text: &'a str, end: &str) -> Option<&'a str> {
-    let length = text.find(|c: char| c != ':' && !is_of_a_name(c))?;
-    let (word, rest) = text.split_at(length);
+    let word = name_before(text, end)?;
     let (identifier, name) = word.split_once(':').unwrap_or((word, "none"));
     let is_identifier = identifier.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && identifier.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     let is_name = !name.is_empty() && name.chars().all(is_of_a_name);
-    (is_identifier && is_name && rest.starts_with(end)).then_some(word)
+    (is_identifier && is_name).then_some(word)
 }
 
 fn is_of_a_name(c: char) -> bool {
@@ -301,6 +340,27 @@ mod tests {
         assert!(fault.message.contains("did you mean `{host}`?"), "{}", fault.message);
         let pieces = Template::parse("{hots}{port}", Captured::Any).unwrap().pieces;
         assert_eq!(pieces, [Piece::Captured("hots".to_owned()), Piece::Port(String::new())]);
+    }
+
+    #[test]
+    fn a_dot_is_special_only_behind_the_name_of_another_process() {
+        let is_other = |name: &str| name == "db" || name == "node-2";
+        let parse = |text| Template::parse_with(text, NONE, &is_other).unwrap().pieces;
+        let other = |name: &str, word: &str| Piece::Other(name.to_owned(), word.to_owned());
+        assert_eq!(
+            parse("{db.port}{node-2.port:peer} {db.}"),
+            [other("db", "port"), other("node-2", "port:peer"), literal(" "), other("db", "")]
+        );
+        for (text, meant) in [
+            (
+                "{http.request.uri} ${db.port} {{http.port}}",
+                "{http.request.uri} ${db.port} {{http.port}}",
+            ),
+            ("{db:x} {db.a b} {db.port", "{db:x} {db.a b} {db.port"),
+            ("{{db.port}}", "{db.port}"),
+        ] {
+            assert_eq!(parse(text), [literal(meant)], "{text}");
+        }
     }
 
     #[test]

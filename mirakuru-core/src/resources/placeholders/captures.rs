@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
 
+use super::others::Others;
 use crate::error::{Error, Result};
 use crate::syntax::pattern;
 use crate::syntax::template::{Captured, Piece, Template};
@@ -20,6 +21,10 @@ impl Captures {
     pub(super) fn new(names: Vec<String>) -> Result<Self> {
         pattern::check_groups(&names).map_err(Error::invalid)?;
         Ok(Self { names, values: Mutex::default() })
+    }
+
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -39,9 +44,9 @@ impl Captures {
         *self.values.lock() = values;
     }
 
-    /// Parses a text in which the captured names are placeholders too.
-    pub(super) fn parse(&self, text: &str) -> Result<Template> {
-        Template::parse(text, Captured::These(&self.names))
+    /// Parses a text in which the captured names are placeholders too, and those of other processes.
+    pub(super) fn parse(&self, text: &str, others: &Others) -> Result<Template> {
+        Template::parse_with(text, Captured::These(&self.names), &|name| others.has(name))
             .map_err(|fault| Error::invalid(format!("in `{text}`: {}", fault.message)))
     }
 

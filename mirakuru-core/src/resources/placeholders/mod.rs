@@ -2,8 +2,10 @@
 
 mod binaries;
 mod captures;
+mod others;
 mod texts;
 mod values;
 
+pub(crate) use others::{OtherValues, Others};
 pub(crate) use texts::Texts;
 pub(crate) use values::Placeholders;

@@ -1,6 +1,7 @@
 //! Which placeholders the texts of an executor need.
 
 use super::captures::Captures;
+use super::others::Others;
 use crate::error::{Error, Result};
 use crate::syntax::template::Piece;
 
@@ -14,6 +15,8 @@ pub(crate) struct Texts<'a> {
     pub(crate) captured: Vec<String>,
     /// The port of a server that runs already. Of such a server, no other is known.
     pub(crate) external: Option<u16>,
+    /// The processes whose placeholders may stand there too.
+    pub(crate) others: &'a Others,
 }
 
 impl Texts<'_> {
@@ -24,7 +27,7 @@ impl Texts<'_> {
     pub(super) fn pieces(&self, captures: &Captures) -> Result<Vec<Piece>> {
         let mut pieces = Vec::new();
         for text in &self.early {
-            for piece in captures.parse(text)?.pieces {
+            for piece in captures.parse(text, self.others)?.pieces {
                 if let Piece::Captured(name) = &piece {
                     return Err(not_known_yet(name, text));
                 }
@@ -32,7 +35,7 @@ impl Texts<'_> {
             }
         }
         for text in &self.late {
-            pieces.extend(captures.parse(text)?.pieces);
+            pieces.extend(captures.parse(text, self.others)?.pieces);
         }
         Ok(pieces)
     }

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 
 use super::binaries;
 use super::captures::Captures;
+use super::others::{OtherValues, Others};
 use super::texts::Texts;
 use crate::error::{Error, Result};
 use crate::resources::ports::{Reservation, ReservedPort};
 use crate::resources::temp_dir;
 use crate::resources::temp_path::TempPath;
-use crate::syntax::template::Piece;
+use crate::syntax::template::{Piece, Template};
 
 /// The values of one process's placeholders: ports, directory, binaries, captured texts.
 #[derive(Debug, Default)]
@@ -21,6 +22,7 @@ pub(crate) struct Placeholders {
     dir: Option<TempPath>,
     bins: BTreeMap<String, PathBuf>,
     captures: Captures,
+    others: Others,
 }
 
 impl Placeholders {
@@ -35,7 +37,7 @@ impl Placeholders {
         let pieces = texts.pieces(&captures)?;
         let external = texts.external.map(|port| (String::new(), port));
         let ports = external.into_iter().collect();
-        let mut values = Self { ports, captures, ..Self::default() };
+        let mut values = Self { ports, captures, others: texts.others.clone(), ..Self::default() };
         // Binaries come first: if one is missing, nothing has been created yet.
         for piece in &pieces {
             if let Piece::Bin(name) = piece {
@@ -103,9 +105,54 @@ impl Placeholders {
         dir: Option<PathBuf>,
         bins: BTreeMap<String, PathBuf>,
         captured: Vec<String>,
+        others: Others,
     ) -> Result<Self> {
         let dir = dir.map(TempPath::unowned);
-        Ok(Self { ports, dir, bins, captures: Captures::new(captured)? })
+        Ok(Self { ports, dir, bins, captures: Captures::new(captured)?, others })
+    }
+
+    /// Returns what texts of other processes may name of this one. `endpoint` has what it has when it
+    /// is ready, its address and its URL.
+    pub(crate) fn for_others(&self, endpoint: Option<[Option<String>; 2]>) -> OtherValues {
+        let port_word = |name: &str| match name {
+            "" => "port".to_owned(),
+            name => format!("port:{name}"),
+        };
+        let ports = self.ports.iter().map(|(name, port)| (port_word(name), Some(port.to_string())));
+        let dir =
+            self.dir().map(|dir| ("dir".to_owned(), Some(dir.to_string_lossy().into_owned())));
+        let captured =
+            self.captures.names().iter().map(|name| (name.clone(), self.captures.get(name)));
+        let at = ["addr", "url"].map(str::to_owned).into_iter();
+        let at: Vec<_> = match endpoint {
+            Some(found) => at.zip(found).filter(|(_, found)| found.is_some()).collect(),
+            None => at.map(|word| (word, None)).collect(),
+        };
+        ports.chain(dir).chain(at).chain(captured).collect()
+    }
+
+    /// Sets what other processes have. Returns the names of those that the texts name, each with true
+    /// if it has the value now. Fails if it never will.
+    pub(crate) fn set_others(&mut self, texts: Texts<'_>) -> Result<Vec<(String, bool)>> {
+        self.others = texts.others.clone();
+        texts.early.iter().chain(&texts.late).try_for_each(|text| self.others.check_names(text))?;
+        let pieces = texts.pieces(&self.captures)?;
+        let named = pieces.into_iter().filter_map(|piece| match piece {
+            Piece::Other(name, word) => Some((name, word)),
+            _ => None,
+        });
+        let checked = named.map(|(name, word)| {
+            let has_value = self.others.has_value(&name, &word)?;
+            Ok((name, has_value))
+        });
+        checked.collect()
+    }
+
+    /// Returns the values of other processes that a text names.
+    pub(crate) fn values_of_others(&self, text: &str) -> Vec<String> {
+        let pieces = self.parse(text).map(|template| template.pieces).unwrap_or_default();
+        let others = pieces.iter().filter(|piece| matches!(piece, Piece::Other(..)));
+        others.filter_map(|piece| self.value(piece).ok()).collect()
     }
 
     /// Returns true if a placeholder gets its value from the process, at each start a new one.
@@ -125,7 +172,7 @@ impl Placeholders {
 
     /// Returns true if the text cannot be rendered before the process has started.
     pub(crate) fn needs_captures(&self, text: &str) -> Result<bool> {
-        let pieces = self.captures.parse(text)?.pieces;
+        let pieces = self.parse(text)?.pieces;
         Ok(pieces.iter().any(|piece| matches!(piece, Piece::Captured(_))))
     }
 
@@ -161,7 +208,11 @@ impl Placeholders {
     }
 
     pub(crate) fn render(&self, text: &str) -> Result<String> {
-        self.captures.parse(text)?.render(|piece| self.value(piece))
+        self.parse(text)?.render(|piece| self.value(piece))
+    }
+
+    fn parse(&self, text: &str) -> Result<Template> {
+        self.captures.parse(text, &self.others)
     }
 
     /// Renders what may be text. Bytes that are not UTF-8 are taken as they are.
@@ -193,6 +244,7 @@ impl Placeholders {
                 Some(found) => Ok(path(found)),
                 None => binaries::find(name, &self.bins).map(|found| path(&found)),
             },
+            Piece::Other(name, word) => self.others.value(name, word),
         }
     }
 

@@ -4,6 +4,7 @@
 mod client;
 mod exit_hook;
 mod info;
+mod interrupt;
 mod keep;
 mod spawn;
 mod state;
@@ -12,5 +13,6 @@ mod streams;
 pub(crate) use client::Client;
 pub(crate) use exit_hook::call_after_stops;
 pub(crate) use info::SupervisorInfo;
+pub(crate) use interrupt::Interrupt;
 pub(crate) use spawn::{InheritedFds, SupervisorCommand, is_hang_up};
 pub(crate) use state::{LeaseStatus, Phase, State};

@@ -1,13 +1,15 @@
 //! Signals that this process receives.
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::unistd::read;
 
 use crate::sys::platform;
 
@@ -45,6 +47,71 @@ pub(crate) fn signal_pipe(signals: &[Signal]) -> io::Result<OwnedFd> {
         unsafe { sigaction(*signal, &action)? };
     }
     Ok(read)
+}
+
+/// The reading end of the pipe for caught signals. Both ends stay open: a handler may be about to write.
+static CAUGHT: OnceLock<OwnedFd> = OnceLock::new();
+static IS_CATCHING: AtomicBool = AtomicBool::new(false);
+
+/// Signals that are readable instead of having their effect, until this is dropped.
+pub(crate) struct CaughtSignals {
+    pipe: OwnedFd,
+    former: Vec<(Signal, SigAction)>,
+}
+
+impl CaughtSignals {
+    /// Catches signals. Those that this process ignores are left so.
+    pub(crate) fn new(signals: &[Signal]) -> io::Result<Self> {
+        if IS_CATCHING.swap(true, Ordering::SeqCst) {
+            return Err(io::ErrorKind::ResourceBusy.into());
+        }
+        let pipe = Self::pipe().inspect_err(|_| IS_CATCHING.store(false, Ordering::SeqCst))?;
+        let mut caught = Self { pipe, former: Vec::new() };
+        caught.take(); // What came when nothing was caught any more.
+        let handler = SigHandler::Handler(on_signal);
+        let action = SigAction::new(handler, SaFlags::SA_RESTART, SigSet::empty());
+        for signal in signals {
+            // SAFETY: the handler only writes to a pipe and keeps `errno`.
+            let former = unsafe { sigaction(*signal, &action)? };
+            if matches!(former.handler(), SigHandler::SigIgn) {
+                // SAFETY: ignoring a signal installs no handler.
+                unsafe { sigaction(*signal, &former)? };
+            } else {
+                caught.former.push((*signal, former));
+            }
+        }
+        Ok(caught)
+    }
+
+    fn pipe() -> io::Result<OwnedFd> {
+        if CAUGHT.get().is_none() {
+            let _ = CAUGHT.set(signal_pipe(&[])?); // Only one thread catches signals at a time.
+        }
+        CAUGHT.get().ok_or(io::ErrorKind::Other)?.try_clone()
+    }
+
+    /// Returns the numbers of the signals that have come.
+    pub(crate) fn take(&self) -> Vec<i32> {
+        let mut numbers = [0; 64];
+        let length = read(&self.pipe, &mut numbers).unwrap_or(0);
+        numbers[..length].iter().copied().map(i32::from).collect()
+    }
+}
+
+impl AsFd for CaughtSignals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pipe.as_fd()
+    }
+}
+
+impl Drop for CaughtSignals {
+    fn drop(&mut self) {
+        for (signal, action) in &self.former {
+            // SAFETY: this action was installed before.
+            let _ = unsafe { sigaction(*signal, action) }; // The signal is valid.
+        }
+        IS_CATCHING.store(false, Ordering::SeqCst);
+    }
 }
 
 extern "C" fn on_signal(number: i32) {
