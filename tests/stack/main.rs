@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
 
 mod faults;
+mod foreground;
 mod names;
 mod order;
 

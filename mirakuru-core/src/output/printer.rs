@@ -107,20 +107,19 @@ fn run() {
 
 /// Prints the rest when this process exits.
 fn finish() {
-    print_rest(|_| true);
-    stdout::wait(Instant::now());
+    print_rest(|_| true, Instant::now() + EXIT_TIMEOUT);
 }
 
 /// Prints the rest of what goes to standard output.
 pub(crate) fn finish_stdout() {
-    print_rest(|log| log.to_stdout);
-    stdout::wait(Instant::now() + EXIT_TIMEOUT);
+    let deadline = Instant::now() + EXIT_TIMEOUT;
+    print_rest(|log| log.to_stdout, deadline);
+    stdout::wait(deadline);
 }
 
-fn print_rest(is_meant: impl Fn(&Followed) -> bool) {
+fn print_rest(is_meant: impl Fn(&Followed) -> bool, deadline: Instant) {
     // A fork may have a copy of a locked lock.
     let Some(mut followed) = FOLLOWED.try_lock_for(EXIT_TIMEOUT) else { return };
-    let deadline = Instant::now() + EXIT_TIMEOUT;
     followed.retain(|log| log.owner == std::process::id());
     followed.retain_mut(|log| {
         let is_meant = is_meant(log);

@@ -47,7 +47,7 @@ impl RunningStack {
     }
 
     /// Returns all processes, in the order in which they were added.
-    pub fn processes(&self) -> impl Iterator<Item = &Process> {
+    pub fn processes(&self) -> impl Iterator<Item = &Process> + Clone {
         self.processes.iter().flatten()
     }
 

@@ -1,7 +1,7 @@
 //! What a stack in the foreground prints.
 
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
-use std::path::Path;
 use std::time::Duration;
 
 use crate::diagnostics::stdout;
@@ -40,15 +40,15 @@ impl Screen {
 
     pub(super) fn print_ready(&self, process: &Process, elapsed: Duration) {
         let (name, seconds) = (process.name(), elapsed.as_secs_f64());
-        self.print(&format!("{name} is ready after {seconds:.1} s"));
+        self.print(&format!("{name} is ready after {seconds:.2} s"));
     }
 
     /// Prints where each process is reached.
-    pub(super) fn print_table<'a>(&self, processes: impl Iterator<Item = &'a Process>) {
+    pub(super) fn print_table<'a>(&self, processes: impl Iterator<Item = &'a Process> + Clone) {
         let head = ["name", "address", "pid", "log"].map(str::to_owned);
-        let rows: Vec<_> = std::iter::once(head).chain(processes.map(row)).collect();
+        let rows: Vec<_> = std::iter::once(head).chain(processes.clone().map(row)).collect();
         let widths: Vec<_> =
-            (0..4).map(|column| width(rows.iter().map(|row| row[column].as_str()))).collect();
+            (0..3).map(|column| width(rows.iter().map(|row| row[column].as_str()))).collect();
         for (number, [name, address, pid, log]) in rows.iter().enumerate() {
             let name = format!("{name:0$}", widths[0]);
             let name = match number.checked_sub(1) {
@@ -59,6 +59,9 @@ impl Screen {
                 (format!("{address:0$}", widths[1]), format!("{pid:0$}", widths[2]));
             self.print(&format!("{name}  {address}  {pid}  {log}"));
         }
+        let logs: BTreeSet<_> =
+            processes.filter_map(|it| Some(it.log().path().parent()?.to_owned())).collect();
+        logs.iter().for_each(|dir| self.print(&format!("the logs are in {}", dir.display())));
     }
 
     fn coloured(&self, text: &str, colour: u8) -> String {
@@ -80,14 +83,8 @@ fn row(process: &Process) -> [String; 4] {
     let addr = || process.try_addr().map(|addr| addr.to_string());
     let address = process.try_url().or_else(|_| addr()).unwrap_or_else(|_| "-".to_owned());
     let log = process.log();
-    let current = std::env::current_dir().unwrap_or_default();
-    let log = shortest(log.path(), &current).display().to_string();
+    let log = log.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
     [process.name().to_owned(), address, process.pid().to_string(), log]
-}
-
-/// Returns a path relative to the current directory, if it is below that.
-fn shortest<'a>(path: &'a Path, current: &Path) -> &'a Path {
-    path.strip_prefix(current).unwrap_or(path)
 }
 
 #[cfg(test)]
