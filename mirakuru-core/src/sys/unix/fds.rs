@@ -100,15 +100,6 @@ fn flock(file: &File, kind: i32) -> nix::Result<i32> {
     retry(|| Errno::result(lock()))
 }
 
-/// Returns true if these bytes stand in others.
-pub(crate) fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
-    // SAFETY: the pointers and lengths are those of slices.
-    let found = unsafe {
-        libc::memmem(bytes.as_ptr().cast(), bytes.len(), wanted.as_ptr().cast(), wanted.len())
-    };
-    !found.is_null()
-}
-
 /// Makes a call, again each time that a signal interrupts it.
 pub(super) fn retry<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
     loop {
