@@ -15,6 +15,10 @@ use std::process;
 use std::thread;
 use std::time::Duration;
 
+#[cfg(target_os = "illumos")]
+use nix::sys::socket::sockopt::ReuseAddr as ReusePort; // `nix` has no other one there.
+#[cfg(not(target_os = "illumos"))]
+use nix::sys::socket::sockopt::ReusePort;
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, listen, setsockopt, socket,
     sockopt,
@@ -89,7 +93,7 @@ pub fn say(line: impl std::fmt::Display) -> io::Result<()> {
 pub fn listen_beside_others(port: u16) -> io::Result<TcpListener> {
     let socket = socket(AddressFamily::Inet, SockType::Stream, SockFlag::empty(), None)?;
     setsockopt(&socket, sockopt::ReuseAddr, &true)?;
-    setsockopt(&socket, sockopt::ReusePort, &true)?;
+    setsockopt(&socket, ReusePort, &true)?;
     let address = SocketAddrV4::new([127, 0, 0, 1].into(), port);
     bind(socket.as_raw_fd(), &SockaddrIn::from(address))?;
     listen(&socket, Backlog::new(16)?)?;
@@ -99,7 +103,7 @@ pub fn listen_beside_others(port: u16) -> io::Result<TcpListener> {
 /// Binds a UDP port of 127.0.0.1 with `SO_REUSEPORT`.
 pub fn bind_beside_others(port: u16) -> io::Result<UdpSocket> {
     let socket = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::empty(), None)?;
-    setsockopt(&socket, sockopt::ReusePort, &true)?;
+    setsockopt(&socket, ReusePort, &true)?;
     let address = SocketAddrV4::new([127, 0, 0, 1].into(), port);
     bind(socket.as_raw_fd(), &SockaddrIn::from(address))?;
     Ok(socket.into())
