@@ -193,7 +193,7 @@ pub use readiness::{Attempt, Http, Probe, Readiness, Status};
 #[doc(hidden)]
 pub use sharing::macro_support as __private;
 pub use sharing::{ExclusiveLease, Lease, Shared};
-pub use stack::{RunningStack, Stack};
+pub use stack::{RunningStack, Stack, StackLease};
 pub use types::{Exit, ExpectedExit, Owner, ParseSignalError, Scope, Signal, Stream};
 
 /// Starts or leases the processes that a test names, before its body runs.

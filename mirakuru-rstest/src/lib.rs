@@ -32,8 +32,36 @@
 //!
 //! A fixture hands out a [`Lease`]. What rstest does with fixtures works with it: `#[from(files)]`,
 //! other fixtures that take it as an argument, `#[case]` and `#[values]` beside it. `#[once]` is
-//! not needed: the server is shared anyway, and it is stopped when the tests are over, which a
-//! `#[once]` fixture never is.
+//! not needed: the server is shared anyway, also among test processes.
+//!
+//! A [`Stack`] of processes that name each other is shared by a `#[once]` fixture. It is stopped when the
+//! test process exits, too; under nextest, each test has a stack of its own.
+//!
+//! ```
+//! # mod tests {
+//! use mirakuru_rstest::{RunningStack, Stack, StackLease, servers};
+//! use rstest::{fixture, rstest};
+//!
+//! #[fixture]
+//! #[once]
+//! fn running() -> RunningStack {
+//!     let proxy = servers::nginx()
+//!         .file("{dir}/server.d/app.conf", "location / { proxy_pass {files.url}; }");
+//!     let stack = Stack::new().add("files", servers::static_files()).add("proxy", proxy);
+//!     stack.start().unwrap_or_else(|error| panic!("{error:?}"))
+//! }
+//!
+//! #[fixture]
+//! fn stack(running: &'static RunningStack) -> StackLease<'static> {
+//!     running.lease() // A failing test prints what the processes have written since.
+//! }
+//!
+//! #[rstest]
+//! fn answers(stack: StackLease<'static>) {
+//!     println!("GET http://127.0.0.1:{}/", stack["proxy"].port());
+//! }
+//! # }
+//! ```
 //!
 //! The feature `https` enables requests to `https` URLs, of servers with a self-signed certificate too.
 
@@ -43,7 +71,7 @@ pub use mirakuru_core::__private;
 pub use mirakuru_core::{
     Attempt, Banner, CommandLine, Error, ErrorKind, ExclusiveLease, Executor, Exit, ExpectedExit,
     Http, Lease, Log, LogFollower, OpenFile, Owner, ParseSignalError, Probe, Process, Readiness,
-    Result, RunningStack, Scope, Shared, Signal, Stack, Status, Stdin, Stream, servers,
+    Result, RunningStack, Scope, Shared, Signal, Stack, StackLease, Status, Stdin, Stream, servers,
 };
 #[doc(inline)]
 pub use mirakuru_macros::{

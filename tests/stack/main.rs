@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
 
 mod faults;
+mod fixtures;
 mod foreground;
 mod names;
 mod order;
+mod real_servers;
 
 use std::fs;
 use std::path::Path;

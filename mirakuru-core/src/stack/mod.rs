@@ -2,6 +2,7 @@
 
 mod control;
 mod foreground;
+mod lease;
 mod members;
 mod order;
 mod running;
@@ -12,6 +13,7 @@ use self::members::Members;
 use crate::error::Result;
 use crate::executor::Executor;
 
+pub use lease::StackLease;
 pub use running::RunningStack;
 
 /// Several processes that belong together: for a test, or as a development environment.
@@ -57,7 +59,7 @@ pub use running::RunningStack;
 /// # A development environment
 ///
 /// A program that calls [`run`](Self::run) is a development environment that starts by one command, as
-/// in `examples/dev.rs`, which `cargo run --example dev` runs. Examples may use dev-dependencies:
+/// `examples/dev.rs` that `cargo run --example dev` runs. Examples may use dev-dependencies:
 ///
 /// ```no_run
 /// use mirakuru_core::{Executor, Result, Stack, servers};
