@@ -110,6 +110,8 @@
 //! [user](Executor::user) of the process and within the time limit of its start. Their output goes to its
 //! log. If one fails, so does the start; the error says which.
 //!
+//! [`Executor::needs`] starts another shared process first, which then runs as long as this one.
+//!
 //! The presets of [`servers`] have all of this for servers that many suites need.
 //!
 //! # What is promised, and what is not
@@ -186,7 +188,7 @@ mod types;
 
 pub use command::{CommandLine, OpenFile, Stdin};
 pub use error::{Error, ErrorKind, Result};
-pub use executor::Executor;
+pub use executor::{Executor, Need};
 pub use output::{Banner, Log, LogFollower};
 pub use process::Process;
 pub use readiness::{Attempt, Http, Probe, Readiness, Status};
@@ -248,6 +250,7 @@ pub use types::{Exit, ExpectedExit, Owner, ParseSignalError, Scope, Signal, Stre
 /// | `after_ready = "…"`, `reset = "…"` | [`Executor::after_ready`], [`Executor::reset`] |
 /// | `after_ready_with = function` | [`Executor::after_ready_with`] |
 /// | `external = "localhost:5432"` | a server that runs already: [`Executor::external`] |
+/// | `needs(db = DB)` | [`Executor::needs`]; a value is the path of a definition |
 /// | `timeout = "5s"`, `stop_timeout` | time limits: `"500ms"`, `"1m30s"`, or any `Duration` |
 /// | `stop_signal = "INT"`, `kill_signal`, `expect_exit = 3`, `[0, 3]` or `0..=3` | how it ends |
 /// | `name`, `scope = "session"` | its name in messages, and which tests share it |
@@ -286,6 +289,26 @@ pub use mirakuru_macros::with_process;
 /// #[test]
 /// fn is_running(sleeper: &Process) {
 ///     assert!(sleeper.is_running());
+/// }
+/// # }
+/// ```
+///
+/// A parameter is the lease of a process that this one [needs](Executor::needs), by the name of its
+/// fixture or by `#[from(fixture)]`. The description may contain its values. Other parameters are an
+/// error.
+///
+/// ```
+/// # mod tests {
+/// use mirakuru_core::{Executor, Lease, process_fixture};
+///
+/// #[process_fixture]
+/// fn files() -> Executor {
+///     Executor::new("python3 -m http.server {port}").http("http://127.0.0.1:{port}/")
+/// }
+///
+/// #[process_fixture]
+/// fn app(files: Lease) -> Executor {
+///     Executor::new("sleep 60").env("FILES_URL", files.url())
 /// }
 /// # }
 /// ```

@@ -70,8 +70,9 @@ pub use mirakuru_core::__private;
 #[doc(inline)]
 pub use mirakuru_core::{
     Attempt, Banner, CommandLine, Error, ErrorKind, ExclusiveLease, Executor, Exit, ExpectedExit,
-    Http, Lease, Log, LogFollower, OpenFile, Owner, ParseSignalError, Probe, Process, Readiness,
-    Result, RunningStack, Scope, Shared, Signal, Stack, StackLease, Status, Stdin, Stream, servers,
+    Http, Lease, Log, LogFollower, Need, OpenFile, Owner, ParseSignalError, Probe, Process,
+    Readiness, Result, RunningStack, Scope, Shared, Signal, Stack, StackLease, Status, Stdin,
+    Stream, servers,
 };
 #[doc(inline)]
 pub use mirakuru_macros::{

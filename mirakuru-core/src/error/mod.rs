@@ -157,6 +157,13 @@ impl Error {
         self
     }
 
+    /// Says that the error is about what a process needs.
+    pub(crate) fn about_need(mut self, name: &str, need: &str) -> Self {
+        let inner = self.inner();
+        inner.what = format!("{name} needs {need}: {}", inner.what);
+        self
+    }
+
     /// Returns the error for a test that asks for a lease and would wait for its own one.
     #[cold]
     pub(crate) fn lease_deadlock(name: &str) -> Self {

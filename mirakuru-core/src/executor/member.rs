@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Executor;
 use crate::error::Result;
 use crate::launch::plan::{LaunchPlan, Reserved};
-use crate::process::Process;
+use crate::process::{NeedLeases, Process};
 use crate::resources::placeholders::OtherValues;
 use crate::resources::ports::Reservation;
 use crate::server::Server;
@@ -41,8 +41,13 @@ impl Executor {
     }
 
     /// Starts the process with what was reserved for it. The closures that set it up have not run.
-    pub(crate) fn start_reserved(&self, (values, ports): Reserved) -> Result<Process> {
-        let server = Server::start(LaunchPlan::new(&*self.spec.effective()?, values)?, ports)?;
+    pub(crate) fn start_reserved(
+        &self,
+        (values, ports): Reserved,
+        needs: &NeedLeases,
+    ) -> Result<Process> {
+        let plan = LaunchPlan::new(&*self.spec.effective()?, values)?;
+        let server = Server::start(plan, ports, needs.needed())?;
         Ok(Process::new(server, self.after_ready_with.clone()))
     }
 }

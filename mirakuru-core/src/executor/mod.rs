@@ -2,6 +2,8 @@
 
 mod conditions;
 mod member;
+mod need;
+mod needs;
 mod set_up;
 
 use std::ffi::OsString;
@@ -14,12 +16,15 @@ use crate::diagnostics::settings;
 use crate::error::Result;
 use crate::launch::external::External;
 use crate::launch::spec::ProcessSpec;
-use crate::process::{AfterReady, Process};
+use crate::process::{AfterReady, NeedLeases, Process};
 use crate::readiness::Identity;
 use crate::resources::ports::Reservation;
 use crate::server::Server;
 use crate::server::manifest::ServerManifest;
 use crate::types::{ExpectedExit, Scope, Signal};
+
+pub use need::Need;
+pub(crate) use need::{Chain, Sharing};
 
 /// The description of a process, as [`std::process::Command`] is one: what to run, when it counts
 /// as started, and how it ends.
@@ -46,13 +51,16 @@ use crate::types::{ExpectedExit, Scope, Signal};
 pub struct Executor {
     spec: ProcessSpec,
     after_ready_with: Vec<AfterReady>,
+    /// What the process needs, and what it calls them.
+    needs: Vec<(String, Need)>,
 }
 
 impl Executor {
     /// Describes a process by its command: a text that is split into words as a shell would split it
     /// (no shell runs it), or an array of words that are not split.
     pub fn new(command: impl Into<CommandLine>) -> Self {
-        Self { spec: ProcessSpec::new(command.into()), after_ready_with: Vec::new() }
+        let spec = ProcessSpec::new(command.into());
+        Self { spec, after_ready_with: Vec::new(), needs: Vec::new() }
     }
 
     /// Describes a process by a script for `/bin/sh -c`. The variables of the shell, `${HOME}`, are no
@@ -248,8 +256,15 @@ impl Executor {
     /// ([`Failed`](crate::ErrorKind::Failed)), or if it is not ready in time
     /// ([`Timeout`](crate::ErrorKind::Timeout)).
     pub fn start(&self) -> Result<Process> {
+        let needs = self.lease_needs()?;
+        Ok(self.start_with(&needs)?.needing(needs))
+    }
+
+    /// Starts the process beside those that it needs.
+    pub(crate) fn start_with(&self, needs: &NeedLeases) -> Result<Process> {
         settings::check()?;
-        let start = |reservation| self.start_reserved(self.reserve(reservation)?);
+        let executor = self.knowing(needs);
+        let start = |reservation| executor.start_reserved(executor.reserve(reservation)?, needs);
         let started = match start(self.spec.reservation()) {
             // A server that does not set SO_REUSEADDR cannot bind a port that a bound socket reserves.
             Err(error) if error.is_address_in_use() && self.spec.has_port() => {
@@ -269,8 +284,11 @@ impl Executor {
         stream: UnixStream,
         manifest: ServerManifest,
         path: PathBuf,
+        needs: &NeedLeases,
     ) -> Result<Process> {
-        let server = Server::attach(&*self.spec.effective()?, stream, manifest, path)?;
+        let executor = self.knowing(needs);
+        let spec = executor.spec.effective()?;
+        let server = Server::attach(&spec, stream, manifest, path, needs.needed())?;
         Ok(Process::new(server, self.after_ready_with.clone()))
     }
 
@@ -307,6 +325,7 @@ impl Executor {
     pub(crate) fn key(&self) -> Result<String> {
         let mut identity = Identity::default();
         self.after_ready_with.iter().try_for_each(|it| it.identify(&mut identity))?;
+        self.identify_needs(&mut identity)?;
         Ok(self.spec.key()? + &identity.to_hex())
     }
 }
@@ -393,6 +412,9 @@ mod tests {
             plain().user("a"),
             plain().external("a:1"),
             plain().external("a:2"),
+            plain().needs("a", || Executor::new("a")),
+            plain().needs("b", || Executor::new("a")),
+            plain().needs("a", || Executor::new("b")),
         ]
     }
 

@@ -1,6 +1,7 @@
 //! A started executor.
 
 mod after_ready;
+mod needs;
 mod stop;
 mod stop_async;
 
@@ -15,12 +16,13 @@ use crate::diagnostics::time_limit::{Limit, multiplied};
 use crate::error::{Error, ErrorKind, Result, or_panic};
 use crate::output::Log;
 use crate::server::Server;
-use crate::server::failure_report::FailureReport;
+use crate::server::failure_report::{FailureReport, ServerView};
 use crate::supervisor::{Request, State};
 use crate::sys;
 use crate::types::{Exit, Signal};
 
 pub(crate) use after_ready::AfterReady;
+pub(crate) use needs::{NeedLease, NeedLeases};
 
 /// A started [`Executor`](crate::Executor), with everything that it has spawned.
 ///
@@ -42,11 +44,13 @@ pub struct Process {
     is_settled: bool,
     /// The report of a failing test, unless a lease or the attribute has one.
     report: Option<Arc<FailureReport>>,
+    /// Dropped after the server: what it needs runs as long as it does.
+    needs: NeedLeases,
 }
 
 impl Process {
     pub(crate) fn new(server: Server, after_ready: Vec<AfterReady>) -> Self {
-        Self { server, after_ready, is_settled: false, report: None }
+        Self { server, after_ready, is_settled: false, report: None, needs: NeedLeases::default() }
     }
 
     /// Returns the name of the process in messages.
@@ -314,9 +318,20 @@ impl Process {
         &mut self.server
     }
 
+    /// Keeps the leases of what the process needs as long as the process.
+    pub(crate) fn needing(mut self, needs: NeedLeases) -> Self {
+        self.needs = needs;
+        self
+    }
+
+    /// Returns the views of the process and of what it needs, for a report.
+    pub(crate) fn views(&self) -> Vec<Arc<ServerView>> {
+        self.server.views(self.needs.views())
+    }
+
     /// Makes the report that is printed if the test fails.
     pub(crate) fn reported(mut self) -> Self {
-        self.report = Some(FailureReport::open(vec![self.server.view()]));
+        self.report = Some(FailureReport::open(self.views()));
         self
     }
 
@@ -328,8 +343,8 @@ impl Process {
 
     /// Prints the report of a failing test, unless a lease or the attribute does.
     pub(crate) fn print_report(&mut self) {
-        if self.report.take().is_some() {
-            self.server.print_report();
+        if let Some(report) = self.report.take() {
+            report.print();
         }
     }
 }

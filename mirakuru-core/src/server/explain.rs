@@ -1,5 +1,6 @@
 //! What is known of a server when something fails.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Server;
@@ -65,9 +66,12 @@ impl Server {
         port_owner::help(&self.plan.addresses(), Some(self.client.supervisor_pid()))
     }
 
-    /// Returns a view of the server that a failing test can print after the server was dropped.
-    pub(crate) fn view(&self) -> ServerView {
-        ServerView::new(self, kept::contacts(self))
+    /// Returns a view of the server, which a failing test can print after the server was dropped.
+    /// `further` are those of servers that it needs.
+    pub(crate) fn views(&self, further: Vec<Arc<ServerView>>) -> Vec<Arc<ServerView>> {
+        let contacts = kept::contacts(self);
+        let view = ServerView::new(self, contacts);
+        std::iter::once(Arc::new(view)).chain(further).collect()
     }
 
     /// Reports that the server ended while a test held a lease of it.
@@ -77,8 +81,8 @@ impl Server {
     }
 
     /// Prints the state and the last lines for the calling test, unless they were printed already.
-    pub(crate) fn print_report(&self) {
-        FailureReport::new(vec![self.view()]).print();
+    fn print_report(&self) {
+        FailureReport::new(self.views(Vec::new())).print();
     }
 }
 

@@ -30,12 +30,17 @@ static OPEN: Mutex<Vec<(Thread, Weak<FailureReport>)>> = Mutex::new(Vec::new());
 
 /// The report of a failing test: a snapshot of each of its servers.
 pub(crate) struct FailureReport {
-    servers: Vec<ServerView>,
+    servers: Vec<Arc<ServerView>>,
 }
 
 impl FailureReport {
-    pub(crate) fn new(servers: Vec<ServerView>) -> Self {
+    pub(crate) fn new(servers: Vec<Arc<ServerView>>) -> Self {
         Self { servers }
+    }
+
+    /// Returns the snapshots of the servers.
+    pub(crate) fn servers(&self) -> Vec<Arc<ServerView>> {
+        self.servers.clone()
     }
 
     /// Prints the state of each server and its last lines since the test leased it to where the
@@ -48,7 +53,7 @@ impl FailureReport {
     /// process, and when rstest ends the test at its time limit. The body of a sync test runs on a
     /// thread of its own then, which has the name of the test's thread, and is left there: it does not
     /// panic, and keeps its servers.
-    pub(crate) fn open(servers: Vec<ServerView>) -> Arc<Self> {
+    pub(crate) fn open(servers: Vec<Arc<ServerView>>) -> Arc<Self> {
         static HOOK: Once = Once::new();
         if !thread::panicking() {
             HOOK.call_once(|| {
@@ -72,7 +77,7 @@ impl FailureReport {
 }
 
 /// Prints the servers that no other report has printed.
-fn print<'a>(servers: impl Iterator<Item = &'a ServerView>) {
+fn print<'a>(servers: impl Iterator<Item = &'a Arc<ServerView>>) {
     let unprinted: Vec<_> = servers.filter(|server| server.log.claim_report()).collect();
     let mut snapshots: Vec<_> = unprinted.iter().map(|server| server.snapshot()).collect();
     snapshots.sort_by_key(|snapshot| snapshot.fate != Fate::Died);

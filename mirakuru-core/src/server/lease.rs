@@ -7,7 +7,6 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::manifest::ServerManifest;
-use super::server::STOP_GRACE;
 use super::{Publication, Server};
 use crate::diagnostics::events;
 use crate::diagnostics::progress::Progress;
@@ -15,7 +14,7 @@ use crate::diagnostics::time_limit::{Limit, TimeLimit};
 use crate::error::{Error, Result};
 use crate::launch::plan::LaunchPlan;
 use crate::output::LeaseMark;
-use crate::supervisor::{LeaseStatus, Request, State};
+use crate::supervisor::{Access, LeaseStatus, Request, State};
 use crate::sys;
 
 /// A request that is not granted within this time waits for another test.
@@ -98,8 +97,8 @@ impl Server {
     }
 
     /// Asks the supervisor for a lease and waits for it. Returns false if the server has ended.
-    pub(crate) fn lease(&self, test: u64, exclusive: bool, timeout: Duration) -> Result<bool> {
-        if self.client.request(Request::Lease { test, exclusive }).is_err() {
+    pub(crate) fn lease(&self, test: u64, access: Access, timeout: Duration) -> Result<bool> {
+        if self.client.request(Request::Lease { test, access }).is_err() {
             return Ok(false);
         }
         let deadline = sys::deadline_after(QUEUED_AFTER.min(timeout));
@@ -109,7 +108,7 @@ impl Server {
         };
         match state.lease {
             LeaseStatus::Granted(users) if state.is_running() => {
-                events::leased(&self.plan.name, users, exclusive);
+                events::leased(&self.plan.name, users, access == Access::Exclusive);
                 Ok(true)
             }
             LeaseStatus::SelfDeadlock => Err(Error::lease_deadlock(&self.plan.name)),
@@ -125,7 +124,8 @@ impl Server {
     fn wait_in_queue(&self, timeout: Duration) -> Result<State> {
         let mut progress = Progress::new(Instant::now(), timeout);
         let mut limit = TimeLimit::new(timeout);
-        let ask = || self.leases(ANSWER_TIMEOUT, is_answered).unwrap_or_else(|| self.state());
+        let ask =
+            || self.client.leases(ANSWER_TIMEOUT, is_answered).unwrap_or_else(|| self.state());
         let mut seen = ask();
         loop {
             let is_over = limit.is_over();
@@ -156,19 +156,6 @@ impl Server {
         Error::lease_unanswered(name, timeout, fd_limit)
     }
 
-    /// Returns the number of leases, unless the supervisor is gone.
-    pub(crate) fn count_leases(&self) -> Option<usize> {
-        self.leases(STOP_GRACE, |_| false)?.lease_count
-    }
-
-    /// Asks the supervisor for the leases. Returns none if it does not answer in time.
-    fn leases(&self, timeout: Duration, or_until: impl Fn(&State) -> bool) -> Option<State> {
-        let before = self.state().counts;
-        self.client.request(Request::Count).ok()?;
-        let until = |state: &State| state.counts != before || or_until(state);
-        self.client.wait(Instant::now() + timeout, until)
-    }
-
     /// Begins a lease of the test on the calling thread.
     pub(crate) fn begin_lease(&self) -> LeaseMark {
         // To another process, the supervisor has granted the lease after the output until then.
@@ -182,13 +169,6 @@ impl Server {
     /// Says whether the server cannot be used after this exclusive lease.
     pub(crate) fn mark_dirty(&self, is_dirty: bool) {
         let _ = self.client.request(Request::Dirty(is_dirty)); // The server may have ended.
-    }
-
-    /// Called when a lease ends. If the test panics, prints what the server wrote during the lease.
-    pub(crate) fn end_lease(&self) {
-        if std::thread::panicking() {
-            self.print_report();
-        }
     }
 }
 

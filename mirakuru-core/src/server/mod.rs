@@ -6,6 +6,8 @@
 mod explain;
 mod kept;
 mod lease;
+mod needed;
+mod needs;
 #[allow(clippy::module_inception, reason = "the room is about the one type in that file")]
 mod server;
 mod set_up;
@@ -17,4 +19,5 @@ mod template;
 pub(crate) mod failure_report;
 pub(crate) mod manifest;
 
+pub(crate) use needed::Needed;
 pub(crate) use server::{Publication, Server};

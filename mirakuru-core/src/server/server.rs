@@ -3,8 +3,9 @@
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use super::needed::Needed;
 use super::stop_later;
 use crate::error::{Error, ErrorKind, Result};
 use crate::launch::plan::LaunchPlan;
@@ -12,9 +13,6 @@ use crate::output::Log;
 use crate::readiness::Endpoint;
 use crate::resources::placeholders::OtherValues;
 use crate::supervisor::{Client, InheritedFds, Request, State};
-
-/// The time that a stop may take beyond its limit before the supervisor counts as stuck.
-pub(super) const STOP_GRACE: Duration = Duration::from_secs(10);
 
 /// A server, running or not.
 pub(crate) struct Server {
@@ -26,6 +24,8 @@ pub(crate) struct Server {
     pub(crate) stdin: Option<File>,
     /// Set once other processes may attach to the server.
     pub(super) publication: Option<Publication>,
+    /// The servers that this one needs.
+    pub(super) needed: Vec<Needed>,
     /// Its directory has what is in its template.
     pub(super) is_filled: bool,
     /// The commands after the start have run.

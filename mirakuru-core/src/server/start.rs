@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::manifest::ServerManifest;
+use super::needed::Needed;
 use super::{Publication, Server, stop_later};
 use crate::diagnostics::time_limit::Limit;
 use crate::diagnostics::{events, port_owner};
@@ -22,7 +23,11 @@ use crate::sys;
 
 impl Server {
     /// Starts a server, and returns when it is ready.
-    pub(crate) fn start(plan: LaunchPlan, ports: Vec<OwnedFd>) -> Result<Self> {
+    pub(crate) fn start(
+        plan: LaunchPlan,
+        ports: Vec<OwnedFd>,
+        needed: Vec<Needed>,
+    ) -> Result<Self> {
         check_proc()?;
         // What seems to run already may be a server that a test has left to be stopped.
         let conditions = plan.conditions().or_else(|error| match stop_later::finish_stops() {
@@ -38,11 +43,13 @@ impl Server {
             endpoint,
             stdin: None,
             publication: None,
+            needed,
             is_filled: false,
             is_set_up: false,
             stops_later: false,
             inherited_fds,
         };
+        server.introduce_supervisors()?;
         server.bring_up(conditions).or_else(|error| {
             let is_retried = error.is_address_in_use() && server.wait_for_earlier_servers();
             if is_retried { server.start_again().map(drop) } else { Err(error) }
@@ -64,6 +71,7 @@ impl Server {
         stream: UnixStream,
         manifest: ServerManifest,
         path: PathBuf,
+        needed: Vec<Needed>,
     ) -> Result<Self> {
         check_proc()?;
         let ServerManifest { key, ports, dir, bins, endpoint, .. } = manifest;
@@ -83,6 +91,7 @@ impl Server {
             endpoint,
             stdin: None,
             publication: Some(Publication { path, key }),
+            needed,
             is_filled: true,
             is_set_up: true,
             stops_later: false,
@@ -114,6 +123,7 @@ impl Server {
             self.inherited_fds.listeners = self.plan.listen()?;
         }
         self.client = self.plan.launch(&self.inherited_fds)?;
+        self.introduce_supervisors()?;
         (self.is_filled, self.is_set_up) = (false, false);
         Ok(())
     }

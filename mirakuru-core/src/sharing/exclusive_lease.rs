@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use super::in_process::ExclusiveHold;
 use super::lease::{AnyHold, Held};
 use crate::diagnostics::events;
 use crate::error::or_panic;
 use crate::process::Process;
+use crate::server::failure_report::ServerView;
 
 /// The right to use a shared process alone: to stop, restart, pause or kill it.
 ///
@@ -64,6 +66,10 @@ impl ExclusiveLease {
         self.held.unique()
     }
 
+    pub(super) fn views(&self) -> Vec<Arc<ServerView>> {
+        self.held.views()
+    }
+
     fn discard(&mut self, discards: bool) {
         match &mut self.held.hold {
             AnyHold::Local(hold) => hold.discards = discards,
@@ -101,7 +107,7 @@ impl DerefMut for ExclusiveLease {
 
 impl Drop for ExclusiveLease {
     fn drop(&mut self) {
-        self.server().end_lease();
+        self.held.end();
         let _ = self.resume(); // Fails if the process was stopped.
         if self.server().has_reset() && !self.is_dirty {
             self.reset();

@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
 
+use super::request::Request;
 use super::users::{Access, User, Users};
 use crate::diagnostics::events;
 use crate::diagnostics::progress::Progress;
 use crate::diagnostics::time_limit::{Limit, TimeLimit, multiplied};
 use crate::error::{Error, Result};
 use crate::executor::Executor;
-use crate::process::Process;
+use crate::process::{NeedLease, NeedLeases, Process};
+use crate::server::Needed;
 use crate::supervisor::Answer;
 
 /// The interval at which the next request in the queue reports progress.
@@ -37,9 +39,10 @@ struct State {
 /// The process, or what became of it.
 #[derive(Default)]
 enum Slot {
-    /// Also while an exclusive lease has taken the process out.
     #[default]
     NotStarted,
+    /// An exclusive lease has taken the process out.
+    Taken(Needed),
     /// The holder of a lease is starting it, outside the lock.
     Starting,
     Running(Arc<Process>),
@@ -59,33 +62,66 @@ impl InProcess {
     }
 
     /// Leases the process for the calling test and others.
-    pub(super) fn lease(self: &Arc<Self>, timeout: Duration) -> Result<SharedHold> {
-        let mut access = Access::Shared;
+    pub(super) fn lease(self: &Arc<Self>, request: &Request) -> Result<SharedHold> {
+        let place = self.wait_for_turn(Access::Shared, request)?;
+        let (process, place) = self.beside_others(place, request)?;
+        self.report_lease(false);
+        Ok(SharedHold { process, place })
+    }
+
+    /// Leases the process for another one, which the calling test uses and which needs this one.
+    pub(super) fn need(self: &Arc<Self>, request: &Request) -> Result<NeedLease> {
+        let place = self.wait_for_turn(Access::Need, request)?;
+        let taken = self.state.lock().taken();
+        if let Some(needed) = taken {
+            // The same test has it alone, and its lease shows it.
+            return Ok(NeedLease { needed, views: Vec::new(), _hold: Box::new(place) });
+        }
+        let (process, place) = self.beside_others(place, request)?;
+        let server = process.server();
+        let mark = server.begin_lease();
+        let (needed, views) = (server.needed(), server.views(request.needs.views()));
+        Ok(NeedLease { needed, views, _hold: Box::new((mark, place)) })
+    }
+
+    /// Returns the process for a shared lease that was granted. If the process is dead, this waits for
+    /// the tests that still hold leases of it, and starts it again.
+    fn beside_others(
+        self: &Arc<Self>,
+        mut place: Place,
+        request: &Request,
+    ) -> Result<(Arc<Process>, Place)> {
+        if let Some(process) = place.running_process(request.timeout)? {
+            return Ok((process, place));
+        }
         loop {
-            let place = self.wait_for_turn(access, timeout)?;
-            if let Some(process) = place.running_process(timeout)? {
-                if access == Access::Restart {
-                    self.state.lock().users.end_restart(&place.user);
-                }
-                self.report_lease(false);
-                return Ok(SharedHold { process, place });
+            drop(place);
+            place = self.wait_for_turn(Access::Restart, request)?;
+            if let Some(process) = place.running_process(request.timeout)? {
+                self.state.lock().users.end_restart(&place.user);
+                return Ok((process, place));
             }
-            access = Access::Restart;
         }
     }
 
     /// Leases the process for the calling test alone.
-    pub(super) fn exclusive(self: &Arc<Self>, timeout: Duration) -> Result<ExclusiveHold> {
-        let place = self.wait_for_turn(Access::Exclusive, timeout)?;
-        let process = place.running_process(timeout)?.expect("no other test holds a lease");
+    pub(super) fn exclusive(self: &Arc<Self>, request: &Request) -> Result<ExclusiveHold> {
+        let place = self.wait_for_turn(Access::Exclusive, request)?;
+        let mut process =
+            place.running_process(request.timeout)?.expect("no other test holds a lease");
         // From now on the lease has the only reference, until it puts it back.
-        self.state.lock().slot = Slot::NotStarted;
+        self.state.lock().slot = Slot::Taken(process.server().needed());
+        if let Some(process) = Arc::get_mut(&mut process) {
+            process.server_mut().set_needed(request.needs.needed());
+        }
         self.report_lease(true);
         Ok(ExclusiveHold { process: Some(process), place, discards: false })
     }
 
     /// Requests a lease, and waits until it is granted.
-    fn wait_for_turn(self: &Arc<Self>, access: Access, timeout: Duration) -> Result<Place> {
+    fn wait_for_turn(self: &Arc<Self>, access: Access, request: &Request) -> Result<Place> {
+        let Request { needs, timeout } = request;
+        let timeout = *timeout;
         let mut state = self.state.lock();
         let (user, answer) = state.users.request(access);
         let has_another = match answer {
@@ -100,7 +136,7 @@ impl InProcess {
                 ));
             }
         };
-        let place = Place { shared: Arc::clone(self), user, has_another };
+        let place = Place { shared: Arc::clone(self), user, has_another, needs: needs.clone() };
         let granted = place.wait_in_queue(&mut state, timeout);
         drop(state); // The place takes the lock if it is dropped.
         granted.map(|()| place)
@@ -116,10 +152,18 @@ impl State {
         matches!(self.slot, Slot::Starting)
     }
 
+    /// Returns the process that an exclusive lease has taken out, for those that need it.
+    fn taken(&self) -> Option<Needed> {
+        match &self.slot {
+            Slot::Taken(needed) => Some(needed.clone()),
+            _ => None,
+        }
+    }
+
     fn process(&self) -> Option<Arc<Process>> {
         match &self.slot {
             Slot::Running(process) => Some(Arc::clone(process)),
-            Slot::NotStarted | Slot::Starting | Slot::Failed(_) => None,
+            Slot::NotStarted | Slot::Taken(_) | Slot::Starting | Slot::Failed(_) => None,
         }
     }
 }
@@ -130,6 +174,8 @@ struct Place {
     user: Arc<User>,
     /// The same test holds an earlier lease.
     has_another: bool,
+    /// The leases of what the process needs, as long as this one.
+    needs: NeedLeases,
 }
 
 impl Place {
@@ -169,7 +215,7 @@ impl Place {
     fn running_process(&self, timeout: Duration) -> Result<Option<Arc<Process>>> {
         // Asked outside the lock: it is a system call.
         let found = self.shared.state.lock().process();
-        if let Some(process) = found.filter(|it| self.has_another || it.is_running()) {
+        if let Some(process) = found.filter(|it| self.can_use(it)) {
             return Ok(Some(process));
         }
         let mut state = self.shared.state.lock();
@@ -180,15 +226,21 @@ impl Place {
         self.wait_for_start(&mut state, timeout)?;
         match &state.slot {
             Slot::Failed(error) => return Err(error.clone()),
-            Slot::Running(process) if self.has_another || process.is_running() => {
+            Slot::Running(process) if self.can_use(process) => {
                 return Ok(Some(Arc::clone(process)));
             }
             Slot::Running(_) if !state.users.is_only_holder(&self.user) => return Ok(None),
-            Slot::Running(_) | Slot::NotStarted | Slot::Starting => {}
+            Slot::Running(_) | Slot::NotStarted | Slot::Taken(_) | Slot::Starting => {}
         }
         let former = std::mem::replace(&mut state.slot, Slot::Starting);
         drop(state);
         self.start(former).map(Some)
+    }
+
+    /// Returns true if the process can be leased as it is: it runs, and what it needs is still the same.
+    fn can_use(&self, process: &Process) -> bool {
+        let is_usable = || process.server().needs_same(&self.needs.needed());
+        self.has_another || process.is_running() && is_usable()
     }
 
     /// Waits for the end of another test's start. That has a time limit of its own, but a probe of the
@@ -214,14 +266,14 @@ impl Place {
     fn start(&self, former: Slot) -> Result<Arc<Process>> {
         let mut outcome = StartOutcome { shared: &self.shared, slot: Slot::NotStarted };
         drop(former); // A dead process is cleared away first, so that its addresses are free again.
-        match self.shared.executor.start() {
+        match self.shared.executor.start_with(&self.needs) {
             Ok(process) => {
                 let process = Arc::new(process.leased());
                 outcome.slot = Slot::Running(Arc::clone(&process));
                 Ok(process)
             }
             Err(error) => {
-                if !error.may_pass() {
+                if !error.may_pass() && self.needs.are_running() {
                     outcome.slot = Slot::Failed(error.clone());
                 }
                 Err(error)
@@ -292,9 +344,8 @@ impl DerefMut for ExclusiveHold {
 
 impl Drop for ExclusiveHold {
     fn drop(&mut self) {
-        if let Some(process) = self.process.take().filter(|_| !self.discards) {
-            self.place.shared.state.lock().slot = Slot::Running(process);
-        }
+        let kept = self.process.take().filter(|_| !self.discards);
+        self.place.shared.state.lock().slot = kept.map_or(Slot::NotStarted, Slot::Running);
     }
 }
 
@@ -313,6 +364,10 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(60);
     const SHORT: Duration = Duration::from_millis(300);
+
+    fn request(timeout: Duration) -> Request {
+        Request { needs: NeedLeases::default(), timeout }
+    }
 
     fn shared(executor: Executor) -> Arc<InProcess> {
         Arc::new(InProcess::new(executor))
@@ -345,7 +400,7 @@ mod tests {
         let pids: Vec<_> = thread::scope(|scope| {
             let lease = || {
                 barrier.wait();
-                shared.lease(LONG).unwrap().pid()
+                shared.lease(&request(LONG)).unwrap().pid()
             };
             let threads: Vec<_> = (0..64).map(|_| scope.spawn(lease)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
@@ -357,24 +412,24 @@ mod tests {
     #[test]
     fn an_exclusive_lease_waits_and_lets_no_later_one_pass() {
         let shared = sleeper();
-        let first = shared.lease(LONG).unwrap();
+        let first = shared.lease(&request(LONG)).unwrap();
         let (sender, order) = mpsc::channel();
         thread::scope(|scope| {
             let (exclusive, later) = (sender.clone(), sender);
             let shared = &shared;
             scope.spawn(move || {
-                let mut lease = shared.exclusive(LONG).unwrap();
+                let mut lease = shared.exclusive(&request(LONG)).unwrap();
                 exclusive.send("exclusive").unwrap();
                 lease.pause().unwrap();
                 lease.resume().unwrap();
             });
             await_queued(shared, 1);
             scope.spawn(move || {
-                let _lease = shared.lease(LONG).unwrap();
+                let _lease = shared.lease(&request(LONG)).unwrap();
                 later.send("shared").unwrap();
             });
             await_queued(shared, 2);
-            let again = shared.lease(LONG).unwrap();
+            let again = shared.lease(&request(LONG)).unwrap();
             assert!(order.try_recv().is_err());
             drop((first, again));
         });
@@ -384,11 +439,11 @@ mod tests {
     #[test]
     fn a_test_that_would_wait_for_itself_gets_an_error() {
         let shared = sleeper();
-        let lease = shared.lease(LONG).unwrap();
-        assert_eq!(shared.exclusive(LONG).err().unwrap().kind(), ErrorKind::Lease);
+        let lease = shared.lease(&request(LONG)).unwrap();
+        assert_eq!(shared.exclusive(&request(LONG)).err().unwrap().kind(), ErrorKind::Lease);
         drop(lease);
-        let _lease = shared.exclusive(LONG).unwrap();
-        assert_eq!(shared.lease(LONG).err().unwrap().kind(), ErrorKind::Lease);
+        let _lease = shared.exclusive(&request(LONG)).unwrap();
+        assert_eq!(shared.lease(&request(LONG)).err().unwrap().kind(), ErrorKind::Lease);
     }
 
     #[test]
@@ -399,7 +454,7 @@ mod tests {
             true
         }));
         thread::scope(|scope| {
-            let lease = || shared.lease(LONG).map(|lease| lease.pid());
+            let lease = || shared.lease(&request(LONG)).map(|lease| lease.pid());
             let threads = [(); 4].map(|()| scope.spawn(lease));
             let results = threads.map(|thread| thread.join());
             assert_eq!(results.iter().filter(|result| result.is_err()).count(), 1);
@@ -411,9 +466,11 @@ mod tests {
     fn a_failed_start_is_remembered() {
         let shared =
             shared(Executor::new("sh -c 'exit 3'").timeout(LONG).probe(|_: &Attempt<'_>| false));
-        let first = shared.lease(LONG).err().unwrap();
-        let (shared_error, exclusive_error) =
-            (shared.lease(LONG).err().unwrap(), shared.exclusive(LONG).err().unwrap());
+        let first = shared.lease(&request(LONG)).err().unwrap();
+        let (shared_error, exclusive_error) = (
+            shared.lease(&request(LONG)).err().unwrap(),
+            shared.exclusive(&request(LONG)).err().unwrap(),
+        );
         assert_eq!(first.to_string(), shared_error.to_string());
         assert_eq!(first.to_string(), exclusive_error.to_string());
         assert_eq!(shared.lease_count(), 0);
@@ -422,24 +479,24 @@ mod tests {
     #[test]
     fn a_dead_process_is_replaced_at_once_if_no_other_test_holds_it() {
         let shared = sleeper();
-        let lease = shared.lease(LONG).unwrap();
+        let lease = shared.lease(&request(LONG)).unwrap();
         let pid = lease.pid();
         kill(&lease);
         drop(lease);
-        let lease = shared.lease(LONG).unwrap();
+        let lease = shared.lease(&request(LONG)).unwrap();
         assert!(lease.is_running() && lease.pid() != pid);
     }
 
     #[test]
     fn a_dead_process_is_replaced_after_its_last_lease_for_all_that_wait() {
         let shared = sleeper();
-        let lease = shared.lease(LONG).unwrap();
+        let lease = shared.lease(&request(LONG)).unwrap();
         let dead = lease.pid();
         kill(&lease);
         let together = Barrier::new(2);
         thread::scope(|scope| {
             let lease_next = || {
-                let lease = shared.lease(LONG).unwrap();
+                let lease = shared.lease(&request(LONG)).unwrap();
                 together.wait(); // Both leases are held at the same time.
                 lease.pid()
             };
@@ -455,9 +512,9 @@ mod tests {
     #[test]
     fn the_time_limit_names_the_tests_that_hold_the_process() {
         let shared = sleeper();
-        let _lease = shared.lease(LONG).unwrap();
+        let _lease = shared.lease(&request(LONG)).unwrap();
         let error = thread::scope(|scope| {
-            scope.spawn(|| shared.exclusive(SHORT).err().unwrap()).join().unwrap()
+            scope.spawn(|| shared.exclusive(&request(SHORT)).err().unwrap()).join().unwrap()
         });
         assert_eq!(error.kind(), ErrorKind::Lease);
         let thread = thread::current();
@@ -468,26 +525,27 @@ mod tests {
     #[test]
     fn a_holder_that_was_waited_out_fails_the_next_request_at_once() {
         let shared = sleeper();
-        let lease = shared.exclusive(LONG).unwrap();
+        let lease = shared.exclusive(&request(LONG)).unwrap();
         thread::scope(|scope| {
             let shared = &shared;
-            let fails = |limit| scope.spawn(move || shared.lease(limit).err().unwrap()).join();
+            let fails =
+                |limit| scope.spawn(move || shared.lease(&request(limit)).err().unwrap()).join();
             let first = fails(SHORT).unwrap().to_string();
             assert!(first.contains("was not returned within"), "{first}");
             let next = fails(LONG).unwrap().to_string();
             assert!(next.contains("is still held by"), "{next}");
         });
         drop(lease);
-        drop(shared.lease(LONG).unwrap());
+        drop(shared.lease(&request(LONG)).unwrap());
     }
 
     #[test]
     fn the_time_limit_restarts_when_a_lease_changes_hands() {
         let shared = sleeper();
-        let first = shared.exclusive(LONG).unwrap();
+        let first = shared.exclusive(&request(LONG)).unwrap();
         thread::scope(|scope| {
             let hold = || {
-                let _lease = shared.exclusive(SHORT).unwrap();
+                let _lease = shared.exclusive(&request(SHORT)).unwrap();
                 let _ = sys::wait_readable(&[], Some(SHORT * 2 / 3));
             };
             // Each waits for all before it, which takes longer than its limit in total.
@@ -502,12 +560,12 @@ mod tests {
     #[test]
     fn a_request_for_a_restart_joins_a_restart_by_another_test() {
         let shared = sleeper();
-        let lease = shared.lease(LONG).unwrap();
+        let lease = shared.lease(&request(LONG)).unwrap();
         kill(&lease);
         let together = Barrier::new(2);
         thread::scope(|scope| {
             let restart = || {
-                let place = shared.wait_for_turn(Access::Restart, LONG).unwrap();
+                let place = shared.wait_for_turn(Access::Restart, &request(LONG)).unwrap();
                 let process = place.running_process(LONG).unwrap().unwrap();
                 shared.state.lock().users.end_restart(&place.user);
                 together.wait();
@@ -525,10 +583,10 @@ mod tests {
     fn a_lease_inside_the_start_of_the_same_process_is_an_error() {
         static SHARED: OnceLock<Arc<InProcess>> = OnceLock::new();
         let executor = Executor::new("sleep 60").probe(|_: &Attempt<'_>| {
-            let error = SHARED.get().unwrap().lease(LONG).err().unwrap();
+            let error = SHARED.get().unwrap().lease(&request(LONG)).err().unwrap();
             assert_eq!(error.kind(), ErrorKind::Lease);
             true
         });
-        SHARED.get_or_init(|| shared(executor)).lease(LONG).map(drop).unwrap();
+        SHARED.get_or_init(|| shared(executor)).lease(&request(LONG)).map(drop).unwrap();
     }
 }

@@ -7,8 +7,8 @@ use std::sync::{Arc, OnceLock};
 use super::in_process::SharedHold;
 use super::unique;
 use crate::output::LeaseMark;
-use crate::process::Process;
-use crate::server::failure_report::FailureReport;
+use crate::process::{NeedLeases, Process};
+use crate::server::failure_report::{FailureReport, ServerView};
 
 /// The right to use a shared process while other tests use it too.
 ///
@@ -19,7 +19,7 @@ pub struct Lease(pub(super) Held<SharedHold>);
 /// What a lease holds until it is dropped.
 pub(super) struct Held<Hold> {
     _mark: LeaseMark,
-    _report: Arc<FailureReport>,
+    report: Arc<FailureReport>,
     /// Its name, if it was asked for.
     unique: OnceLock<String>,
     pub(super) hold: AnyHold<Hold>,
@@ -33,22 +33,35 @@ pub(super) enum AnyHold<Hold> {
 }
 
 impl<Hold: Deref<Target = Process>> Held<Hold> {
-    pub(super) fn local(hold: Hold) -> Self {
-        Self::begun(AnyHold::Local(hold))
+    pub(super) fn local(hold: Hold, needs: &NeedLeases) -> Self {
+        Self::begun(AnyHold::Local(hold), needs)
     }
 
-    pub(super) fn remote(process: Process) -> Self {
-        Self::begun(AnyHold::Remote(Box::new(process.leased())))
+    pub(super) fn remote(process: Process, needs: &NeedLeases) -> Self {
+        Self::begun(AnyHold::Remote(Box::new(process.leased())), needs)
     }
 
-    fn begun(hold: AnyHold<Hold>) -> Self {
+    fn begun(hold: AnyHold<Hold>, needs: &NeedLeases) -> Self {
         let server = hold.process().server();
-        let (mark, report) = (server.begin_lease(), FailureReport::open(vec![server.view()]));
-        Self { _mark: mark, _report: report, unique: OnceLock::new(), hold }
+        let mark = server.begin_lease(); // The views show the output from here on.
+        let report = FailureReport::open(server.views(needs.views()));
+        Self { _mark: mark, report, unique: OnceLock::new(), hold }
     }
 
     pub(super) fn process(&self) -> &Process {
         self.hold.process()
+    }
+
+    /// Returns the views of the process and of what it needs, for a report.
+    pub(super) fn views(&self) -> Vec<Arc<ServerView>> {
+        self.report.servers()
+    }
+
+    /// Called when the lease ends. If the test panics, prints what the processes wrote during the lease.
+    pub(super) fn end(&self) {
+        if std::thread::panicking() {
+            self.report.print();
+        }
     }
 
     /// Returns a name that no other lease has.
@@ -107,7 +120,7 @@ impl Drop for Lease {
             // This test passes nevertheless; the report is for the tests that fail because of it.
             self.server().report_death();
         }
-        self.server().end_lease();
+        self.0.end();
     }
 }
 

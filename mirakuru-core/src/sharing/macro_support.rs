@@ -9,10 +9,10 @@ use super::exclusive_lease::ExclusiveLease;
 use super::lease::Lease;
 use super::registry;
 use super::shared::Shared;
-use crate::error::Result;
-use crate::executor::Executor;
+use crate::error::{self, Result};
+use crate::executor::{Chain, Executor, Need};
 use crate::process::Process;
-use crate::server::failure_report;
+use crate::server::failure_report::{self, ServerView};
 use crate::types::Scope;
 
 /// A definition of a process.
@@ -105,6 +105,14 @@ pub enum Grant {
 }
 
 impl Grant {
+    fn views(&self) -> Vec<Arc<ServerView>> {
+        match self {
+            Self::Shared(lease) => lease.0.views(),
+            Self::Exclusive(lease) => lease.views(),
+            Self::Own(process) => process.views(),
+        }
+    }
+
     #[must_use]
     pub fn shared(&self) -> &Process {
         match self {
@@ -214,7 +222,7 @@ impl<T> Deref for Outcome<'_, T> {
 }
 
 /// Grants all requests of one test, in an order that is the same for all tests. So no two tests wait
-/// for each other.
+/// for each other. What a process needs comes before it.
 ///
 /// # Panics
 ///
@@ -222,16 +230,47 @@ impl<T> Deref for Outcome<'_, T> {
 #[track_caller]
 #[must_use]
 pub fn acquire<const N: usize>(requests: [Request; N]) -> [Grant; N] {
+    error::or_panic(grant_all(requests))
+}
+
+fn grant_all<const N: usize>(requests: [Request; N]) -> Result<[Grant; N]> {
+    let mut turns = Vec::new();
+    for (at, request) in requests.into_iter().enumerate() {
+        let depth = add_needs(request.executor.all_needs(), &mut turns)?;
+        turns.push(((depth, request.key().ok(), false), Turn::Requested(at, Box::new(request))));
+    }
+    turns.sort_by(|(one, _), (other, _)| one.cmp(other));
     let mut grants: [Option<Grant>; N] = std::array::from_fn(|_| None);
-    let mut ordered: Vec<_> = requests.into_iter().enumerate().collect();
-    ordered.sort_by_cached_key(|(_, request)| request.key().ok());
-    for (at, request) in ordered {
-        match request.grant() {
-            Ok(grant) => grants[at] = Some(grant),
-            Err(error) => panic!("{error:?}"),
+    let mut held = Vec::new();
+    for (_, turn) in turns {
+        match turn {
+            Turn::Requested(at, request) => grants[at] = Some(request.grant()?),
+            Turn::Needed(need) => held.push(need.sharing().lease()?),
         }
     }
-    grants.map(|grant| grant.expect("every request was granted"))
+    Ok(grants.map(|grant| grant.expect("every request was granted")))
+}
+
+/// A process that a test gets: by a request, or because another one needs it.
+enum Turn {
+    Requested(usize, Box<Request>),
+    Needed(Need),
+}
+
+/// The place of a turn: how long the chain of needs below it is, its key, and whether another process
+/// needs it. A test that requests what it also needs gets it by its request first.
+type TurnPlace = (usize, Option<String>, bool);
+
+/// Adds what a process needs, and what that needs. Returns the length of the longest chain.
+fn add_needs(needs: Vec<Need>, turns: &mut Vec<(TurnPlace, Turn)>) -> Result<usize> {
+    let mut longest = 0;
+    for need in needs {
+        let key = need.sharing().key()?; // Fails if processes need each other.
+        let depth = add_needs(need.sharing().needs()?, turns)?;
+        turns.push(((depth, Some(key), true), Turn::Needed(need)));
+        longest = longest.max(depth + 1);
+    }
+    Ok(longest)
 }
 
 /// Adds the report that is printed if the test fails, in place of those of the single processes. The
@@ -249,8 +288,8 @@ pub fn with_report<const N: usize>(
         Grant::Own(process) => Grant::Own(Box::new(process.leased())),
         lease => lease,
     });
-    let snapshots = grants.iter().map(|grant| grant.shared().server().view()).collect();
-    (grants, FailureReport(failure_report::FailureReport::open(snapshots)))
+    let views = grants.iter().flat_map(Grant::views).collect();
+    (grants, FailureReport(failure_report::FailureReport::open(views)))
 }
 
 /// Leases a process for a fixture.
@@ -270,6 +309,17 @@ pub fn lease(shared: &'static Shared) -> Lease {
 /// Sets the scope of an executor.
 pub fn scoped(executor: Executor, scope: Scope) -> Executor {
     executor.with_scope(scope)
+}
+
+/// Describes a process by the leases of what it needs.
+///
+/// # Panics
+///
+/// Panics if processes need each other.
+#[track_caller]
+pub fn described(name: &str, describe: impl FnOnce() -> Executor) -> Executor {
+    let _chain = error::or_panic(Chain::enter(name.to_owned()));
+    describe()
 }
 
 /// Leases the process that an executor describes, for a fixture.

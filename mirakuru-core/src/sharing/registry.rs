@@ -8,11 +8,14 @@ use parking_lot::Mutex;
 use super::exclusive_lease::ExclusiveLease;
 use super::in_process::InProcess;
 use super::lease::{Held, Lease};
+use super::request::Request;
 use super::session::Session;
 use crate::diagnostics::settings;
 use crate::diagnostics::time_limit::multiplied;
-use crate::error::Result;
-use crate::executor::Executor;
+use crate::error::{Error, Result};
+use crate::executor::{Executor, Need};
+use crate::process::{NeedLease, Process};
+use crate::supervisor::Access;
 use crate::types::Scope;
 
 /// All entries, by key.
@@ -21,6 +24,7 @@ static ENTRIES: Mutex<BTreeMap<String, Arc<Entry>>> = Mutex::new(BTreeMap::new()
 /// A shared process, running or not.
 pub(super) struct Entry {
     executor: Executor,
+    scope: Scope,
     /// Where the test processes of one session share it, if they do.
     session: Option<Session>,
     in_process: Arc<InProcess>,
@@ -37,17 +41,39 @@ pub(super) fn entry(executor: Executor, scope: Option<Scope>) -> Result<Arc<Entr
     }
     let session = Session::of(scope, &key)?;
     let in_process = Arc::new(InProcess::new(executor.clone()));
-    let entry = Arc::new(Entry { session, executor, in_process });
+    let entry = Arc::new(Entry { session, scope, executor, in_process });
     entries.insert(key, Arc::clone(&entry));
     Ok(entry)
 }
 
 /// Returns the text that identifies a shared process.
 pub(super) fn key(executor: &Executor, scope: Scope) -> Result<String> {
-    executor.key().map(|key| format!("{scope:?} {key}"))
+    let key = executor.key()?;
+    if scope == Scope::Session {
+        let name = executor.spec().display_name();
+        executor.all_needs().iter().try_for_each(|need| check_scope(&name, need))?;
+    }
+    Ok(format!("{scope:?} {key}"))
+}
+
+/// Fails if other test binaries would not find what the process of a session needs.
+fn check_scope(name: &str, need: &Need) -> Result<()> {
+    if need.sharing().scope()? == Scope::Session {
+        return Ok(());
+    }
+    let what = format!("{name} has the scope `session`, and needs a process of the scope `binary`");
+    Err(Error::invalid(what).with_help("give both the scope `session`"))
 }
 
 impl Entry {
+    pub(super) fn executor(&self) -> &Executor {
+        &self.executor
+    }
+
+    pub(super) fn scope(&self) -> Scope {
+        self.scope
+    }
+
     pub(super) fn lease_count(&self) -> usize {
         match &self.session {
             Some(session) => session.lease_count(&self.executor),
@@ -56,20 +82,46 @@ impl Entry {
     }
 
     pub(super) fn lease(&self) -> Result<Lease> {
-        let timeout = multiplied(settings::get()?.lease_timeout);
+        let request = self.request()?;
         let held = match &self.session {
-            Some(session) => Held::remote(session.lease(&self.executor, false, timeout)?),
-            None => Held::local(self.in_process.lease(timeout)?),
+            Some(session) => {
+                Held::remote(self.join(session, Access::Shared, &request)?, &request.needs)
+            }
+            None => Held::local(self.in_process.lease(&request)?, &request.needs),
         };
         Ok(Lease(held))
     }
 
     pub(super) fn exclusive(&self) -> Result<ExclusiveLease> {
-        let timeout = multiplied(settings::get()?.lease_timeout);
+        let request = self.request()?;
         let held = match &self.session {
-            Some(session) => Held::remote(session.lease(&self.executor, true, timeout)?),
-            None => Held::local(self.in_process.exclusive(timeout)?),
+            Some(session) => {
+                Held::remote(self.join(session, Access::Exclusive, &request)?, &request.needs)
+            }
+            None => Held::local(self.in_process.exclusive(&request)?, &request.needs),
         };
         Ok(ExclusiveLease::new(held))
+    }
+
+    /// Leases the process for another one, which the calling test uses and which needs this one.
+    pub(super) fn need(&self) -> Result<NeedLease> {
+        let request = self.request()?;
+        let further = request.needs.views();
+        let Some(session) = &self.session else { return self.in_process.need(&request) };
+        let process = self.join(session, Access::Need, &request)?;
+        let mark = process.server().begin_lease();
+        let server = process.server();
+        let (needed, views) = (server.needed(), server.views(further));
+        Ok(NeedLease { needed, views, _hold: Box::new((mark, process)) })
+    }
+
+    fn request(&self) -> Result<Request> {
+        let timeout = multiplied(settings::get()?.lease_timeout);
+        Ok(Request { needs: self.executor.lease_needs()?, timeout })
+    }
+
+    fn join(&self, session: &Session, access: Access, request: &Request) -> Result<Process> {
+        let process = session.lease(&self.executor, access, request)?;
+        Ok(process.needing(request.needs.clone()))
     }
 }

@@ -34,6 +34,8 @@ use crate::types::Scope;
 pub struct Shared {
     pub(super) make: fn() -> Executor,
     pub(super) scope: Option<Scope>,
+    /// What `make` returns may differ from lease to lease.
+    is_described_by_each_lease: bool,
     entry: OnceCell<Arc<Entry>>,
 }
 
@@ -41,13 +43,21 @@ impl Shared {
     /// Defines a process by the executor that `make` returns. `make` is called by the first lease.
     #[must_use]
     pub const fn new(make: fn() -> Executor) -> Self {
-        Self { make, scope: None, entry: OnceCell::new() }
+        Self { make, scope: None, is_described_by_each_lease: false, entry: OnceCell::new() }
     }
 
     /// Sets which tests share the process. Default: [`Scope::Binary`].
     #[must_use]
     pub const fn scope(mut self, scope: Scope) -> Self {
         self.scope = Some(scope);
+        self
+    }
+
+    /// Has each lease call `make`, which takes values of other processes.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn described_by_each_lease(mut self) -> Self {
+        self.is_described_by_each_lease = true;
         self
     }
 
@@ -86,8 +96,16 @@ impl Shared {
         self.entry().map_or(0, |entry| entry.lease_count())
     }
 
-    fn entry(&self) -> Result<&Arc<Entry>> {
-        self.entry.get_or_try_init(|| registry::entry((self.make)(), self.scope))
+    pub(super) fn entry(&self) -> Result<Arc<Entry>> {
+        if let Some(entry) = self.entry.get() {
+            return Ok(Arc::clone(entry));
+        }
+        // Made outside the cell: processes that need each other would wait for each other.
+        let entry = registry::entry((self.make)(), self.scope)?;
+        if !self.is_described_by_each_lease {
+            let _ = self.entry.set(Arc::clone(&entry)); // Another thread may have been faster.
+        }
+        Ok(entry)
     }
 }
 

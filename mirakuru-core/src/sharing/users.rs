@@ -7,7 +7,7 @@ use std::time::Instant;
 use parking_lot::Condvar;
 
 use super::current_test;
-use crate::supervisor::{Answer, LeaseQueue};
+use crate::supervisor::{Access as QueueAccess, Answer, LeaseQueue};
 
 /// The tests that use one process, in a queue. Each is woken only for what concerns it.
 pub(super) struct Users {
@@ -30,6 +30,8 @@ pub(super) struct User {
 pub(super) enum Access {
     Shared,
     Exclusive,
+    /// Shared, for a process that needs this one.
+    Need,
     /// Exclusive until a dead process is started again, then shared.
     Restart,
 }
@@ -51,7 +53,12 @@ impl Users {
         self.last_ticket += 1;
         let (ticket, thread, woken) = (self.last_ticket, thread::current(), Condvar::new());
         let user = Arc::new(User { ticket, thread, access, woken });
-        let answer = self.queue.request(ticket, current_test::number(), access != Access::Shared);
+        let queued_as = match access {
+            Access::Shared => QueueAccess::Shared,
+            Access::Need => QueueAccess::Need,
+            Access::Exclusive | Access::Restart => QueueAccess::Exclusive,
+        };
+        let answer = self.queue.request(ticket, current_test::number(), queued_as);
         if matches!(answer, Answer::Granted | Answer::Queued) {
             self.list.push(Arc::clone(&user));
             self.grant_next();

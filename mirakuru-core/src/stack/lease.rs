@@ -45,11 +45,10 @@ impl RunningStack {
     /// println!("GET {}", stack["files"].url());
     /// ```
     pub fn lease(&self) -> StackLease<'_> {
-        let servers = || self.processes().map(Process::server);
         StackLease {
             stack: self,
-            _marks: servers().map(|server| server.begin_lease()).collect(),
-            report: FailureReport::open(servers().map(|server| server.view()).collect()),
+            _marks: self.processes().map(|process| process.server().begin_lease()).collect(),
+            report: FailureReport::open(self.processes().flat_map(Process::views).collect()),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::order::Need;
 use crate::error::{Error, Result};
 use crate::executor::Executor;
+use crate::resources::placeholders::check_names;
 use crate::syntax::suggest;
 
 #[derive(Clone, Debug, Default)]
@@ -65,18 +66,7 @@ impl Members {
         if self.all.is_empty() {
             return Err(Error::invalid("the stack has no members").with_help("`add` adds one"));
         }
-        let mut known = BTreeSet::new();
-        self.names().try_for_each(|name| {
-            let is_name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
-            if name.is_empty() || !name.chars().all(is_name) {
-                let error = Error::invalid(format!("`{name}` cannot be the name of a member"));
-                return Err(error.with_help("write letters, digits, `-` and `_`"));
-            }
-            match known.insert(name) {
-                true => Ok(()),
-                false => Err(Error::invalid(format!("the stack has two members `{name}`"))),
-            }
-        })
+        check_names(self.names())
     }
 
     /// Returns the members that need others by `needs`.

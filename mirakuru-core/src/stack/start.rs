@@ -185,7 +185,8 @@ impl<'a> Launch<'a> {
         }
         let reserved = self.reserved[member].lock().take();
         let reserved = reserved.map_or_else(|| executor.reserve(Reservation::Bound), Ok)?;
-        let process = executor.start_reserved(reserved)?;
+        let needs = executor.lease_needs()?;
+        let process = executor.knowing(&needs).start_reserved(reserved, &needs)?.needing(needs);
         process.run_after_ready()?;
         self.observer.is_ready(&process, began.elapsed());
         Ok(process)

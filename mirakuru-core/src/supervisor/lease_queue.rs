@@ -3,6 +3,22 @@
 
 use std::collections::VecDeque;
 
+/// How a lease uses a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Beside others.
+    Shared,
+    /// Alone.
+    Exclusive,
+    /// Beside others, as long as a test uses a server that needs this one. The same test may have this
+    /// one alone.
+    Need,
+}
+
+impl Access {
+    pub(crate) const ALL: [Self; 3] = [Self::Shared, Self::Exclusive, Self::Need];
+}
+
 /// The leases of one server, and the requests that wait for one.
 #[derive(Debug, Default)]
 pub(crate) struct LeaseQueue {
@@ -17,14 +33,18 @@ struct LeaseRequest {
     ticket: u64,
     /// Identifies the requesting test. All requests of one test have the same number.
     test: u64,
-    exclusive: bool,
+    access: Access,
     /// Another request has waited for the end of this lease until its time limit.
     is_overdue: bool,
 }
 
 impl LeaseRequest {
+    fn is_exclusive(&self) -> bool {
+        self.access == Access::Exclusive
+    }
+
     fn conflicts_with(&self, lease: &Self) -> bool {
-        self.exclusive || lease.exclusive
+        self.is_exclusive() || lease.is_exclusive()
     }
 }
 
@@ -42,11 +62,11 @@ pub(crate) enum Answer {
 
 impl LeaseQueue {
     /// Adds a request, unless it would wait in vain.
-    pub(crate) fn request(&mut self, ticket: u64, test: u64, exclusive: bool) -> Answer {
-        let request = LeaseRequest { ticket, test, exclusive, is_overdue: false };
+    pub(crate) fn request(&mut self, ticket: u64, test: u64, access: Access) -> Answer {
+        let request = LeaseRequest { ticket, test, access, is_overdue: false };
         let mut own = self.leases.iter().filter(|lease| lease.test == test).peekable();
         if own.peek().is_some() {
-            if own.any(|own| request.conflicts_with(own)) {
+            if access != Access::Need && own.any(|own| request.conflicts_with(own)) {
                 return Answer::SelfDeadlock;
             }
             // A second lease of the same test is granted ahead of an exclusive request that is queued.
@@ -83,7 +103,7 @@ impl LeaseQueue {
     pub(crate) fn downgrade(&mut self, ticket: u64) {
         let mut requests = self.leases.iter_mut().chain(&mut self.queued);
         if let Some(request) = requests.find(|request| request.ticket == ticket) {
-            request.exclusive = false;
+            request.access = Access::Shared;
         }
     }
 
@@ -140,7 +160,7 @@ impl LeaseQueue {
 
     /// Returns true if the server is leased exclusively.
     pub(crate) fn is_exclusive(&self) -> bool {
-        self.leases.iter().any(|lease| lease.exclusive)
+        self.leases.iter().any(LeaseRequest::is_exclusive)
     }
 }
 
@@ -148,12 +168,12 @@ impl LeaseQueue {
 mod tests {
     use super::*;
 
-    const SHARED: bool = false;
-    const EXCLUSIVE: bool = true;
+    const SHARED: Access = Access::Shared;
+    const EXCLUSIVE: Access = Access::Exclusive;
 
     /// Requests a lease and returns true if it is granted at once.
-    fn asks(queue: &mut LeaseQueue, ticket: u64, test: u64, exclusive: bool) -> bool {
-        assert_eq!(queue.request(ticket, test, exclusive), Answer::Queued);
+    fn asks(queue: &mut LeaseQueue, ticket: u64, test: u64, access: Access) -> bool {
+        assert_eq!(queue.request(ticket, test, access), Answer::Queued);
         queue.grant_next().contains(&ticket)
     }
 
@@ -183,7 +203,12 @@ mod tests {
         let mut queue = LeaseQueue::default();
         asks(&mut queue, 1, 1, EXCLUSIVE);
         for ticket in 2..6 {
-            assert!(!asks(&mut queue, ticket, ticket, ticket == 4));
+            assert!(!asks(
+                &mut queue,
+                ticket,
+                ticket,
+                if ticket == 4 { EXCLUSIVE } else { SHARED }
+            ));
         }
         queue.remove(1);
         assert_eq!(queue.grant_next(), [2, 3]);
@@ -209,6 +234,28 @@ mod tests {
         queue.remove(1);
         asks(&mut queue, 3, 1, EXCLUSIVE);
         assert_eq!(queue.request(4, 1, SHARED), Answer::SelfDeadlock);
+    }
+
+    #[test]
+    fn a_test_that_has_a_server_alone_can_use_what_needs_it() {
+        let mut queue = LeaseQueue::default();
+        asks(&mut queue, 1, 1, EXCLUSIVE);
+        assert_eq!(queue.request(2, 1, Access::Need), Answer::Granted);
+        assert!(!asks(&mut queue, 3, 3, Access::Need));
+        queue.remove(2);
+        assert!(queue.is_exclusive() && queue.grant_next().is_empty());
+        queue.remove(1);
+        assert_eq!(queue.grant_next(), [3]);
+    }
+
+    #[test]
+    fn an_exclusive_request_waits_for_the_tests_of_what_needs_the_server() {
+        let mut queue = LeaseQueue::default();
+        asks(&mut queue, 1, 1, Access::Need);
+        assert!(!asks(&mut queue, 2, 2, EXCLUSIVE));
+        assert_eq!(queue.request(3, 1, EXCLUSIVE), Answer::SelfDeadlock);
+        queue.remove(1);
+        assert_eq!(queue.grant_next(), [2]);
     }
 
     #[test]

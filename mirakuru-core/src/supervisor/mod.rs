@@ -22,7 +22,7 @@ pub(crate) use client::{
     call_after_stops, is_hang_up,
 };
 pub(crate) use job::Job;
-pub(crate) use lease_queue::{Answer, LeaseQueue};
+pub(crate) use lease_queue::{Access, Answer, LeaseQueue};
 #[cfg(any(test, fuzzing))]
 pub(crate) use protocol::{Event, FRAME_LEN, Frame};
 pub(crate) use protocol::{ReadinessFd, Request, Start};

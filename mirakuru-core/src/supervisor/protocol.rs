@@ -1,5 +1,7 @@
 //! The messages between clients and the supervisor. Data only.
 
+use super::lease_queue::Access;
+
 /// The length of every message.
 pub(crate) const FRAME_LEN: usize = 16;
 
@@ -32,7 +34,7 @@ pub(crate) enum Request {
     /// directory, as long as the runner lives.
     Share { runner: i32, started: u64 },
     /// Requests a lease for a test.
-    Lease { test: u64, exclusive: bool },
+    Lease { test: u64, access: Access },
     /// Says whether a test has changed the server so that it cannot be used after the exclusive lease.
     Dirty(bool),
     /// Withdraws the request for a lease, because of its time limit.
@@ -47,6 +49,11 @@ pub(crate) enum Request {
     TakeStdin,
     /// Keeps the server running for so many milliseconds, also when it has no users any more.
     KeepRunning(u64),
+    /// Attached are the ends of pairs whose other ends the supervisors of needed servers have.
+    Need,
+    /// Attached is the end of a pair whose other end the supervisor of a dependant has, which takes so
+    /// many milliseconds to stop.
+    NeededBy(u64),
 }
 
 /// What is started.
@@ -163,7 +170,7 @@ impl Frame for Request {
             Self::Pause => (6, 0, 0),
             Self::Resume => (7, 0, 0),
             Self::Share { runner, started } => (8, runner, started),
-            Self::Lease { test, exclusive } => (9, exclusive.into(), test),
+            Self::Lease { test, access } => (9, access as i32, test),
             Self::Count => (10, 0, 0),
             Self::Ready => (11, 0, 0),
             Self::Listen => (12, 0, 0),
@@ -175,6 +182,8 @@ impl Frame for Request {
             Self::KeepRunning(millis) => (20, 0, millis),
             Self::RunStep => (18, 0, 0),
             Self::Dirty(is_dirty) => (19, is_dirty.into(), 0),
+            Self::Need => (21, 0, 0),
+            Self::NeededBy(millis) => (22, 0, millis),
         }
     }
 
@@ -188,7 +197,10 @@ impl Frame for Request {
             6 => Self::Pause,
             7 => Self::Resume,
             8 => Self::Share { runner: value, started: more },
-            9 => Self::Lease { test: more, exclusive: value != 0 },
+            9 => Self::Lease {
+                test: more,
+                access: Access::ALL.into_iter().find(|it| *it as i32 == value)?,
+            },
             10 => Self::Count,
             11 => Self::Ready,
             12 => Self::Listen,
@@ -200,6 +212,8 @@ impl Frame for Request {
             20 => Self::KeepRunning(more),
             18 => Self::RunStep,
             19 => Self::Dirty(value != 0),
+            21 => Self::Need,
+            22 => Self::NeededBy(more),
             _ => return None,
         })
     }
@@ -291,8 +305,9 @@ mod tests {
             Request::Pause,
             Request::Resume,
             Request::Share { runner: 7, started: u64::MAX },
-            Request::Lease { test: 1 << 40, exclusive: true },
-            Request::Lease { test: 0, exclusive: false },
+            Request::Lease { test: 1 << 40, access: Access::Exclusive },
+            Request::Lease { test: 0, access: Access::Shared },
+            Request::Lease { test: 0, access: Access::Need },
             Request::Count,
             Request::Ready,
             Request::Listen,
@@ -302,6 +317,8 @@ mod tests {
             Request::KeepStdin,
             Request::TakeStdin,
             Request::KeepRunning(u64::MAX),
+            Request::Need,
+            Request::NeededBy(1),
         ] {
             assert_eq!(Request::from_bytes(request.to_bytes()), Some(request));
         }

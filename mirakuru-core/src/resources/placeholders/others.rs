@@ -1,6 +1,6 @@
 //! Placeholders of other processes: `{db.port}` is what `{port}` is in the process `db`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{Error, Result};
 use crate::syntax::suggest;
@@ -76,6 +76,22 @@ impl Others {
             Error::invalid(format!("`{name}` has no placeholder for `{wanted}`")).with_help(help)
         })
     }
+}
+
+/// Fails if a name of another process is given twice, or is no name.
+pub(crate) fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<()> {
+    let mut known = BTreeSet::new();
+    for name in names {
+        let is_part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
+        if name.is_empty() || !name.chars().all(is_part) {
+            let error = Error::invalid(format!("`{name}` cannot be the name of a process"));
+            return Err(error.with_help("write letters, digits, `-` and `_`"));
+        }
+        if !known.insert(name) {
+            return Err(Error::invalid(format!("two processes have the name `{name}`")));
+        }
+    }
+    Ok(())
 }
 
 /// Returns true for a word that means little in texts for other programs.

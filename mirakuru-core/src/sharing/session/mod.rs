@@ -17,15 +17,17 @@ use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::current_test;
+use super::request::Request;
 use crate::diagnostics::events;
 use crate::diagnostics::runner::{self, Runner};
 use crate::diagnostics::settings;
 use crate::diagnostics::time_limit::{Limit, Pauses};
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::Executor;
-use crate::process::Process;
+use crate::process::{NeedLeases, Process};
 use crate::server::Publication;
 use crate::server::manifest::ServerManifest;
+use crate::supervisor::{Access, Client};
 use crate::sys;
 use crate::types::Scope;
 use directory::Directory;
@@ -35,6 +37,9 @@ const ROUNDS: usize = 40;
 
 /// How long a server that is shutting down may still accept connections.
 const SHUTDOWN_LAG: Duration = Duration::from_millis(100);
+
+/// The time in which a supervisor says how many leases there are.
+const COUNT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a process that needs a lease finds.
 enum Situation {
@@ -48,6 +53,15 @@ enum Situation {
     StartedByAnother,
     /// The run that shares the server is over.
     RunnerGone,
+}
+
+/// A lease that a test asks for.
+struct Wanted<'a> {
+    executor: &'a Executor,
+    access: Access,
+    /// The leases of what the process needs.
+    needs: &'a NeedLeases,
+    timeout: Duration,
 }
 
 /// The place in a session's directory at which processes share one server.
@@ -90,20 +104,20 @@ impl Session {
     pub(super) fn lease(
         &self,
         executor: &Executor,
-        exclusive: bool,
-        timeout: Duration,
+        access: Access,
+        request: &Request,
     ) -> Result<Process> {
+        let Request { needs, timeout } = request;
+        let wanted = Wanted { executor, access, needs, timeout: *timeout };
         let mut situation = Situation::StartedByAnother;
         for _ in 0..ROUNDS {
             situation = match situation {
                 Situation::Joined(process) => return Ok(*process),
-                Situation::StartedByAnother => self.join(executor, exclusive, timeout)?,
+                Situation::StartedByAnother => self.join(&wanted)?,
                 Situation::Ended | Situation::MustStart if self.is_runner_gone() => {
                     Situation::RunnerGone
                 }
-                Situation::Ended | Situation::MustStart => {
-                    self.start_first(executor, exclusive, timeout)?
-                }
+                Situation::Ended | Situation::MustStart => self.start_first(&wanted)?,
                 Situation::RunnerGone => {
                     let what = "the run that shares its servers is over";
                     return Err(Error::new(ErrorKind::Lease, what));
@@ -118,26 +132,26 @@ impl Session {
     /// Returns the number of leases.
     pub(super) fn lease_count(&self, executor: &Executor) -> usize {
         let timeout = settings::get().map(|settings| settings.lease_timeout);
-        let attach = |timeout| self.attach(executor, timeout);
-        let process = timeout.and_then(attach).ok().flatten();
-        process.and_then(|process| process.server().count_leases()).unwrap_or(0)
+        let connect = |timeout| self.connect(executor, timeout);
+        let stream = timeout.and_then(connect).ok().flatten();
+        let count = |stream| {
+            let client = Client::attach(stream, self.manifest()?.supervisor);
+            client.leases(COUNT_TIMEOUT, |_| false)?.lease_count
+        };
+        stream.and_then(count).unwrap_or(0)
     }
 
     /// Leases the process if it is running.
-    fn join(&self, executor: &Executor, exclusive: bool, timeout: Duration) -> Result<Situation> {
-        match self.attach(executor, timeout)? {
-            Some(process) => lease(process, exclusive, timeout),
+    fn join(&self, wanted: &Wanted<'_>) -> Result<Situation> {
+        match self.attach(wanted)? {
+            Some(process) => lease(process, wanted),
             None => Ok(Situation::MustStart),
         }
     }
 
     /// Starts the process under the lock, unless another process was faster.
-    fn start_first(
-        &self,
-        executor: &Executor,
-        exclusive: bool,
-        timeout: Duration,
-    ) -> Result<Situation> {
+    fn start_first(&self, wanted: &Wanted<'_>) -> Result<Situation> {
+        let Wanted { executor, timeout, .. } = *wanted;
         let _lock = self.directory.lock(&self.name, executor, timeout)?;
         if let Ok(text) = fs::read_to_string(self.directory.file(&self.name, "failed")) {
             return Err(Error::from_text(&text));
@@ -146,7 +160,7 @@ impl Session {
             return Ok(Situation::StartedByAnother);
         }
         self.directory.sweep(&self.name);
-        lease(self.start(executor)?, exclusive, timeout)
+        lease(self.start(wanted)?, wanted)
     }
 
     fn is_runner_gone(&self) -> bool {
@@ -178,31 +192,36 @@ impl Session {
         Error::lease_unanswered(&executor.spec().display_name(), Limit(timeout), fd_limit)
     }
 
-    fn attach(&self, executor: &Executor, timeout: Duration) -> Result<Option<Process>> {
+    /// Returns what the running server has published for others.
+    fn manifest(&self) -> Option<ServerManifest> {
+        let manifest = ServerManifest::reload(&self.directory.file(&self.name, "info"));
+        manifest.filter(|manifest| manifest.key == self.key)
+    }
+
+    fn attach(&self, wanted: &Wanted<'_>) -> Result<Option<Process>> {
+        let Wanted { executor, needs, timeout, .. } = *wanted;
         let Some(stream) = self.connect(executor, timeout)? else { return Ok(None) };
         if sys::peer_user(&stream).is_some_and(|user| user != sys::effective_user()) {
             let what = "another user listens in this session's directory";
             return Err(Error::new(ErrorKind::PermissionDenied, what));
         }
-        let path = self.directory.file(&self.name, "info");
-        let manifest = ServerManifest::reload(&path);
-        let manifest = manifest.filter(|manifest| manifest.key == self.key);
-        let Some(manifest) = manifest else {
+        let Some(manifest) = self.manifest() else {
             // The server has just ended. Its supervisor hangs up when another one can be started.
             let _ = sys::wait_readable(&[stream.as_fd()], Some(SHUTDOWN_LAG));
             return Ok(None);
         };
-        executor.attach(stream, manifest, path).map(Some)
+        let path = self.directory.file(&self.name, "info");
+        executor.attach(stream, manifest, path, needs).map(Some)
     }
 
     /// Starts the process for the session. A failure is remembered for its other processes.
-    fn start(&self, executor: &Executor) -> Result<Process> {
-        let started = executor.start().and_then(|mut process| {
+    fn start(&self, wanted: &Wanted<'_>) -> Result<Process> {
+        let started = wanted.executor.start_with(wanted.needs).and_then(|mut process| {
             self.share(&mut process)?;
             Ok(process)
         });
         started.inspect_err(|error| {
-            if error.may_pass() {
+            if error.may_pass() || !wanted.needs.are_running() {
                 return;
             }
             // If it cannot be written, the next process tries the start itself.
@@ -223,8 +242,9 @@ impl Session {
 }
 
 /// Waits for a lease of a running process.
-fn lease(mut process: Process, exclusive: bool, timeout: Duration) -> Result<Situation> {
-    let is_granted = process.server().lease(current_test::number(), exclusive, timeout)?;
+fn lease(mut process: Process, wanted: &Wanted<'_>) -> Result<Situation> {
+    let Wanted { access, timeout, .. } = *wanted;
+    let is_granted = process.server().lease(current_test::number(), access, timeout)?;
     // An earlier holder may have restarted it, even between its start and its first lease.
     process.server_mut().reload();
     Ok(if is_granted { Situation::Joined(Box::new(process)) } else { Situation::Ended })

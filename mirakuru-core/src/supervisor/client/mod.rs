@@ -6,6 +6,7 @@ mod exit_hook;
 mod info;
 mod interrupt;
 mod keep;
+mod leases;
 mod spawn;
 mod state;
 mod streams;

@@ -6,7 +6,9 @@
 mod connections;
 mod entry;
 mod kept;
+mod leases;
 mod mode;
+mod needs;
 mod output;
 mod process_tree;
 mod readiness_fds;

@@ -64,15 +64,16 @@ impl<L> Mode<L> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::supervisor::lease_queue::Access;
 
     /// A session with a lease of connection 1 and a request of connection 2.
     fn shared() -> Mode<&'static str> {
         let mut mode = Mode::Private;
         mode.share("listener");
         if let Mode::Shared { queue, .. } = &mut mode {
-            queue.request(1, 1, true);
+            queue.request(1, 1, Access::Exclusive);
             queue.grant_next();
-            queue.request(2, 2, false);
+            queue.request(2, 2, Access::Shared);
         }
         mode
     }

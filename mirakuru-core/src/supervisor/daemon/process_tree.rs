@@ -236,10 +236,13 @@ impl ProcessTree {
 
     /// Stops the server as its settings say, if it is running. It is not started again.
     pub(super) fn stop_for_good(&mut self) {
-        sys::set_name(other_server::ENDING_SUPERVISOR);
         if matches!(self.stage, Stage::Running) {
             self.stop(self.settings.stop_signal, Wave::Main);
         }
+    }
+
+    pub(super) fn stop_timeout(&self) -> Duration {
+        self.settings.stop_timeout
     }
 
     /// Keeps the writing end of the standard input until the server is stopped.

@@ -14,5 +14,7 @@ pub(super) enum Source {
     Runner,
     /// The server announces something after it was ready.
     ReadinessFds,
+    /// The supervisor of a server that this one needs, or that needs this one, has said something.
+    Needs,
     Connection(u64),
 }

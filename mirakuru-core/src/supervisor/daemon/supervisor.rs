@@ -13,12 +13,13 @@ use nix::sys::signal::Signal;
 use super::connections::{self, Connections, Received};
 use super::kept::KeptUntil;
 use super::mode::{EndedSession, Mode};
+use super::needs::Needs;
 use super::output::OutputPipes;
 use super::process_tree::ProcessTree;
 use super::session_listener::{SessionFiles, SessionListener};
 use super::source::Source;
 use super::stop::Wave;
-use crate::supervisor::lease_queue::{Answer, LeaseQueue};
+use crate::diagnostics::other_server;
 use crate::supervisor::protocol::{Event, Request, Start};
 use crate::supervisor::settings::Settings;
 use crate::syntax::numbers::EXTRA_FDS;
@@ -30,12 +31,13 @@ pub(super) struct Supervisor {
     signals: OwnedFd,
     /// Descriptors that are only kept open: they reserve ports and the log directory.
     kept_fds: Vec<OwnedFd>,
-    connections: Connections,
+    pub(super) connections: Connections,
     readiness: Readiness,
     /// The server cannot be used after the exclusive lease.
     is_dirty: bool,
-    mode: Mode<SessionListener>,
+    pub(super) mode: Mode<SessionListener>,
     kept_until: KeptUntil,
+    needs: Needs,
     /// Set once the server is no longer shared.
     session_files: Option<SessionFiles>,
 }
@@ -73,6 +75,7 @@ impl Supervisor {
             is_dirty: false,
             mode: Mode::Private,
             kept_until: KeptUntil::default(),
+            needs: Needs::default(),
             session_files: None,
         })
     }
@@ -116,6 +119,8 @@ impl Supervisor {
             sources.extend(listener.as_fd().map(|fd| (Source::Listener, fd)));
             sources.extend(listener.runner_fd().map(|fd| (Source::Runner, fd)));
         }
+        // Before the connections: what requests a lease must not get a server that cannot stay.
+        sources.extend(self.needs.readable().map(|fd| (Source::Needs, fd)));
         // While a test process waits for the server, it reads these itself.
         if self.readiness != Readiness::Starting {
             let fds = self.tree.readiness_fds().readable();
@@ -131,7 +136,9 @@ impl Supervisor {
             Mode::Private | Mode::Leaving => None,
         };
         let peers = self.connections.poll_interval();
-        [self.tree.timeout(), listener, peers, self.kept_until.left()].into_iter().flatten().min()
+        let (tree, needs, kept) =
+            (self.tree.timeout(), self.needs.timeout(), self.kept_until.left());
+        [tree, listener, peers, needs, kept].into_iter().flatten().min()
     }
 
     fn handle(&mut self, source: Source) {
@@ -150,6 +157,7 @@ impl Supervisor {
             Source::Connection(id) => self.serve_connection(id),
             // `disconnect_orphans` and `update_mode` look at these each time.
             Source::Peer | Source::Runner => {}
+            Source::Needs => self.leave_if_lost(),
         }
     }
 
@@ -209,12 +217,16 @@ impl Supervisor {
             Request::Pause => self.tree.signal_tree(libc::SIGSTOP),
             Request::Resume => self.tree.signal_tree(libc::SIGCONT),
             Request::Share { runner, started } => self.share(fds, runner, started),
-            Request::Lease { test, exclusive } => self.lease(id, test, exclusive),
+            Request::Lease { test, access } => self.lease(id, test, access),
             Request::GiveUp => self.mode.queue().into_iter().for_each(|queue| queue.give_up(id)),
             Request::Count => self.send_lease_count(id),
             Request::KeepStdin => self.tree.keep_stdin(fds.into_iter().next()),
             Request::TakeStdin => self.connections.pass(id, Event::Stdin, self.tree.take_stdin()),
             Request::KeepRunning(millis) => self.kept_until.set(millis),
+            Request::Need => self.needs.add_needed(fds),
+            Request::NeededBy(millis) => {
+                self.needs.add_dependant(fds, Duration::from_millis(millis));
+            }
             Request::Sync(number) => {
                 self.move_output();
                 self.connections.send(id, Event::Synced(number), &[]);
@@ -250,27 +262,6 @@ impl Supervisor {
         }
     }
 
-    fn lease(&mut self, id: u64, test: u64, exclusive: bool) {
-        let Some(queue) = self.mode.queue() else { return self.revoke(id) };
-        match queue.request(id, test, exclusive) {
-            Answer::Granted => self.send_granted(&[id]),
-            Answer::SelfDeadlock => self.connections.send(id, Event::SelfDeadlock, &[]),
-            Answer::Overdue => {
-                self.send_lease_count(id);
-                self.connections.send(id, Event::LeaseOverdue, &[]);
-            }
-            Answer::Queued => {}
-        }
-    }
-
-    fn send_lease_count(&mut self, id: u64) {
-        let leases = self.mode.queue().map(|queue| (queue.holders(), queue.hand_overs()));
-        let (holders, hand_overs) = leases.unwrap_or_default();
-        let leases = holders.len() as i32;
-        let holder_pid = self.connections.peer_pid(&holders).unwrap_or_default();
-        self.connections.send(id, Event::LeaseCount { leases, holder_pid, hand_overs }, &[]);
-    }
-
     fn disconnect(&mut self, id: u64) {
         let Mode::Shared { queue, .. } = &mut self.mode else {
             if self.mode.is_leaving() {
@@ -281,8 +272,8 @@ impl Supervisor {
         };
         self.connections.remove(id);
         let was_exclusive = queue.is_exclusive();
-        let had_lease = queue.remove(id);
-        if was_exclusive && had_lease {
+        queue.remove(id);
+        if was_exclusive && !queue.is_exclusive() {
             // The test that used the server alone may have paused it.
             self.tree.signal_tree(libc::SIGCONT);
             if std::mem::take(&mut self.is_dirty) {
@@ -295,7 +286,7 @@ impl Supervisor {
     fn update_mode(&mut self) {
         let is_kept = !self.tree.is_idle() && self.kept_until.left().is_some();
         match &mut self.mode {
-            Mode::Leaving => {}
+            Mode::Leaving => self.stop_after_dependants(),
             Mode::Private if !is_kept && self.connections.open().next().is_none() => self.leave(),
             Mode::Private => {}
             Mode::Shared { listener, queue } => {
@@ -307,7 +298,11 @@ impl Supervisor {
                 }
                 // A test with an exclusive lease may have stopped the server to start it again.
                 let is_over = !listener.has_runner();
-                if self.tree.is_idle() && !is_exclusive || is_over && is_kept {
+                if self.tree.is_idle() && !is_exclusive {
+                    self.needs.dismiss();
+                    self.close_session();
+                    self.update_mode();
+                } else if is_over && is_kept {
                     self.close_session();
                     self.update_mode();
                 } else if is_over {
@@ -319,20 +314,6 @@ impl Supervisor {
         }
     }
 
-    fn grant_next(&mut self) {
-        let granted = self.mode.queue().map(LeaseQueue::grant_next).unwrap_or_default();
-        if !granted.is_empty() {
-            self.send_granted(&granted);
-        }
-    }
-
-    fn send_granted(&mut self, ids: &[u64]) {
-        // The log of the lease begins after what was written before.
-        self.move_output();
-        let leases = self.mode.queue().map_or(0, |queue| queue.lease_count() as i32);
-        ids.iter().for_each(|id| self.connections.send(*id, Event::Granted(leases), &[]));
-    }
-
     /// Shares the server no longer. Queued requests are sent away to start another one, below another
     /// supervisor.
     fn close_session(&mut self) {
@@ -340,16 +321,39 @@ impl Supervisor {
         self.dismiss(ended);
     }
 
-    /// Stops the server. The supervisor ends when nothing of it is left.
+    /// Stops the server, after those that need it. The supervisor ends when nothing of it is left.
     fn leave(&mut self) {
         if self.mode.is_leaving() {
             return;
         }
         let ended = self.mode.leave();
+        self.needs.dismiss();
         self.dismiss(ended);
         self.readiness = Readiness::Stopped;
-        self.kept_fds.clear();
-        self.tree.stop_for_good();
+        sys::set_name(other_server::ENDING_SUPERVISOR);
+        // What needs it may have something to write before it ends.
+        self.tree.signal_tree(libc::SIGCONT);
+        self.stop_after_dependants();
+    }
+
+    fn stop_after_dependants(&mut self) {
+        self.needs.read();
+        if !self.needs.has_dependants() {
+            self.kept_fds.clear();
+            self.tree.stop_for_good();
+        } else if let Some(limit) = self.needs.new_limit(self.tree.stop_timeout()) {
+            self.connections.broadcast(Event::StopExtended(limit.as_micros() as u64));
+        }
+    }
+
+    /// Stops the server if one that it needs stops.
+    pub(super) fn leave_if_lost(&mut self) {
+        self.needs.read();
+        if self.needs.is_lost() && !self.mode.is_leaving() {
+            let why = "it is stopped, because a server that it needs has ended";
+            self.tree.output_mut().add_line(why);
+            self.leave();
+        }
     }
 
     /// Closes the socket of a session that has ended, and revokes the queued requests.
@@ -359,11 +363,6 @@ impl Supervisor {
             self.session_files = Some(listener.close());
             queued.into_iter().for_each(|id| self.revoke(id));
         }
-    }
-
-    fn revoke(&mut self, id: u64) {
-        self.connections.send(id, Event::LeaseRevoked, &[]);
-        self.connections.close(id);
     }
 
     /// Sends what has happened to the server, after its output until then was logged.
@@ -380,7 +379,7 @@ impl Supervisor {
         events.into_iter().for_each(|event| self.connections.broadcast(event));
     }
 
-    fn move_output(&mut self) {
+    pub(super) fn move_output(&mut self) {
         if let Some(errno) = self.tree.output_mut().move_to_log() {
             self.connections.broadcast(Event::LogFailed(errno));
         }
