@@ -95,6 +95,10 @@ fn setting(entry: &Entry, attribute: &Attribute, k: &Path) -> TokenStream {
             let (names, values): (Vec<_>, Vec<_>) = pairs.iter().cloned().unzip();
             quote_spanned!(span=> #(.#method(#names, #values))*)
         }
+        Value::Pairs(pairs) if entry.key == Key::Needs => {
+            let (names, others): (Vec<_>, Vec<_>) = pairs.iter().cloned().unzip();
+            quote_spanned!(span=> #(.#method(#names, &#others))*)
+        }
         Value::Pairs(pairs) => match entry.key.check() {
             Check::Parts(known) => {
                 let values = known.iter().map(|part| {

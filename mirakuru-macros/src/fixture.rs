@@ -2,13 +2,13 @@ use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
-use syn::{Attribute, Path, ReturnType};
+use syn::{Attribute, FnArg, Path, ReturnType};
 
 use crate::fault::Faults;
 use crate::item;
 use crate::key::{Key, OF_A_FIXTURE};
 use crate::model::{Attribute as Args, Function};
-use crate::{args, builder, valid};
+use crate::{args, builder, need, valid};
 
 const ON: &str = "`#[process_fixture]` applies to a function that returns an `Executor`";
 
@@ -40,21 +40,42 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream, home: &Path) -> Token
 // The definition stays a function: a parameter can have the name of a function, but not of a static.
 fn definition(function: Function, args: &Args, k: &Path) -> TokenStream {
     let span = Span::mixed_site();
-    let Function { attrs, vis, sig, body } = function;
-    let name = &sig.ident;
+    let needs = need::all(&function);
+    let Function { attrs, vis, mut sig, body } = function;
     let (inner_attrs, tokens) = (body.inner_attrs, body.tokens);
-    let body = match args.expr(Key::Scope) {
-        // The body is a function of its own, so that a `return` in it cannot skip the scope.
-        Some(scope) => {
-            let scope = builder::scope(scope, k);
-            quote_spanned! {span=>
-                #sig { #(#inner_attrs)* #tokens }
-                #k::__private::scoped(#name(), #scope)
-            }
+    let scope = args.expr(Key::Scope);
+    if scope.is_none() && needs.is_empty() {
+        return quote_spanned!(span=> #(#attrs)* #vis #sig { #(#inner_attrs)* #tokens });
+    }
+    let mut outer = sig.clone();
+    outer.inputs.clear();
+    let (name, text) = (&sig.ident, sig.ident.to_string());
+    for input in &mut sig.inputs {
+        if let FnArg::Typed(input) = input {
+            input.attrs.clear();
         }
-        None => quote!(#(#inner_attrs)* #tokens),
+    }
+    let names = needs.iter().map(|need| need.name.to_string());
+    let fixtures: Vec<_> = needs.iter().map(|need| &need.fixture).collect();
+    let leases = fixtures.iter().map(|fixture| quote_spanned!(span=> <#fixture>::get()));
+    let described = match needs.is_empty() {
+        true => quote_spanned!(span=> #name()),
+        false => quote_spanned! {span=>
+            #k::__private::described(#text, || #name(#(#leases),*))
+                #(.needs(#names, <#fixtures>::shared()))*
+        },
     };
-    quote_spanned!(span=> #(#attrs)* #vis #sig { #body })
+    let scoped = match scope.map(|scope| builder::scope(scope, k)) {
+        Some(scope) => quote_spanned!(span=> #k::__private::scoped(#described, #scope)),
+        None => described,
+    };
+    // The body is a function of its own, so that a `return` in it skips nothing.
+    quote_spanned! {span=>
+        #(#attrs)* #vis #outer {
+            #sig { #(#inner_attrs)* #tokens }
+            #scoped
+        }
+    }
 }
 
 fn shared(function: &Function, args: &Args, k: &Path) -> TokenStream {
@@ -67,10 +88,13 @@ fn shared(function: &Function, args: &Args, k: &Path) -> TokenStream {
         ReturnType::Type(_, ty) => ty.span(),
         ReturnType::Default => Span::call_site(),
     };
+    // A lease may have given it other values than the next one.
+    let described_by_each_lease = (!function.sig.inputs.is_empty())
+        .then(|| quote_spanned!(Span::mixed_site()=> .described_by_each_lease()));
     let mut name = function.sig.ident.clone();
     name.set_span(name.span().located_at(returned));
     quote_spanned! {Span::mixed_site().located_at(returned)=>
-        static SHARED: #k::Shared = #k::Shared::new(#name) #scope;
+        static SHARED: #k::Shared = #k::Shared::new(#name) #scope #described_by_each_lease;
         &SHARED
     }
 }

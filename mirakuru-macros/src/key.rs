@@ -164,6 +164,7 @@ keys! {
     AfterReady: row("after_ready", Form::Value, &[r#"after_ready = "createdb --port {port} app""#]).repeated().check(Check::LateCommand),
     AfterReadyWith: row("after_ready_with", Form::Value, &["after_ready_with = create_tables"]).repeated(),
     Reset: row("reset", Form::Value, &[r#"reset = "redis-cli -p {port} flushall""#]).repeated().check(Check::LateCommand),
+    Needs: row("needs", Form::Pairs, &["needs(db = DB)"]).repeated(),
     User: row("user", Form::Value, &[r#"user = "postgres""#]).check(Check::Text(literal::name)),
     External: row("external", Form::Value, &[r#"external = "localhost:5432""#]).check(Check::Text(literal::running_address)),
     Timeout: row("timeout", Form::Value, &[r#"timeout = "5s""#]).check(Check::Text(time_limit)),

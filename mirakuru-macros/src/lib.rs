@@ -17,6 +17,7 @@ mod key;
 mod literal;
 mod model;
 mod module;
+mod need;
 mod params;
 #[allow(dead_code, reason = "core uses more of it: the same files compile in both crates")]
 mod syntax;

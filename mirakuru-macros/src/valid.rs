@@ -5,6 +5,7 @@ use crate::item;
 use crate::key::{self, Check, Key, OF_A_DEFINITION, Part};
 use crate::literal::{self, Captured};
 use crate::model::{self, Attribute, Entry, Function, Value};
+use crate::need;
 use crate::params::{Access, Param};
 use crate::syntax::{http, numbers, suggest, template};
 
@@ -300,10 +301,13 @@ pub(crate) fn fixture_args(args: &Attribute, faults: &mut Faults) {
 /// Reports what prevents a function from being a definition.
 pub(crate) fn fixture(function: &Function, faults: &mut Faults) {
     let sig = &function.sig;
-    let no_params = "the definition of a process takes no parameters, since all tests share it; \
-                     for a process with parameters write a `#[fixture]` below `#[with_process(..)]`";
-    if !sig.inputs.is_empty() {
-        faults.add(&sig.inputs, no_params);
+    for input in &sig.inputs {
+        if need::of(input).is_none() {
+            let message = "a parameter of a definition is the lease of a process that it needs, as in \
+                           `db: Lease`; for a process with other parameters write a `#[fixture]` below \
+                           `#[with_process(..)]`";
+            faults.add(input, message);
+        }
     }
     if let Some(asyncness) = sig.asyncness {
         faults.add(asyncness, "a definition only describes the process; remove `async`");
