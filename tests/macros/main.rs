@@ -5,6 +5,7 @@
 mod attribute;
 mod compiles;
 mod fixtures;
+mod needs;
 
 #[test]
 fn each_mistake_gives_one_message_where_it_was_made() {

@@ -1,13 +1,14 @@
 //! Test processes, starters, supervisors and runners that are killed.
 
 use std::path::Path;
-use std::process::Child;
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use mirakuru_tests::test_process::{self, TestProcess};
 use mirakuru_tests::{Random, alive, budget, eventually, free_port, seed};
 use nix::sys::signal::Signal;
 
+use crate::needs;
 use crate::run::{LONG, Run, all_passed, run_all, session_directories};
 
 /// Starts a test process that uses the server until it is killed; returns the server's pid too.
@@ -177,26 +178,53 @@ fn test_processes_killed_at_any_moment_block_no_others() {
     println!("{kills} kills, 0 survivors, none blocked");
 }
 
+#[test]
+fn test_processes_killed_at_any_moment_end_no_database_before_its_app() {
+    let mut random = Random::new(seed());
+    let end = Instant::now() + budget();
+    let mut kills = 0;
+    while Instant::now() < end {
+        let mut run = Run::new();
+        let scope = if random.below(2) == 0 { "session" } else { "binary" };
+        kills += kill_users(&mut random, 150_000, |choice| {
+            needs::test(&run, scope, if choice == 0 { "uses the app" } else { "uses the top" })
+        });
+        run.kill_runner();
+        eventually(LONG, || run.processes().is_empty());
+        let events = run.events();
+        assert!(!events.iter().any(|event| event.ends_with("not heard")), "{scope} {events:?}");
+        run.abandon();
+    }
+    println!("{kills} kills, 0 survivors, each app was heard by its database");
+}
+
 /// Kills test processes at moments between their first instruction and their end, then checks that
 /// others get their leases.
 fn kill_users_of_one_run(random: &mut Random) -> usize {
     let run = Run::new();
-    let rounds = 1 + random.below(20) as usize;
-    for _ in 0..rounds {
-        let role = if random.below(3) == 0 { "writes" } else { "uses the session's" };
-        let mut children: Vec<_> = (0..4).map(|_| run.test(role).spawn().unwrap()).collect();
-        for child in &mut children {
-            wait_a_little(child, Duration::from_micros(random.below(30_000)));
-            child.kill().unwrap();
-            child.wait().unwrap();
-        }
-    }
+    let role = |choice| if choice == 0 { "writes" } else { "uses the session's" };
+    let kills = kill_users(random, 30_000, |choice| run.test(role(choice)));
     if random.below(2) == 0 {
         all_passed(&run_all((0..4).map(|_| run.test("uses the session's")).collect(), 4));
         run.finish();
     } else {
         // Test processes may be starting or waiting when the runner ends.
         run.abandon();
+    }
+    kills
+}
+
+/// Starts tests, four at a time, and kills each within some microseconds. `test` gets 0, 1 or 2.
+fn kill_users(random: &mut Random, within: u64, test: impl Fn(u64) -> Command) -> usize {
+    let rounds = 1 + random.below(20) as usize;
+    for _ in 0..rounds {
+        let choice = random.below(3);
+        let mut children: Vec<_> = (0..4).map(|_| test(choice).spawn().unwrap()).collect();
+        for child in &mut children {
+            wait_a_little(child, Duration::from_micros(random.below(within)));
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
     }
     4 * rounds
 }

@@ -15,6 +15,7 @@ mod kills;
 mod lease_waits;
 mod leases;
 mod limits;
+mod needs;
 mod reset;
 mod roles;
 mod run;

@@ -11,7 +11,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use nix::unistd::{ForkResult, fork};
 
-use crate::unique;
+use crate::{needs, unique};
 
 static BINARY: Shared = Shared::new(|| server("binary"));
 static SESSION: Shared = Shared::new(|| server("session")).scope(Scope::Session);
@@ -24,11 +24,11 @@ static RESET: Shared = Shared::new(|| resets("rm -f {dir}/changed")).scope(Scope
 static UNRESET: Shared = Shared::new(|| resets("echo why; exit 3")).scope(Scope::Session);
 static FAILS: Shared = Shared::new(fails).scope(Scope::Session);
 
-fn mark() -> String {
+pub(crate) fn mark() -> String {
     test_process::value("MARK")
 }
 
-fn server(name: &str) -> Executor {
+pub(crate) fn server(name: &str) -> Executor {
     let command = [bin!("mk-http-server"), "{port}", "--mark", &mark()];
     Executor::new(command).http("http://127.0.0.1:{port}/").name(name).env("DIR", "{dir}")
 }
@@ -100,7 +100,7 @@ fn at_a_fixed_address() -> Executor {
 }
 
 /// Appends an event in one write.
-fn note(event: &str) {
+pub(crate) fn note(event: &str) {
     let path = test_process::value("EVENTS");
     let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
     file.write_all(format!("{event} {}\n", std::process::id()).as_bytes()).unwrap();
@@ -167,6 +167,7 @@ fn plays_a_role() {
         "holds" => holds(),
         "is one too many" => is_one_too_many(),
         "names its leases" => [&BINARY, &SESSION].into_iter().for_each(unique::names_its_leases),
+        role if role.starts_with("needs: ") => needs::plays(role),
         "measures" => measures(&SESSION),
         "measures within one process" => measures(&BINARY),
         other => panic!("no role is called {other}"),
@@ -343,7 +344,7 @@ fn ticks_of(pid: u32) -> u64 {
     fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
 }
 
-fn parent_of(pid: u32) -> u32 {
+pub(crate) fn parent_of(pid: u32) -> u32 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let parent = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap();
     parent.trim().parse().unwrap()

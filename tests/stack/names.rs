@@ -91,9 +91,9 @@ fn names_of_members_are_checked() {
     let two = |one: &str, two: &str| Stack::new().add(one, with_text("")).add(two, with_text(""));
     for (stack, expected) in [
         (Stack::new(), "the stack has no members"),
-        (two("db", "db"), "the stack has two members `db`"),
-        (two("db", "a b"), "`a b` cannot be the name of a member"),
-        (two("db", ""), "`` cannot be the name of a member"),
+        (two("db", "db"), "two processes have the name `db`"),
+        (two("db", "a b"), "`a b` cannot be the name of a process"),
+        (two("db", ""), "`` cannot be the name of a process"),
         (two("db", "app").needs("app", "bd"), "did you mean `db`?"),
         (two("db", "app").needs("redis", "db"), "it has `db` and `app`"),
         (two("db", "app").together(["db", "redis"]), "no member `redis`"),

@@ -10,6 +10,10 @@ use rstest::fixture;
 static REDIS: Shared = Shared::new(|| Executor::new("redis-server --port {port}"));
 const SERVER: &str = "server";
 
+fn described() -> Executor {
+    Executor::new("other-server")
+}
+
 #[with_process(
     bin = "server",
     args = ["--port", SERVER, format!("{{port}}")],
@@ -43,6 +47,7 @@ const SERVER: &str = "server";
     env(C = "${HOME} {{port}} {}"),
     env_remove(PATH, "D-E"),
     env_clear,
+    needs(redis = REDIS, other = described),
     cwd = "{dir}",
     external = "[::1]:80",
     timeout = "1m30s",

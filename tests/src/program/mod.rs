@@ -56,6 +56,14 @@ pub fn exit_on_term(last_words: impl FnOnce() + Send + 'static) {
     });
 }
 
+/// Appends a line to the file in `EVENTS`, in one write, if it is set.
+pub fn note(event: &str) {
+    let Some(path) = env::var_os("EVENTS") else { return };
+    let file = fs::OpenOptions::new().create(true).append(true).open(path);
+    let written = file.and_then(|mut file| file.write_all(format!("{event}\n").as_bytes()));
+    written.unwrap_or_else(|error| fail(format_args!("EVENTS: {error}")));
+}
+
 /// Sleeps for the milliseconds of an option: some programs have to be slow.
 pub fn pause(millis: Option<u64>) {
     thread::sleep(Duration::from_millis(millis.unwrap_or(0)));

@@ -1,0 +1,85 @@
+//! Processes that need others, by the attribute and by fixtures.
+
+use mirakuru_rstest::{Executor, Lease, Process, Shared, process_fixture, with_process};
+use mirakuru_tests::{bin, http_get};
+use rstest::rstest;
+
+static DB: Shared = Shared::new(|| database("static"));
+
+#[process_fixture]
+fn db() -> Executor {
+    database("fixture")
+}
+
+fn database(mark: &str) -> Executor {
+    let command = [bin!("mk-http-server"), "{port}", "--mark", mark];
+    Executor::new(command).http("http://127.0.0.1:{port}/")
+}
+
+/// Its description has values of the process that it needs.
+#[process_fixture]
+fn app(db: Lease) -> Executor {
+    Executor::new([bin!("mk-app"), "app", "{port}", &db.url()]).http("http://127.0.0.1:{port}/")
+}
+
+#[process_fixture]
+fn app_of_another_name(#[from(db)] database: Lease) -> Executor {
+    Executor::new([bin!("mk-app"), &format!("on-{}", database.port()), "{port}", "{database.url}"])
+        .http("http://127.0.0.1:{port}/")
+}
+
+fn database_of(app: &Process) -> String {
+    let (code, databases) = http_get(&format!("{}databases", app.url()));
+    assert_eq!(code, 200);
+    databases
+}
+
+#[with_process(
+    cmd = [bin!("mk-app"), "by-attribute", "{port}", "{db.url}", "{other.url}"],
+    http = "http://127.0.0.1:{port}/",
+    needs(db = DB, other = db),
+)]
+#[with_process(db)]
+#[test]
+fn the_attribute_names_what_a_process_needs(app: &Process, other: &Process) {
+    assert_eq!(database_of(app), format!("{} {}", DB.lease().unwrap().url(), other.url()));
+}
+
+#[rstest]
+fn a_fixture_is_described_by_the_lease_of_another(app: Lease, db: Lease) {
+    assert_eq!(database_of(&app), db.url());
+}
+
+#[rstest]
+fn the_other_one_may_have_another_name(#[from(app_of_another_name)] app: Lease, db: Lease) {
+    assert_eq!(database_of(&app), db.url());
+}
+
+#[with_process(app)]
+#[with_process(db)]
+#[test]
+fn a_test_has_the_database_alone_and_the_app_of_a_fixture(app: &Process, db: &mut Process) {
+    let before = app.pid();
+    db.stopped(|| assert_eq!(http_get(&app.url()).0, 200)).unwrap();
+    assert_eq!((database_of(app), app.pid()), (db.url(), before));
+}
+
+mod cycle {
+    use mirakuru_rstest::{Executor, Lease, process_fixture};
+
+    #[process_fixture]
+    fn hen(egg: Lease) -> Executor {
+        Executor::new(format!("sleep {}", egg.port()))
+    }
+
+    #[process_fixture]
+    fn egg(hen: Lease) -> Executor {
+        Executor::new(format!("sleep {}", hen.port()))
+    }
+
+    #[test]
+    #[should_panic(expected = "`hen` needs `egg`, which needs `hen`")]
+    fn fixtures_that_need_each_other_are_an_error_that_names_them() {
+        let _ = hen::get();
+    }
+}
