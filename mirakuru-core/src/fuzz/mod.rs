@@ -17,7 +17,8 @@ use crate::syntax::template::{Captured, Piece, Template};
 pub fn template(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let names = CAPTURED.map(str::to_owned);
-    let parse = |text: &str| Template::parse(text, Captured::These(&names));
+    let is_other = |name: &str| name == OTHER;
+    let parse = |text: &str| Template::parse_with(text, Captured::These(&names), &is_other);
     match parse(text) {
         Ok(template) if !text.contains("{{") => {
             let written: Vec<_> = template.pieces.iter().map(written).collect();
@@ -36,6 +37,9 @@ pub fn template(data: &[u8]) {
 
 /// Names that count as captured by an output pattern.
 const CAPTURED: [&str; 2] = ["addr", "key"];
+
+/// The name of another process.
+const OTHER: &str = "db";
 
 fn written(piece: &Piece) -> String {
     match piece {

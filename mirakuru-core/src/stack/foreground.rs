@@ -125,6 +125,9 @@ impl Foreground {
         let exit = process.exit_status().map_or("ended".to_owned(), |exit| exit.to_string());
         self.screen.print(&format!("{} {exit}; starting it again", process.name()));
         control.set_ready(member, false);
+        if self.is_over() {
+            return Ok(()); // What ends the run has left this member alone.
+        }
         let began = Instant::now();
         match process.restart() {
             Err(_) if self.is_over() => return Ok(()),

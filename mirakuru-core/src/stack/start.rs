@@ -10,7 +10,7 @@ use super::members::Members;
 use super::order::{Need, Order};
 use super::running::RunningStack;
 use crate::diagnostics::settings;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::executor::Executor;
 use crate::launch::plan::Reserved;
 use crate::process::Process;
@@ -83,10 +83,14 @@ fn try_start(
     observer.begins(&launch.control);
     order.for_each(|member| launch.start_member(member));
     let processes = launch.started.into_iter().map(Mutex::into_inner);
-    let processes = processes.map(|process| process.map(Process::reported)).collect();
+    let processes: Vec<_> = processes.map(|process| process.map(Process::reported)).collect();
+    let missing = processes.iter().position(Option::is_none);
+    let missing = missing.filter(|_| !launch.control.is_aborted());
+    let no_thread = |member| failure(member)(Error::new(ErrorKind::Os, "no thread can be started"));
+    let failure = launch.failure.into_inner().or_else(|| missing.map(no_thread));
     let running = RunningStack::new(processes, order, launch.control);
     // Dropping what runs stops it.
-    launch.failure.into_inner().map_or(Ok(running), Err)
+    failure.map_or(Ok(running), Err)
 }
 
 impl<'a> Launch<'a> {
