@@ -17,7 +17,7 @@ fn by_a_test_that_has_it() {
         &SLEEPER.exclusive().unwrap_err(),
         &expect![[r#"
             conflict: this test leases it already, so it would wait for itself
-              help: use the lease that the test has
+              help: use the lease that the test has; if it is that of a process which needs this one, ask for this one first, or for both by attributes
         "#]],
     );
 }

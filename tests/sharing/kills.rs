@@ -187,7 +187,7 @@ fn test_processes_killed_at_any_moment_end_no_database_before_its_app() {
         let mut run = Run::new();
         let scope = if random.below(2) == 0 { "session" } else { "binary" };
         kills += kill_users(&mut random, 150_000, |choice| {
-            needs::test(&run, scope, if choice == 0 { "uses the app" } else { "uses the top" })
+            needs::test(&run, scope, if choice == 0 { "uses the app" } else { "uses all" })
         });
         run.kill_runner();
         eventually(LONG, || run.processes().is_empty());

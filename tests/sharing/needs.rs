@@ -20,6 +20,8 @@ struct Servers {
     left: Shared,
     right: Shared,
     top: Shared,
+    /// The last of a chain of five.
+    tip: Shared,
 }
 
 static OF_THE_SESSION: Servers = Servers {
@@ -31,6 +33,7 @@ static OF_THE_SESSION: Servers = Servers {
     right: Shared::new(|| app("right", "{app.url}").needs("app", &OF_THE_SESSION.app))
         .scope(Scope::Session),
     top: Shared::new(|| top(&OF_THE_SESSION)).scope(Scope::Session),
+    tip: Shared::new(|| tip(&OF_THE_SESSION)).scope(Scope::Session),
 };
 
 static OF_THE_BINARY: Servers = Servers {
@@ -39,6 +42,7 @@ static OF_THE_BINARY: Servers = Servers {
     left: Shared::new(|| app("left", "{db.url}").needs("db", &OF_THE_BINARY.db)),
     right: Shared::new(|| app("right", "{app.url}").needs("app", &OF_THE_BINARY.app)),
     top: Shared::new(|| top(&OF_THE_BINARY)),
+    tip: Shared::new(|| tip(&OF_THE_BINARY)),
 };
 
 fn app(name: &str, database: &str) -> Executor {
@@ -53,6 +57,10 @@ fn top(servers: &'static Servers) -> Executor {
         .needs("right", &servers.right)
 }
 
+fn tip(servers: &'static Servers) -> Executor {
+    app("tip", "{top.url}").needs("top", &servers.top)
+}
+
 /// The servers of the scope that the starting test has chosen.
 fn servers() -> &'static Servers {
     match std::env::var("SCOPE").as_deref() {
@@ -63,14 +71,18 @@ fn servers() -> &'static Servers {
 
 /// Plays a role for another test.
 pub(crate) fn plays(role: &str) {
-    let Servers { db, app, top, .. } = servers();
+    let Servers { db, app, tip, .. } = servers();
     match role {
         "needs: uses the app" => uses(&app.lease().unwrap()),
-        "needs: uses the top" => uses(&top.lease().unwrap()),
-        "needs: has the top until it is killed" => {
-            let top = top.lease().unwrap();
-            test_process::say(format_args!("has pid {}", top.pid()));
+        "needs: uses all" => uses(&tip.lease().unwrap()),
+        "needs: has all until it is killed" => {
+            let tip = tip.lease().unwrap();
+            test_process::say(format_args!("has pid {}", tip.pid()));
             park();
+        }
+        "needs: fails with the app" => {
+            let _app = app.lease().unwrap();
+            panic!("as it should");
         }
         "needs: has the database for itself" => {
             let mut db = db.exclusive().unwrap();
@@ -129,23 +141,21 @@ pub(crate) fn test(run: &Run, scope: &str, role: &str) -> Command {
     test
 }
 
-const IN_ORDER: [&str; 4] = ["top was heard", "right was heard", "app was heard", "left was heard"];
-
 /// Asserts that each dependant stopped before what it needs, which still answered.
 #[track_caller]
 fn stopped_in_order(run: &Run) {
     let events = run.events();
-    let at = |wanted: &str| events.iter().position(|it| it == wanted);
-    assert_eq!(events.len(), IN_ORDER.len(), "{events:?}");
-    let [top, right, app, left] = IN_ORDER.map(at);
-    assert!(top.is_some() && top < right && right < app && top < left, "{events:?}");
+    let at = |name: &str| events.iter().position(|it| *it == format!("{name} was heard"));
+    let [tip, top, right, app, left] = ["tip", "top", "right", "app", "left"].map(at);
+    let in_order = tip.is_some() && tip < top && top < right && right < app && top < left;
+    assert!(in_order && events.len() == 5, "{events:?}");
 }
 
 #[test]
 fn what_needs_another_stops_first_when_the_run_ends() {
     for scope in SCOPES {
         let mut run = Run::new();
-        all_passed(&run_all(vec![test(&run, scope, "uses the top")], 1));
+        all_passed(&run_all(vec![test(&run, scope, "uses all")], 1));
         run.kill_runner();
         eventually(LONG, || run.processes().is_empty());
         stopped_in_order(&run);
@@ -157,7 +167,7 @@ fn what_needs_another_stops_first_when_the_run_ends() {
 fn what_needs_another_stops_first_when_test_and_runner_are_killed() {
     for scope in SCOPES {
         let mut run = Run::new();
-        let mut user = TestProcess::start(&mut test(&run, scope, "has the top until it is killed"));
+        let mut user = TestProcess::start(&mut test(&run, scope, "has all until it is killed"));
         user.number("has pid ");
         user.signal(Signal::SIGKILL);
         run.kill_runner();
@@ -167,11 +177,11 @@ fn what_needs_another_stops_first_when_test_and_runner_are_killed() {
     }
 }
 
+#[cfg(not(mirakuru_fallback))] // A session has a runner, which is found there only.
 #[test]
 fn a_test_that_has_the_database_alone_waits_for_the_tests_of_the_app() {
     let run = Run::new();
-    let mut keeper =
-        TestProcess::start(&mut test(&run, "session", "has the top until it is killed"));
+    let mut keeper = TestProcess::start(&mut test(&run, "session", "has all until it is killed"));
     keeper.number("has pid ");
     let mut alone = test(&run, "session", "has the database for itself");
     let output = alone.env("MIRAKURU_LEASE_TIMEOUT", "0.6").output().unwrap();
@@ -215,6 +225,7 @@ fn a_test_can_have_the_app_and_the_database_alone() {
 }
 
 /// Returns the processes of the app and the database.
+#[cfg(not(mirakuru_fallback))]
 fn running(run: &Run) -> [u32; 2] {
     let mut user = TestProcess::start(&mut test(run, "session", "says who runs"));
     let line = user.line("app ");
@@ -223,6 +234,7 @@ fn running(run: &Run) -> [u32; 2] {
     [app, db].map(|pid| pid.parse().unwrap())
 }
 
+#[cfg(not(mirakuru_fallback))] // A session has a runner, which is found there only.
 #[test]
 fn a_database_that_died_is_started_again_together_with_what_needs_it() {
     let run = Run::new();
@@ -234,6 +246,7 @@ fn a_database_that_died_is_started_again_together_with_what_needs_it() {
     run.finish();
 }
 
+#[cfg(not(mirakuru_fallback))] // A session has a runner, which is found there only.
 #[test]
 fn a_database_that_was_killed_with_its_supervisor_takes_the_app_along() {
     let run = Run::new();
@@ -348,4 +361,27 @@ fn a_start_that_fails_while_what_it_needs_does_not_run_is_tried_again() {
     assert_eq!(failed.unwrap_err().kind(), ErrorKind::Exited);
     drop(db);
     APP.lease().map(drop).unwrap();
+}
+
+#[test]
+fn a_failed_test_shows_what_its_process_needs_too_and_keeps_both() {
+    for scope in SCOPES {
+        let mut run = Run::new();
+        let mut test = test(&run, scope, "fails with the app");
+        let output = test.env("MIRAKURU_KEEP", "failed").output().unwrap();
+        let printed = test_process::printed(&output);
+        let [app, db] = ["app", "db"].map(|name| {
+            assert!(printed.contains(&format!("--- {name}: running as pid")), "{printed}");
+            let kept = printed.split_once(&format!("--- {name} is kept running")).unwrap().1;
+            let supervisor = kept.split_once("help: `kill ").unwrap().1.split_once('`').unwrap().0;
+            supervisor.parse().unwrap()
+        });
+        run.kill_runner();
+        assert!(alive(app) && alive(db));
+        test_process::kill(db, Signal::SIGTERM);
+        eventually(LONG, || !alive(db));
+        assert!(!alive(app));
+        assert_eq!(run.events(), ["app was heard"]);
+        run.finish();
+    }
 }

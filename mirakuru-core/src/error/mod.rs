@@ -168,7 +168,9 @@ impl Error {
     #[cold]
     pub(crate) fn lease_deadlock(name: &str) -> Self {
         let what = format!("{name}: this test leases it already, so it would wait for itself");
-        Self::new(ErrorKind::Lease, what).with_help("use the lease that the test has")
+        let help = "use the lease that the test has; if it is that of a process which needs this one, ask \
+            for this one first, or for both by attributes";
+        Self::new(ErrorKind::Lease, what).with_help(help)
     }
 
     /// Returns the error for a lease that another test did not return in time.
