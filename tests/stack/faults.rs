@@ -1,12 +1,14 @@
 //! Members that do not start, and ends of the program.
 
+use std::path::Path;
 use std::process::Command;
+use std::sync::OnceLock;
 use std::thread;
 
-use mirakuru_core::{ErrorKind, Executor, Stack};
+use mirakuru_core::{ErrorKind, Executor, RunningStack, Stack};
 use mirakuru_tests::starting::{LONG, mark, nothing_left};
 use mirakuru_tests::test_process::{self, TestProcess, playing, say, value};
-use mirakuru_tests::{eventually, need, scratch_dir, this_test};
+use mirakuru_tests::{eventually, need, processes_with_mark, scratch_dir, this_test};
 use nix::sys::signal::Signal;
 
 use crate::{fails, gated, lines, logs, start, waits_for};
@@ -92,26 +94,45 @@ fn stopping_reports_an_unexpected_end_and_stops_the_others() {
     stack.stop().unwrap();
 }
 
-fn marked_stack(mark: &str) -> Stack {
-    let member = || Executor::shell(format!("setsid sleep 300 & sleep 300 # {mark}"));
-    let member = || member().arg(mark).env("DIR", "{dir}");
-    Stack::new().add("db", member()).add("app", member()).needs("app", "db")
+fn logged_stack(dir: &str) -> Stack {
+    let log = Path::new(dir).join("log");
+    let member = |name: &str| logs(name, &log).env("DIR", "{dir}");
+    let stack = Stack::new().add("web", member("web")).add("db", member("db"));
+    stack.add("app", member("app").env("DB", "{db.dir}")).needs("web", "app")
 }
 
+const IN_REVERSE_ORDER: [&str; 3] = ["stop web", "stop app", "stop db"];
+
 #[test]
-fn nothing_is_left_of_a_stack_whose_program_is_killed() {
+fn a_stack_whose_program_is_killed_stops_in_reverse_order_and_leaves_nothing() {
     if test_process::role().is_some() {
-        let stack = marked_stack(&value("MARK")).start().unwrap();
+        let stack = logged_stack(&value("DIR")).start().unwrap();
         say("is ready");
         return thread::park_timeout(LONG * stack.processes().count() as u32);
     }
-    let mark = mark();
+    let dir = scratch_dir();
     let mut command: Command = playing(this_test!(), "holds a stack");
-    let mut process = TestProcess::start(command.env("MARK", &mark));
+    let mut process = TestProcess::start(command.env("DIR", &*dir));
     process.line("is ready");
-    assert!(!mirakuru_tests::processes_with_mark(&mark).is_empty());
     process.signal(Signal::SIGKILL);
-    nothing_left(&mark);
+    nothing_left(dir.to_str().unwrap());
+    assert_eq!(lines(&dir.join("log"))[6..], IN_REVERSE_ORDER);
+}
+
+#[test]
+fn a_stack_in_a_static_stops_in_reverse_order_when_the_program_exits() {
+    static STACK: OnceLock<RunningStack> = OnceLock::new();
+    if test_process::role().is_some() {
+        let stack = logged_stack(&value("DIR")).start().unwrap();
+        assert!(STACK.get_or_init(|| stack)["db"].is_running());
+        return;
+    }
+    let dir = scratch_dir();
+    let output = playing(this_test!(), "exits").env("DIR", &*dir).output().unwrap();
+    assert!(output.status.success(), "{}", test_process::printed(&output));
+    // Not later either: the program has waited for the end of all.
+    assert_eq!(processes_with_mark(dir.to_str().unwrap()), []);
+    assert_eq!(lines(&dir.join("log"))[6..], IN_REVERSE_ORDER);
 }
 
 #[test]
@@ -125,7 +146,7 @@ fn a_program_that_is_killed_while_a_stack_starts_leaves_nothing() {
     let mark = mark();
     let mut command = playing(this_test!(), "starts a stack");
     let mut process = TestProcess::start(command.env("MARK", &mark));
-    eventually(LONG, || mirakuru_tests::processes_with_mark(&mark).len() >= 4);
+    eventually(LONG, || processes_with_mark(&mark).len() >= 4);
     process.signal(Signal::SIGKILL);
     nothing_left(&mark);
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::Executor;
 use crate::error::Result;
 use crate::launch::plan::{LaunchPlan, Reserved};
-use crate::process::{NeedLeases, Process};
+use crate::process::Process;
 use crate::resources::placeholders::OtherValues;
 use crate::resources::ports::Reservation;
-use crate::server::Server;
+use crate::server::{Needed, Server};
 use crate::supervisor::Interrupt;
 
 impl Executor {
@@ -44,10 +44,10 @@ impl Executor {
     pub(crate) fn start_reserved(
         &self,
         (values, ports): Reserved,
-        needs: &NeedLeases,
+        needed: Vec<Needed>,
     ) -> Result<Process> {
         let plan = LaunchPlan::new(&*self.spec.effective()?, values)?;
-        let server = Server::start(plan, ports, needs.needed())?;
+        let server = Server::start(plan, ports, needed)?;
         Ok(Process::new(server, self.after_ready_with.clone()))
     }
 }

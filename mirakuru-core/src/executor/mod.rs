@@ -264,7 +264,8 @@ impl Executor {
     pub(crate) fn start_with(&self, needs: &NeedLeases) -> Result<Process> {
         settings::check()?;
         let executor = self.knowing(needs);
-        let start = |reservation| executor.start_reserved(executor.reserve(reservation)?, needs);
+        let start =
+            |reservation| executor.start_reserved(executor.reserve(reservation)?, needs.needed());
         let started = match start(self.spec.reservation()) {
             // A server that does not set SO_REUSEADDR cannot bind a port that a bound socket reserves.
             Err(error) if error.is_address_in_use() && self.spec.has_port() => {

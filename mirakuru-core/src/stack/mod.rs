@@ -51,8 +51,8 @@ pub use running::RunningStack;
 /// [`needs`](Self::needs) makes an order where nothing is named, and [`together`](Self::together) takes
 /// one away.
 ///
-/// They stop in reverse order: each when those that started after it, because they name or need it,
-/// have ended. If the program is killed, all of them stop at the same time.
+/// They stop in reverse order, however the program ends: each when those that started after it, because
+/// they name or need it, have ended.
 ///
 /// If one does not start, the others are stopped, and its error is the error of the stack.
 ///

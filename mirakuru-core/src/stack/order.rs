@@ -72,6 +72,11 @@ impl Order {
         None
     }
 
+    /// Returns what has to come before a member.
+    pub(super) fn before(&self, member: usize) -> &[usize] {
+        &self.0[member]
+    }
+
     /// Returns the order in which to undo what was done in this order.
     pub(super) fn reversed(&self) -> Self {
         let mut after = vec![Vec::new(); self.0.len()];

@@ -125,7 +125,11 @@ impl Drop for RunningStack {
             let is_kept = |process: &mut Process| process.server().client().is_kept();
             self.processes.iter_mut().for_each(|process| drop(process.take_if(is_kept)));
         }
-        let _ = self.stop(); // How they ended is ignored.
+        let processes: Vec<_> = self.processes.iter_mut().map(Mutex::new).collect();
+        self.order.reversed().for_each(|member| {
+            drop(processes[member].lock().take());
+            true
+        });
     }
 }
 

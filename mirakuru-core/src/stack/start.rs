@@ -16,6 +16,7 @@ use crate::launch::plan::Reserved;
 use crate::process::Process;
 use crate::resources::placeholders::OtherValues;
 use crate::resources::ports::Reservation;
+use crate::server::Needed;
 
 /// What is done around a start of all members.
 pub(super) trait Observer: Sync {
@@ -81,7 +82,7 @@ fn try_start(
     let (mut launch, reserved) = Launch::new(members, observer, locked)?;
     let order = launch.order(reserved)?;
     observer.begins(&launch.control);
-    order.for_each(|member| launch.start_member(member));
+    order.for_each(|member| launch.start_member(member, order.before(member)));
     let processes = launch.started.into_iter().map(Mutex::into_inner);
     let processes: Vec<_> = processes.map(|process| process.map(Process::reported)).collect();
     let missing = processes.iter().position(Option::is_none);
@@ -157,11 +158,11 @@ impl<'a> Launch<'a> {
     }
 
     /// Starts a member when all that come before it are ready. Returns false if it does not start.
-    fn start_member(&self, member: usize) -> bool {
+    fn start_member(&self, member: usize, before: &[usize]) -> bool {
         if self.control.is_aborted() {
             return false;
         }
-        match self.try_start(member) {
+        match self.try_start(member, before) {
             Ok(process) => {
                 self.control.set_ready(member, true);
                 self.values.lock()[member] = process.server().for_others();
@@ -181,7 +182,16 @@ impl<'a> Launch<'a> {
         }
     }
 
-    fn try_start(&self, member: usize) -> Result<Process> {
+    /// Returns what the supervisor of a member has to know of those that come before it: that it stops
+    /// before them, however this program ends.
+    fn before(&self, before: &[usize]) -> impl Iterator<Item = Needed> {
+        let needed = |member: &usize| {
+            self.started[*member].lock().as_ref().map(|process| process.server().needed())
+        };
+        before.iter().filter_map(needed)
+    }
+
+    fn try_start(&self, member: usize, before: &[usize]) -> Result<Process> {
         let began = Instant::now();
         let mut executor = self.executors[member].clone();
         for (name, values) in self.members.names().zip(self.values.lock().clone()) {
@@ -190,7 +200,8 @@ impl<'a> Launch<'a> {
         let reserved = self.reserved[member].lock().take();
         let reserved = reserved.map_or_else(|| executor.reserve(Reservation::Bound), Ok)?;
         let needs = executor.lease_needs()?;
-        let process = executor.knowing(&needs).start_reserved(reserved, &needs)?.needing(needs);
+        let needed = self.before(before).chain(needs.needed()).collect();
+        let process = executor.knowing(&needs).start_reserved(reserved, needed)?.needing(needs);
         process.run_after_ready()?;
         self.observer.is_ready(&process, began.elapsed());
         Ok(process)
