@@ -47,8 +47,10 @@ pub(crate) fn wait_ready(
 /// Returns true if nothing can be written any more: the reader of a pipe, or a terminal, is gone.
 pub(crate) fn is_closed(fd: BorrowedFd<'_>) -> bool {
     let mut polled = [PollFd::new(fd, PollFlags::empty())];
-    let polled_once = platform::poll_once(&mut polled, Some(Duration::ZERO));
-    polled_once.is_ok() && polled[0].any().unwrap_or(true)
+    let _ = platform::poll_once(&mut polled, Some(Duration::ZERO)); // Then nothing is known.
+    // Of a terminal, macOS may say that it is no descriptor.
+    let is_gone = PollFlags::POLLERR | PollFlags::POLLHUP;
+    polled[0].revents().is_some_and(|events| events.intersects(is_gone))
 }
 
 /// Lets processes of every user write to a pipe that they have open under a name such as
