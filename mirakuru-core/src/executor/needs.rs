@@ -1,5 +1,7 @@
 //! Other processes that a process needs.
 
+use std::borrow::Cow;
+
 use super::Executor;
 use super::need::{Chain, Need};
 use crate::error::Result;
@@ -50,6 +52,9 @@ impl Executor {
 
     /// Leases what the process needs.
     pub(crate) fn lease_needs(&self) -> Result<NeedLeases> {
+        if self.needs.is_empty() {
+            return Ok(NeedLeases::default());
+        }
         let name = self.spec.display_name();
         let names = self.needs.iter().map(|(name, _)| name.as_str());
         check_names(names).map_err(|error| error.about(&name))?;
@@ -60,10 +65,10 @@ impl Executor {
     }
 
     /// Returns this executor, with what its texts may name of the processes that it needs.
-    pub(crate) fn knowing(&self, leases: &NeedLeases) -> Self {
-        let mut knowing = self.clone();
+    pub(crate) fn knowing(&self, leases: &NeedLeases) -> Cow<'_, Self> {
+        let mut knowing = Cow::Borrowed(self);
         for ((name, _), values) in self.needs.iter().zip(leases.values()) {
-            knowing.set_other(name, values);
+            knowing.to_mut().set_other(name, values);
         }
         knowing
     }
