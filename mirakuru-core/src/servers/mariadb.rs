@@ -35,7 +35,7 @@ pub fn mariadb() -> Executor {
     );
     not_as_root(server, "mysql")
         .template(
-            "mariadb-install-db --no-defaults --datadir={dir}/data --skip-test-db \
+            "mariadb-install-db --no-defaults --datadir={dir}/data --tmpdir={dir} --skip-test-db \
              --auth-root-authentication-method=normal --innodb-log-file-size=10M \
              --innodb-flush-method=nosync",
         )

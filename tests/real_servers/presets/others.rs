@@ -1,7 +1,8 @@
 //! What is claimed of all presets.
 
-use mirakuru_tests::as_other_user;
-use mirakuru_tests::test_process::{printed, printing, run_by};
+use mirakuru_rstest::servers;
+use mirakuru_tests::test_process::{playing, printed, printing, role, run_by};
+use mirakuru_tests::{as_other_user, need, scratch_dir, this_test};
 
 use super::PRESETS;
 
@@ -21,4 +22,18 @@ fn presets_run_as_another_user_too() {
     let output = run_by(words, &run).output().expect("it runs");
     let printed = printed(&output);
     assert!(output.status.success() && printed.contains("3 passed"), "{printed}");
+}
+
+#[test]
+fn a_server_of_another_user_needs_no_directory_but_its_own() {
+    if role().is_some() {
+        return drop(servers::mariadb().start().unwrap());
+    }
+    if need("mariadbd").is_some() {
+        // If the tests run as root, the server cannot write to this directory.
+        let temp = scratch_dir();
+        let mut run = playing(this_test!(), "starts");
+        let output = run.env("TMPDIR", &*temp).env("MIRAKURU_TEMPLATES", "off").output().unwrap();
+        assert!(output.status.success(), "{}", printed(&output));
+    }
 }
