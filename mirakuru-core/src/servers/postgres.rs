@@ -14,6 +14,9 @@ use crate::types::Signal;
 /// | stops by | SIGINT, which ends the sessions of clients |
 /// | packages | Debian `postgresql`, Homebrew `postgresql@17` |
 ///
+/// A database that is made from another one, as for each test of a suite, is made fastest by
+/// `CREATE DATABASE … TEMPLATE … STRATEGY file_copy`, from PostgreSQL 15 on.
+///
 /// # Examples
 ///
 /// ```no_run
