@@ -38,6 +38,7 @@ const CHANGES: &[(&str, &str)] = &[
     (r"in /[^ ]*-check-[0-9-]+\.log", "in LOG"),
     (r"checked (once|[0-9]+ times) in [0-9.]+ s", "checked N times in TIME"),
     (r"PATH \(/[^()]*\)", "PATH (…)"),
+    ("Address in use", "Address already in use"), // In the words of musl, and of glibc.
 ];
 
 pub(crate) fn normal(report: &str) -> String {

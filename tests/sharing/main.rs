@@ -22,14 +22,14 @@ mod run;
 #[cfg(not(mirakuru_fallback))]
 mod runners;
 mod stdin;
-#[cfg(not(mirakuru_fallback))]
+#[cfg(all(target_env = "gnu", not(mirakuru_fallback)))]
 mod syscalls;
 mod time_limit;
 mod together;
-#[cfg(not(mirakuru_fallback))]
+#[cfg(all(target_env = "gnu", not(mirakuru_fallback)))]
 mod tracer;
 mod unique;
 #[cfg(not(mirakuru_fallback))]
 mod versions;
-#[cfg(not(mirakuru_fallback))]
+#[cfg(all(target_env = "gnu", not(mirakuru_fallback)))]
 mod watchdog;
