@@ -5,11 +5,14 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use mirakuru_core::{Executor, Stack};
 use mirakuru_tests::starting::{LONG, SOON, nothing_left, soon};
 use mirakuru_tests::test_process::{self, kill, playing, say, value};
-use mirakuru_tests::{ScratchDir, eventually, need, processes_with_mark, scratch_dir};
+use mirakuru_tests::{
+    Random, ScratchDir, budget, eventually, need, processes_with_mark, scratch_dir, seed,
+};
 use nix::sys::signal::{Signal, raise};
 
 use crate::{lines, logs};
@@ -302,6 +305,22 @@ fn nothing_is_left_of_a_run_that_is_killed() {
     program.line("the logs are in /");
     program.signal(Signal::SIGKILL);
     program.ends();
+}
+
+#[test]
+fn a_run_that_is_ended_at_any_moment_leaves_nothing() {
+    let mut random = Random::new(seed());
+    let end = Instant::now() + budget() / 3;
+    while Instant::now() < end {
+        let mut program = Program::playing("logs");
+        thread::sleep(Duration::from_millis(random.below(100)));
+        let signals = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGKILL];
+        program.signal(signals[random.below(4) as usize]);
+        program.ends();
+        let [ready, stopped] = ["ready", "stop"]
+            .map(|word| lines(&program.log).iter().filter(|line| line.starts_with(word)).count());
+        assert!(stopped >= ready, "{:?}", lines(&program.log));
+    }
 }
 
 #[test]
