@@ -133,8 +133,7 @@ impl<'a> Launch<'a> {
     fn order(&mut self, mut reserved: Vec<Reserved>) -> Result<Order, Failure> {
         let mut needs = Vec::new();
         for (member, reserved) in reserved.iter_mut().enumerate() {
-            self.set_values(member);
-            let named = self.executors[member].named_others(reserved).map_err(failure(member))?;
+            let named = self.knowing(member).named_others(reserved).map_err(failure(member))?;
             for (name, has_value) in named {
                 if let Some(other) = self.members.position(&name) {
                     needs.push(Need { member, other, is_strict: !has_value });
@@ -150,11 +149,13 @@ impl<'a> Launch<'a> {
         order.map_err(|circle| failure(circle[0])(self.members.circle(&circle)))
     }
 
-    fn set_values(&mut self, member: usize) {
-        let values = self.values.lock().clone();
-        for (name, values) in self.members.names().zip(values) {
-            self.executors[member].set_other(name, values);
+    /// Returns the executor of a member, with what its texts may name of all members now.
+    fn knowing(&self, member: usize) -> Executor {
+        let mut executor = self.executors[member].clone();
+        for (name, values) in self.members.names().zip(self.values.lock().iter()) {
+            executor.set_other(name, values.clone());
         }
+        executor
     }
 
     /// Starts a member when all that come before it are ready. Returns false if it does not start.
@@ -193,10 +194,7 @@ impl<'a> Launch<'a> {
 
     fn try_start(&self, member: usize, before: &[usize]) -> Result<Process> {
         let began = Instant::now();
-        let mut executor = self.executors[member].clone();
-        for (name, values) in self.members.names().zip(self.values.lock().clone()) {
-            executor.set_other(name, values);
-        }
+        let executor = self.knowing(member);
         let reserved = self.reserved[member].lock().take();
         let reserved = reserved.map_or_else(|| executor.reserve(Reservation::Bound), Ok)?;
         let needs = executor.lease_needs()?;
