@@ -385,3 +385,13 @@ fn it_is_reset_after_an_exclusive_lease() {
     assert!(!dirty.exists());
     drop(SHARED.lease().unwrap());
 }
+
+#[test]
+fn a_process_that_needs_it_gets_its_address() {
+    static SHARED: Shared = Shared::new(redirected);
+    static APP: Shared = Shared::new(|| {
+        Executor::shell("echo {db.addr} {db.port}; sleep 300").output("^127").needs("db", &SHARED)
+    });
+    let (app, db) = (APP.lease().unwrap(), SHARED.lease().unwrap());
+    assert_eq!(app.log().read().unwrap(), format!("{} {}\n", db.addr(), db.port()));
+}

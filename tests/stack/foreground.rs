@@ -1,6 +1,7 @@
 //! A stack in the foreground: what it prints, and how it ends.
 
 use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -43,6 +44,7 @@ fn plays_a_role() {
             let much = "yes | head -c 3000000; touch $DIR/written; echo; echo up; sleep 300";
             with(db(), much)
         }
+        "runs already" => two(marked("false").external(value("RUNS")), sleeper()),
         "coloured" => {
             let red = marked("printf '\\033[31mred\\033[0m\\n'; echo up; sleep 300");
             two(red.output("^up$"), sleeper())
@@ -372,4 +374,18 @@ fn a_terminal_shows_colours_of_names_unless_the_user_wants_none() {
     assert!(coloured.contains("\x1b[36mdb       |\x1b[0m red"), "{coloured:?}");
     let plain = printed(true);
     assert!(!plain.contains("\x1b[") && plain.contains("db       | red"), "{plain:?}");
+}
+
+#[test]
+fn a_member_that_runs_already_is_in_the_table() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let mut program = Program::by("runs already", |command| {
+        command.env("RUNS", &address);
+    });
+    let row = program.line(&address);
+    assert!(row.ends_with(&format!("the server at {address} that `external` names\n")), "{row}");
+    program.line("the logs are in");
+    program.signal(Signal::SIGINT);
+    assert!(program.ends().success());
 }

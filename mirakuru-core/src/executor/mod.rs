@@ -205,8 +205,8 @@ impl Executor {
     /// Uses a server that runs already, at `host:port`, instead of starting one: a service of a CI job, or
     /// a database of your own.
     ///
-    /// For a shared process, the environment variable `MIRAKURU_USE_` with its [name](Self::name) does the
-    /// same, and has precedence: `MIRAKURU_USE_REDIS_SERVER=localhost:6379` for one called `redis-server`.
+    /// For a shared process and a member of a [`Stack`](crate::Stack), the environment variable
+    /// `MIRAKURU_USE_` with its [name](Self::name) does the same, and has precedence: `MIRAKURU_USE_REDIS_SERVER=localhost:6379` for one called `redis-server`.
     /// The name is in capitals, with a `_` for each character that is not a letter or a digit of ASCII. A
     /// process that a test has for itself (a parameter of type `Process`, [`start`](Self::start)) is
     /// started nevertheless: the variable would have such tests share a server.
@@ -217,6 +217,7 @@ impl Executor {
     /// | `{port}`, [`port`](Process::port), [`addr`](Process::addr), [`url`](Process::url) | those of the server; no named port is known. `127.0.0.1:{port}` is right only if it is on this machine: `addr` and `url` always are |
     /// | [`after_ready`](Self::after_ready), [`after_ready_with`](Self::after_ready_with), [`reset`](Self::reset) | run as for a server that was started, as the user of the tests: what they do has to be repeatable |
     /// | `{dir}` | a directory with what [`file`](Self::file) writes, for these commands; the server does not know it |
+    /// | [`needs`](Self::needs) | start as usual |
     /// | the command, [`template`](Self::template), [`before_start`](Self::before_start) | do not run |
     /// | leases | exclude each other within the run; other runs may use the server, too |
     ///

@@ -59,8 +59,9 @@ impl Screen {
                 (format!("{address:0$}", widths[1]), format!("{pid:0$}", widths[2]));
             self.print(&format!("{name}  {address}  {pid}  {log}"));
         }
+        let logs = processes.filter(|it| it.server().plan.external.is_none());
         let logs: BTreeSet<_> =
-            processes.filter_map(|it| Some(it.log().path().parent()?.to_owned())).collect();
+            logs.filter_map(|it| Some(it.log().path().parent()?.to_owned())).collect();
         logs.iter().for_each(|dir| self.print(&format!("the logs are in {}", dir.display())));
     }
 
@@ -82,6 +83,9 @@ fn width<'a>(texts: impl Iterator<Item = &'a str>) -> usize {
 fn row(process: &Process) -> [String; 4] {
     let addr = || process.try_addr().map(|addr| addr.to_string());
     let address = process.try_url().or_else(|_| addr()).unwrap_or_else(|_| "-".to_owned());
+    if let Some(external) = &process.server().plan.external {
+        return [process.name().to_owned(), address, "-".to_owned(), external.to_string()];
+    }
     let log = process.log();
     let log = log.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
     [process.name().to_owned(), address, process.pid().to_string(), log]
