@@ -145,6 +145,7 @@
 //! | `MIRAKURU_KEEP=failed` | keeps the processes of a failed test running, see below; `failed:10m` for ten minutes, otherwise for an hour |
 //! | `MIRAKURU_USE_REDIS=localhost:6379` | leases of the shared process `redis` are of this server, which runs already; see [`Executor::external`] |
 //! | `TERM=dumb`, `CI` | report slow waits by lines, also on a terminal |
+//! | `NO_COLOR=1`, `TERM=dumb` | no colours before the output of [`Stack::run`] |
 //! | `MIRAKURU_SESSION=PID` | the process whose life is one session; see [`Scope`] |
 //! | `MIRAKURU_TEMPLATES=off` | keeps no [template](Executor::template) |
 //! | `MIRAKURU_LEASE_TIMEOUT=1m` | how long a test waits for one other test to return a lease: seconds (`60`, `0.5`) or a duration (`1m30s`); 60 seconds |
