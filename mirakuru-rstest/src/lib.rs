@@ -63,7 +63,12 @@
 //! # }
 //! ```
 //!
+//! The [guide] has more: what a run is, what is shared, what a failure prints, what is not guaranteed.
+//!
 //! The feature `https` enables requests to `https` URLs, of servers with a self-signed certificate too.
+
+#[cfg(any(doc, doctest))]
+pub mod guide;
 
 #[doc(hidden)]
 pub use mirakuru_core::__private;
