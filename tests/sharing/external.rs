@@ -223,7 +223,10 @@ fn without_a_condition_at_an_address_it_has_to_accept() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let service = Executor::new("a").output(r"(?<port>\d+), (?<token>\w+)").tcp("127.0.0.1:0");
-    for service in [service, Executor::new("a"), Executor::new("a").ready_command("false")] {
+    let of_another_user = Executor::new("a").user("no-such-user").current_dir("{dir}");
+    let bare =
+        Executor::new("a").env_clear().env_remove("PATH").ready_command("false").listen("a:1");
+    for service in [service, Executor::new("a"), of_another_user, bare] {
         let service = service.external(address.to_string()).start().unwrap();
         assert_eq!((service.addr(), service.port()), (address, address.port()));
         assert_eq!(service.render("{port}").unwrap(), address.port().to_string());
