@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use mirakuru_core::{Banner, ErrorKind, Executor, Process, Stack};
+use mirakuru_core::{Banner, ErrorKind, Executor, Process, Shared, Stack};
 use mirakuru_tests::bin;
 
 use crate::{fails, start, with_text};
@@ -45,6 +45,21 @@ fn a_member_is_named_in_arguments_files_commands_conditions_and_by_itself() {
     let web = server().tcp("127.0.0.1:{port}");
     let stack = start(&Stack::new().add("user", user).add("web", web));
     assert_eq!(stack["user"].addr().port(), stack["user"].port());
+}
+
+#[test]
+fn a_member_may_need_a_process_that_is_shared_with_tests() {
+    static SHARED: Shared = Shared::new(|| server().http("http://127.0.0.1:{port}/"));
+    let text = "{shared.url} {web.port}";
+    let stack = Stack::new().add("web", server());
+    let stack = stack.add("user", with_text(text).needs("shared", &SHARED));
+    let stack = start(&stack);
+    let shared = SHARED.lease().unwrap();
+    let expected = format!("{} {}", shared.url(), stack["web"].port());
+    assert_eq!(text_of(&stack["user"]), expected);
+    assert_eq!(SHARED.lease_count(), 2);
+    drop(stack);
+    assert_eq!(SHARED.lease_count(), 1);
 }
 
 #[test]
