@@ -6,8 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use mirakuru_rstest::{Executor, Process};
-use mirakuru_tests::{bin, is_ephemeral, need, scratch_dir, starts, test_process};
+use mirakuru_rstest::{ErrorKind, Executor, Process};
+use mirakuru_tests::{bin, free_port, is_ephemeral, need, scratch_dir, starts, test_process};
 
 /// Listens without `SO_REUSEADDR`, and logs its start.
 const LISTENS_WITHOUT_REUSE: &str = r#"
@@ -144,4 +144,32 @@ fn a_low_port_is_the_port_of_its_name_and_below_32768() {
         executor.env("ADMIN", "{port:admin}").env("LOW", "{low_port:admin}").start().unwrap();
     assert!(server.port() <= 32_767 && server.port_named("admin") <= 32_767, "{server:?}");
     assert_eq!(server.render("{low_port}").unwrap(), server.port().to_string());
+}
+
+#[test]
+fn a_port_that_is_given_is_that_of_its_placeholder_and_of_one_process_at_a_time() {
+    let port = free_port();
+    let server = Executor::new([bin!("mk-http-server"), "{port}"]).env("ADMIN", "{port:admin}");
+    let server = server.http("http://127.0.0.1:{port}/").port(port);
+    let mut first = server.start().unwrap();
+    assert_eq!((first.port(), first.addr().port()), (port, port));
+    assert_ne!(first.port_named("admin"), port);
+    let error = server.start().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AlreadyRunning, "{error:?}");
+    first.restart().unwrap();
+    drop(first);
+    assert_eq!(server.start().unwrap().port(), port);
+}
+
+#[test]
+fn a_port_that_is_none_or_that_nothing_mentions_is_an_error() {
+    for (executor, expected) in [
+        (Executor::new("sleep 60").port(1), "`port(1)` has no effect: nothing mentions `{port}`"),
+        (Executor::new("sleep 60").arg("{port:admin}").port(1), "nothing mentions `{port}`"),
+        (Executor::new("sleep 60").arg("{port}").port(0), "0 is no port"),
+    ] {
+        let error = executor.start().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains(expected), "{error}");
+    }
 }

@@ -202,6 +202,26 @@ impl Executor {
         self
     }
 
+    /// Sets the number that `{port}` stands for. Default: a free port, so that tests and runs do not
+    /// disturb each other.
+    ///
+    /// A development environment has the same address each day by it. The port is not reserved. If
+    /// another process listens there, the start is an error that names that process; if the process is of
+    /// an earlier run, and still stops, it is waited for.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use mirakuru_core::servers;
+    /// let redis = servers::redis().port(6379).start()?;
+    /// assert_eq!(redis.port(), 6379);
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
+    pub fn port(mut self, port: u16) -> Self {
+        self.spec.port = Some(port);
+        self
+    }
+
     /// Uses a server that runs already, at `host:port`, instead of starting one: a service of a CI job, or
     /// a database of your own.
     ///
@@ -414,6 +434,8 @@ mod tests {
             plain().user("a"),
             plain().external("a:1"),
             plain().external("a:2"),
+            plain().port(1),
+            plain().port(2),
             plain().needs("a", || Executor::new("a")),
             plain().needs("b", || Executor::new("a")),
             plain().needs("a", || Executor::new("b")),

@@ -47,6 +47,8 @@ pub(crate) struct ProcessSpec {
     pub(crate) expect_exit: Option<ExpectedExit>,
     /// The server that is used instead, if it runs already.
     pub(crate) external: Option<External>,
+    /// The number that `{port}` stands for, instead of a free one.
+    pub(crate) port: Option<u16>,
     /// Where the compiler put the binaries of the package under test.
     pub(crate) known_bins: BTreeMap<String, PathBuf>,
     pub(crate) scope: Option<Scope>,
@@ -79,6 +81,7 @@ impl ProcessSpec {
             kill_signal: Signal::KILL,
             expect_exit: None,
             external: None,
+            port: None,
             known_bins: BTreeMap::new(),
             scope: None,
             others: Others::default(),
@@ -129,6 +132,7 @@ impl ProcessSpec {
             late: conditions.chain(self.set_up.late_texts()).collect(),
             captured: self.captured(),
             external: self.external.as_ref().and_then(External::address).map(|it| it.number()),
+            port: self.port,
             others: &self.others,
         }
     }
@@ -187,6 +191,7 @@ impl ProcessSpec {
             kill_signal,
             expect_exit,
             external,
+            port,
             // Where a binary was found, who shares or starts the process and the values of others do
             // not describe the process.
             known_bins: _,
@@ -199,7 +204,7 @@ impl ProcessSpec {
         let current_dir = current_dir.as_ref().map(|dir| dir.as_os_str());
         identity.add((command, more_args, name, environment, current_dir, stdin, set_up));
         identity.add((fail_on, listens, connects, owner, timeout, stop_timeout));
-        identity.add((stop_signal, kill_signal, expect_exit, external, conditions.len()));
+        identity.add((stop_signal, kill_signal, expect_exit, external, port, conditions.len()));
         for condition in conditions {
             condition.identify(&mut identity)?;
         }

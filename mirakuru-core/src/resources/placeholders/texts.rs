@@ -15,6 +15,8 @@ pub(crate) struct Texts<'a> {
     pub(crate) captured: Vec<String>,
     /// The port of a server that runs already. Of such a server, no other is known.
     pub(crate) external: Option<u16>,
+    /// The number that `{port}` stands for, if the executor says which.
+    pub(crate) port: Option<u16>,
     /// The processes whose placeholders may stand there too.
     pub(crate) others: &'a Others,
 }

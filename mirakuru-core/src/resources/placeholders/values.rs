@@ -35,8 +35,9 @@ impl Placeholders {
     ) -> Result<(Self, Vec<OwnedFd>)> {
         let captures = Captures::new(texts.captured.clone())?;
         let pieces = texts.pieces(&captures)?;
-        let external = texts.external.map(|port| (String::new(), port));
-        let ports = external.into_iter().collect();
+        check_port(texts.port, &pieces)?;
+        let port = texts.external.or(texts.port).map(|port| (String::new(), port));
+        let ports = port.into_iter().collect();
         let mut values = Self { ports, captures, others: texts.others.clone(), ..Self::default() };
         // Binaries come first: if one is missing, nothing has been created yet.
         for piece in &pieces {
@@ -261,4 +262,20 @@ fn missing(placeholder: &str) -> Error {
         "this process has no `{placeholder}`: neither its command nor its environment, conditions or \
          directory mention it"
     ))
+}
+
+/// Fails if a port that the executor gives is none, or if nothing mentions it.
+fn check_port(port: Option<u16>, pieces: &[Piece]) -> Result<()> {
+    let is_port = |piece: &Piece| matches!(piece, Piece::Port(name) | Piece::Udp(name) | Piece::LowPort(name) if name.is_empty());
+    match port {
+        Some(0) => {
+            Err(Error::invalid("0 is no port").with_help("without `port`, a free one is found"))
+        }
+        Some(port) if !pieces.iter().any(is_port) => {
+            let what = format!("`port({port})` has no effect: nothing mentions `{{port}}`");
+            Err(Error::invalid(what)
+                .with_help("write `{port}` where the number of the port belongs"))
+        }
+        _ => Ok(()),
+    }
 }
