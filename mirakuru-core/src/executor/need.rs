@@ -8,8 +8,9 @@ use crate::error::{Error, Result};
 use crate::process::NeedLease;
 use crate::types::Scope;
 
-/// A shared process that another one needs; see [`Executor::needs`](crate::Executor::needs). It is made of a reference to a static
-/// [`Shared`](crate::Shared), or of a function that returns an
+/// A shared process that another one needs; see [`Executor::needs`](crate::Executor::needs).
+///
+/// It is made of a reference to a static [`Shared`](crate::Shared), or of a function that returns an
 /// [`Executor`](crate::Executor).
 #[derive(Clone)]
 pub struct Need(Arc<dyn Sharing>);
