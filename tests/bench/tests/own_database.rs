@@ -12,7 +12,7 @@ fn connect(server: &Process, database: &str) -> Outcome<Client> {
 }
 
 fn create_items(server: &Process) -> Outcome {
-    connect(server, "postgres")?.batch_execute("CREATE DATABASE app")?;
+    connect(server, "postgres")?.batch_execute("CREATE DATABASE app STRATEGY file_copy")?;
     let sql = "CREATE TABLE items AS SELECT * FROM generate_series(1, 1000) AS number";
     connect(server, "app")?.batch_execute(sql)
 }
