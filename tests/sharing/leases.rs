@@ -7,10 +7,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use mirakuru_rstest::__private::{Request, acquire};
-use mirakuru_rstest::{ErrorKind, Executor, Shared};
-use mirakuru_tests::{bin, eventually, http_get};
+use mirakuru_rstest::{ErrorKind, Executor, Scope, Shared};
+use mirakuru_tests::{bin, eventually, http_get, scratch_dir};
 
 use mirakuru_tests::test_process;
+
+use crate::run::{Run, all_passed, run_all};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -288,4 +290,30 @@ fn other_threads_of_a_test_see_what_was_written_since_its_lease() {
             assert_eq!(lease.log().since_lease().unwrap(), "two\n");
         });
     });
+}
+
+/// Starts four servers, each of which is ready when all have begun to start.
+pub(crate) fn starts_four(scope: Scope) {
+    let begun = scratch_dir();
+    let [one, two, three, own] = ["one", "two", "three", "own"].map(|name| {
+        let dir = begun.display();
+        let others = format!("while [ $(ls {dir} | wc -l) -lt 4 ]; do sleep 0.02; done");
+        let script = format!(": > {dir}/{name}; {others}; echo up; exec sleep 60");
+        move || Executor::shell(&script).output("^up$").name(name)
+    });
+    let grants = acquire([
+        Request::shared(&one).scope(scope),
+        Request::exclusive(&two).scope(scope),
+        Request::shared(&three).scope(scope),
+        Request::own(&own),
+    ]);
+    assert!(grants.iter().all(|grant| grant.shared().is_running()));
+}
+
+#[test]
+fn the_processes_of_one_test_start_at_the_same_time() {
+    starts_four(Scope::Binary);
+    let run = Run::new();
+    all_passed(&run_all(vec![run.test("starts four")], 1));
+    run.finish();
 }

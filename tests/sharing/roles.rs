@@ -11,7 +11,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use nix::unistd::{ForkResult, fork};
 
-use crate::{needs, unique};
+use crate::{leases, needs, unique};
 
 static BINARY: Shared = Shared::new(|| server("binary"));
 static SESSION: Shared = Shared::new(|| server("session")).scope(Scope::Session);
@@ -167,6 +167,7 @@ fn plays_a_role() {
         "holds" => holds(),
         "is one too many" => is_one_too_many(),
         "names its leases" => [&BINARY, &SESSION].into_iter().for_each(unique::names_its_leases),
+        "starts four" => leases::starts_four(Scope::Session),
         role if role.starts_with("needs: ") => needs::plays(role),
         "measures" => measures(&SESSION),
         "measures within one process" => measures(&BINARY),

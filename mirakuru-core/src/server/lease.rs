@@ -108,7 +108,9 @@ impl Server {
         };
         match state.lease {
             LeaseStatus::Granted(users) if state.is_running() => {
-                events::leased(&self.plan.name, users, access == Access::Exclusive);
+                if access != Access::Need {
+                    events::leased(&self.plan.name, users, access == Access::Exclusive);
+                }
                 Ok(true)
             }
             LeaseStatus::SelfDeadlock => Err(Error::lease_deadlock(&self.plan.name)),

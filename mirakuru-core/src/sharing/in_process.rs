@@ -61,6 +61,16 @@ impl InProcess {
         self.state.lock().users.lease_count()
     }
 
+    /// Returns true if the next lease starts the process.
+    pub(super) fn has_to_start(&self) -> bool {
+        let state = self.state.lock();
+        match &state.slot {
+            Slot::NotStarted => true,
+            Slot::Running(process) => !process.is_running(),
+            Slot::Taken(_) | Slot::Starting | Slot::Failed(_) => false,
+        }
+    }
+
     /// Leases the process for the calling test and others.
     pub(super) fn lease(self: &Arc<Self>, request: &Request) -> Result<SharedHold> {
         let place = self.wait_for_turn(Access::Shared, request)?;

@@ -2,12 +2,14 @@
 #![allow(missing_docs)]
 
 use std::ops::Deref;
+use std::panic;
 use std::sync::Arc;
+use std::thread;
 
 use super::current_test;
 use super::exclusive_lease::ExclusiveLease;
 use super::lease::Lease;
-use super::registry;
+use super::registry::{self, Entry};
 use super::shared::Shared;
 use crate::error::{self, Result};
 use crate::executor::{Chain, Executor, Need};
@@ -50,6 +52,8 @@ pub struct Request {
     executor: Executor,
     scope: Option<Scope>,
     access: Access,
+    /// The outcome of a start before its turn.
+    started: Option<Result<Process>>,
 }
 
 #[derive(Clone, Copy)]
@@ -61,7 +65,8 @@ enum Access {
 
 impl Request {
     fn new(definition: &impl Definition, access: Access) -> Self {
-        Self { executor: definition.executor(), scope: definition.scope(), access }
+        let (executor, scope) = (definition.executor(), definition.scope());
+        Self { executor, scope, access, started: None }
     }
 
     pub fn shared(definition: &impl Definition) -> Self {
@@ -87,12 +92,36 @@ impl Request {
         registry::key(&self.executor, scope)
     }
 
+    fn entry(&self) -> Result<Arc<Entry>> {
+        registry::entry(self.executor.clone(), self.scope)
+    }
+
+    /// Returns true if the test waits for the start of the process.
+    fn has_to_start(&self) -> bool {
+        match self.access {
+            // Its needs are leased by the test itself.
+            Access::Own => self.executor.all_needs().is_empty(),
+            Access::Shared | Access::Exclusive => self.entry().is_ok_and(|it| it.has_to_start()),
+        }
+    }
+
+    /// Starts the process, so that its lease is granted sooner.
+    fn start(&mut self) {
+        match self.access {
+            Access::Own => self.started = Some(self.executor.start()),
+            // If it fails, the lease has the error.
+            Access::Shared | Access::Exclusive => drop(self.entry().and_then(|it| it.need())),
+        }
+    }
+
     fn grant(self) -> Result<Grant> {
-        let entry = || registry::entry(self.executor.clone(), self.scope);
         Ok(match self.access {
-            Access::Shared => Grant::Shared(entry()?.lease()?),
-            Access::Exclusive => Grant::Exclusive(entry()?.exclusive()?),
-            Access::Own => Grant::Own(Box::new(self.executor.start()?)),
+            Access::Shared => Grant::Shared(self.entry()?.lease()?),
+            Access::Exclusive => Grant::Exclusive(self.entry()?.exclusive()?),
+            Access::Own => {
+                let started = self.started.unwrap_or_else(|| self.executor.start());
+                Grant::Own(Box::new(started?))
+            }
         })
     }
 }
@@ -233,7 +262,8 @@ pub fn acquire<const N: usize>(requests: [Request; N]) -> [Grant; N] {
     error::or_panic(grant_all(requests))
 }
 
-fn grant_all<const N: usize>(requests: [Request; N]) -> Result<[Grant; N]> {
+fn grant_all<const N: usize>(mut requests: [Request; N]) -> Result<[Grant; N]> {
+    start_together(&mut requests);
     let mut turns = Vec::new();
     for (at, request) in requests.into_iter().enumerate() {
         let depth = add_needs(request.executor.all_needs(), &mut turns)?;
@@ -249,6 +279,28 @@ fn grant_all<const N: usize>(requests: [Request; N]) -> Result<[Grant; N]> {
         }
     }
     Ok(grants.map(|grant| grant.expect("every request was granted")))
+}
+
+/// Starts the processes of a test at the same time. No thread waits for one while it has another, so no
+/// two tests wait for each other.
+fn start_together(requests: &mut [Request]) {
+    let mut to_start: Vec<_> = requests.iter_mut().filter(|it| it.has_to_start()).collect();
+    if to_start.len() < 2 {
+        return;
+    }
+    let panicked = thread::scope(|scope| {
+        let mut others = Vec::new();
+        for request in to_start.drain(1..) {
+            let thread = thread::Builder::new().name("mirakuru-start".to_owned());
+            // Without a thread, it starts in its turn.
+            others.extend(thread.spawn_scoped(scope, || request.start()));
+        }
+        to_start.into_iter().for_each(Request::start);
+        others.into_iter().find_map(|thread| thread.join().err())
+    });
+    if let Some(panicked) = panicked {
+        panic::resume_unwind(panicked); // A probe or a closure of the user's, which has printed it.
+    }
 }
 
 /// A process that a test gets: by a request, or because another one needs it.

@@ -74,6 +74,14 @@ impl Entry {
         self.scope
     }
 
+    /// Returns true if the next lease starts the process.
+    pub(super) fn has_to_start(&self) -> bool {
+        match &self.session {
+            Some(session) => session.has_to_start(),
+            None => self.in_process.has_to_start(),
+        }
+    }
+
     pub(super) fn lease_count(&self) -> usize {
         match &self.session {
             Some(session) => session.lease_count(&self.executor),

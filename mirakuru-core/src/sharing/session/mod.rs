@@ -129,6 +129,12 @@ impl Session {
         Err(Error::new(ErrorKind::Exited, what))
     }
 
+    /// Returns true if the next lease starts the process, as far as can be seen.
+    pub(super) fn has_to_start(&self) -> bool {
+        let exists = |extension| self.directory.file(&self.name, extension).exists();
+        !exists("sock") && !exists("failed")
+    }
+
     /// Returns the number of leases.
     pub(super) fn lease_count(&self, executor: &Executor) -> usize {
         let timeout = settings::get().map(|settings| settings.lease_timeout);
