@@ -1,7 +1,9 @@
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Meta, PatType, Path, ReturnType, Type, TypeGroup, TypeParen};
+use syn::{
+    ExprPath, FnArg, Meta, Pat, PatType, Path, ReturnType, Signature, Type, TypeGroup, TypeParen,
+};
 
 use crate::builder;
 use crate::fallback;
@@ -80,8 +82,8 @@ fn acquiring(
     let span = Span::mixed_site();
     let leases: Vec<_> = attributes.iter().zip(params).enumerate().map(Lease::new).collect();
     let patterns = leases.iter().map(Lease::pattern);
-    let requests = leases.iter().map(|lease| lease.request(k));
     let Function { attrs, vis, sig, body } = function;
+    let requests = leases.iter().map(|lease| lease.request(&sig, k));
     let is_async = sig.asyncness.is_some();
     let bindings = leases.iter().filter_map(|lease| lease.binding(is_async));
     let is_called = item::makes_a_test(&attrs) || item::is_called_otherwise(&attrs);
@@ -132,9 +134,13 @@ impl<'a> Lease<'a> {
         quote!(#mutability #grant)
     }
 
-    fn request(&self, k: &Path) -> TokenStream {
+    fn request(&self, sig: &Signature, k: &Path) -> TokenStream {
         let span = Span::mixed_site();
         let definition = match &self.attribute.definition {
+            // A parameter of that name, a lease of the same fixture, would hide it.
+            Some(path) if has_parameter(sig, path) => {
+                quote_spanned!(span.located_at(path.span())=> &self::#path)
+            }
             Some(path) => quote_spanned!(span.located_at(path.span())=> &#path),
             None => {
                 let executor = builder::executor(self.attribute, k);
@@ -174,6 +180,16 @@ impl<'a> Lease<'a> {
             }
         })
     }
+}
+
+fn has_parameter(sig: &Signature, path: &ExprPath) -> bool {
+    let is_it = |input: &FnArg| match input {
+        FnArg::Typed(PatType { pat, .. }) => {
+            matches!(&**pat, Pat::Ident(it) if path.path.is_ident(&it.ident))
+        }
+        FnArg::Receiver(_) => false,
+    };
+    sig.inputs.iter().any(is_it)
 }
 
 // Moves the body into a closure, so that the result of its `?` and `return` can be inspected. What the

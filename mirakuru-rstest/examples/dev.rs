@@ -25,7 +25,7 @@ CREATE TABLE notes (id serial PRIMARY KEY, text text NOT NULL);
 INSERT INTO notes (text) VALUES ('the first');
 ";
 
-const PROXY: &str = "location / { proxy_pass {app.url}; }";
+const PROXY: &str = "location / { proxy_pass http://{app.addr}; }";
 
 fn main() -> Result<()> {
     stack().run()

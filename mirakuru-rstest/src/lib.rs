@@ -46,7 +46,7 @@
 //! #[once]
 //! fn running() -> RunningStack {
 //!     let proxy = servers::nginx()
-//!         .file("{dir}/server.d/app.conf", "location / { proxy_pass {files.url}; }");
+//!         .file("{dir}/server.d/app.conf", "location / { proxy_pass http://{files.addr}; }");
 //!     let stack = Stack::new().add("files", servers::static_files()).add("proxy", proxy);
 //!     stack.start().unwrap_or_else(|error| panic!("{error:?}"))
 //! }

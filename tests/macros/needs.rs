@@ -64,6 +64,12 @@ fn a_test_has_the_database_alone_and_the_app_of_a_fixture(app: &Process, db: &mu
     assert_eq!((database_of(app), app.pid()), (db.url(), before));
 }
 
+#[with_process(db)]
+#[rstest]
+fn a_parameter_of_the_same_name_does_not_hide_the_definition(db: Lease) -> Result<(), String> {
+    (http_get(&db.url()).0 == 200).then_some(()).ok_or_else(|| "no answer".to_owned())
+}
+
 mod cycle {
     use mirakuru_rstest::{Executor, Lease, process_fixture};
 

@@ -330,9 +330,9 @@ fn the_steps_after_the_start_run_with_the_files() {
 fn a_step_that_fails_shows_what_it_has_printed() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let service = Executor::new("a").after_ready(["sh", "-c", "echo no schema; exit 3"]);
-    let service = service.external(listener.local_addr().unwrap().to_string());
-    let report = format!("{:?}", service.start().unwrap_err());
-    assert!(report.contains("exited with code 3") && report.contains("no schema"), "{report}");
+    let address = listener.local_addr().unwrap().to_string();
+    let report = format!("{:?}", service.external(address).start().unwrap_err());
+    assert!(report.contains("no schema") && report.contains("to be repeatable"), "{report}");
 }
 
 #[test]

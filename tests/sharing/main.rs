@@ -16,6 +16,7 @@ mod lease_waits;
 mod leases;
 mod limits;
 mod needs;
+mod needs_faults;
 mod reset;
 mod roles;
 mod run;

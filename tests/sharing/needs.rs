@@ -155,7 +155,14 @@ fn stopped_in_order(run: &Run) {
 fn what_needs_another_stops_first_when_the_run_ends() {
     for scope in SCOPES {
         let mut run = Run::new();
-        all_passed(&run_all(vec![test(&run, scope, "uses all")], 1));
+        let mut user = test(&run, scope, "uses all");
+        let output = user.env("MIRAKURU_LOG", "info").output().unwrap();
+        all_passed(std::slice::from_ref(&output));
+        if scope == "binary" {
+            let printed = test_process::printed(&output);
+            let [tip, db] = ["stopped tip", "stopped db"].map(|line| printed.find(line));
+            assert!(tip.is_some() && tip < db, "{printed}");
+        }
         run.kill_runner();
         eventually(LONG, || run.processes().is_empty());
         stopped_in_order(&run);
@@ -209,7 +216,7 @@ fn within_one_process_too_the_database_alone_waits_for_the_tests_of_the_app() {
 }
 
 /// A server that no other test has.
-fn plain(mark: &str) -> Executor {
+pub(crate) fn plain(mark: &str) -> Executor {
     let script = "echo $$ > {dir}/pid; test -z \"$1\" || echo \"on $1\"; echo ready; exec sleep 60";
     Executor::new(["sh", "-c", script, mark]).output("^ready$").name(mark).env("PORT", "{port}")
 }
@@ -297,56 +304,6 @@ fn a_process_of_its_own_has_a_lease_of_what_it_needs() {
     assert_eq!(app.log().tail(2).unwrap().trim_end(), wanted);
     drop(app);
     assert_eq!(DB.lease_count(), 0);
-}
-
-#[test]
-fn the_error_of_what_is_needed_names_both() {
-    static DB: Shared =
-        Shared::new(|| Executor::new("sh -c 'exit 7'").name("db").tcp("127.0.0.1:{port}"));
-    let app = || Executor::new("sleep 60").name("app").needs("database", &DB);
-    let error = app().start().unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Exited);
-    assert!(error.to_string().starts_with("app needs database: db: "), "{error}");
-}
-
-#[test]
-fn processes_that_need_each_other_are_an_error_that_names_them() {
-    static HEN: Shared = Shared::new(|| Executor::new("sleep 60").name("hen").needs("it", &EGG));
-    static EGG: Shared = Shared::new(|| Executor::new("sleep 61").name("egg").needs("it", &HEN));
-    fn chicken() -> Executor {
-        Executor::new("sleep 62").name("chicken").needs("it", chicken)
-    }
-    for (shared, wanted) in [
-        (&HEN, "`hen` needs `egg`, which needs `hen`"),
-        (&EGG, "`egg` needs `hen`, which needs `egg`"),
-    ] {
-        let errors = [shared.lease().unwrap_err(), shared.exclusive().unwrap_err()];
-        for error in errors {
-            assert_eq!((error.kind(), error.to_string()), (ErrorKind::InvalidInput, wanted.into()));
-        }
-    }
-    let threads = [&HEN, &EGG].map(|shared| thread::spawn(|| shared.lease().is_err()));
-    assert!(threads.into_iter().all(|it| it.join().unwrap()), "they wait for each other");
-    let error = chicken().start().unwrap_err();
-    assert_eq!(error.to_string(), "chicken needs it: `chicken` needs `chicken`");
-}
-
-#[test]
-fn a_process_of_the_session_cannot_need_one_of_the_binary() {
-    static DB: Shared = Shared::new(|| Executor::new("sleep 60").name("db"));
-    static APP: Shared = Shared::new(|| Executor::new("sleep 60").name("app").needs("db", &DB))
-        .scope(Scope::Session);
-    let error = APP.lease().unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidInput);
-    assert!(error.to_string().contains("scope `binary`"), "{error}");
-}
-
-#[test]
-fn a_lease_of_what_is_needed_that_is_asked_for_too_late_is_an_error() {
-    static DB: Shared = Shared::new(|| plain("late"));
-    static APP: Shared = Shared::new(|| plain("late-app").needs("db", &DB));
-    let _app = APP.lease().unwrap();
-    assert_eq!(DB.exclusive().unwrap_err().kind(), ErrorKind::Lease);
 }
 
 #[test]

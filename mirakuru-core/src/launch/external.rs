@@ -46,6 +46,11 @@ impl External {
         })
     }
 
+    /// Returns what to do if a command for the server fails.
+    pub(crate) fn help_with_step(&self) -> String {
+        format!("{self} keeps what earlier runs have done to it: the command has to be repeatable")
+    }
+
     /// Returns what to do if the server does not answer.
     pub(crate) fn help(&self) -> String {
         let otherwise = match &self.variable {

@@ -17,7 +17,7 @@ use crate::diagnostics::time_limit::multiplied;
 use crate::error::{Error, Result};
 use crate::output::LogFiles;
 use crate::readiness::{ConditionSet, ConditionSpec, StartContext};
-use crate::resources::placeholders::Placeholders;
+use crate::resources::placeholders::{Others, Placeholders};
 use crate::resources::ports::{self, Reservation};
 use crate::resources::program;
 use crate::resources::temp_dir;
@@ -96,6 +96,8 @@ impl LaunchPlan {
     fn resolve(spec: &ProcessSpec, mut values: Placeholders) -> Result<Self> {
         let words = spec.words()?;
         values.set_others(spec.texts(&words))?;
+        let mut conditions = spec.conditions.iter().flat_map(|condition| condition.templates());
+        conditions.try_for_each(|text| spec.others.check_known(text))?;
         let files = |name: &str| {
             let mut requirements = spec.conditions.iter().map(|it| it.requirements());
             LogFiles::create(name, requirements.any(|it| it.separate_streams))
@@ -259,6 +261,16 @@ impl LaunchPlan {
         let numbers = words.flat_map(|word| word.split(|c: char| !c.is_ascii_digit()));
         let in_words = numbers.filter_map(|number| number.parse().ok());
         self.values.ports().values().copied().chain(in_conditions).chain(in_words).collect()
+    }
+
+    /// Returns what looks like a value of another process in what the process was given, and is literal.
+    pub(crate) fn unknown_other(&self) -> Option<String> {
+        let words = self.words.iter();
+        let given =
+            words.chain(self.environment.changes.iter().filter_map(|(_, value)| value.as_ref()));
+        let files = self.set_up.files.iter().filter_map(|(_, text)| std::str::from_utf8(text).ok());
+        let mut texts = given.filter_map(|text| text.to_str()).chain(files);
+        texts.find_map(|text| Others::default().unknown(text))
     }
 
     /// Returns the error for a working directory that the supervisor could not create or enter.

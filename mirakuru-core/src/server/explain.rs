@@ -8,6 +8,7 @@ use super::failure_report::{FailureReport, ServerView};
 use super::kept;
 use crate::diagnostics::{events, port_owner};
 use crate::error::{Error, ErrorKind, Output};
+use crate::resources::placeholders::NEEDS_HELP;
 use crate::supervisor::Phase;
 
 /// The time that the supervisor gets to report that the rest of the tree has ended too, once the
@@ -31,7 +32,11 @@ impl Server {
         let output = Output { log_failure: state.log_failure, ..self.plan.files.tail() };
         let is_address_in_use = blames_address(&output.lines);
         if let Some(external) = &self.plan.external {
-            let error = error.with_help(external.help());
+            let help = match error.kind() {
+                ErrorKind::Failed => external.help_with_step(),
+                _ => external.help(),
+            };
+            let error = error.with_help(help);
             return error.with_report(|report| {
                 report.state = Some(format!("{external}, which was not started here"));
                 report.output = Some(output).filter(|output| !output.lines.is_empty());
@@ -51,6 +56,10 @@ impl Server {
         );
         match is_address_in_use && may_be_why {
             true => error.with_help(self.help_with_address()),
+            false if may_be_why => match self.plan.unknown_other() {
+                Some(placeholder) => error.or_help(no_such_other(&placeholder)),
+                None => error,
+            },
             false => error,
         }
     }
@@ -99,6 +108,12 @@ fn blames_address(lines: &[String]) -> bool {
             .any(|words| line.contains(words))
             || line.contains("in use") && line.split(' ').any(|word| word == "port")
     })
+}
+
+fn no_such_other(placeholder: &str) -> String {
+    format!(
+        "it was given the text `{placeholder}`, a value of no process that it needs; {NEEDS_HELP}"
+    )
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ pub use running::RunningStack;
 /// |---|---|---|
 /// | `{db.port}`, `{db.port:admin}` | the port that `{port}`, `{port:admin}` stands for in `db` | before any member starts |
 /// | `{db.dir}` | its directory | before any member starts |
-/// | `{db.addr}`, `{db.url}` | the address or URL that has answered | when `db` is ready |
+/// | `{db.addr}`, `{db.url}` | the address or URL that has answered, with its path | when `db` is ready |
 /// | `{db.key}` | what a group `key` of an output pattern has captured | when `db` is ready |
 ///
 /// Only names of members are special. All others are literal, as in Caddy's `{http.request.uri}`.
@@ -71,7 +71,7 @@ pub use running::RunningStack;
 ///         .env("REDIS_URL", "redis://{redis.addr}/")
 ///         .env("PORT", "{port}")
 ///         .http("http://127.0.0.1:{port}/");
-///     let proxy = "location / { proxy_pass {app.url}; }";
+///     let proxy = "location / { proxy_pass http://{app.addr}; }";
 ///     Stack::new()
 ///         .add("postgres", servers::postgres().after_ready(database))
 ///         .add("redis", servers::redis())

@@ -6,6 +6,6 @@ mod others;
 mod texts;
 mod values;
 
-pub(crate) use others::{OtherValues, Others, check_names};
+pub(crate) use others::{NEEDS_HELP, OtherValues, Others, check_names};
 pub(crate) use texts::Texts;
 pub(crate) use values::Placeholders;

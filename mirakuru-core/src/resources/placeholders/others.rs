@@ -38,6 +38,28 @@ impl Others {
         })
     }
 
+    /// Returns what looks like a value of another process, and is literal, since there is none of that name.
+    pub(crate) fn unknown(&self, text: &str) -> Option<String> {
+        let template = Template::parse_with(text, Captured::Any, &|name| !self.has(name));
+        let mut pieces = template.map(|template| template.pieces).unwrap_or_default().into_iter();
+        pieces.find_map(|piece| match piece {
+            Piece::Other(name, word) if is_usual(&word) => Some(format!("{{{name}.{word}}}")),
+            _ => None,
+        })
+    }
+
+    /// Fails if a text has what looks like a value of another process, and is none.
+    pub(crate) fn check_known(&self, text: &str) -> Result<()> {
+        match self.unknown(text) {
+            Some(found) => {
+                let what =
+                    format!("`{found}` in `{text}` is a value of no process that this one needs");
+                Err(Error::invalid(what).with_help(NEEDS_HELP))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Fails if a text names what is nearly another process.
     pub(super) fn check_names(&self, text: &str) -> Result<()> {
         let nearest = |name: &str| suggest::name(name, self.0.keys().map(String::as_str));
@@ -77,6 +99,9 @@ impl Others {
         })
     }
 }
+
+/// What to do where a process is named that is not needed.
+pub(crate) const NEEDS_HELP: &str = "`needs` names a shared process, and a `Stack` its members";
 
 /// Fails if a name of another process is given twice, or is no name.
 pub(crate) fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<()> {

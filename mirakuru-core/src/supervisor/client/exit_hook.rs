@@ -86,10 +86,16 @@ extern "C" fn stop_all() {
     events::exiting();
     // All stops begin before the first is waited for. Unwinding out of a C function would abort the
     // process, and the other stops have to go on.
-    for step in [<dyn StopAtExit>::release, <dyn StopAtExit>::finish] {
-        for client in &clients {
-            let _ = panic::catch_unwind(AssertUnwindSafe(|| step(&**client))); // It was printed.
-        }
+    for client in &clients {
+        caught(|| client.release());
     }
-    let _ = panic::catch_unwind(|| AFTER_STOPS.get().into_iter().for_each(|call| call()));
+    // What needs another one was started after it, and stops before it.
+    for client in clients.iter().rev() {
+        caught(|| client.finish());
+    }
+    caught(|| AFTER_STOPS.get().into_iter().for_each(|call| call()));
+}
+
+fn caught(step: impl FnOnce()) {
+    let _ = panic::catch_unwind(AssertUnwindSafe(step)); // It was printed.
 }
