@@ -56,12 +56,12 @@ fn definition(function: Function, args: &Args, k: &Path) -> TokenStream {
         }
     }
     let names = needs.iter().map(|need| need.name.to_string());
+    let params: Vec<_> = needs.iter().map(|need| &need.name).collect();
     let fixtures: Vec<_> = needs.iter().map(|need| &need.fixture).collect();
-    let leases = fixtures.iter().map(|fixture| quote_spanned!(span=> <#fixture>::get()));
     let described = match needs.is_empty() {
         true => quote_spanned!(span=> #name()),
         false => quote_spanned! {span=>
-            #k::__private::described(#text, || #name(#(#leases),*))
+            #k::__private::described(#text, [#(<#fixtures>::shared()),*], |[#(#params),*]| #name(#(#params),*))
                 #(.needs(#names, <#fixtures>::shared()))*
         },
     };

@@ -70,6 +70,77 @@ fn a_parameter_of_the_same_name_does_not_hide_the_definition(db: Lease) -> Resul
     (http_get(&db.url()).0 == 200).then_some(()).ok_or_else(|| "no answer".to_owned())
 }
 
+/// A chain of fixtures: its description is one of a description.
+#[process_fixture]
+fn proxy(app: Lease) -> Executor {
+    Executor::new([bin!("mk-app"), "proxy", "{port}", &app.url()]).http("http://127.0.0.1:{port}/")
+}
+
+#[with_process(proxy)]
+#[with_process(db)]
+#[test]
+fn a_test_has_the_end_of_a_chain_and_its_beginning_alone(proxy: &Process, db: &mut Process) {
+    db.stopped(|| assert_eq!(http_get(&proxy.url()).0, 200)).unwrap();
+    assert!(database_of(proxy).starts_with("http://"));
+}
+
+mod both {
+    use mirakuru_rstest::{Executor, Lease, process_fixture};
+
+    fn sleeper(name: &str) -> Executor {
+        Executor::new(["sh", "-c", "echo up; exec sleep 60", name]).output("^up$").name(name)
+    }
+
+    #[process_fixture]
+    pub(super) fn one() -> Executor {
+        sleeper("one")
+    }
+
+    #[process_fixture]
+    pub(super) fn two() -> Executor {
+        sleeper("two")
+    }
+
+    #[process_fixture]
+    pub(super) fn forth(#[from(one)] _first: Lease, #[from(two)] _other: Lease) -> Executor {
+        sleeper("forth")
+    }
+
+    #[process_fixture]
+    pub(super) fn back(#[from(two)] _other: Lease, #[from(one)] _first: Lease) -> Executor {
+        sleeper("back")
+    }
+}
+
+/// Fixtures that need the same two in different orders, and tests that have one of those alone.
+macro_rules! no_two_tests_wait_for_each_other {
+    ($($name:ident)*) => {$(
+        mod $name {
+            use mirakuru_rstest::{Process, with_process};
+
+            use super::both::{back, forth, one, two};
+
+            #[with_process(forth)]
+            #[test]
+            fn forth_and(_forth: &Process) {}
+
+            #[with_process(back)]
+            #[test]
+            fn back_and(_back: &Process) {}
+
+            #[with_process(one)]
+            #[test]
+            fn one_alone(_one: &mut Process) {}
+
+            #[with_process(two)]
+            #[test]
+            fn two_alone(_two: &mut Process) {}
+        }
+    )*};
+}
+
+no_two_tests_wait_for_each_other!(first second third fourth fifth sixth seventh eighth);
+
 mod cycle {
     use mirakuru_rstest::{Executor, Lease, process_fixture};
 

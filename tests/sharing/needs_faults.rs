@@ -35,7 +35,7 @@ fn processes_that_need_each_other_are_an_error_that_names_them() {
     let threads = [&HEN, &EGG].map(|shared| thread::spawn(|| shared.lease().is_err()));
     assert!(threads.into_iter().all(|it| it.join().unwrap()), "they wait for each other");
     let error = chicken().start().unwrap_err();
-    assert_eq!(error.to_string(), "chicken needs it: `chicken` needs `chicken`");
+    assert_eq!(error.to_string(), "`chicken` needs `chicken`");
 }
 
 #[test]

@@ -25,6 +25,7 @@ use crate::types::{ExpectedExit, Scope, Signal};
 
 pub use need::Need;
 pub(crate) use need::{Chain, Sharing};
+pub(crate) use needs::add_all;
 
 /// The description of a process, as [`std::process::Command`] is one: what to run, when it counts
 /// as started, and how it ends.
@@ -277,8 +278,9 @@ impl Executor {
     /// ([`Failed`](crate::ErrorKind::Failed)), or if it is not ready in time
     /// ([`Timeout`](crate::ErrorKind::Timeout)).
     pub fn start(&self) -> Result<Process> {
-        let needs = self.lease_needs()?;
-        Ok(self.start_with(&needs)?.needing(needs))
+        let executor = self.clone().resolved()?;
+        let needs = executor.lease_needs()?;
+        Ok(executor.start_with(&needs)?.needing(needs))
     }
 
     /// Starts the process beside those that it needs.

@@ -25,6 +25,9 @@ pub(crate) trait Sharing: Send + Sync {
     /// Returns what the process itself needs.
     fn needs(&self) -> Result<Vec<Need>>;
 
+    /// Returns the same process, whatever is described later.
+    fn resolved(&self) -> Result<Need>;
+
     /// Leases the process for the calling test, for a process that needs it.
     fn lease(&self) -> Result<NeedLease>;
 }

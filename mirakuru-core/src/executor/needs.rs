@@ -50,8 +50,22 @@ impl Executor {
         self
     }
 
-    /// Leases what the process needs.
+    /// Leases what the process needs, and before that what those need, in the order of every test. Otherwise
+    /// two tests would wait for each other.
     pub(crate) fn lease_needs(&self) -> Result<NeedLeases> {
+        let mut order = Vec::new();
+        add_all(self.all_needs(), &mut order)?;
+        order.sort_by(|(one, _), (other, _)| one.cmp(other));
+        // One that fails does so once more below, where its error names both.
+        let held: Vec<_> =
+            order.iter().map_while(|(_, need)| need.sharing().lease().ok()).collect();
+        let leases = self.lease_direct_needs();
+        drop(held);
+        leases
+    }
+
+    /// Leases what the process itself needs, where the test already has what those need.
+    pub(crate) fn lease_direct_needs(&self) -> Result<NeedLeases> {
         if self.needs.is_empty() {
             return Ok(NeedLeases::default());
         }
@@ -62,6 +76,19 @@ impl Executor {
             need.sharing().lease().map_err(|error| error.about_need(&name, need_name))
         });
         leases.collect::<Result<_>>().map(NeedLeases::new)
+    }
+
+    /// Returns this executor with what it needs found once and for all: a later look would describe a
+    /// process again, and lease for that what others need.
+    pub(crate) fn resolved(mut self) -> Result<Self> {
+        if self.needs.is_empty() {
+            return Ok(self);
+        }
+        let _chain = Chain::enter(self.spec.display_name())?;
+        for (_, need) in &mut self.needs {
+            *need = need.sharing().resolved()?;
+        }
+        Ok(self)
     }
 
     /// Returns this executor, with what its texts may name of the processes that it needs.
@@ -82,10 +109,24 @@ impl Executor {
         if self.needs.is_empty() {
             return Ok(());
         }
-        let _chain = Chain::enter(self.spec.display_name())?;
         self.needs.iter().try_for_each(|(name, need)| {
             identity.add((name, need.sharing().key()?));
             Ok(())
         })
     }
+}
+
+/// The place of a process among all that a test leases: how long the chain of needs below it is, and its
+/// key.
+type Place = (usize, Option<String>);
+
+/// Adds what a process needs, and what that needs. Returns the length of the longest chain.
+pub(crate) fn add_all(needs: Vec<Need>, order: &mut Vec<(Place, Need)>) -> Result<usize> {
+    let mut longest = 0;
+    for need in needs {
+        let depth = add_all(need.sharing().needs()?, order)?;
+        order.push(((depth, Some(need.sharing().key()?)), need));
+        longest = longest.max(depth + 1);
+    }
+    Ok(longest)
 }

@@ -12,7 +12,7 @@ use super::lease::Lease;
 use super::registry::{self, Entry};
 use super::shared::Shared;
 use crate::error::{self, Result};
-use crate::executor::{Chain, Executor, Need};
+use crate::executor::{Chain, Executor, Need, add_all};
 use crate::process::Process;
 use crate::server::failure_report::{self, ServerView};
 use crate::types::Scope;
@@ -52,6 +52,8 @@ pub struct Request {
     executor: Executor,
     scope: Option<Scope>,
     access: Access,
+    /// Found before anything is leased: a description may lease something itself.
+    entry: Option<Arc<Entry>>,
     /// The outcome of a start before its turn.
     started: Option<Result<Process>>,
 }
@@ -66,7 +68,7 @@ enum Access {
 impl Request {
     fn new(definition: &impl Definition, access: Access) -> Self {
         let (executor, scope) = (definition.executor(), definition.scope());
-        Self { executor, scope, access, started: None }
+        Self { executor, scope, access, entry: None, started: None }
     }
 
     pub fn shared(definition: &impl Definition) -> Self {
@@ -87,13 +89,25 @@ impl Request {
         self
     }
 
-    fn key(&self) -> Result<String> {
-        let scope = self.scope.or(self.executor.spec().scope).unwrap_or_default();
-        registry::key(&self.executor, scope)
+    /// Finds what is shared. Nothing is described after this.
+    fn find(&mut self) -> Result<()> {
+        match self.access {
+            Access::Own => self.executor = self.executor.clone().resolved()?,
+            Access::Shared | Access::Exclusive => {
+                self.entry = Some(registry::entry(self.executor.clone(), self.scope)?);
+            }
+        }
+        Ok(())
     }
 
-    fn entry(&self) -> Result<Arc<Entry>> {
-        registry::entry(self.executor.clone(), self.scope)
+    /// Returns the executor, with what it needs found.
+    fn executor(&self) -> &Executor {
+        self.entry.as_ref().map_or(&self.executor, |entry| entry.executor())
+    }
+
+    fn key(&self) -> Option<String> {
+        let entry = self.entry.as_ref()?;
+        registry::key(entry.executor(), entry.scope()).ok()
     }
 
     /// Returns true if the test waits for the start of the process.
@@ -101,24 +115,26 @@ impl Request {
         match self.access {
             // Its needs are leased by the test itself.
             Access::Own => self.executor.all_needs().is_empty(),
-            Access::Shared | Access::Exclusive => self.entry().is_ok_and(|it| it.has_to_start()),
+            Access::Shared | Access::Exclusive => {
+                self.entry.as_ref().is_some_and(|entry| entry.has_to_start())
+            }
         }
     }
 
     /// Starts the process, so that its lease is granted sooner.
     fn start(&mut self) {
-        match self.access {
-            Access::Own => self.started = Some(self.executor.start()),
+        match &self.entry {
+            None => self.started = Some(self.executor.start()),
             // If it fails, the lease has the error.
-            Access::Shared | Access::Exclusive => drop(self.entry().and_then(|it| it.need())),
+            Some(entry) => drop(entry.need()),
         }
     }
 
     fn grant(self) -> Result<Grant> {
-        Ok(match self.access {
-            Access::Shared => Grant::Shared(self.entry()?.lease()?),
-            Access::Exclusive => Grant::Exclusive(self.entry()?.exclusive()?),
-            Access::Own => {
+        Ok(match (self.entry, self.access) {
+            (Some(entry), Access::Exclusive) => Grant::Exclusive(entry.exclusive()?),
+            (Some(entry), _) => Grant::Shared(entry.lease()?),
+            (None, _) => {
                 let started = self.started.unwrap_or_else(|| self.executor.start());
                 Grant::Own(Box::new(started?))
             }
@@ -263,11 +279,16 @@ pub fn acquire<const N: usize>(requests: [Request; N]) -> [Grant; N] {
 }
 
 fn grant_all<const N: usize>(mut requests: [Request; N]) -> Result<[Grant; N]> {
+    requests.iter_mut().try_for_each(Request::find)?;
     start_together(&mut requests);
     let mut turns = Vec::new();
     for (at, request) in requests.into_iter().enumerate() {
-        let depth = add_needs(request.executor.all_needs(), &mut turns)?;
-        turns.push(((depth, request.key().ok(), false), Turn::Requested(at, Box::new(request))));
+        let mut needs = Vec::new();
+        let depth = add_all(request.executor().all_needs(), &mut needs)?;
+        let needs = needs.into_iter().map(|(place, need)| ((place, true), Turn::Needed(need)));
+        turns.extend(needs);
+        let place = (depth, request.key());
+        turns.push(((place, false), Turn::Requested(at, Box::new(request))));
     }
     turns.sort_by(|(one, _), (other, _)| one.cmp(other));
     let mut grants: [Option<Grant>; N] = std::array::from_fn(|_| None);
@@ -303,26 +324,11 @@ fn start_together(requests: &mut [Request]) {
     }
 }
 
-/// A process that a test gets: by a request, or because another one needs it.
+/// A process that a test gets: by a request, or because another one needs it. What it requests and also
+/// needs, it gets by its request first.
 enum Turn {
     Requested(usize, Box<Request>),
     Needed(Need),
-}
-
-/// The place of a turn: how long the chain of needs below it is, its key, and whether another process
-/// needs it. A test that requests what it also needs gets it by its request first.
-type TurnPlace = (usize, Option<String>, bool);
-
-/// Adds what a process needs, and what that needs. Returns the length of the longest chain.
-fn add_needs(needs: Vec<Need>, turns: &mut Vec<(TurnPlace, Turn)>) -> Result<usize> {
-    let mut longest = 0;
-    for need in needs {
-        let key = need.sharing().key()?; // Fails if processes need each other.
-        let depth = add_needs(need.sharing().needs()?, turns)?;
-        turns.push(((depth, Some(key), true), Turn::Needed(need)));
-        longest = longest.max(depth + 1);
-    }
-    Ok(longest)
 }
 
 /// Adds the report that is printed if the test fails, in place of those of the single processes. The
@@ -367,11 +373,20 @@ pub fn scoped(executor: Executor, scope: Scope) -> Executor {
 ///
 /// # Panics
 ///
-/// Panics if processes need each other.
+/// Panics if one of those does not start, or if processes need each other.
 #[track_caller]
-pub fn described(name: &str, describe: impl FnOnce() -> Executor) -> Executor {
+pub fn described<const N: usize>(
+    name: &str,
+    needs: [&'static Shared; N],
+    describe: impl FnOnce([Lease; N]) -> Executor,
+) -> Executor {
+    current_test::runs_fixtures();
     let _chain = error::or_panic(Chain::enter(name.to_owned()));
-    describe()
+    let grants = error::or_panic(grant_all(needs.map(Request::shared)));
+    describe(grants.map(|grant| match grant {
+        Grant::Shared(lease) => lease,
+        Grant::Exclusive(_) | Grant::Own(_) => unreachable!("leases were requested"),
+    }))
 }
 
 /// Leases the process that an executor describes, for a fixture.

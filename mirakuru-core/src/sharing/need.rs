@@ -9,25 +9,50 @@ use crate::executor::{Executor, Need, Sharing};
 use crate::process::NeedLease;
 use crate::types::Scope;
 
-/// Finds the entry of a shared process.
+impl Sharing for Arc<Entry> {
+    fn key(&self) -> Result<String> {
+        registry::key(self.executor(), Entry::scope(self))
+    }
+
+    fn scope(&self) -> Result<Scope> {
+        Ok(Entry::scope(self))
+    }
+
+    fn needs(&self) -> Result<Vec<Need>> {
+        Ok(self.executor().all_needs())
+    }
+
+    fn resolved(&self) -> Result<Need> {
+        Ok(Need::new(Self::clone(self)))
+    }
+
+    fn lease(&self) -> Result<NeedLease> {
+        self.need()
+    }
+}
+
+/// Finds the entry of a shared process each time.
 struct Find<F>(F);
 
 impl<F: Fn() -> Result<Arc<Entry>> + Send + Sync> Sharing for Find<F> {
     fn key(&self) -> Result<String> {
-        let entry = (self.0)()?;
-        registry::key(entry.executor(), entry.scope())
+        (self.0)()?.key()
     }
 
     fn scope(&self) -> Result<Scope> {
-        Ok((self.0)()?.scope())
+        Sharing::scope(&(self.0)()?)
     }
 
     fn needs(&self) -> Result<Vec<Need>> {
-        Ok((self.0)()?.executor().all_needs())
+        (self.0)()?.needs()
+    }
+
+    fn resolved(&self) -> Result<Need> {
+        (self.0)()?.resolved()
     }
 
     fn lease(&self) -> Result<NeedLease> {
-        (self.0)()?.need()
+        Sharing::lease(&(self.0)()?)
     }
 }
 

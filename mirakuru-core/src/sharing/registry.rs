@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -32,7 +33,7 @@ pub(super) struct Entry {
 
 /// Returns the entry of an executor. Executors that say the same have the same entry.
 pub(super) fn entry(executor: Executor, scope: Option<Scope>) -> Result<Arc<Entry>> {
-    let executor = executor.or_external();
+    let executor = executor.or_external().resolved()?;
     let scope = scope.or(executor.spec().scope).unwrap_or_default();
     let key = key(&executor, scope)?;
     let mut entries = ENTRIES.lock();
@@ -113,7 +114,8 @@ impl Entry {
 
     /// Leases the process for another one, which the calling test uses and which needs this one.
     pub(super) fn need(&self) -> Result<NeedLease> {
-        let request = self.request()?;
+        let request =
+            Request { needs: self.executor.lease_direct_needs()?, timeout: lease_timeout()? };
         let further = request.needs.views();
         let Some(session) = &self.session else { return self.in_process.need(&request) };
         let process = self.join(session, Access::Need, &request)?;
@@ -124,12 +126,15 @@ impl Entry {
     }
 
     fn request(&self) -> Result<Request> {
-        let timeout = multiplied(settings::get()?.lease_timeout);
-        Ok(Request { needs: self.executor.lease_needs()?, timeout })
+        Ok(Request { needs: self.executor.lease_needs()?, timeout: lease_timeout()? })
     }
 
     fn join(&self, session: &Session, access: Access, request: &Request) -> Result<Process> {
         let process = session.lease(&self.executor, access, request)?;
         Ok(process.needing(request.needs.clone()))
     }
+}
+
+fn lease_timeout() -> Result<Duration> {
+    settings::get().map(|settings| multiplied(settings.lease_timeout))
 }
