@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use mirakuru_rstest::Executor;
 use mirakuru_tests::test_process::{self, TestProcess};
 use nix::sys::signal::Signal;
 
@@ -103,4 +104,11 @@ fn a_supervisor_that_does_not_answer_is_named_as_the_reason() {
     assert!(printed.contains("within 0.300 s: its supervisor does not answer"), "{printed}");
     keeper.finish();
     run.finish();
+}
+
+/// Shows how many descriptors its server may have.
+pub(crate) fn counts_its_descriptors() {
+    let script = "echo may have $(ulimit -S -n); exec sleep 600";
+    let server = Executor::shell(script).output("may have").start().unwrap();
+    println!("its server {}", server.log().read().unwrap());
 }

@@ -11,7 +11,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use nix::unistd::{ForkResult, fork};
 
-use crate::{leases, needs, unique};
+use crate::{leases, limits, needs, unique};
 
 static BINARY: Shared = Shared::new(|| server("binary"));
 static SESSION: Shared = Shared::new(|| server("session")).scope(Scope::Session);
@@ -163,10 +163,11 @@ fn plays_a_role() {
         "has few descriptors within one process" => has_few_descriptors(&BINARY),
         "holds a hundred leases" => holds_a_hundred_leases(),
         "holds all leases it gets" => holds_all_leases_it_gets(),
-        "counts its descriptors" => counts_its_descriptors(),
+        "counts its descriptors" => limits::counts_its_descriptors(),
         "holds" => holds(),
         "is one too many" => is_one_too_many(),
         "names its leases" => [&BINARY, &SESSION].into_iter().for_each(unique::names_its_leases),
+        "uses the session's at the end of input" => uses_at_end_of_input(),
         "starts four" => leases::starts_four(Scope::Session),
         role if role.starts_with("needs: ") => needs::plays(role),
         "measures" => measures(&SESSION),
@@ -182,6 +183,12 @@ fn uses(shared: &Shared) {
     assert_eq!((code, pid), (200, server.pid().to_string()));
     assert!(server.is_running() && server.dir().is_dir());
     println!("pid {}", server.pid());
+}
+
+fn uses_at_end_of_input() {
+    test_process::say("begun");
+    test_process::wait_for_end_of_input();
+    uses(&SESSION);
 }
 
 fn uses_piped() {
@@ -349,13 +356,6 @@ pub(crate) fn parent_of(pid: u32) -> u32 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let parent = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap();
     parent.trim().parse().unwrap()
-}
-
-/// Shows how many descriptors its server may have.
-fn counts_its_descriptors() {
-    let script = "echo may have $(ulimit -S -n); exec sleep 600";
-    let server = Executor::shell(script).output("may have").start().unwrap();
-    println!("its server {}", server.log().read().unwrap());
 }
 
 /// Holds an exclusive lease until its standard input ends.

@@ -76,6 +76,27 @@ fn a_runner_that_is_not_found_is_reported_in_one_line() {
 }
 
 #[test]
+fn what_adopts_a_test_whose_nextest_has_ended_is_no_runner() {
+    let run = Run::new();
+    let mut test = run.test("uses the session's at the end of input");
+    test.env_remove("MIRAKURU_SESSION").env_remove("NEXTEST_RUN_ID").env_remove("CARGO");
+    let script = "exec 3<&0; export NEXTEST_RUN_ID=inner; \"$0\" \"$@\" <&3 >$OUTPUT 2>&1 &\n\
+        until grep -q begun $OUTPUT; do sleep 0.02; done";
+    let mut command = run_by(&["/bin/sh", "-c", script], &test);
+    let output = run.temp.join("output");
+    fs::write(&output, "").unwrap();
+    let mut nextest = command.env("OUTPUT", &output).stdin(Stdio::piped()).spawn().unwrap();
+    let stdin = nextest.stdin.take();
+    nextest.wait().unwrap();
+    drop(stdin);
+    let printed = || fs::read_to_string(&output).unwrap_or_default();
+    eventually(LONG, || printed().contains("test result"));
+    assert!(printed().contains("the run that shares its servers is over"), "{}", printed());
+    assert_eq!(run.starts(), 0);
+    run.finish();
+}
+
+#[test]
 fn a_traced_test_does_not_wait_for_its_runner() {
     if !has("strace") {
         return;

@@ -1,6 +1,7 @@
 //! Finds the program that runs the test binaries. Its life is one run of the tests, a session.
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use crate::error::{Error, Result};
 use crate::sys;
@@ -22,13 +23,34 @@ const SESSION: &str = "MIRAKURU_SESSION";
 const CARGO: &str = "CARGO";
 const NEXTEST_RUN: &str = "NEXTEST_RUN_ID";
 
+/// The nextest that runs this process, noted before `main`. If it ends, this process gets another parent,
+/// which has not set the variable of the run either.
+static NEXTEST: OnceLock<Option<Runner>> = OnceLock::new();
+
+/// Notes the runner before it can end, if it is nextest.
+pub(crate) fn note() {
+    if std::env::var_os(NEXTEST_RUN).is_some() {
+        let _ = NEXTEST.set(nextest().and_then(Runner::of)); // It is called once.
+    }
+}
+
+impl Runner {
+    fn of(pid: i32) -> Option<Self> {
+        Some(Self { pid, started: sys::start_time(pid)? })
+    }
+
+    pub(crate) fn is_alive(self) -> bool {
+        sys::Process::open(self.pid, self.started).is_some()
+    }
+}
+
 /// Returns the process that `MIRAKURU_SESSION` names, or else the nearest ancestor that is a runner.
 pub(crate) fn find() -> Result<Option<Runner>> {
-    let pid = match std::env::var(SESSION) {
-        Ok(value) => Some(named_runner(&value)?),
-        Err(_) => nextest().or_else(cargo),
-    };
-    Ok(pid.and_then(|pid| Some(Runner { pid, started: sys::start_time(pid)? })))
+    if let Ok(value) = std::env::var(SESSION) {
+        return named_runner(&value).map(Runner::of);
+    }
+    let noted = NEXTEST.get().copied().flatten();
+    Ok(noted.or_else(|| nextest().or_else(cargo).and_then(Runner::of)))
 }
 
 /// Returns true if the variables of a runner are set.

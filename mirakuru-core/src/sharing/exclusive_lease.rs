@@ -33,7 +33,8 @@ impl ExclusiveLease {
     }
 
     /// Leaves the process to no other test: the next one gets another process, from its
-    /// [`template`](crate::Executor::template) and with all other steps.
+    /// [`template`](crate::Executor::template) and with all other steps. What [needs](crate::Executor::needs) it
+    /// is stopped with it.
     ///
     /// # Panics
     ///

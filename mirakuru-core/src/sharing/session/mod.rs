@@ -90,6 +90,9 @@ impl Session {
             events::no_runner();
             return Ok(None);
         };
+        if !runner.is_alive() {
+            return Err(run_is_over());
+        }
         let mut key = key.to_owned();
         if scope == Scope::Binary {
             key.push_str(&own_binary());
@@ -119,8 +122,7 @@ impl Session {
                 }
                 Situation::Ended | Situation::MustStart => self.start_first(&wanted)?,
                 Situation::RunnerGone => {
-                    let what = "the run that shares its servers is over";
-                    return Err(Error::new(ErrorKind::Lease, what));
+                    return Err(run_is_over());
                 }
             };
         }
@@ -170,7 +172,7 @@ impl Session {
     }
 
     fn is_runner_gone(&self) -> bool {
-        sys::Process::open(self.runner.pid, self.runner.started).is_none()
+        !self.runner.is_alive()
     }
 
     /// Connects to the supervisor. Returns none if no server is running. Waits while as many processes
@@ -254,6 +256,10 @@ fn lease(mut process: Process, wanted: &Wanted<'_>) -> Result<Situation> {
     // An earlier holder may have restarted it, even between its start and its first lease.
     process.server_mut().reload();
     Ok(if is_granted { Situation::Joined(Box::new(process)) } else { Situation::Ended })
+}
+
+fn run_is_over() -> Error {
+    Error::new(ErrorKind::Lease, "the run that shares its servers is over")
 }
 
 /// Identifies this build of this test binary.

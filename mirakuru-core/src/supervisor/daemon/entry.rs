@@ -1,7 +1,7 @@
 //! The entry point of the supervisor: a constructor, which runs before `main` of the test binary.
 //!
-//! Nothing else of the crate runs before `main`. In other processes, the constructor only checks one
-//! environment variable.
+//! Nothing else of the crate runs before `main`. In other processes, the constructor only checks two
+//! environment variables, and below nextest finds that.
 //!
 //! It comes before the constructors of the user: linkers sort the sections `.init_array.NNNNN`, and
 //! put `.init_array` behind them. Those of Apple and illumos do not; there, the order is that of the
@@ -12,7 +12,7 @@ use std::io::{self, Write};
 use std::panic;
 
 use super::supervisor::Supervisor;
-use crate::diagnostics::other_server;
+use crate::diagnostics::{other_server, runner};
 use crate::supervisor::settings::{Settings, VARIABLE};
 use crate::sys;
 
@@ -28,7 +28,7 @@ const FAILED: i32 = 70;
     ctor::ctor(unsafe, naked, link_section = ".init_array.00001")
 )]
 fn become_supervisor_if_asked() {
-    let Some(value) = std::env::var_os(VARIABLE) else { return };
+    let Some(value) = std::env::var_os(VARIABLE) else { return runner::note() };
     // `main` cannot be allowed to run: it would run the tests again.
     let served = panic::catch_unwind(|| serve(&value));
     let result = served.unwrap_or_else(|_| Err("the supervisor panicked".to_owned()));
