@@ -34,9 +34,26 @@ pub(crate) fn of_user(user: u32) -> String {
     format!("one of user `{name}` that this user cannot inspect")
 }
 
+/// How many times the parents of a process are looked up while some of them end.
+const LOOKS: usize = 8;
+
 /// Returns true if `pid` is `ancestor` or one of its descendants.
 pub(crate) fn is_below(pid: i32, ancestor: i32) -> bool {
-    std::iter::successors(Some(pid), |pid| sys::parent_of(*pid)).any(|pid| pid == ancestor)
+    for _ in 0..LOOKS {
+        let mut last = pid;
+        for pid in std::iter::successors(Some(pid), |pid| sys::parent_of(*pid)) {
+            if pid == ancestor {
+                return true;
+            }
+            last = pid;
+        }
+        // Above the first process is none. Elsewhere, a parent has ended during the look: its children have
+        // another one by now, as those of a daemon have.
+        if last == 0 {
+            return false;
+        }
+    }
+    false
 }
 
 const USE_PLACEHOLDER: &str = "or let this process have a port of its own by {port}";
