@@ -57,11 +57,9 @@ impl Executor {
         add_all(self.all_needs(), &mut order)?;
         order.sort_by(|(one, _), (other, _)| one.cmp(other));
         // One that fails does so once more below, where its error names both.
-        let held: Vec<_> =
+        let _held: Vec<_> =
             order.iter().map_while(|(_, need)| need.sharing().lease().ok()).collect();
-        let leases = self.lease_direct_needs();
-        drop(held);
-        leases
+        self.lease_direct_needs()
     }
 
     /// Leases what the process itself needs, where the test already has what those need.
@@ -106,9 +104,6 @@ impl Executor {
     }
 
     pub(super) fn identify_needs(&self, identity: &mut Identity) -> Result<()> {
-        if self.needs.is_empty() {
-            return Ok(());
-        }
         self.needs.iter().try_for_each(|(name, need)| {
             identity.add((name, need.sharing().key()?));
             Ok(())

@@ -106,8 +106,7 @@ impl Request {
     }
 
     fn key(&self) -> Option<String> {
-        let entry = self.entry.as_ref()?;
-        registry::key(entry.executor(), entry.scope()).ok()
+        self.entry.as_ref().map(|entry| entry.key().to_owned())
     }
 
     /// Returns true if the test waits for the start of the process.

@@ -11,7 +11,7 @@ use crate::types::Scope;
 
 impl Sharing for Arc<Entry> {
     fn key(&self) -> Result<String> {
-        registry::key(self.executor(), Entry::scope(self))
+        Ok(Entry::key(self).to_owned())
     }
 
     fn scope(&self) -> Result<Scope> {

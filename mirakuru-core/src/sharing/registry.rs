@@ -24,6 +24,7 @@ static ENTRIES: Mutex<BTreeMap<String, Arc<Entry>>> = Mutex::new(BTreeMap::new()
 
 /// A shared process, running or not.
 pub(super) struct Entry {
+    key: String,
     executor: Executor,
     scope: Scope,
     /// Where the test processes of one session share it, if they do.
@@ -42,13 +43,13 @@ pub(super) fn entry(executor: Executor, scope: Option<Scope>) -> Result<Arc<Entr
     }
     let session = Session::of(scope, &key)?;
     let in_process = Arc::new(InProcess::new(executor.clone()));
-    let entry = Arc::new(Entry { session, scope, executor, in_process });
+    let entry = Arc::new(Entry { key: key.clone(), session, scope, executor, in_process });
     entries.insert(key, Arc::clone(&entry));
     Ok(entry)
 }
 
 /// Returns the text that identifies a shared process.
-pub(super) fn key(executor: &Executor, scope: Scope) -> Result<String> {
+fn key(executor: &Executor, scope: Scope) -> Result<String> {
     let key = executor.key()?;
     if scope == Scope::Session {
         let name = executor.spec().display_name();
@@ -67,6 +68,11 @@ fn check_scope(name: &str, need: &Need) -> Result<()> {
 }
 
 impl Entry {
+    /// Returns what tells the process from others.
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+
     pub(super) fn executor(&self) -> &Executor {
         &self.executor
     }
