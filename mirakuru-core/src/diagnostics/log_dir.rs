@@ -1,5 +1,6 @@
 //! The directory with the logs of this run of the tests.
 
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -12,6 +13,7 @@ use nix::unistd::{AccessFlags, access};
 use once_cell::sync::OnceCell;
 
 use crate::diagnostics::runner::{self, Runner};
+use crate::diagnostics::time_limit::{Pauses, REMOVAL_TIMEOUT};
 use crate::error::{Error, Result};
 use crate::sys::{self, PrivateDir};
 
@@ -63,9 +65,9 @@ fn make_log_dir(path: &Path) -> io::Result<LogDir> {
         Some(runs) => drop(PrivateDir::create(runs)?),
         None => {}
     }
-    let dir = PrivateDir::create(path)?;
+    let mut pauses = Pauses::within(REMOVAL_TIMEOUT);
+    let dir = PrivateDir::create_used(path, || pauses.pause())?;
     access(path, AccessFlags::W_OK)?;
-    dir.mark_used();
     Ok(LogDir { path: path.to_owned(), dir })
 }
 
@@ -110,16 +112,39 @@ fn remove_old_runs(runs: &Path) {
         .collect();
     by_age.sort();
     let old = by_age.len().saturating_sub(RUNS_KEPT + 1);
-    for (_, path) in &by_age[..old] {
-        if let Ok(dir) = PrivateDir::open(path) {
-            dir.remove_if_unused(|_| true);
-        }
+    let ended = by_age[..old].iter().filter(|(_, path)| !has_runner(path));
+    for dir in ended.filter_map(|(_, path)| PrivateDir::open(path).ok()) {
+        dir.remove_if_unused(|_| true);
     }
+}
+
+/// Returns true if the runner whose logs these are is alive. Between two tests, no process may use them.
+fn has_runner(dir: &Path) -> bool {
+    let name = dir.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    let mut numbers = name.split('-');
+    let pid = numbers.next().and_then(|pid| pid.parse().ok());
+    let started = numbers.next().and_then(|started| started.parse().ok());
+    pid.zip(started).is_some_and(|(pid, started)| sys::Process::open(pid, started).is_some())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn logs_of_a_run_that_goes_on_are_kept() {
+        let pid = std::process::id();
+        let runs = std::env::temp_dir().join(format!("mirakuru-old-logs-{pid}"));
+        let started = sys::start_time(pid as i32).unwrap();
+        let own = runs.join(format!("{pid}-{started}-0.1.0"));
+        fs::create_dir_all(&own).unwrap();
+        for pid in 1..=RUNS_KEPT + 1 {
+            fs::create_dir(runs.join(format!("{pid}-1-0.1.0"))).unwrap();
+        }
+        remove_old_runs(&runs);
+        assert!(own.is_dir());
+        fs::remove_dir_all(runs).unwrap();
+    }
 
     #[test]
     fn the_target_directory_is_found_without_its_tag() {

@@ -15,6 +15,9 @@ const STOPPED_FOR: Duration = Duration::from_millis(50);
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LAST_PAUSE: Duration = Duration::from_millis(20);
 
+/// How long another process may take to remove a directory that it found unused.
+pub(crate) const REMOVAL_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Returns a time limit of the user, multiplied by `MIRAKURU_TIMEOUT_FACTOR`.
 pub(crate) fn multiplied(limit: Duration) -> Duration {
     match settings::timeout_factor() {

@@ -47,6 +47,20 @@ impl PrivateDir {
         Ok(Self { path: path.to_owned(), dir })
     }
 
+    /// Creates a directory, or opens it, and marks it as used. If another process removes it just then,
+    /// tries again as long as `again` returns true.
+    pub(crate) fn create_used(path: &Path, mut again: impl FnMut() -> bool) -> io::Result<Self> {
+        loop {
+            let dir = Self::create(path)?;
+            if dir.mark_used() {
+                return Ok(dir);
+            }
+            if !again() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+        }
+    }
+
     /// Takes a directory that is open. `path` is its path, where the system does not know it.
     pub(crate) fn adopt(dir: OwnedFd, path: &Path) -> Self {
         let known = super::path_of_fd(dir.as_fd()).and_then(|link| fs::read_link(link).ok());
@@ -64,7 +78,7 @@ impl PrivateDir {
 
     /// Marks the directory as used, until the last copy of its descriptor is closed. Returns false if
     /// it was removed, or is being removed.
-    pub(crate) fn mark_used(&self) -> bool {
+    fn mark_used(&self) -> bool {
         super::try_lock_shared(&self.dir) && self.is_at_path()
     }
 
@@ -142,4 +156,22 @@ pub(crate) fn unnamed_file(path: &Path, bytes: &[u8]) -> io::Result<File> {
     file.write_all(bytes)?;
     file.rewind()?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_another_process_removes_is_made_again() {
+        let path = std::env::temp_dir().join(format!("mirakuru-removed-{}", std::process::id()));
+        let mut remover = Some(PrivateDir::create(&path).unwrap());
+        assert!(super::super::try_lock(&remover.as_ref().unwrap().dir));
+        let made = PrivateDir::create_used(&path, || {
+            remover.take().unwrap().remove();
+            true
+        });
+        assert!(made.unwrap().is_at_path());
+        fs::remove_dir(path).unwrap();
+    }
 }

@@ -19,15 +19,12 @@ use nix::fcntl::{Flock, FlockArg};
 
 use crate::diagnostics::progress::Progress;
 use crate::diagnostics::runner::Runner;
-use crate::diagnostics::time_limit::{Pauses, multiplied};
+use crate::diagnostics::time_limit::{Pauses, REMOVAL_TIMEOUT, multiplied};
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::Executor;
 use crate::resources::temp_dir;
 use crate::server::manifest::ServerManifest;
 use crate::sys::{self, PrivateDir};
-
-/// How long another process may take to remove a directory that it found unused.
-const REMOVAL_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) struct Directory {
     dir: PrivateDir,
@@ -39,7 +36,10 @@ impl Directory {
         let parent = temp_dir::for_sockets()?;
         let path = parent.join(format!("{}{}-{}", prefix(), runner.pid, runner.started));
         let is_new = !path.exists();
-        let dir = open(&path).map_err(|error| match error.kind() {
+        let mut pauses = Pauses::within(REMOVAL_TIMEOUT);
+        let dir = PrivateDir::create_used(&path, || pauses.pause()).map_err(|error| match error
+            .kind()
+        {
             io::ErrorKind::PermissionDenied => {
                 Error::new(ErrorKind::PermissionDenied, error.to_string())
             }
@@ -101,20 +101,6 @@ impl Directory {
     pub(super) fn write(&self, name: &str, extension: &str, text: &str) -> Result<()> {
         let path = self.file(name, extension);
         sys::write_atomically(&path, text).map_err(|error| failed(self.dir.path(), error))
-    }
-}
-
-/// Opens and locks the directory, again if another process has just removed it.
-fn open(path: &Path) -> io::Result<PrivateDir> {
-    let mut pauses = Pauses::within(REMOVAL_TIMEOUT);
-    loop {
-        let dir = PrivateDir::create(path)?;
-        if dir.mark_used() {
-            return Ok(dir);
-        }
-        if !pauses.pause() {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
     }
 }
 
