@@ -4,6 +4,7 @@
 use std::fmt;
 use std::fs::{self, File};
 use std::panic;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -74,8 +75,9 @@ impl Victim {
     }
 
     /// Returns true if no process of the session may be left that could remove all that is left of it.
+    /// A server that its exclusive leaseholder had stopped has no supervisor afterwards.
     fn leaves_the_rest_to_the_next_session(self) -> bool {
-        matches!(self, Self::SessionSupervisor | Self::Runner)
+        matches!(self, Self::ExclusiveLeaseholder | Self::SessionSupervisor | Self::Runner)
     }
 }
 
@@ -231,9 +233,19 @@ fn play(kill: Kill) -> Outcome {
     }
     run.kill_runner();
     eventually(LONG, || members(&run.temp).is_empty());
-    eventually(LONG, || session_directories(&run.temp).is_empty());
+    expect_no_directories(&run.temp);
     watchdog.rest();
     Outcome { stops, is_killed, starts: run.starts() }
+}
+
+/// Waits until no directory is left, and says what is in those that are.
+fn expect_no_directories(temp: &Path) {
+    let are_gone = || eventually(LONG, || session_directories(temp).is_empty());
+    let files = |dir: &PathBuf| fs::read_dir(dir).map(Iterator::collect::<Vec<_>>);
+    if panic::catch_unwind(are_gone).is_err() {
+        let left = session_directories(temp).into_iter().map(|dir| (files(&dir), dir));
+        panic!("left: {:?}", left.collect::<Vec<_>>());
+    }
 }
 
 /// Starts the server that the victim leases. Returns a process that keeps another lease meanwhile.
