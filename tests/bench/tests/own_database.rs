@@ -3,6 +3,7 @@
 use mirakuru_rstest::{Executor, Lease, Process, process_fixture, servers};
 use postgres::{Client, NoTls};
 use rstest::{fixture, rstest};
+use std::sync::Mutex;
 
 type Outcome<T = ()> = Result<T, postgres::Error>;
 
@@ -22,29 +23,48 @@ fn cluster() -> Executor {
     servers::postgres().after_ready_with(create_items)
 }
 
+/// Sessions that create and drop databases, kept for the next test.
+static IDLE: Mutex<Vec<Client>> = Mutex::new(Vec::new());
+
+fn maintenance(server: &Process) -> Outcome<Client> {
+    let idle = IDLE.lock().expect("no holder panics").pop();
+    idle.map_or_else(|| connect(server, "postgres"), Ok)
+}
+
 struct Database {
     client: Option<Client>,
-    maintenance: Client,
     server: Lease,
 }
 
 impl Database {
     fn new(server: Lease) -> Outcome<Self> {
-        let mut maintenance = connect(&server, "postgres")?;
+        let mut maintenance = maintenance(&server)?;
         let name = server.unique();
         // `fsync` is off, so to copy files costs less than to log what is in them.
         maintenance
             .batch_execute(&format!("CREATE DATABASE {name} TEMPLATE app STRATEGY file_copy"))?;
         let client = Some(connect(&server, name)?);
-        Ok(Self { client, maintenance, server })
+        IDLE.lock().expect("no holder panics").push(maintenance);
+        Ok(Self { client, server })
+    }
+
+    fn remove(&mut self) -> Outcome {
+        self.client = None;
+        let name = self.server.unique();
+        let mut maintenance = maintenance(&self.server)?;
+        // A session that is still ending would cost `DROP DATABASE` a sleep of 100 ms.
+        maintenance.batch_execute(&format!(
+            "SELECT pg_terminate_backend(pid, 5) FROM pg_stat_activity WHERE datname = '{name}'"
+        ))?;
+        maintenance.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)"))?;
+        IDLE.lock().expect("no holder panics").push(maintenance);
+        Ok(())
     }
 }
 
 impl Drop for Database {
     fn drop(&mut self) {
-        self.client = None;
-        let drop = format!("DROP DATABASE {} WITH (FORCE)", self.server.unique());
-        self.maintenance.batch_execute(&drop).expect("the database is there");
+        self.remove().expect("the database is there");
     }
 }
 
