@@ -65,7 +65,7 @@
 //!
 //! The [guide] has more: what a run is, what is shared, what a failure prints, what is not guaranteed.
 //!
-//! The feature `https` enables requests to `https` URLs, of servers with a self-signed certificate too.
+#![doc = include_str!("reference/crate.md")]
 
 #[cfg(any(doc, doctest))]
 pub mod guide;
@@ -79,10 +79,77 @@ pub use mirakuru_core::{
     Readiness, Result, RunningStack, Scope, Shared, Signal, Stack, StackLease, Status, Stdin,
     Stream, servers,
 };
+
+/// Starts or leases the processes that a test names, before its body runs.
+///
+/// The attribute stands above `#[test]`, `#[rstest]`, `#[tokio::test]` and similar attributes, or
+/// alone, and then makes the function a test. Above a `mod` it applies to each test in it; above a
+/// `#[fixture]`, to the fixture's body. It can be given several times; each one names one process.
+///
+/// ```
+/// use mirakuru_rstest::{Process, with_process};
+///
+/// #[with_process(cmd = "python3 -m http.server {port}", http = "http://127.0.0.1:{port}/")]
+/// #[test]
+/// fn serves_its_directory(server: &Process) {
+///     assert!(server.url().starts_with("http://127.0.0.1:"));
+/// }
+/// ```
+///
+#[doc = include_str!("reference/with_process.md")]
 #[doc(inline)]
-pub use mirakuru_macros::{
-    process_fixture_rstest as process_fixture, with_process_rstest as with_process,
-};
+pub use mirakuru_macros::with_process_rstest as with_process;
+
+/// Makes a function that returns an [`Executor`] the definition of a shared process, and an rstest
+/// fixture of type [`Lease`].
+///
+/// ```
+/// # mod tests {
+/// use mirakuru_rstest::{Executor, Lease, Process, process_fixture, with_process};
+/// use rstest::rstest;
+///
+/// #[process_fixture]
+/// fn sleeper() -> Executor {
+///     Executor::new("sleep 60")
+/// }
+///
+/// #[rstest]
+/// fn is_running(sleeper: Lease) {
+///     assert!(sleeper.is_running());
+/// }
+///
+/// /// The same process, for this test alone.
+/// #[with_process(sleeper)]
+/// #[test]
+/// fn is_restarted(sleeper: &mut Process) {
+///     sleeper.restart().unwrap();
+/// }
+/// # }
+/// ```
+///
+/// A parameter is the lease of a process that this one [needs](Executor::needs), by the name of its
+/// fixture or by `#[from(fixture)]`. The description may contain its values. Other parameters are an
+/// error.
+///
+/// ```
+/// # mod tests {
+/// use mirakuru_rstest::{Executor, Lease, process_fixture, servers};
+///
+/// #[process_fixture]
+/// fn redis() -> Executor {
+///     servers::redis()
+/// }
+///
+/// #[process_fixture]
+/// fn app(redis: Lease) -> Executor {
+///     Executor::new("{bin:app}").env("REDIS_URL", format!("redis://{}/", redis.addr()))
+/// }
+/// # }
+/// ```
+///
+#[doc = include_str!("reference/process_fixture.md")]
+#[doc(inline)]
+pub use mirakuru_macros::process_fixture_rstest as process_fixture;
 use rstest::fixture;
 
 /// A shared process, described where it is used.

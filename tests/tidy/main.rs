@@ -151,3 +151,13 @@ fn linux_and_its_fallback_have_the_same_functions() {
     let linux: BTreeSet<String> = linux.iter().flat_map(|file| names(file)).collect();
     assert_eq!(linux, names(&sys.join("fallback.rs")));
 }
+
+#[test]
+fn the_programs_of_the_tests_have_no_page_in_the_documentation() {
+    let manifest = fs::read_to_string(root().join("tests/Cargo.toml")).unwrap();
+    for program in rust_files(&root().join("tests/src/bin")) {
+        let name = program.file_stem().unwrap().to_str().unwrap();
+        let row = format!("{{ name = \"{name}\", test = false, doc = false }}");
+        assert!(manifest.contains(&row), "tests/Cargo.toml has no row `{row}`");
+    }
+}

@@ -31,6 +31,7 @@ pub trait Definition {
     }
 }
 
+#[doc(hidden)]
 impl Definition for Shared {
     fn executor(&self) -> Executor {
         (self.make)()
