@@ -63,7 +63,7 @@
 //! # }
 //! ```
 //!
-//! The [guide] has more: what a run is, what is shared, what a failure prints, what is not guaranteed.
+//! The [guide] has more: recipes, CI, nextest, tokio, IDEs, what a failure prints, what is not guaranteed.
 //!
 #![doc = include_str!("reference/crate.md")]
 
@@ -208,8 +208,3 @@ fn when_ready(executor: Executor, ready: &str) -> Executor {
         ),
     }
 }
-
-/// The examples of the README are tests too.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;

@@ -1,0 +1,23 @@
+//! The code of the guide: each module is one block of it, or two. `tests/tidy` compares them.
+
+#![allow(clippy::unwrap_used, reason = "a test panics")]
+
+#[cfg(has_redis)]
+mod app_after_redis;
+#[cfg(has_redis)]
+mod async_test;
+#[cfg(all(has_nginx, has_openssl))]
+mod certificate;
+#[cfg(has_redis)]
+mod config_file;
+#[cfg(has_postgres)]
+mod database_per_test;
+mod docker;
+#[cfg(has_redis)]
+mod front_door;
+#[cfg(has_postgres)]
+mod migrations;
+#[cfg(has_redis)]
+mod runs_already;
+#[cfg(has_redis)]
+mod shared;

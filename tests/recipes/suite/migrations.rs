@@ -1,0 +1,22 @@
+use std::process::Command;
+
+use mirakuru_rstest::{Executor, Lease, process_fixture, servers};
+use rstest::rstest;
+
+#[process_fixture]
+fn database() -> Executor {
+    // The commands have the environment of the server, so no command needs these as arguments.
+    servers::postgres()
+        .envs([("PGHOST", "127.0.0.1"), ("PGPORT", "{port}"), ("PGUSER", "postgres")])
+        .file("{dir}/1_items.sql", include_str!("../migrations/1_items.sql"))
+        .file("{dir}/2_seed.sql", include_str!("../migrations/2_seed.sql"))
+        .after_ready("createdb app")
+        .after_ready("psql -q -v ON_ERROR_STOP=1 -f {dir}/1_items.sql -f {dir}/2_seed.sql app")
+}
+
+#[rstest]
+fn has_the_seed(database: Lease) {
+    let url = database.render("postgresql://postgres@127.0.0.1:{port}/app").unwrap();
+    let client = Command::new("psql").args([&url, "-Atc", "SELECT sum(price) FROM items"]).output();
+    assert_eq!(String::from_utf8(client.unwrap().stdout).unwrap(), "7\n");
+}
