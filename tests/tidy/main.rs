@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test panics as the test would")]
 
+mod docs;
 mod imports;
 mod parity;
 mod words;

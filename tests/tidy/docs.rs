@@ -1,0 +1,86 @@
+//! The README and the guide: their links lead somewhere, and their code is code that runs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::root;
+
+/// The pages whose code needs clients that the published crates do not depend on.
+const PAGES_OF_RECIPES: [&str; 3] =
+    ["README.md", "mirakuru-rstest/src/guide/recipes.md", "mirakuru-rstest/src/guide/tokio.md"];
+
+fn pages() -> Vec<PathBuf> {
+    let guide = fs::read_dir(root().join("mirakuru-rstest/src/guide")).unwrap().flatten();
+    let mut pages: Vec<_> = guide.map(|entry| entry.path()).collect();
+    pages.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
+    pages.extend(["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"].map(|name| root().join(name)));
+    pages
+}
+
+/// Returns the blocks of Rust of a page, without the indentation of a list.
+fn rust_blocks(page: &str) -> Vec<String> {
+    let mut blocks = Vec::new();
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        if line.trim_start() == "```rust" {
+            let indent = line.len() - line.trim_start().len();
+            let code = lines.by_ref().take_while(|line| line.trim() != "```");
+            blocks
+                .push(code.map(|line| format!("{}\n", line.get(indent..).unwrap_or(""))).collect());
+        }
+    }
+    blocks
+}
+
+/// Returns the targets of the links of a page, also of those that are defined at its end.
+fn links(page: &str) -> Vec<&str> {
+    let inline = page.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let defined = page.lines().filter(|line| line.starts_with('['));
+    inline.chain(defined.filter_map(|line| Some(line.split_once("]: ")?.1))).collect()
+}
+
+/// Returns the anchor that GitHub gives to a heading.
+fn anchor(heading: &str) -> String {
+    let kept = heading.to_lowercase().replace(' ', "-");
+    kept.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_')).collect()
+}
+
+fn leads_somewhere(link: &str, page: &Path) -> bool {
+    let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+    let file = if file.is_empty() { page.to_owned() } else { page.parent().unwrap().join(file) };
+    let Ok(text) = fs::read_to_string(file) else { return false };
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    heading.is_empty()
+        || headings.map(|line| line.trim_matches(['#', ' '])).any(|it| anchor(it) == heading)
+}
+
+#[test]
+fn each_link_of_the_pages_leads_somewhere() {
+    let mut dead = Vec::new();
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        let links = links(&text).into_iter().filter(|link| !link.contains("://"));
+        let wrong = links.filter(|link| !leads_somewhere(link, &page));
+        dead.extend(wrong.map(|link| format!("{}: {link}", page.display())));
+    }
+    assert!(dead.is_empty(), "{dead:#?}");
+}
+
+#[test]
+fn the_code_of_the_recipes_is_what_their_suite_runs() {
+    let suite = fs::read_dir(root().join("tests/recipes/suite")).unwrap().flatten();
+    let suite: Vec<_> = suite.map(|entry| fs::read_to_string(entry.path()).unwrap()).collect();
+    for page in PAGES_OF_RECIPES {
+        let blocks = rust_blocks(&fs::read_to_string(root().join(page)).unwrap());
+        assert!(!blocks.is_empty(), "{page} has no code");
+        for block in blocks {
+            assert!(suite.contains(&block), "no file of tests/recipes/suite is:\n{block}");
+        }
+    }
+}
+
+#[test]
+fn the_readme_is_short() {
+    let lines = fs::read_to_string(root().join("README.md")).unwrap().lines().count();
+    assert!(lines <= 250, "{lines} lines");
+}
