@@ -154,6 +154,30 @@ fn linux_and_its_fallback_have_the_same_functions() {
 }
 
 #[test]
+fn every_public_function_has_an_example() {
+    let is_public = |line: &str| {
+        let line = line.trim_start();
+        ["pub fn ", "pub const fn ", "pub async fn "].iter().any(|start| line.starts_with(start))
+    };
+    let generated = core().join("sharing/macro_support.rs");
+    let mut files = [rust_files(&core()), rust_files(&root().join("mirakuru-rstest/src"))].concat();
+    files.retain(|file| *file != generated && !file.starts_with(core().join("fuzz")));
+    for file in files {
+        let code = code(&file);
+        let lines: Vec<_> = code.lines().collect();
+        for at in (0..lines.len()).filter(|at| is_public(lines[*at])) {
+            let above = lines[..at].iter().rev().map(|line| line.trim_start());
+            let docs = above.take_while(|line| line.starts_with("///") || line.starts_with("#["));
+            let has_example = docs.into_iter().any(|line| {
+                let hidden_or_included = ["#[doc(hidden)]", "#[doc = include_str!"];
+                line.contains("```") || hidden_or_included.iter().any(|it| line.starts_with(it))
+            });
+            assert!(has_example, "{}: no example of `{}`", file.display(), lines[at].trim());
+        }
+    }
+}
+
+#[test]
 fn the_programs_of_the_tests_have_no_page_in_the_documentation() {
     let manifest = fs::read_to_string(root().join("tests/Cargo.toml")).unwrap();
     for program in rust_files(&root().join("tests/src/bin")) {

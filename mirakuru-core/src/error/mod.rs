@@ -224,12 +224,28 @@ impl Error {
     }
 
     /// Returns the kind of the error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{ErrorKind, Executor};
+    /// let error = Executor::new("no-such-program").start().unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::NotFound);
+    /// ```
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
     /// Returns how the process ended, if this error is about its end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Executor, Exit};
+    /// let error = Executor::shell("exit 7").output("ready").start().unwrap_err();
+    /// assert_eq!(error.exit().and_then(Exit::code), Some(7));
+    /// ```
     #[must_use]
     pub fn exit(&self) -> Option<Exit> {
         self.0.report.exit
@@ -237,6 +253,14 @@ impl Error {
 
     /// Returns the command of the process in one line, quoted as for a shell, if the error is about
     /// a process whose command is known.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::Executor;
+    /// let error = Executor::shell("exit 7").output("ready").start().unwrap_err();
+    /// assert_eq!(error.command(), Some("/bin/sh -c 'exit 7'"));
+    /// ```
     #[must_use]
     pub fn command(&self) -> Option<&str> {
         self.0.report.command()
@@ -244,6 +268,15 @@ impl Error {
 
     /// Returns the path of the file with the output of the process, if it has written to one. With
     /// separate files, it is that of standard output.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::Executor;
+    /// let error = Executor::shell("echo oops; exit 7").output("ready").start().unwrap_err();
+    /// let log = std::fs::read_to_string(error.log_path().unwrap()).unwrap();
+    /// assert_eq!(log, "oops\n");
+    /// ```
     #[must_use]
     pub fn log_path(&self) -> Option<&Path> {
         self.0.report.log_path()

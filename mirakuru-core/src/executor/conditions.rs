@@ -43,6 +43,17 @@ impl Executor {
     /// Port 0 means whichever port of this host the process listens on. On Linux, the port is found
     /// among the listening sockets of the process, and `{port}` then stands for it. Elsewhere, port 0
     /// is an error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::Executor;
+    /// let server = Executor::new("python3 -m http.server {port} --bind 127.0.0.1")
+    ///     .tcp("127.0.0.1:{port}")
+    ///     .start()?;
+    /// assert_eq!(server.addr().port(), server.port());
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     #[doc(alias = "TCPExecutor")]
     pub fn tcp(self, address: impl Into<String>) -> Self {
         self.waits_for(TcpSpec(address.into()))
@@ -50,6 +61,15 @@ impl Executor {
 
     /// Waits until a socket of the process is bound to this UDP address, `127.0.0.1:{udp}`. Nothing is
     /// sent on Linux; elsewhere, an empty datagram, which a port without a socket refuses.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::Executor;
+    /// let script = "import socket as s; u = s.socket(type=2); u.bind(('127.0.0.1', {udp})); u.recv(1)";
+    /// let server = Executor::new(["python3", "-c", script]).udp("127.0.0.1:{udp}").start()?;
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     pub fn udp(self, address: impl Into<String>) -> Self {
         self.waits_for(UdpSpec(address.into()))
     }
@@ -66,6 +86,17 @@ impl Executor {
 
     /// Waits until this URL answers a HEAD request with a status from 200 to 299, or as an [`Http`]
     /// describes. The URL of a Unix socket is `http://unix:{dir}/server.sock:/health`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::Executor;
+    /// let server = Executor::new("python3 -m http.server {port} --bind 127.0.0.1")
+    ///     .http("http://127.0.0.1:{port}/")
+    ///     .start()?;
+    /// assert_eq!(server.url(), server.render("http://127.0.0.1:{port}/")?);
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     #[doc(alias = "HTTPExecutor")]
     pub fn http(self, http: impl Into<Http>) -> Self {
         self.waits_for(http.into())
@@ -73,6 +104,15 @@ impl Executor {
 
     /// Waits until the process listens on this Unix socket, or takes datagrams there. `@name` is an
     /// abstract name, as Linux has them. A connection is made where [`tcp`](Executor::tcp) makes one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::Executor;
+    /// let script = "import socket as s; u = s.socket(s.AF_UNIX); u.bind('{dir}/socket'); u.listen(); u.accept()";
+    /// let server = Executor::new(["python3", "-c", script]).unix_socket("{dir}/socket").start()?;
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     #[doc(alias = "UnixSocketExecutor")]
     pub fn unix_socket(self, path: impl Into<PathBuf>) -> Self {
         self.waits_for(UnixSocketSpec(path.into()))
@@ -80,6 +120,15 @@ impl Executor {
 
     /// Waits until this file names a living process. A file that stays empty for 100 ms counts, too:
     /// some programs never write their pid.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::Executor;
+    /// let server = Executor::shell("echo $$ > {dir}/server.pid; exec sleep 60");
+    /// let server = server.pid_file("{dir}/server.pid").start()?;
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     #[doc(alias = "PidExecutor")]
     pub fn pid_file(self, path: impl Into<PathBuf>) -> Self {
         self.waits_for(PidFileSpec(path.into()))
@@ -91,6 +140,15 @@ impl Executor {
     /// process. The first run has a time limit of one second, each further run twice that of the run
     /// before. An error report quotes the last line that it printed. It is contained as the process
     /// itself is: whatever it leaves running is killed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::Executor;
+    /// let server = Executor::shell("touch {dir}/ready; exec sleep 60");
+    /// let server = server.ready_command("test -e {dir}/ready").start()?;
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     pub fn ready_command(self, command: impl Into<CommandLine>) -> Self {
         self.waits_for(CommandSpec(command.into()))
     }
@@ -106,6 +164,14 @@ impl Executor {
     ///
     /// Closing the descriptor without an end of line is an error. What is written later is discarded. A
     /// process has at most one such descriptor.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::Executor;
+    /// let server = Executor::shell("echo >&3; exec sleep 60").ready_fd(3).start()?;
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     #[doc(alias = "notification-fd")]
     pub fn ready_fd(self, number: i32) -> Self {
         self.waits_for(ReadyFdSpec(number))
@@ -132,6 +198,17 @@ impl Executor {
 
     /// Connects to each TCP port that is waited for, even where the kernel proves that the process
     /// listens. Default: false, so that a server for one client still has it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::Executor;
+    /// let server = Executor::new("python3 -m http.server {port} --bind 127.0.0.1")
+    ///     .tcp("127.0.0.1:{port}")
+    ///     .connect(true)
+    ///     .start()?;
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     pub fn connect(mut self, connect: bool) -> Self {
         self.spec.connects = connect;
         self
@@ -142,6 +219,17 @@ impl Executor {
     /// With [`Owner::Any`], any listener that appears after the start counts, as the proxy of
     /// `docker run`, which accepts before the server in the container does: wait for `http` as well.
     /// Port 0 is an error then.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use mirakuru_core::{Executor, Owner};
+    /// let redis = Executor::new("docker run --rm -p 127.0.0.1:{port}:6379 redis")
+    ///     .reply("127.0.0.1:{port}", "PING\r\n", "PONG")
+    ///     .owner(Owner::Any)
+    ///     .start()?;
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     pub fn owner(mut self, owner: Owner) -> Self {
         self.spec.owner = owner;
         self
@@ -151,6 +239,16 @@ impl Executor {
     /// have held.
     ///
     /// For a shared process, a probe that holds values needs an [`identity`](Probe::identity).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Attempt, Executor};
+    /// let server = Executor::shell("touch {dir}/ready; exec sleep 60")
+    ///     .probe(|attempt: &Attempt<'_>| attempt.dir().is_some_and(|dir| dir.join("ready").exists()))
+    ///     .start()?;
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     pub fn probe(self, probe: impl Probe + 'static) -> Self {
         self.waits_for(ProbeSpec::new(probe))
     }

@@ -1,17 +1,16 @@
 //! The description of a process: what to run, when it counts as started, how it ends.
 
+mod command;
 mod conditions;
+mod limits;
 mod member;
 mod need;
 mod needs;
 mod set_up;
 
-use std::ffi::OsString;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use crate::command::{CommandLine, Environment, Stdin};
 use crate::diagnostics::settings;
 use crate::error::Result;
 use crate::launch::external::External;
@@ -21,7 +20,7 @@ use crate::readiness::Identity;
 use crate::resources::ports::Reservation;
 use crate::server::Server;
 use crate::server::manifest::ServerManifest;
-use crate::types::{ExpectedExit, Scope, Signal};
+use crate::types::Scope;
 
 pub use need::Need;
 pub(crate) use need::{Chain, Sharing};
@@ -57,152 +56,6 @@ pub struct Executor {
 }
 
 impl Executor {
-    /// Describes a process by its command: a text that is split into words as a shell would split it
-    /// (no shell runs it), or an array of words that are not split.
-    pub fn new(command: impl Into<CommandLine>) -> Self {
-        let spec = ProcessSpec::new(command.into());
-        Self { spec, after_ready_with: Vec::new(), needs: Vec::new() }
-    }
-
-    /// Describes a process by a script for `/bin/sh -c`. The variables of the shell, `${HOME}`, are no
-    /// placeholders.
-    pub fn shell(script: impl Into<String>) -> Self {
-        Self::new(["/bin/sh".to_owned(), "-c".to_owned(), script.into()])
-    }
-
-    /// Sets the name of the process in messages. Default: the name of its program.
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.spec.name = Some(name.into());
-        self
-    }
-
-    /// Adds an argument. It is not split.
-    pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
-        self.spec.more_args.push(arg.into());
-        self
-    }
-
-    /// Adds arguments. They are not split.
-    pub fn args<S: Into<OsString>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
-        self.spec.more_args.extend(args.into_iter().map(Into::into));
-        self
-    }
-
-    /// Sets an environment variable. Default: the process inherits the environment of the tests, without
-    /// the variables by which a service manager talks to them (`NOTIFY_SOCKET`, `LISTEN_FDS`, …).
-    #[doc(alias = "envvars")]
-    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
-        self.spec.environment.changes.push((name.into(), Some(value.into())));
-        self
-    }
-
-    /// Sets environment variables.
-    pub fn envs<K, V>(mut self, variables: impl IntoIterator<Item = (K, V)>) -> Self
-    where
-        K: Into<OsString>,
-        V: Into<OsString>,
-    {
-        let changes = variables.into_iter().map(|(name, value)| (name.into(), Some(value.into())));
-        self.spec.environment.changes.extend(changes);
-        self
-    }
-
-    /// Removes an environment variable.
-    pub fn env_remove(mut self, name: impl Into<OsString>) -> Self {
-        self.spec.environment.changes.push((name.into(), None));
-        self
-    }
-
-    /// Starts from an empty environment. Variables that were set before this call are dropped. One
-    /// variable is always set: `MIRAKURU_PROCESS` marks everything that the process spawns.
-    pub fn env_clear(mut self) -> Self {
-        self.spec.environment = Environment { clear: true, changes: Vec::new() };
-        self
-    }
-
-    /// Sets the working directory. Default: that of the tests, which cargo sets to the directory of
-    /// the package.
-    ///
-    /// Relative paths of a program, a pid file and a socket are relative to it.
-    #[doc(alias = "cwd")]
-    pub fn current_dir(mut self, dir: impl Into<PathBuf>) -> Self {
-        self.spec.current_dir = Some(dir.into());
-        self
-    }
-
-    /// Sets the standard input. Default: end of file at once.
-    pub fn stdin(mut self, input: impl Into<Stdin>) -> Self {
-        self.spec.stdin = input.into();
-        self
-    }
-
-    /// Listens on this TCP address, `host:port`, and passes the socket to the process as systemd does
-    /// for socket activation, by `LISTEN_FDS` and `LISTEN_PID`.
-    ///
-    /// Connections that are made before the process accepts wait, also across a restart. After several
-    /// calls, at most 16, the process has the sockets in the order of the calls, from descriptor 3 on.
-    /// `localhost` means `127.0.0.1` here. A shell in front of the process has to `exec` it, because
-    /// `LISTEN_PID` is the id of the shell.
-    ///
-    /// The kernel completes connections before the process accepts them, so [`tcp`](Executor::tcp)
-    /// waits until the process has accepted one.
-    #[doc(alias = "socket activation")]
-    pub fn listen(mut self, address: impl Into<String>) -> Self {
-        self.spec.listens.push(address.into());
-        self
-    }
-
-    /// Sets how long the process may take until it is ready. Default: 30 seconds. Zero is an error.
-    ///
-    /// The environment variable `MIRAKURU_TIMEOUT_FACTOR` multiplies this, as all time limits.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.spec.timeout = timeout;
-        self
-    }
-
-    /// Sets how long the process may take to stop before it is killed. Default: 10 seconds. Zero is an
-    /// error.
-    ///
-    /// A process that waits for [`notify`](Self::notify) gets the time that it asks for by
-    /// `EXTEND_TIMEOUT_USEC` while it stops.
-    pub fn stop_timeout(mut self, timeout: Duration) -> Self {
-        self.spec.stop_timeout = timeout;
-        self
-    }
-
-    /// Sets the signal that asks the process to stop. Default: [`Signal::TERM`].
-    pub fn stop_signal(mut self, signal: Signal) -> Self {
-        self.spec.stop_signal = signal;
-        self
-    }
-
-    /// Sets the signal that kills the process, by [`Process::kill`] or when its time to stop is over.
-    /// Default: [`Signal::KILL`], which is also sent a second after any other signal.
-    pub fn kill_signal(mut self, signal: Signal) -> Self {
-        self.spec.kill_signal = signal;
-        self
-    }
-
-    /// Sets the expected ends of the process; any other is an error: an exit code, a list of codes, or
-    /// a range of them. `-N` stands for signal N, and `143` and `-15` mean the same.
-    ///
-    /// Default: code 0, the stop signal, and the code into which a shell turns that signal (`143`).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use mirakuru_core::Executor;
-    /// let server = Executor::shell("trap 'exit 2' TERM; echo ready; sleep 60 & wait").output("^ready$");
-    /// let mut process = server.expect_exit([0, 2]).start()?;
-    /// process.stop()?;
-    /// # Ok::<(), mirakuru_core::Error>(())
-    /// ```
-    #[doc(alias = "expected_returncode")]
-    pub fn expect_exit(mut self, exit: impl Into<ExpectedExit>) -> Self {
-        self.spec.expect_exit = Some(exit.into());
-        self
-    }
-
     /// Sets the number that `{port}` stands for. Default: a free port, so that tests and runs do not
     /// disturb each other.
     ///
@@ -277,6 +130,15 @@ impl Executor {
     /// ([`Exited`](crate::ErrorKind::Exited)), if it reports that it never will be
     /// ([`Failed`](crate::ErrorKind::Failed)), or if it is not ready in time
     /// ([`Timeout`](crate::ErrorKind::Timeout)).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::Executor;
+    /// let server = Executor::shell("echo ready; exec sleep 60").output("^ready$").start()?;
+    /// assert!(server.is_running());
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     pub fn start(&self) -> Result<Process> {
         let executor = self.clone().resolved()?;
         let needs = executor.lease_needs()?;
@@ -357,11 +219,13 @@ impl Executor {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+    use std::time::Duration;
 
     use super::*;
+    use crate::command::Stdin;
     use crate::output::Banner;
     use crate::readiness::{Attempt, Http, Probe, Readiness};
-    use crate::types::{Owner, Stream};
+    use crate::types::{Owner, Signal, Stream};
 
     fn plain() -> Executor {
         Executor::new("server")

@@ -173,6 +173,18 @@ impl Executor {
     /// The start fails with [`PermissionDenied`](crate::ErrorKind::PermissionDenied) if the tests run as
     /// a user who is neither this one nor root, and with [`NotFound`](crate::ErrorKind::NotFound) if there
     /// is no such user.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use mirakuru_core::Executor;
+    /// let server = Executor::new("postgres -D {dir}/data -p {port} -k {dir}")
+    ///     .template("initdb -D {dir}/data")
+    ///     .user("postgres")
+    ///     .tcp("127.0.0.1:{port}")
+    ///     .start()?;
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     pub fn user(mut self, name: impl Into<String>) -> Self {
         self.spec.set_up.user = Some(name.into());
         self

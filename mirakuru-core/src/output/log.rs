@@ -50,12 +50,32 @@ impl Log {
     }
 
     /// Returns the path of the file: that of both streams, or of standard output alone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::Executor;
+    /// let server = Executor::shell("echo ready; exec sleep 60").output("ready").start()?;
+    /// assert_eq!(std::fs::read_to_string(server.log().path()).unwrap(), "ready\n");
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.files.stdout
     }
 
     /// Returns the path of the file of standard error, if that has one of its own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Banner, Executor, Stream};
+    /// let banner = Banner::new("ready").on(Stream::Stderr);
+    /// let server = Executor::shell("echo ready >&2; exec sleep 60").output(banner).start()?;
+    /// let log = server.log();
+    /// assert_eq!(std::fs::read_to_string(log.stderr_path().unwrap()).unwrap(), "ready\n");
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     #[must_use]
     pub fn stderr_path(&self) -> Option<&Path> {
         self.files.stderr.as_deref()
@@ -66,6 +86,15 @@ impl Log {
     /// # Errors
     ///
     /// [`Os`](crate::ErrorKind::Os) if the file cannot be read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::Executor;
+    /// let server = Executor::shell("echo started; echo ready; exec sleep 60").output("ready").start()?;
+    /// assert_eq!(server.log().read()?, "started\nready\n");
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     pub fn read(&self) -> Result<String> {
         self.read_from(&self.files.beginning())
     }
@@ -76,6 +105,18 @@ impl Log {
     /// # Errors
     ///
     /// [`Os`](crate::ErrorKind::Os) if the file cannot be read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Executor, Shared};
+    /// static SERVER: Shared =
+    ///     Shared::new(|| Executor::shell("echo ready; exec sleep 60").output("ready"));
+    /// let server = SERVER.lease()?;
+    /// assert_eq!(server.log().read()?, "ready\n");
+    /// assert_eq!(server.log().since_lease()?, "");
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     pub fn since_lease(&self) -> Result<String> {
         self.read_from(&self.start)
     }
@@ -85,6 +126,15 @@ impl Log {
     /// # Errors
     ///
     /// [`Os`](crate::ErrorKind::Os) if the file cannot be read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::Executor;
+    /// let server = Executor::shell("echo started; echo ready; exec sleep 60").output("ready").start()?;
+    /// assert_eq!(server.log().tail(1)?, "ready");
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     pub fn tail(&self, n: usize) -> Result<String> {
         let mut lines = Vec::new();
         for path in self.files.paths() {
@@ -103,6 +153,17 @@ impl Log {
     /// [`Timeout`](crate::ErrorKind::Timeout) if no such line is written in time,
     /// [`Exited`](crate::ErrorKind::Exited) if the process has ended without it,
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the pattern is faulty.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::Executor;
+    /// # use std::time::Duration;
+    /// let server = Executor::shell("echo listening; echo loaded 3 users; exec sleep 60").start()?;
+    /// let line = server.log().wait_for(r"loaded \d+", Duration::from_secs(10))?;
+    /// assert_eq!(line, "loaded 3 users");
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     pub fn wait_for(&self, pattern: &str, timeout: Duration) -> Result<String> {
         self.follow().next_match(pattern, timeout)
     }

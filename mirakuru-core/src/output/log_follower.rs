@@ -68,6 +68,18 @@ impl LogFollower {
     /// [`Timeout`](ErrorKind::Timeout) if no such line is written in time, [`Exited`](ErrorKind::Exited)
     /// if the process has ended without it, [`InvalidInput`](ErrorKind::InvalidInput) if the pattern
     /// is faulty.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::Executor;
+    /// # use std::time::Duration;
+    /// let server = Executor::shell("echo job 1; echo job 2; exec sleep 60").start()?;
+    /// let mut log = server.log().follow();
+    /// assert_eq!(log.next_match("job", Duration::from_secs(10))?, "job 1");
+    /// assert_eq!(log.next_match("job", Duration::from_secs(10))?, "job 2");
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     pub fn next_match(&mut self, pattern: &str, timeout: Duration) -> Result<String> {
         let timeout = multiplied(timeout);
         let deadline = sys::deadline_after(timeout);

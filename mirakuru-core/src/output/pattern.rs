@@ -38,6 +38,15 @@ pub struct Banner {
 
 impl Banner {
     /// Returns a pattern that has to match once, on either stream.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Banner, Executor};
+    /// let banner = Banner::new("^ready$");
+    /// let server = Executor::shell("echo ready; exec sleep 60").output(banner).start()?;
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     #[must_use]
     pub fn new(pattern: impl Into<String>) -> Self {
         Self { pattern: pattern.into(), stream: None, times: 1 }
@@ -46,6 +55,15 @@ impl Banner {
     /// Searches this stream only. Default: both.
     ///
     /// The streams then have a file each, so that their order in the [`Log`](crate::Log) is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Banner, Executor, Stream};
+    /// let banner = Banner::new("^ready$").on(Stream::Stderr);
+    /// let server = Executor::shell("echo ready >&2; exec sleep 60").output(banner).start()?;
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     #[must_use]
     pub fn on(mut self, stream: Stream) -> Self {
         self.stream = Some(stream);
@@ -53,6 +71,16 @@ impl Banner {
     }
 
     /// Waits for this many matches, counted from each start. Default: 1. Zero is an error at the start.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Banner, Executor};
+    /// let banner = Banner::new("listening on").times(2);
+    /// let script = "echo listening on IPv4; echo listening on IPv6; exec sleep 60";
+    /// let server = Executor::shell(script).output(banner).start()?;
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     #[must_use]
     pub fn times(mut self, times: usize) -> Self {
         self.times = times;

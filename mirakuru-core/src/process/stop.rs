@@ -21,6 +21,16 @@ impl Process {
     /// [`Os`](crate::ErrorKind::Os) at once if it runs as a user whose processes this one cannot signal.
     /// [`UnexpectedExit`](crate::ErrorKind::UnexpectedExit) if it ended, now or before, in a way that was
     /// not [expected](crate::Executor::expect_exit). This is reported once.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Executor, Signal};
+    /// let mut server = Executor::new("sleep 60").start()?;
+    /// assert_eq!(server.stop()?.signal(), Some(Signal::TERM));
+    /// assert!(server.stop().is_ok()); // It has ended.
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     pub fn stop(&mut self) -> Result<Exit> {
         self.stop_with(self.server.plan.stop_signal)
     }
@@ -30,6 +40,15 @@ impl Process {
     /// # Errors
     ///
     /// The same as those of [`stop`](Process::stop).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Executor, Signal};
+    /// let mut server = Executor::new("sleep 60").start()?;
+    /// assert_eq!(server.stop_with(Signal::INT)?.signal(), Some(Signal::INT));
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     pub fn stop_with(&mut self, signal: Signal) -> Result<Exit> {
         self.server.check_signal(signal)?;
         let exit = self.end(Request::Stop(signal.number()))?;
@@ -46,6 +65,15 @@ impl Process {
     /// # Errors
     ///
     /// [`Os`](crate::ErrorKind::Os) if the kernel does not end it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Executor, Signal};
+    /// let mut server = Executor::new("sleep 60").start()?;
+    /// assert_eq!(server.kill()?.signal(), Some(Signal::KILL));
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     pub fn kill(&mut self) -> Result<Exit> {
         let exit = self.end(Request::Kill(self.server.plan.kill_signal.number()))?;
         self.is_settled = true;
@@ -68,6 +96,18 @@ impl Process {
     ///
     /// The same as those of [`Executor::start`](crate::Executor::start). The process is then not
     /// running.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::Executor;
+    /// let mut server = Executor::new("sleep 60").env("PORT", "{port}").start()?;
+    /// let (port, pid) = (server.port(), server.pid());
+    /// server.restart()?;
+    /// assert_eq!(server.port(), port);
+    /// assert_ne!(server.pid(), pid);
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     pub fn restart(&mut self) -> Result<()> {
         self.server.check_own("cannot be restarted")?;
         let _ = self.stop(); // How it ended is not checked.

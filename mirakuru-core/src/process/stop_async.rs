@@ -49,6 +49,21 @@ impl Process {
     /// # Errors
     ///
     /// The same as those of [`stop`](Self::stop).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Executor, Signal};
+    /// # async fn test() -> mirakuru_core::Result<()> {
+    /// let mut server = Executor::new("sleep 60").start()?;
+    /// let exit = server.stop_with_async(Signal::INT).await?;
+    /// assert_eq!(exit.signal(), Some(Signal::INT));
+    /// # Ok(())
+    /// # }
+    /// # let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    /// # let mut test = std::pin::pin!(test());
+    /// # while test.as_mut().poll(&mut context).is_pending() {}
+    /// ```
     pub async fn stop_with_async(&mut self, signal: Signal) -> Result<Exit> {
         self.server.check_signal(signal)?;
         self.end_async(Request::Stop(signal.number())).await;
@@ -60,6 +75,21 @@ impl Process {
     /// # Errors
     ///
     /// The same as those of [`kill`](Self::kill).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::Executor;
+    /// # async fn test() -> mirakuru_core::Result<()> {
+    /// let mut server = Executor::new("sleep 60").start()?;
+    /// server.kill_async().await?;
+    /// assert!(!server.is_running());
+    /// # Ok(())
+    /// # }
+    /// # let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    /// # let mut test = std::pin::pin!(test());
+    /// # while test.as_mut().poll(&mut context).is_pending() {}
+    /// ```
     pub async fn kill_async(&mut self) -> Result<Exit> {
         self.end_async(Request::Kill(self.server.plan.kill_signal.number())).await;
         self.kill()
@@ -71,6 +101,21 @@ impl Process {
     /// # Errors
     ///
     /// The same as those of [`restart`](Self::restart).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::Executor;
+    /// # async fn test() -> mirakuru_core::Result<()> {
+    /// let mut server = Executor::new("sleep 60").start()?;
+    /// server.restart_async().await?;
+    /// assert!(server.is_running());
+    /// # Ok(())
+    /// # }
+    /// # let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    /// # let mut test = std::pin::pin!(test());
+    /// # while test.as_mut().poll(&mut context).is_pending() {}
+    /// ```
     pub async fn restart_async(&mut self) -> Result<()> {
         let _ = self.stop_async().await; // How it ended is not checked.
         self.restart()

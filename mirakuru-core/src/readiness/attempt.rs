@@ -27,30 +27,86 @@ pub struct Attempt<'a> {
 
 impl Attempt<'_> {
     /// Returns the time at which the whole start times out.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Attempt, Executor};
+    /// # use std::time::Instant;
+    /// let server = Executor::new("sleep 60")
+    ///     .probe(|attempt: &Attempt<'_>| Instant::now() < attempt.deadline())
+    ///     .start()?;
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     #[must_use]
     pub fn deadline(&self) -> Instant {
         self.deadline
     }
 
     /// Returns the id of the main process.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Attempt, Executor};
+    /// let is_ready = |attempt: &Attempt<'_>| {
+    ///     println!("looking at process {}", attempt.pid());
+    ///     true
+    /// };
+    /// let server = Executor::new("sleep 60").probe(is_ready).start()?;
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.client.state().main as u32
     }
 
     /// Returns the port that `{port}` stands for, if the executor mentions it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Attempt, Executor};
+    /// # use std::net::TcpStream;
+    /// let connects = |attempt: &Attempt<'_>| {
+    ///     attempt.port().is_some_and(|port| TcpStream::connect(("127.0.0.1", port)).is_ok())
+    /// };
+    /// let server = Executor::new("sleep 60").listen("127.0.0.1:{port}").probe(connects).start()?;
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     #[must_use]
     pub fn port(&self) -> Option<u16> {
         self.values.port("")
     }
 
     /// Returns the port that `{port:name}` stands for, if the executor mentions it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Attempt, Executor};
+    /// # use std::net::TcpStream;
+    /// let connects = |attempt: &Attempt<'_>| {
+    ///     attempt.port_named("admin").is_some_and(|port| TcpStream::connect(("127.0.0.1", port)).is_ok())
+    /// };
+    /// let server = Executor::new("sleep 60").listen("127.0.0.1:{port:admin}").probe(connects).start()?;
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     #[must_use]
     pub fn port_named(&self, name: &str) -> Option<u16> {
         self.values.port(name)
     }
 
     /// Returns the directory that `{dir}` stands for, if the executor mentions it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Attempt, Executor};
+    /// let has_data = |attempt: &Attempt<'_>| attempt.dir().is_some_and(|dir| dir.join("data").exists());
+    /// let server = Executor::shell("touch {dir}/data; exec sleep 60").probe(has_data).start()?;
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     #[must_use]
     pub fn dir(&self) -> Option<&Path> {
         self.values.dir()
@@ -62,6 +118,18 @@ impl Attempt<'_> {
     ///
     /// Returns [`InvalidInput`](crate::ErrorKind::InvalidInput) if a placeholder is unknown or has
     /// no value in this process.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Attempt, Executor};
+    /// # use std::net::TcpStream;
+    /// let connects = |attempt: &Attempt<'_>| {
+    ///     attempt.render("127.0.0.1:{port}").is_ok_and(|address| TcpStream::connect(address).is_ok())
+    /// };
+    /// let server = Executor::new("sleep 60").listen("127.0.0.1:{port}").probe(connects).start()?;
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     pub fn render(&self, text: &str) -> Result<String> {
         self.values.render(text)
     }

@@ -62,6 +62,16 @@ impl ExclusiveLease {
     }
 
     /// Returns a name that no other lease has; see [`Lease::unique`](crate::Lease::unique).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Executor, Shared};
+    /// static SERVER: Shared = Shared::new(|| Executor::new("sleep 60"));
+    /// let server = SERVER.exclusive()?;
+    /// let create = format!("CREATE DATABASE {}", server.unique());
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     #[must_use]
     pub fn unique(&self) -> &str {
         self.held.unique()

@@ -41,12 +41,28 @@ pub struct Shared {
 
 impl Shared {
     /// Defines a process by the executor that `make` returns. `make` is called by the first lease.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Executor, Shared};
+    /// static SERVER: Shared = Shared::new(|| Executor::new("sleep 60"));
+    /// assert!(SERVER.lease()?.is_running());
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     #[must_use]
     pub const fn new(make: fn() -> Executor) -> Self {
         Self { make, scope: None, is_described_by_each_lease: false, entry: OnceCell::new() }
     }
 
     /// Sets which tests share the process. Default: [`Scope::Binary`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Executor, Scope, Shared};
+    /// static SERVER: Shared = Shared::new(|| Executor::new("sleep 60")).scope(Scope::Session);
+    /// ```
     #[must_use]
     pub const fn scope(mut self, scope: Scope) -> Self {
         self.scope = Some(scope);
@@ -75,6 +91,16 @@ impl Shared {
     /// The environment variable `MIRAKURU_LEASE_TIMEOUT` sets another limit: seconds, as `60` or
     /// `0.5`, or a duration, as `1m30s`. Any other value is
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Executor, Shared};
+    /// static SERVER: Shared = Shared::new(|| Executor::new("sleep 60"));
+    /// let pid = SERVER.lease()?.pid();
+    /// assert_eq!(SERVER.lease()?.pid(), pid);
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     pub fn lease(&self) -> Result<Lease> {
         self.entry()?.lease()
     }
@@ -86,11 +112,33 @@ impl Shared {
     ///
     /// Returns the errors of [`lease`](Self::lease), also if the calling test has a shared lease of
     /// the process.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Executor, Shared};
+    /// static SERVER: Shared = Shared::new(|| Executor::new("sleep 60"));
+    /// let mut server = SERVER.exclusive()?;
+    /// server.restart()?;
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     pub fn exclusive(&self) -> Result<ExclusiveLease> {
         self.entry()?.exclusive()
     }
 
     /// Returns the number of leases that are held now, or 0 if it cannot be determined.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Executor, Shared};
+    /// static SERVER: Shared = Shared::new(|| Executor::new("sleep 60"));
+    /// let lease = SERVER.lease()?;
+    /// assert_eq!(SERVER.lease_count(), 1);
+    /// drop(lease);
+    /// assert_eq!(SERVER.lease_count(), 0);
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     #[must_use]
     pub fn lease_count(&self) -> usize {
         self.entry().map_or(0, |entry| entry.lease_count())

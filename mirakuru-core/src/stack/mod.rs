@@ -91,18 +91,51 @@ pub struct Stack {
 
 impl Stack {
     /// Describes a stack without members.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Executor, Stack};
+    /// let stack = Stack::new().add("worker", Executor::new("sleep 60")).start()?;
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Adds a member. Its name is also that of its process, in messages and before its output: letters,
     /// digits, `-` and `_`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Executor, Stack};
+    /// let worker = Executor::new("sleep 60").env("DATABASE_PORT", "{db.port}");
+    /// let stack = Stack::new()
+    ///     .add("db", Executor::new("sleep 60").env("PORT", "{port}"))
+    ///     .add("worker", worker)
+    ///     .start()?;
+    /// assert!(stack["worker"].is_running());
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     pub fn add(mut self, name: impl Into<String>, executor: Executor) -> Self {
         self.members.add(name.into(), executor);
         self
     }
 
     /// Starts a member only when another is ready, also if it does not name it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Executor, Stack};
+    /// let stack = Stack::new()
+    ///     .add("db", Executor::shell("echo ready; exec sleep 60").output("ready"))
+    ///     .add("worker", Executor::new("sleep 60"))
+    ///     .needs("worker", "db")
+    ///     .start()?;
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     pub fn needs(mut self, member: impl Into<String>, other: impl Into<String>) -> Self {
         self.members.needs(member.into(), other.into());
         self
@@ -110,6 +143,19 @@ impl Stack {
 
     /// Starts these members at the same time, also if some of them name the ports of others: a first
     /// node may be ready only when the second has joined it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Executor, Stack};
+    /// let node = || Executor::new("sleep 60").env("PORT", "{port}");
+    /// let stack = Stack::new()
+    ///     .add("one", node().env("PEER", "127.0.0.1:{two.port}"))
+    ///     .add("two", node().env("PEER", "127.0.0.1:{one.port}"))
+    ///     .together(["one", "two"])
+    ///     .start()?;
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     pub fn together<S: Into<String>>(mut self, members: impl IntoIterator<Item = S>) -> Self {
         self.members.together(members.into_iter().map(Into::into).collect());
         self
@@ -118,6 +164,14 @@ impl Stack {
     /// Sets whether [`run`](Self::run) starts a member again that has ended, with the same ports and
     /// directory. Default: false, which ends the run. One that ends more than five times in a minute
     /// ends it nevertheless.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use mirakuru_core::{Executor, Stack};
+    /// Stack::new().add("app", Executor::new("cargo run")).restart(true).run()?;
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     pub fn restart(mut self, restart: bool) -> Self {
         self.restarts = restart;
         self
@@ -130,6 +184,15 @@ impl Stack {
     /// The error of the first member that does not start; the others are stopped then.
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if a name is given twice or is no name, if a
     /// member needs one that the stack does not have, or if members need each other.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Executor, Stack};
+    /// let stack = Stack::new().add("db", Executor::new("sleep 60").env("PORT", "{port}")).start()?;
+    /// println!("127.0.0.1:{}", stack["db"].port());
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     pub fn start(&self) -> Result<RunningStack> {
         start::start(&self.members, &())
     }
@@ -151,6 +214,15 @@ impl Stack {
     /// Those of [`start`](Self::start). [`Exited`](crate::ErrorKind::Exited) if a member ends by itself, even
     /// with code 0; the others are stopped then. See [`restart`](Self::restart) for the other choice.
     /// Several stacks of a program cannot run in the foreground at the same time.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use mirakuru_core::{Executor, Stack, servers};
+    /// let app = Executor::new("cargo run").env("REDIS_URL", "redis://{redis.addr}/");
+    /// Stack::new().add("redis", servers::redis()).add("app", app).run()?;
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     pub fn run(&self) -> Result<()> {
         foreground::run(&self.members, self.restarts)
     }

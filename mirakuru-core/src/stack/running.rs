@@ -36,17 +36,49 @@ impl RunningStack {
     }
 
     /// Returns a process by its name.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Executor, Stack};
+    /// let stack = Stack::new().add("worker", Executor::new("sleep 60")).start()?;
+    /// assert!(stack.get("worker").is_some());
+    /// assert!(stack.get("db").is_none());
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Process> {
         self.processes().find(|process| process.name() == name)
     }
 
     /// Returns a process by its name, to stop, restart or pause it. Its ports and directory stay.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Executor, Stack};
+    /// let mut stack = Stack::new().add("worker", Executor::new("sleep 60")).start()?;
+    /// if let Some(worker) = stack.get_mut("worker") {
+    ///     worker.restart()?;
+    /// }
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     pub fn get_mut(&mut self, name: &str) -> Option<&mut Process> {
         self.processes.iter_mut().flatten().find(|process| process.name() == name)
     }
 
     /// Returns all processes, in the order in which they were added.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Executor, Stack};
+    /// let stack = Stack::new().add("worker", Executor::new("sleep 60")).start()?;
+    /// for process in stack.processes() {
+    ///     println!("{} has the id {}", process.name(), process.pid());
+    /// }
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     pub fn processes(&self) -> impl Iterator<Item = &Process> + Clone {
         self.processes.iter().flatten()
     }
@@ -56,6 +88,16 @@ impl RunningStack {
     /// # Errors
     ///
     /// The first error of [`Process::stop`]. All others are stopped nevertheless.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Executor, Stack};
+    /// let mut stack = Stack::new().add("worker", Executor::new("sleep 60")).start()?;
+    /// stack.stop()?;
+    /// assert!(!stack["worker"].is_running());
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     pub fn stop(&mut self) -> Result<()> {
         let failure = Mutex::new(None);
         let processes: Vec<_> = self.processes.iter_mut().map(Mutex::new).collect();

@@ -43,24 +43,61 @@ impl Exit {
     }
 
     /// Returns the code that the main process exited with, or `None` if a signal ended it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::Executor;
+    /// let mut job = Executor::shell("exit 3").start()?;
+    /// let exit = job.wait_timeout(std::time::Duration::from_secs(10))?;
+    /// assert_eq!(exit.code(), Some(3));
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     #[must_use]
     pub fn code(self) -> Option<i32> {
         self.status.code()
     }
 
     /// Returns the signal that ended the main process, or `None` if it exited.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::{Executor, Signal};
+    /// let exit = Executor::new("sleep 60").start()?.stop()?;
+    /// assert_eq!(exit.signal(), Some(Signal::TERM));
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     #[must_use]
     pub fn signal(self) -> Option<Signal> {
         self.status.signal().map(Signal::new)
     }
 
     /// Returns true if the main process exited with code 0.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::Executor;
+    /// let mut job = Executor::new("true").start()?;
+    /// assert!(job.wait_timeout(std::time::Duration::from_secs(10))?.success());
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     #[must_use]
     pub fn success(self) -> bool {
         self.status.success()
     }
 
     /// Returns true if the stop timeout expired and the rest of the process was killed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::Executor;
+    /// let exit = Executor::new("sleep 60").start()?.stop()?;
+    /// assert!(!exit.was_killed());
+    /// # Ok::<(), mirakuru_core::Error>(())
+    /// ```
     #[must_use]
     pub fn was_killed(self) -> bool {
         self.was_killed

@@ -37,12 +37,26 @@ impl Signal {
     /// Returns the signal with this number, also one without a name here.
     ///
     /// The number is not checked. `Signal::try_from` fails unless it is one from 1 to 64.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::Signal;
+    /// assert_eq!(Signal::new(15), Signal::TERM);
+    /// ```
     #[must_use]
     pub const fn new(number: i32) -> Self {
         Self(number)
     }
 
     /// Returns the number of the signal.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mirakuru_core::Signal;
+    /// assert_eq!(Signal::TERM.number(), 15);
+    /// ```
     #[must_use]
     pub const fn number(self) -> i32 {
         self.0

@@ -73,24 +73,44 @@ pub struct Http {
 
 impl Http {
     /// Returns a HEAD request to this URL, which may contain placeholders.
+    ///
+    /// ```
+    /// # use mirakuru_core::{Executor, Http};
+    /// let server = Executor::new("my-server {port}").http(Http::head("http://127.0.0.1:{port}/"));
+    /// ```
     #[must_use]
     pub fn head(url: impl Into<String>) -> Self {
         Self::request("HEAD", url)
     }
 
     /// Returns a GET request to this URL, which may contain placeholders.
+    ///
+    /// ```
+    /// # use mirakuru_core::{Executor, Http};
+    /// let server = Executor::new("my-server {port}").http(Http::get("http://127.0.0.1:{port}/"));
+    /// ```
     #[must_use]
     pub fn get(url: impl Into<String>) -> Self {
         Self::request("GET", url)
     }
 
     /// Returns a POST request to this URL, which may contain placeholders.
+    ///
+    /// ```
+    /// # use mirakuru_core::Http;
+    /// let query = Http::post("http://127.0.0.1:{port}/query").body("SELECT 1");
+    /// ```
     #[must_use]
     pub fn post(url: impl Into<String>) -> Self {
         Self::request("POST", url)
     }
 
     /// Returns a request by any method to this URL, which may contain placeholders.
+    ///
+    /// ```
+    /// # use mirakuru_core::Http;
+    /// let options = Http::request("OPTIONS", "http://127.0.0.1:{port}/");
+    /// ```
     #[must_use]
     pub fn request(method: impl Into<String>, url: impl Into<String>) -> Self {
         Self {
@@ -105,6 +125,11 @@ impl Http {
     }
 
     /// Sets the status that shows that the process is ready. Default: 200 to 299.
+    ///
+    /// ```
+    /// # use mirakuru_core::Http;
+    /// let is_up = Http::get("http://127.0.0.1:{port}/").status(200..=499);
+    /// ```
     #[must_use]
     pub fn status(mut self, status: impl Into<Status>) -> Self {
         self.status = status.into();
@@ -112,6 +137,11 @@ impl Http {
     }
 
     /// Adds a header. The default ones are `Accept: */*` and a `User-Agent`.
+    ///
+    /// ```
+    /// # use mirakuru_core::Http;
+    /// let json = Http::get("http://127.0.0.1:{port}/").header("Accept", "application/json");
+    /// ```
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
@@ -119,6 +149,11 @@ impl Http {
     }
 
     /// Sends these fields as an HTML form does.
+    ///
+    /// ```
+    /// # use mirakuru_core::Http;
+    /// let login = Http::post("http://127.0.0.1:{port}/login").form([("user", "admin")]);
+    /// ```
     #[must_use]
     pub fn form<K, V>(self, fields: impl IntoIterator<Item = (K, V)>) -> Self
     where
@@ -133,6 +168,11 @@ impl Http {
     }
 
     /// Sends this body. Default: none.
+    ///
+    /// ```
+    /// # use mirakuru_core::Http;
+    /// let ping = Http::post("http://127.0.0.1:{port}/rpc").body(r#"{"method":"ping"}"#);
+    /// ```
     #[must_use]
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = Some(body.into());
@@ -161,6 +201,12 @@ impl Http {
     /// Sets the time limit of a single request. Default: a second at first, a tenth of that at port 0,
     /// then twice as long after each request without an answer. A request never takes longer than is
     /// left for the start.
+    ///
+    /// ```
+    /// # use mirakuru_core::Http;
+    /// # use std::time::Duration;
+    /// let slow = Http::get("http://127.0.0.1:{port}/").request_timeout(Duration::from_secs(5));
+    /// ```
     #[must_use]
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = Some(timeout);
