@@ -24,6 +24,15 @@ fn a_probe_that_gives_up_ends_the_start_at_once() {
     assert_eq!(error.to_string(), "sleep: will not be ready: the schema is of a newer version");
 }
 
+#[tokio::test]
+async fn a_probe_of_an_async_test_may_block_on_a_runtime() {
+    let blocks = |_: &Attempt<'_>| {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async { true })
+    };
+    Executor::new("sleep 300").probe(blocks).start_soon();
+}
+
 #[test]
 fn an_attempt_can_be_printed() {
     let prints = |attempt: &Attempt<'_>| {

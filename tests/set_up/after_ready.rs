@@ -57,6 +57,15 @@ fn a_command_can_use_the_process_and_what_it_has_chosen() {
     assert!(log.ends_with(&format!("port {port}, {dir}\n")), "{log}");
 }
 
+#[tokio::test]
+async fn a_closure_of_an_async_test_may_block_on_a_runtime() {
+    let server = sleeps().after_ready_with(|_| {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async { Ok::<_, String>(()) })
+    });
+    server.start_soon();
+}
+
 #[test]
 fn nothing_runs_again_at_a_restart() {
     let server = sleeps().after_ready(adds("command")).after_ready_with(|process| {

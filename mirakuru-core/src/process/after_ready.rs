@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::Process;
 use crate::error::{Error, ErrorKind, Result};
 use crate::readiness::Identity;
+use crate::sys;
 
 type Call = dyn Fn(&Process) -> Result<(), String> + Send + Sync;
 
@@ -60,7 +61,7 @@ impl Process {
     /// Calls the closures that set the process up.
     pub(crate) fn run_after_ready(&self) -> Result<()> {
         self.after_ready.iter().try_for_each(|after_ready| {
-            (after_ready.call)(self).map_err(|why| {
+            sys::on_own_thread(|| (after_ready.call)(self)).map_err(|why| {
                 self.server.failed(ErrorKind::Failed, &format!("after_ready_with failed: {why}"))
             })
         })

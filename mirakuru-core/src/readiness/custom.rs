@@ -8,6 +8,7 @@ use super::attempt::Attempt;
 use super::condition::{Condition, ConditionSpec, Found, Poll, Requirements, StartContext};
 use super::identity::Identity;
 use crate::error::{Error, ErrorKind, Result};
+use crate::sys;
 
 /// A condition of your own for "started".
 ///
@@ -15,8 +16,8 @@ use crate::error::{Error, ErrorKind, Result};
 ///
 /// A good probe checks once and returns quickly. It never blocks past [`Attempt::deadline`], and it
 /// puts what it saw into [`Readiness::NotYet`], which an error report then shows. It is called again
-/// after a fraction of a millisecond at first, and every 10 ms later on. It is called from one thread
-/// at a time during one start, but two starts of the same executor may call it at once.
+/// after a fraction of a millisecond at first, and every 10 ms later on, each time on a new thread, so a client
+/// that blocks can be used in an async test too. Two starts of the same executor may call it at once.
 ///
 /// # Examples
 ///
@@ -160,7 +161,7 @@ impl Condition for CustomProbe {
     }
 
     fn poll(&mut self, attempt: &Attempt<'_>) -> Result<Poll> {
-        match self.0.probe.check(attempt) {
+        match sys::on_own_thread(|| self.0.probe.check(attempt)) {
             Readiness::Ready => Ok(Poll::Ready(Found::default())),
             Readiness::NotYet(seen) => Ok(Poll::pending(seen)),
             Readiness::Failed(why) => {

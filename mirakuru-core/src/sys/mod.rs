@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 mod fd_slots;
 mod fs;
+mod own_thread;
 mod unix;
 
 #[cfg_attr(all(target_os = "linux", not(mirakuru_fallback)), path = "linux/mod.rs")]
@@ -16,6 +17,7 @@ mod platform;
 
 pub(crate) use fd_slots::{ExecWithListenPid, FdSlots, InstalledFds};
 pub(crate) use fs::{PrivateDir, check_temp_dir, remove_tree, unnamed_file, write_atomically};
+pub(crate) use own_thread::on_own_thread;
 pub(crate) use platform::*;
 pub(crate) use unix::*;
 
