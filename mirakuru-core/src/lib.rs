@@ -115,3 +115,8 @@ pub use mirakuru_macros::with_process;
 ///
 #[doc = include_str!("reference/process_fixture.md")]
 pub use mirakuru_macros::process_fixture;
+
+/// The example of the README is a test, too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

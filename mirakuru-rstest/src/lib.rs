@@ -208,3 +208,8 @@ fn when_ready(executor: Executor, ready: &str) -> Executor {
         ),
     }
 }
+
+/// The example of the README is a test, too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

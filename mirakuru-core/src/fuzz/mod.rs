@@ -176,7 +176,7 @@ mod tests {
     }
 
     fn corpus(target: &str) -> Vec<Vec<u8>> {
-        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/fuzz/corpus").join(target);
         let mut files: Vec<_> = fs::read_dir(dir).unwrap().map(|it| it.unwrap().path()).collect();
         files.sort();
         assert!(!files.is_empty(), "no input for {target}");
