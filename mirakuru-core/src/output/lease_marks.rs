@@ -1,10 +1,11 @@
 //! Where the leases of this test process began in the logs of its processes.
 
-use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
+
+use crate::sys;
 
 /// The marks of all leases of this test process, in the order in which they began.
 static MARKS: Mutex<Vec<Mark>> = Mutex::new(Vec::new());
@@ -27,7 +28,7 @@ pub(crate) struct LeaseMark(u64);
 impl LeaseMark {
     /// Marks where a lease of the test on this thread begins.
     pub(super) fn new(log: &Path, start: Vec<u64>) -> Self {
-        let (id, thread, log) = (next_id(), this_thread(), log.to_owned());
+        let (id, thread, log) = (next_id(), sys::thread_number(), log.to_owned());
         let mut marks = MARKS.lock();
         // A further lease of the test would print the same lines.
         let is_same = |mark: &&Mark| mark.thread == thread && mark.log == log;
@@ -46,7 +47,7 @@ impl Drop for LeaseMark {
 /// Returns the lengths of the log files when the test's first lease began. A thread that has begun none
 /// may belong to any test of this process that has one: the earliest counts.
 pub(super) fn start(log: &Path) -> Option<Vec<u64>> {
-    let (thread, marks) = (this_thread(), MARKS.lock());
+    let (thread, marks) = (sys::thread_number(), MARKS.lock());
     let of_log = || marks.iter().filter(|mark| mark.log == log);
     let mark = of_log().find(|mark| mark.thread == thread).or_else(|| of_log().next());
     mark.map(|mark| mark.start.clone())
@@ -54,7 +55,7 @@ pub(super) fn start(log: &Path) -> Option<Vec<u64>> {
 
 /// Returns true once for each test: its further leases of the process would print the same lines.
 pub(super) fn claim_report(log: &Path) -> bool {
-    let (thread, mut marks) = (this_thread(), MARKS.lock());
+    let (thread, mut marks) = (sys::thread_number(), MARKS.lock());
     let mut was_printed = false;
     for mark in marks.iter_mut().filter(|mark| mark.thread == thread && mark.log == log) {
         was_printed |= std::mem::replace(&mut mark.is_printed, true);
@@ -65,17 +66,6 @@ pub(super) fn claim_report(log: &Path) -> bool {
 fn next_id() -> u64 {
     static IDS: AtomicU64 = AtomicU64::new(1);
     IDS.fetch_add(1, Ordering::Relaxed)
-}
-
-/// Returns an id of this thread. Unlike that of std, it is there also while the thread ends.
-fn this_thread() -> u64 {
-    thread_local!(static ID: Cell<u64> = const { Cell::new(0) });
-    ID.with(|id| {
-        if id.get() == 0 {
-            id.set(next_id());
-        }
-        id.get()
-    })
 }
 
 #[cfg(test)]

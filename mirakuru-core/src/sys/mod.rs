@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 mod fd_slots;
 mod fs;
-mod own_thread;
+mod threads;
 mod unix;
 
 #[cfg_attr(all(target_os = "linux", not(mirakuru_fallback)), path = "linux/mod.rs")]
@@ -17,8 +17,8 @@ mod platform;
 
 pub(crate) use fd_slots::{ExecWithListenPid, FdSlots, InstalledFds};
 pub(crate) use fs::{PrivateDir, check_temp_dir, remove_tree, unnamed_file, write_atomically};
-pub(crate) use own_thread::on_own_thread;
 pub(crate) use platform::*;
+pub(crate) use threads::{on_own_thread, thread_number};
 pub(crate) use unix::*;
 
 /// Returns the end of a wait of this length, which is limited to a year.
