@@ -103,6 +103,18 @@ fn slow_starts_are_not_reported_if_that_is_turned_off() {
     assert_eq!(stderr_lines(playing("starts a slow one").env("MIRAKURU_LOG", "off")), [""; 0]);
 }
 
+/// Without `/proc`, standard error of the runner cannot be opened.
+#[cfg(not(mirakuru_fallback))]
+#[test]
+fn a_slow_start_is_reported_where_the_user_of_nextest_looks() {
+    const CAPTURING: &str = "NEXTEST_RUN_ID=one sh -c 'exec \"$@\" 2>/dev/null' sh \"$@\"; exit $?";
+    let run = playing("starts a slow one");
+    let mut nextest = test_process::run_by(&["sh", "-c", CAPTURING, "sh"], &run);
+    let lines = stderr_lines(nextest.env_remove("MIRAKURU_SESSION"));
+    let [line] = &lines[..] else { panic!("{lines:#?}") };
+    assert!(line.starts_with("mirakuru: waiting for slow: HEAD http://127.0.0.1:"), "{line}");
+}
+
 #[test]
 fn reports_of_several_waits_at_once_do_not_mix() {
     let lines = stderr_lines(&mut playing("starts eight"));

@@ -10,3 +10,4 @@ pub(crate) mod runner;
 pub(crate) mod settings;
 pub(crate) mod stdout;
 pub(crate) mod time_limit;
+mod watched;

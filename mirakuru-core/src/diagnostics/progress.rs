@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use crate::diagnostics::settings::{self, LogLevel};
+use crate::diagnostics::watched;
 use crate::sys;
 
 /// When a wait is reported, in seconds. After the last one, it is reported once a minute.
@@ -70,6 +71,7 @@ impl Screen {
     fn print(&mut self, text: &str) {
         let erase = if std::mem::take(&mut self.shows_bar) { ERASE } else { "" };
         write(&format!("{erase}mirakuru: {text}\n"));
+        watched::print(&format!("mirakuru: {text}"));
     }
 
     fn draw(&mut self, text: &str, is_first: bool) {

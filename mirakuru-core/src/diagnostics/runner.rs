@@ -44,13 +44,17 @@ impl Runner {
     }
 }
 
+/// Returns the nextest that runs this process, if it was noted.
+pub(super) fn noted_nextest() -> Option<Runner> {
+    NEXTEST.get().copied().flatten()
+}
+
 /// Returns the process that `MIRAKURU_SESSION` names, or else the nearest ancestor that is a runner.
 pub(crate) fn find() -> Result<Option<Runner>> {
     if let Ok(value) = std::env::var(SESSION) {
         return named_runner(&value).map(Runner::of);
     }
-    let noted = NEXTEST.get().copied().flatten();
-    Ok(noted.or_else(|| nextest().or_else(cargo).and_then(Runner::of)))
+    Ok(noted_nextest().or_else(|| nextest().or_else(cargo).and_then(Runner::of)))
 }
 
 /// Returns true if the variables of a runner are set.
