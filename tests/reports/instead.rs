@@ -28,14 +28,15 @@ print('ready', flush=True); time.sleep(300)";
         &waiting(python(script)),
         &expect![[r#"
             server: not ready within 2.0 s: a TCP connection to 127.0.0.1:PORT
-              command: python3 -c "import os, socket, time
-            s = socket.create_server(('::1', int(os.environ['PORT'])), family=socket.AF_INET6)
-            print('ready', flush=True); time.sleep(300)"
               waited for: a TCP connection to 127.0.0.1:PORT
               last observation: 127.0.0.1:PORT: connection refused (checked N times in TIME of 2.0 s)
               process: running as pid PID
               output (LOG):
                 ready
+              command:
+                python3 -c "import os, socket, time
+                s = socket.create_server(('::1', int(os.environ['PORT'])), family=socket.AF_INET6)
+                print('ready', flush=True); time.sleep(300)"
               help: it listens on [::1]:PORT instead: wait for that, or configure it
         "#]],
     );
@@ -50,15 +51,16 @@ print('ready', flush=True); time.sleep(300)";
         &waiting(python(script)),
         &expect![[r#"
             server: not ready within 2.0 s: a TCP connection to 127.0.0.1:PORT
-              command: python3 -c "import os, socket, time
-            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            s.bind(('127.0.0.1', int(os.environ['PORT'])))
-            print('ready', flush=True); time.sleep(300)"
               waited for: a TCP connection to 127.0.0.1:PORT
               last observation: 127.0.0.1:PORT: connection refused (checked N times in TIME of 2.0 s)
               process: running as pid PID
               output (LOG):
                 ready
+              command:
+                python3 -c "import os, socket, time
+                s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                s.bind(('127.0.0.1', int(os.environ['PORT'])))
+                print('ready', flush=True); time.sleep(300)"
               help: it has a UDP socket at 127.0.0.1:PORT, and none for TCP: wait for `udp`
         "#]],
     );

@@ -81,7 +81,12 @@ impl fmt::Display for Report {
         if let Some(received) = &self.received {
             f.write_str(&received.text)?;
         }
-        if let Some(command) = &self.command {
+        // A long one would hide the reason.
+        let (first, last) = match &self.command {
+            Some(command) if is_long(command) => (None, Some(command.replace('\n', "\n    "))),
+            command => (command.as_ref(), None),
+        };
+        if let Some(command) = first {
             write!(f, "\n  command: {command}")?;
         }
         if let Some(attempts) = &self.attempts {
@@ -93,11 +98,18 @@ impl fmt::Display for Report {
         if let Some(output) = &self.output {
             write!(f, "\n  {output}")?;
         }
+        if let Some(command) = last {
+            write!(f, "\n  command:\n    {command}")?;
+        }
         if let Some(help) = &self.help {
             write!(f, "\n  help: {help}")?;
         }
         Ok(())
     }
+}
+
+fn is_long(command: &str) -> bool {
+    command.contains('\n') || command.len() > LINE_MAX
 }
 
 impl fmt::Display for Attempts {
@@ -208,6 +220,23 @@ mod tests {
     fn a_terminal_obeys_nothing_of_a_report() {
         let report = Printable("a\tb\n\x1b[2J\u{9b}H\r\u{e9}").to_string();
         assert_eq!(report, "a\tb\n\\u{1b}[2J\\u{9b}H\\r\u{e9}");
+    }
+
+    #[test]
+    fn the_reason_comes_before_a_long_command() {
+        let shown = |command: &str| {
+            let text = |text: &str| Some(text.to_owned());
+            let report = Report {
+                command: text(command),
+                state: text("ended"),
+                help: text("why"),
+                ..Report::default()
+            };
+            report.to_string()
+        };
+        assert_eq!(shown("a b"), "\n  command: a b\n  process: ended\n  help: why");
+        let script = "\n  process: ended\n  command:\n    sh -c 'a\n    b'\n  help: why";
+        assert_eq!(shown("sh -c 'a\nb'"), script);
     }
 
     #[test]
