@@ -118,15 +118,20 @@ pub(crate) struct ServerView {
     log: Log,
     /// Where it can be reached, if it may be kept.
     contacts: String,
+    /// The address by which a test knows it.
+    address: Option<String>,
+    /// The command that connects to it.
+    connect: Option<String>,
     /// Where it is, if it was not started here.
     external: Option<String>,
 }
 
 impl ServerView {
     pub(super) fn new(server: &Server, contacts: String) -> Self {
+        let (address, connect) = (kept::address(server), kept::connect(server));
         let external = server.plan.external.as_ref().map(ToString::to_string);
         let (name, client, log) = (server.plan.name.clone(), server.client(), server.log());
-        Self { name, client, log, contacts, external }
+        Self { name, client, log, contacts, address, connect, external }
     }
 
     fn snapshot(&self) -> ServerSnapshot<'_> {
@@ -137,14 +142,7 @@ impl ServerView {
             true => Fate::Died,
             false => Fate::Other,
         };
-        let external = self.external.as_deref();
-        ServerSnapshot {
-            name: &self.name,
-            state,
-            fate,
-            output: self.log.excerpt(LINES_SHOWN),
-            external,
-        }
+        ServerSnapshot { view: self, state, fate, output: self.log.excerpt(LINES_SHOWN) }
     }
 
     /// Returns the state, after the supervisor has reported an end that is on its way.
@@ -166,11 +164,10 @@ impl ServerView {
 
 /// A server at one moment.
 struct ServerSnapshot<'a> {
-    name: &'a str,
+    view: &'a ServerView,
     state: State,
     fate: Fate,
     output: Output,
-    external: Option<&'a str>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -184,7 +181,8 @@ enum Fate {
 
 impl fmt::Display for ServerSnapshot<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, state, fate, output, external } = self;
+        let Self { view, state, fate, output } = self;
+        let ServerView { name, contacts, address, connect, external, .. } = view;
         if let Some(external) = external {
             return write!(f, "--- {name}: {external}, which was not started here");
         }
@@ -193,6 +191,17 @@ impl fmt::Display for ServerSnapshot<'_> {
             (Fate::Stopped, Some(exit)) => write!(f, "--- {name} was stopped: it {exit}")?,
             _ => write!(f, "--- {name}: {state}")?,
         }
-        write!(f, ", {output}")
+        let is_reached = state.is_running().then_some(address.as_ref()).flatten();
+        if let Some(address) = is_reached {
+            write!(f, " at {address}")?;
+        }
+        write!(f, ", {output}")?;
+        match connect {
+            Some(connect) if is_reached.is_some() && contacts.is_empty() => write!(
+                f,
+                "\n  help: `MIRAKURU_KEEP=failed` keeps it running, to be reached by `{connect}`"
+            ),
+            _ => Ok(()),
+        }
     }
 }

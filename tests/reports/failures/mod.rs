@@ -67,6 +67,10 @@ fn a_test_that_fails_shows_its_server(
 ) {
     let shown = shown_by(name);
     says(&shown, &["--- server: running as pid ", &format!("\n    GET /{name}\n"), ".log"]);
+    says(
+        &shown,
+        &[" at 127.0.0.1:", "`MIRAKURU_KEEP=failed` keeps it running, to be reached by `nc 127"],
+    );
     assert_eq!(shown.matches("--- server").count(), 1, "{shown}");
 }
 
@@ -124,6 +128,15 @@ fn tests_that_run_at_once_show_their_servers_each_in_its_own_output() {
         says(&shown, &[&format!("GET /at-once-{number}\n")]);
         assert_eq!(shown.matches("--- server").count(), 1, "{shown}");
     }
+}
+
+#[rstest]
+#[case("has_a_script_by_a_parameter", "the_parameter")]
+#[case("has_a_script_by_a_static", "the_static")]
+#[case("has_a_script_by_a_fixture", "the_fixture")]
+#[case("has_a_script_by_the_attribute_of_a_fixture", "the_fixture")]
+fn a_script_is_called_what_the_test_calls_it(#[case] test: &str, #[case] name: &str) {
+    says(&shown_by(test), &[&format!("--- {name}: running as pid ")]);
 }
 
 #[test]
