@@ -1,5 +1,6 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
 use syn::{Attribute, FnArg, Path, ReturnType};
@@ -92,9 +93,10 @@ fn shared(function: &Function, args: &Args, k: &Path) -> TokenStream {
     let described_by_each_lease = (!function.sig.inputs.is_empty())
         .then(|| quote_spanned!(Span::mixed_site()=> .described_by_each_lease()));
     let mut name = function.sig.ident.clone();
+    let label = name.unraw().to_string();
     name.set_span(name.span().located_at(returned));
     quote_spanned! {Span::mixed_site().located_at(returned)=>
-        static SHARED: #k::Shared = #k::Shared::new(#name) #scope #described_by_each_lease;
+        static SHARED: #k::Shared = #k::Shared::new(#name).called(#label) #scope #described_by_each_lease;
         &SHARED
     }
 }

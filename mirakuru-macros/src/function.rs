@@ -156,7 +156,14 @@ impl<'a> Lease<'a> {
             Access::Exclusive => quote_spanned!(span=> exclusive),
             Access::Own => quote_spanned!(span=> own),
         };
-        quote_spanned!(span=> #k::__private::Request::#access(#definition) #scope)
+        let label = self.label().map(|label| quote_spanned!(span=> .called(#label)));
+        quote_spanned!(span=> #k::__private::Request::#access(#definition) #label #scope)
+    }
+
+    /// Returns what the test calls the process: as its definition, or else as the parameter.
+    fn label(&self) -> Option<String> {
+        let label = self.attribute.name().or_else(|| Some(self.param?.name()));
+        label.filter(|label| !label.is_empty())
     }
 
     fn binding(&self, is_async: bool) -> Option<TokenStream> {

@@ -84,7 +84,7 @@ fn by_a_signal() {
     fails(
         &Executor::shell("echo working; kill -SEGV $$").output("ready"),
         &expect![[r#"
-            sh: was ended by SIGSEGV before it was ready
+            script: was ended by SIGSEGV before it was ready
               command: /bin/sh -c 'echo working; kill -SEGV $$'
               waited for: a line of output that matches `ready`
               last observation: no such line (checked N times in TIME of 30.0 s)

@@ -40,7 +40,9 @@ impl Executor {
         Self::new(["/bin/sh".to_owned(), "-c".to_owned(), script.into()])
     }
 
-    /// Sets the name of the process in messages. Default: the name of its program.
+    /// Sets the name of the process in messages. Default: the name of its program. In place of a shell or
+    /// an interpreter (`sh`, `python3`, `node`, …), it is that of the fixture, the static or the parameter by
+    /// which a test gets the process; without one, a shell's is the program that its script ends with (`exec program`), or `script`.
     ///
     /// # Examples
     ///

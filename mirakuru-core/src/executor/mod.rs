@@ -178,6 +178,12 @@ impl Executor {
         Ok(Process::new(server, self.after_ready_with.clone()))
     }
 
+    /// Says what tests call the process, unless it was said before.
+    pub(crate) fn called(mut self, label: &str) -> Self {
+        self.spec.label.get_or_insert_with(|| label.to_owned());
+        self
+    }
+
     /// Sets where the compiler put a binary of the package under test, for `{bin:name}`.
     #[doc(hidden)]
     pub fn known_bin(mut self, name: &str, path: Option<&str>) -> Self {

@@ -3,6 +3,7 @@
 //! `set_up` what belongs to a start beside the command, `start_supervisor` what a supervisor is started
 //! with.
 
+mod default_name;
 pub(crate) mod external;
 pub(crate) mod plan;
 pub(crate) mod set_up;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::default_name;
 use super::external::External;
 use super::set_up::SetUpSpec;
 use crate::command::{self, CommandLine, Environment, Stdin};
@@ -28,6 +29,8 @@ pub(crate) struct ProcessSpec {
     pub(crate) command: CommandLine,
     pub(crate) more_args: Vec<OsString>,
     pub(crate) name: Option<String>,
+    /// What the tests call the process. It is the name of one whose program says nothing.
+    pub(crate) label: Option<String>,
     pub(crate) environment: Environment,
     pub(crate) current_dir: Option<PathBuf>,
     pub(crate) stdin: Stdin,
@@ -66,6 +69,7 @@ impl ProcessSpec {
             command,
             more_args: Vec::new(),
             name: None,
+            label: None,
             environment: Environment::default(),
             current_dir: None,
             stdin: Stdin::default(),
@@ -92,15 +96,8 @@ impl ProcessSpec {
 
     /// Returns the name of the process in messages.
     pub(crate) fn display_name(&self) -> String {
-        let program = || {
-            let words = self.command.words().unwrap_or_default();
-            let program = words.first().map(PathBuf::from).unwrap_or_default();
-            let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy();
-            // A binary of the package under test is called by its own name.
-            let bin = name.strip_prefix("{bin:").and_then(|rest| rest.strip_suffix('}'));
-            bin.unwrap_or(&name).to_owned()
-        };
-        self.name.clone().unwrap_or_else(program)
+        let label = || self.label.clone();
+        self.name.clone().unwrap_or_else(|| default_name::of(&self.command, label))
     }
 
     /// Returns the words of the command, with placeholders.
@@ -192,8 +189,9 @@ impl ProcessSpec {
             expect_exit,
             external,
             port,
-            // Where a binary was found, who shares or starts the process and the values of others do
-            // not describe the process.
+            // Where a binary was found, who shares or starts the process, what tests call it and the
+            // values of others do not describe the process.
+            label: _,
             known_bins: _,
             scope: _,
             others: _,

@@ -1,10 +1,11 @@
 //! Functions that generated code calls. Not part of the public interface.
 #![allow(missing_docs)]
 
-use std::ops::Deref;
 use std::panic;
 use std::sync::Arc;
 use std::thread;
+
+pub use super::outcome::{Outcome, Unknown, never, run};
 
 use super::current_test;
 use super::exclusive_lease::ExclusiveLease;
@@ -34,7 +35,7 @@ pub trait Definition {
 #[doc(hidden)]
 impl Definition for Shared {
     fn executor(&self) -> Executor {
-        (self.make)()
+        self.described()
     }
 
     fn scope(&self) -> Option<Scope> {
@@ -82,6 +83,13 @@ impl Request {
 
     pub fn own(definition: &impl Definition) -> Self {
         Self::new(definition, Access::Own)
+    }
+
+    /// Says what the test calls the process.
+    #[must_use]
+    pub fn called(mut self, label: &str) -> Self {
+        self.executor = self.executor.called(label);
+        self
     }
 
     #[must_use]
@@ -220,49 +228,6 @@ impl Drop for FailureReport {
         if std::thread::panicking() {
             self.0.print();
         }
-    }
-}
-
-/// Runs the body of a test that returns a result, so that its `return` and `?` end only the body.
-pub fn run<T>(body: impl FnOnce() -> T) -> T {
-    body()
-}
-
-/// Stands for a value where only its type counts.
-///
-/// # Panics
-///
-/// Panics if it is called.
-#[must_use]
-pub fn never<T>() -> T {
-    unreachable!("the call is never reached")
-}
-
-/// Tells whether the value that a test returned is a failure. Its type is called `…Result`, but may be
-/// any type: for others than `Result`, `is_failure` is found by dereferencing.
-pub struct Outcome<'a, T>(pub &'a T);
-
-impl<T, E> Outcome<'_, Result<T, E>> {
-    #[must_use]
-    pub fn is_failure(&self) -> bool {
-        self.0.is_err()
-    }
-}
-
-pub struct Unknown;
-
-impl Unknown {
-    #[must_use]
-    pub fn is_failure(&self) -> bool {
-        false
-    }
-}
-
-impl<T> Deref for Outcome<'_, T> {
-    type Target = Unknown;
-
-    fn deref(&self) -> &Unknown {
-        &Unknown
     }
 }
 

@@ -10,6 +10,7 @@ mod in_process;
 mod lease;
 pub mod macro_support;
 mod need;
+mod outcome;
 mod registry;
 mod request;
 mod session;

@@ -32,7 +32,8 @@ use crate::types::Scope;
 /// # Ok::<(), mirakuru_core::Error>(())
 /// ```
 pub struct Shared {
-    pub(super) make: fn() -> Executor,
+    make: fn() -> Executor,
+    label: Option<&'static str>,
     pub(super) scope: Option<Scope>,
     /// What `make` returns may differ from lease to lease.
     is_described_by_each_lease: bool,
@@ -52,7 +53,13 @@ impl Shared {
     /// ```
     #[must_use]
     pub const fn new(make: fn() -> Executor) -> Self {
-        Self { make, scope: None, is_described_by_each_lease: false, entry: OnceCell::new() }
+        Self {
+            make,
+            label: None,
+            scope: None,
+            is_described_by_each_lease: false,
+            entry: OnceCell::new(),
+        }
     }
 
     /// Sets which tests share the process. Default: [`Scope::Binary`].
@@ -66,6 +73,14 @@ impl Shared {
     #[must_use]
     pub const fn scope(mut self, scope: Scope) -> Self {
         self.scope = Some(scope);
+        self
+    }
+
+    /// Says what the tests call the process.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn called(mut self, label: &'static str) -> Self {
+        self.label = Some(label);
         self
     }
 
@@ -144,12 +159,17 @@ impl Shared {
         self.entry().map_or(0, |entry| entry.lease_count())
     }
 
+    pub(super) fn described(&self) -> Executor {
+        let executor = (self.make)();
+        self.label.into_iter().fold(executor, Executor::called)
+    }
+
     pub(super) fn entry(&self) -> Result<Arc<Entry>> {
         if let Some(entry) = self.entry.get() {
             return Ok(Arc::clone(entry));
         }
         // Made outside the cell: processes that need each other would wait for each other.
-        let entry = registry::entry((self.make)(), self.scope)?;
+        let entry = registry::entry(self.described(), self.scope)?;
         if !self.is_described_by_each_lease {
             let _ = self.entry.set(Arc::clone(&entry)); // Another thread may have been faster.
         }

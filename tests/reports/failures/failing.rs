@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
-use mirakuru_rstest::{Executor, Lease, Process, process_fixture, with_process};
+use mirakuru_rstest::{Executor, Lease, Process, Shared, process_fixture, with_process};
 use mirakuru_tests::{bin, test_process, try_http_get};
 use rstest::{fixture, rstest};
 
@@ -309,4 +309,39 @@ fn asks_at_length(server: &Process) -> AnyResult {
 fn has_a_silent_one() -> AnyResult {
     no_number(test_process::role().is_some())?;
     Ok(())
+}
+
+static THE_STATIC: Shared = Shared::new(|| Executor::shell("exec sleep 100 # static"));
+
+#[process_fixture]
+fn the_fixture() -> Executor {
+    Executor::shell("exec sleep 100 # fixture")
+}
+
+fn fails_if_it_is_to_fail() {
+    assert!(test_process::role().is_none(), "it is to fail");
+}
+
+#[with_process(shell = "exec sleep 100 # parameter")]
+#[test]
+fn has_a_script_by_a_parameter(_the_parameter: &Process) {
+    fails_if_it_is_to_fail();
+}
+
+#[with_process(THE_STATIC)]
+#[test]
+fn has_a_script_by_a_static(_server: &Process) {
+    fails_if_it_is_to_fail();
+}
+
+#[rstest]
+fn has_a_script_by_a_fixture(the_fixture: Lease) {
+    fails_if_it_is_to_fail();
+    drop(the_fixture);
+}
+
+#[with_process(the_fixture)]
+#[test]
+fn has_a_script_by_the_attribute_of_a_fixture(_server: &mut Process) {
+    fails_if_it_is_to_fail();
 }
