@@ -19,39 +19,69 @@
 #![doc(html_root_url = "https://docs.rs/mirakuru-core/latest")]
 #![deny(unsafe_code)]
 
+#[cfg(not(unix))]
+compile_error!("mirakuru is Unix only: on Windows, run the tests in WSL");
+
+#[cfg(unix)]
 mod command;
+#[cfg(unix)]
 mod diagnostics;
+#[cfg(unix)]
 mod error;
+#[cfg(unix)]
 mod executor;
-#[cfg(any(test, fuzzing))]
+#[cfg(all(unix, any(test, fuzzing)))]
 #[doc(hidden)]
 pub mod fuzz;
+#[cfg(unix)]
 mod launch;
+#[cfg(unix)]
 mod output;
+#[cfg(unix)]
 mod process;
+#[cfg(unix)]
 mod readiness;
+#[cfg(unix)]
 mod resources;
+#[cfg(unix)]
 mod server;
+#[cfg(unix)]
 pub mod servers;
+#[cfg(unix)]
 mod sharing;
+#[cfg(unix)]
 mod stack;
+#[cfg(unix)]
 mod supervisor;
 #[allow(dead_code, reason = "the macros use more of it: the same files compile in both crates")]
+#[cfg(unix)]
 mod syntax;
 #[allow(unsafe_code, reason = "system calls")]
+#[cfg(unix)]
 mod sys;
+#[cfg(unix)]
 mod types;
 
+#[cfg(unix)]
 pub use command::{CommandLine, OpenFile, Stdin};
+#[cfg(unix)]
 pub use error::{Error, ErrorKind, Result};
+#[cfg(unix)]
 pub use executor::{Executor, Need};
+#[cfg(unix)]
 pub use output::{Banner, Log, LogFollower};
+#[cfg(unix)]
 pub use process::Process;
+#[cfg(unix)]
 pub use readiness::{Attempt, Http, Probe, Readiness, Status};
 #[doc(hidden)]
+#[cfg(unix)]
 pub use sharing::macro_support as __private;
+#[cfg(unix)]
 pub use sharing::{ExclusiveLease, Lease, Shared};
+#[cfg(unix)]
 pub use stack::{RunningStack, Stack, StackLease};
+#[cfg(unix)]
 pub use types::{Exit, ExpectedExit, Owner, ParseSignalError, Scope, Signal, Stream};
 
 /// Starts or leases the processes that a test names, before its body runs.

@@ -86,6 +86,21 @@ fn no_code_reads_the_arguments_of_std() {
 }
 
 #[test]
+fn elsewhere_than_on_unix_there_is_one_error() {
+    let lib = fs::read_to_string(core().join("lib.rs")).unwrap();
+    let items: Vec<_> = lib.lines().filter(|line| !is_comment(line) && !line.is_empty()).collect();
+    let is_item =
+        |line: &str| ["mod ", "pub mod ", "pub use "].iter().any(|it| line.starts_with(it));
+    for at in (0..items.len()).filter(|at| is_item(items[*at])) {
+        let attributes = items[..at].iter().rev().take_while(|line| line.starts_with("#["));
+        let is_unix =
+            attributes.into_iter().any(|line| line.starts_with("#[cfg(") && line.contains("unix"));
+        let is_macro = items[at].contains("mirakuru_macros");
+        assert!(is_unix || is_macro, "`{}` is compiled on Windows", items[at]);
+    }
+}
+
+#[test]
 fn conditions_never_kill() {
     // A condition may end the process that it has started itself.
     let own = core().join("readiness/command/contained.rs");
