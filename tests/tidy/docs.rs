@@ -13,7 +13,8 @@ fn pages() -> Vec<PathBuf> {
     let guide = fs::read_dir(root().join("mirakuru-rstest/src/guide")).unwrap().flatten();
     let mut pages: Vec<_> = guide.map(|entry| entry.path()).collect();
     pages.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
-    pages.extend(["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"].map(|name| root().join(name)));
+    let beside = ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "RELEASING.md", "SECURITY.md"];
+    pages.extend(beside.map(|name| root().join(name)));
     pages
 }
 
