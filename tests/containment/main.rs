@@ -9,6 +9,8 @@ mod ends_of_tests;
 mod forks;
 mod hangs;
 mod hosts;
+#[cfg(not(mirakuru_fallback))]
+mod launcher;
 mod leftovers;
 mod matrix;
 #[cfg(not(mirakuru_fallback))]

@@ -37,6 +37,8 @@ enum Victim {
     Leaseholder,
     /// A test process that has the server alone, stops it and starts it again.
     ExclusiveLeaseholder,
+    /// The process that forks the supervisor of the shared server, which a test process starts and uses.
+    Launcher,
     /// The supervisor of a server that belongs to one test process.
     Supervisor,
     /// The supervisor of a server that two test processes use, one after the other, from its first
@@ -46,10 +48,11 @@ enum Victim {
     Runner,
 }
 
-const VICTIMS: [Victim; 6] = [
+const VICTIMS: [Victim; 7] = [
     Victim::Starter,
     Victim::Leaseholder,
     Victim::ExclusiveLeaseholder,
+    Victim::Launcher,
     Victim::Supervisor,
     Victim::SessionSupervisor,
     Victim::Runner,
@@ -69,6 +72,7 @@ impl Victim {
     fn counts(self, which: Traced) -> bool {
         match self {
             Self::Starter | Self::Leaseholder | Self::ExclusiveLeaseholder => which == Traced::Test,
+            Self::Launcher => which == Traced::Launcher,
             Self::Supervisor | Self::SessionSupervisor => which == Traced::Supervisor,
             Self::Runner => true,
         }
@@ -138,7 +142,8 @@ fn life_of(victim: Victim) -> u64 {
     // Each test process that has the server alone restarts it, and shares it otherwise.
     let starts = match victim {
         Victim::Runner => 1,
-        Victim::Starter | Victim::Leaseholder | Victim::SessionSupervisor => 2,
+        Victim::Starter | Victim::Leaseholder => 2,
+        Victim::Launcher | Victim::SessionSupervisor => 2,
         Victim::ExclusiveLeaseholder => 3,
         Victim::Supervisor => 4,
     };
@@ -232,14 +237,17 @@ fn play(kill: Kill) -> Outcome {
         next.abandon();
     }
     run.kill_runner();
-    eventually(LONG, || members(&run.temp).is_empty());
-    expect_no_directories(&run.temp);
+    expect_nothing_left(&run.temp);
     watchdog.rest();
     Outcome { stops, is_killed, starts: run.starts() }
 }
 
-/// Waits until no directory is left, and says what is in those that are.
-fn expect_no_directories(temp: &Path) {
+/// Waits until no process and no directory is left, and says which ones are.
+fn expect_nothing_left(temp: &Path) {
+    if panic::catch_unwind(|| eventually(LONG, || members(temp).is_empty())).is_err() {
+        let status = |pid| fs::read_to_string(format!("/proc/{pid}/status"));
+        panic!("left: {:?}", members(temp).into_iter().map(status).collect::<Vec<_>>());
+    }
     let are_gone = || eventually(LONG, || session_directories(temp).is_empty());
     let files = |dir: &PathBuf| fs::read_dir(dir).map(Iterator::collect::<Vec<_>>);
     if panic::catch_unwind(are_gone).is_err() {

@@ -1,4 +1,4 @@
-//! Stops a test process and its supervisor at each of their system calls.
+//! Stops a test process, its launcher and its supervisor at each of their system calls.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -18,6 +18,7 @@ use nix::unistd::Pid;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Traced {
     Test,
+    Launcher,
     Supervisor,
 }
 
@@ -29,13 +30,14 @@ pub(crate) enum Step {
     Ended(Pid, Option<i32>),
 }
 
-/// Traces a test process, from its first instruction, and the supervisor that it starts. The server
-/// is not traced.
+/// Traces a test process, from its first instruction, its first launcher, and the first supervisor of
+/// that. The server is not traced.
 ///
 /// All calls come from one thread. It may have other children, but waits for none of them elsewhere
 /// while there are traced processes.
 pub(crate) struct Tracer {
     test: Pid,
+    launcher: Option<Pid>,
     supervisor: Option<Pid>,
     /// The threads of the traced processes.
     known: HashMap<Pid, Traced>,
@@ -59,12 +61,18 @@ impl Tracer {
         ptrace::seize(test, options).unwrap();
         ptrace::interrupt(test).unwrap();
         child.stdin.take().unwrap().write_all(b"\n").unwrap();
-        Self { test, supervisor: None, known: HashMap::from([(test, Traced::Test)]) }
+        Self {
+            test,
+            launcher: None,
+            supervisor: None,
+            known: HashMap::from([(test, Traced::Test)]),
+        }
     }
 
     pub(crate) fn pid(&self, which: Traced) -> Option<Pid> {
         match which {
             Traced::Test => Some(self.test),
+            Traced::Launcher => self.launcher,
             Traced::Supervisor => self.supervisor,
         }
     }
@@ -102,8 +110,10 @@ impl Tracer {
                 return;
             };
             self.known.insert(pid, which);
-            if which == Traced::Supervisor {
-                self.supervisor = Some(pid);
+            match which {
+                Traced::Test => {}
+                Traced::Launcher => self.launcher = Some(pid),
+                Traced::Supervisor => self.supervisor = Some(pid),
             }
         }
         go_on(pid, None);
@@ -115,10 +125,14 @@ impl Tracer {
             let line = status.lines().find_map(|line| line.strip_prefix(name))?;
             line.trim().parse().ok().map(Pid::from_raw)
         };
-        let is_first_child = number("PPid:") == Some(self.test) && self.supervisor.is_none();
+        let parent = number("PPid:")?;
         match number("Tgid:") {
             Some(group) if group == self.test => Some(Traced::Test),
-            _ => is_first_child.then_some(Traced::Supervisor),
+            _ if parent == self.test && self.launcher.is_none() => Some(Traced::Launcher),
+            _ if Some(parent) == self.launcher && self.supervisor.is_none() => {
+                Some(Traced::Supervisor)
+            }
+            _ => None,
         }
     }
 }

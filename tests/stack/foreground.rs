@@ -363,7 +363,8 @@ fn a_terminal_shows_colours_of_names_unless_the_user_wants_none() {
             stat.lines().find_map(|line| line.strip_prefix("PPid:")?.trim().parse::<u32>().ok())
         };
         let supervisors = pids.iter().filter_map(parent);
-        let mut program_pid = supervisors.filter_map(|pid| parent(&(pid as i32)));
+        let launchers = supervisors.filter_map(|pid| parent(&(pid as i32)));
+        let mut program_pid = launchers.filter_map(|pid| parent(&(pid as i32)));
         let script = program.child.id();
         let is_child = |pid: &u32| parent(&(*pid as i32)).is_some_and(|it| it == script);
         kill(program_pid.find(is_child).unwrap(), Signal::SIGINT);

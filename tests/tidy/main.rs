@@ -75,7 +75,7 @@ fn only_one_file_runs_before_main() {
     let user = root().join("tests/lifecycle/constructors.rs");
     let files = files.filter(|path| *path != user);
     let found: Vec<_> = files.filter(|path| code(path).contains("ctor::ctor(")).collect();
-    assert_eq!(found, [core().join("supervisor/daemon/entry.rs")]);
+    assert_eq!(found, [core().join("supervisor/launcher.rs")]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The environment of a process.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::process::Command;
 
 use crate::error::{Error, Result};
 use crate::syntax::command;
@@ -24,19 +24,18 @@ impl Environment {
         }
     }
 
-    pub(crate) fn apply_to(&self, command: &mut Command) {
-        if self.clear {
-            command.env_clear();
-        }
-        for name in OF_THE_SERVICE_MANAGER {
-            command.env_remove(name);
-        }
+    /// Returns all variables of the process.
+    pub(crate) fn variables(&self) -> Vec<(OsString, OsString)> {
+        let of_tests = std::env::vars_os().filter(|_| !self.clear);
+        let mut variables: BTreeMap<_, _> = of_tests.collect();
+        variables.retain(|name, _| !OF_THE_SERVICE_MANAGER.iter().any(|it| name == it));
         for (name, value) in &self.changes {
             match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
+                Some(value) => variables.insert(name.clone(), value.clone()),
+                None => variables.remove(name),
             };
         }
+        variables.into_iter().collect()
     }
 
     /// Fails if a name cannot be that of a variable.

@@ -26,6 +26,8 @@ const STEP: Duration = Duration::from_millis(100);
 
 /// A server that these or other tests have started.
 pub(crate) struct OtherServer {
+    /// A process of it.
+    member: i32,
     supervisor: i32,
     is_ending: bool,
 }
@@ -39,7 +41,7 @@ impl OtherServer {
             let name = sys::program_name(supervisor)?;
             let is = |of_supervisor: &CStr| name.as_bytes() == of_supervisor.to_bytes();
             let is_ending = is(ENDING_SUPERVISOR);
-            (is_ending || is(SUPERVISOR)).then_some(Self { supervisor, is_ending })
+            (is_ending || is(SUPERVISOR)).then_some(Self { member: pid, supervisor, is_ending })
         })
     }
 
@@ -84,11 +86,16 @@ impl OtherServer {
     }
 
     fn is_of_this_run(&self) -> bool {
-        let own = std::process::id() as i32;
-        let mark = || sys::variable_of(self.supervisor, MARK_VARIABLE);
-        sys::parent_of(self.supervisor) == Some(own)
+        let mark = || sys::variable_of(self.member, MARK_VARIABLE);
+        is_below_own(self.supervisor)
             || own_run().is_some_and(|run| mark().is_some_and(|mark| mark.ends_with(&run)))
     }
+}
+
+/// Returns true if this process has started a supervisor.
+fn is_below_own(supervisor: i32) -> bool {
+    let own = std::process::id() as i32;
+    std::iter::successors(Some(supervisor), |pid| sys::parent_of(*pid)).any(|pid| pid == own)
 }
 
 /// Returns the end of the marks of this run of the tests.

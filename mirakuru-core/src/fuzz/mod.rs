@@ -3,7 +3,7 @@
 //! Each function takes any bytes and panics if its property does not hold. The package `fuzz` has a
 //! target and a corpus of inputs for each.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
 use crate::command::{self, CommandLine};
@@ -84,8 +84,8 @@ pub fn protocol(data: &[u8]) {
         survives::<Request>(*frame);
         survives::<Event>(*frame);
     }
-    if let Some(settings) = Settings::from_variable(OsStr::from_bytes(data)) {
-        let again = Settings::from_variable(&settings.to_variable());
+    if let Some(settings) = Settings::from_bytes(data) {
+        let again = Settings::from_bytes(&settings.to_bytes());
         assert_eq!(again, Some(settings));
     }
 }

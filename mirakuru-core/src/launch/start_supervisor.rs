@@ -18,15 +18,13 @@ use crate::sys;
 impl LaunchPlan {
     /// Starts a supervisor for the process.
     pub(crate) fn launch(&self, inherited_fds: &InheritedFds) -> Result<Arc<Client>> {
-        let (stdout, stderr) = self.files.open()?;
-        let length = |log: &File| log.metadata().map_or(0, |meta| meta.len());
-        let log_lengths = [length(&stdout), length(&stderr)];
+        let logs = self.files.open()?;
+        let log_lengths = logs.each_ref().map(|log| log.metadata().map_or(0, |meta| meta.len()));
         let command = SupervisorCommand {
             name: self.name.clone(),
             job: self.job(),
             environment: self.environment.clone(),
-            stdout,
-            stderr,
+            logs,
             settings: Settings {
                 stop_signal: self.stop_signal.number(),
                 kill_signal: self.kill_signal.number(),

@@ -44,7 +44,7 @@ impl LogFiles {
     }
 
     /// Opens the files for the supervisor: that of standard output and that of standard error.
-    pub(crate) fn open(&self) -> Result<(File, File)> {
+    pub(crate) fn open(&self) -> Result<[File; 2]> {
         let open = |path: &Path| {
             let mut options = OpenOptions::new();
             // Not for appending: the kernel moves no bytes from a pipe to the end of a file.
@@ -55,7 +55,7 @@ impl LogFiles {
         let both = || {
             let stdout = open(&self.stdout)?;
             let stderr = self.stderr.as_deref().map_or_else(|| stdout.try_clone(), open)?;
-            Ok((stdout, stderr))
+            Ok([stdout, stderr])
         };
         let path = self.stdout.display();
         both().map_err(|e| Error::os(format!("the log `{path}` cannot be opened"), e))

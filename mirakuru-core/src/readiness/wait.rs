@@ -417,6 +417,7 @@ mod tests {
         let (ours, _theirs) = UnixStream::pair().unwrap();
         let remote = SupervisorInfo {
             pid: std::process::id() as i32,
+            started: 0,
             mark: "MIRAKURU_PROCESS=of-no-process".to_owned(),
             name: "server".to_owned(),
             stop_timeout: Duration::from_secs(1),

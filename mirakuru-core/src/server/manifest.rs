@@ -74,6 +74,7 @@ impl ServerManifest {
         let mut facts = vec![
             ("key", key.clone()),
             ("supervisor", supervisor.pid.to_string()),
+            ("started", supervisor.started.to_string()),
             ("mark", supervisor.mark.clone()),
             ("name", supervisor.name.clone()),
             ("stop_timeout", supervisor.stop_timeout.as_micros().to_string()),
@@ -103,6 +104,7 @@ impl ServerManifest {
             key: facts.get("key")?,
             supervisor: SupervisorInfo {
                 pid: facts.get("supervisor")?.parse().ok()?,
+                started: facts.get("started")?.parse().ok()?,
                 mark: facts.get("mark")?,
                 name: facts.get("name")?,
                 stop_timeout: Duration::from_micros(facts.get("stop_timeout")?.parse().ok()?),
@@ -184,6 +186,7 @@ mod tests {
             key: "a \"b\"\n\tc \\ d\u{200b}é'\0".to_owned(),
             supervisor: SupervisorInfo {
                 pid: 7,
+                started: 8,
                 mark: "A=b".to_owned(),
                 name: "redis".to_owned(),
                 stop_timeout: Duration::from_micros(1_500_001),

@@ -221,14 +221,14 @@ impl Server {
 
     /// Returns the error for a start that the supervisor did not survive.
     fn without_supervisor(&self) -> Error {
-        match self.client.wait_for_supervisor().and_then(|status| status.code()) {
-            Some(_) => {
+        match self.client.state().cannot_begin {
+            true => {
                 let error = Error::new(ErrorKind::Os, "its supervisor could not begin");
                 let error = self.explain(error.about(&self.plan.name));
                 let error = error.with_report(|report| report.state = Some("not started".into()));
                 error.with_help("its output says why; it needs `/dev/null` and 64 file descriptors")
             }
-            None => self.failed(ErrorKind::Exited, "was killed with its supervisor"),
+            false => self.failed(ErrorKind::Exited, "was killed with its supervisor"),
         }
     }
 

@@ -3,13 +3,47 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Read;
+use std::iter;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+use super::settings::Settings;
 use crate::sys::Account;
 
-/// The number of bytes before a job, which say how long it is.
-pub(crate) const JOB_HEAD_LEN: usize = 8;
+/// The number of bytes before a launch or a job, which say how long it is.
+pub(crate) const HEAD_LEN: usize = 8;
+
+/// All that a supervisor begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Launch {
+    pub(crate) settings: Settings,
+    /// The environment of the server, and of what sets it up.
+    pub(crate) environment: Vec<(OsString, OsString)>,
+    pub(crate) job: Job,
+}
+
+impl Launch {
+    /// Encodes the launch: its length, then its parts, each after its own length.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        put(&mut bytes, &self.settings.to_bytes());
+        let words = self.environment.iter().flat_map(|(name, value)| [name, value]);
+        put_words(&mut bytes, words);
+        put(&mut bytes, &self.job.to_bytes()[HEAD_LEN..]);
+        with_head(&bytes)
+    }
+
+    /// Decodes a launch, without its head. Returns `None` for what `to_bytes` does not return.
+    pub(crate) fn from_bytes(mut bytes: &[u8]) -> Option<Self> {
+        let bytes = &mut bytes;
+        let settings = Settings::from_bytes(take(bytes)?)?;
+        let mut words = take_words(bytes)?.into_iter();
+        let variables = iter::from_fn(|| Some((words.next()?, words.next()?)));
+        let environment = variables.collect();
+        let job = Job::from_bytes(take(bytes)?)?;
+        bytes.is_empty().then_some(Self { settings, environment, job })
+    }
+}
 
 /// The command and the files of a server. A step that sets it up is a job of its own, without files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,7 +70,7 @@ impl Job {
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let Self { command, files, account, draft } = self;
         let mut bytes = Vec::new();
-        put_words(&mut bytes, command);
+        put_words(&mut bytes, command.iter());
         put_len(&mut bytes, files.len());
         for (path, content) in files {
             put(&mut bytes, path.as_os_str().as_bytes());
@@ -46,19 +80,14 @@ impl Job {
         let account = account.as_ref().map(|it| [&[it.user, it.group], &it.groups[..]].concat());
         let numbers = account.unwrap_or_default();
         put(&mut bytes, &numbers.into_iter().flat_map(u32::to_ne_bytes).collect::<Vec<_>>());
-        [&(bytes.len() as u64).to_ne_bytes()[..], &bytes].concat()
-    }
-
-    /// Returns the length of a job.
-    pub(crate) fn len(head: [u8; JOB_HEAD_LEN]) -> usize {
-        u64::from_ne_bytes(head) as usize
+        with_head(&bytes)
     }
 
     /// Reads a job from a file.
     pub(crate) fn read(mut file: File) -> Option<Self> {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).ok()?;
-        Self::from_bytes(bytes.get(JOB_HEAD_LEN..)?)
+        Self::from_bytes(bytes.get(HEAD_LEN..)?)
     }
 
     /// Decodes a job. Returns `None` for what `to_bytes` does not return.
@@ -92,9 +121,18 @@ fn put(bytes: &mut Vec<u8>, part: &[u8]) {
     bytes.extend(part);
 }
 
-fn put_words(bytes: &mut Vec<u8>, words: &[OsString]) {
-    put_len(bytes, words.len());
-    words.iter().for_each(|word| put(bytes, word.as_bytes()));
+fn put_words<'a>(bytes: &mut Vec<u8>, words: impl Iterator<Item = &'a OsString> + Clone) {
+    put_len(bytes, words.clone().count());
+    words.for_each(|word| put(bytes, word.as_bytes()));
+}
+
+fn with_head(bytes: &[u8]) -> Vec<u8> {
+    [&(bytes.len() as u64).to_ne_bytes()[..], bytes].concat()
+}
+
+/// Returns the number of bytes that follow a head.
+pub(crate) fn length(head: [u8; HEAD_LEN]) -> usize {
+    u64::from_ne_bytes(head) as usize
 }
 
 fn take_len(bytes: &mut &[u8]) -> Option<usize> {
@@ -131,7 +169,7 @@ mod tests {
         for job in [full, Job::default()] {
             let bytes = job.to_bytes();
             let (head, rest) = bytes.split_first_chunk().unwrap();
-            assert_eq!(Job::len(*head), rest.len());
+            assert_eq!(length(*head), rest.len());
             assert_eq!(Job::from_bytes(rest), Some(job));
         }
     }
@@ -139,7 +177,7 @@ mod tests {
     #[test]
     fn what_is_no_job_is_refused() {
         let bytes = Job { command: vec!["/bin/true".into()], ..Job::default() }.to_bytes();
-        let (_, rest) = bytes.split_first_chunk::<JOB_HEAD_LEN>().unwrap();
+        let (_, rest) = bytes.split_first_chunk::<HEAD_LEN>().unwrap();
         for length in 0..rest.len() {
             assert_eq!(Job::from_bytes(&rest[..length]), None, "{length}");
         }

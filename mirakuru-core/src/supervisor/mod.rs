@@ -7,12 +7,14 @@
 //! The kernel closes the control socket however the test process ends. The supervisor then stops the
 //! server, reaps until no child is left, and ends.
 //!
-//! `client` runs in the test process, `daemon` in the supervisor. `job`, `protocol` and `lease_queue`
-//! are data that both use.
+//! The launcher is one more process for each test process: it forks supervisors. `client` runs in the
+//! test process, `launcher` in the launcher, `daemon` in the supervisor. `job`, `protocol` and
+//! `lease_queue` are data that they use.
 
 mod client;
 mod daemon;
 mod job;
+mod launcher;
 mod lease_queue;
 mod protocol;
 mod settings;

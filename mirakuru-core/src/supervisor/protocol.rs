@@ -74,6 +74,12 @@ impl Start {
 /// An event that the supervisor sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
+    /// The first one: the supervisor runs; its id. Attached is a descriptor of it, where there are such.
+    Begun(i32),
+    /// The launcher could not fork the supervisor; an `errno`.
+    NotForked(i32),
+    /// The supervisor could not begin. Its log says why.
+    CannotBegin,
     /// The server runs; the id of its main process.
     Started(i32),
     /// The program could not be run; an `errno`.
@@ -248,6 +254,9 @@ impl Frame for Event {
             Self::StepEnded(status) => (22, status, 0),
             Self::StepFailed(errno) => (23, errno, 0),
             Self::OrphansAreLost => (24, 0, 0),
+            Self::Begun(pid) => (25, pid, 0),
+            Self::NotForked(errno) => (26, errno, 0),
+            Self::CannotBegin => (27, 0, 0),
         }
     }
 
@@ -281,6 +290,9 @@ impl Frame for Event {
             22 => Self::StepEnded(value),
             23 => Self::StepFailed(value),
             24 => Self::OrphansAreLost,
+            25 => Self::Begun(value),
+            26 => Self::NotForked(value),
+            27 => Self::CannotBegin,
             _ => return None,
         })
     }
@@ -327,6 +339,9 @@ mod tests {
     #[test]
     fn every_event_survives_the_wire() {
         for event in [
+            Event::Begun(1),
+            Event::NotForked(11),
+            Event::CannotBegin,
             Event::Started(1),
             Event::StartFailed(2),
             Event::Ended(-9),

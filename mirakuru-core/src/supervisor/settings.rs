@@ -1,12 +1,11 @@
-//! What a supervisor is started with: the settings in its one environment variable.
+//! What a supervisor needs to know beside its job.
 
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Makes a process a supervisor. Its value holds the settings. Another version of this library in the
-/// same program does not know them, and has another variable.
+/// Makes a process a launcher. Another version of this library in the same program has another variable.
 pub(crate) const VARIABLE: &str = concat!(
     "MIRAKURU_SUPERVISOR_",
     env!("CARGO_PKG_VERSION_MAJOR"),
@@ -17,10 +16,8 @@ pub(crate) const VARIABLE: &str = concat!(
     env!("CARGO_PKG_VERSION_PRE"),
 );
 
-/// Variables that the dynamic loader reads. The supervisor is the test binary and needs the test's
-/// values; the server's are kept under names with a prefix until the server is started.
-pub(crate) const LOADER_VARIABLES: [&str; 2] = ["LD_LIBRARY_PATH", "LD_PRELOAD"];
-pub(crate) const LOADER_PREFIX: &str = "MIRAKURU_SERVER_";
+/// The value of the variable.
+pub(crate) const LAUNCHER: &str = "launcher";
 
 /// The extension of the manifest of a server that is no longer shared, until nothing of it is left.
 pub(crate) const ENDED: &str = "ended";
@@ -40,12 +37,12 @@ pub(crate) struct Settings {
     /// The working directory of the server.
     pub(crate) current_dir: Option<PathBuf>,
     /// The lengths of the logs of standard output and standard error. What the loader and the libraries
-    /// of `LD_PRELOAD` add before the supervisor begins is no output of the server.
+    /// of `LD_PRELOAD` add before the launcher begins is no output of the server.
     pub(crate) log_lengths: [u64; 2],
 }
 
 impl Settings {
-    pub(crate) fn to_variable(&self) -> OsString {
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let Self { stop_signal, kill_signal, stop_timeout, .. } = self;
         let (micros, ready_fd) = (stop_timeout.as_micros(), self.ready_fd.unwrap_or_default());
         let [notify, dir, current_dir] = [&self.notify_socket, &self.dir, &self.current_dir]
@@ -53,11 +50,11 @@ impl Settings {
         let [stdout, stderr] = self.log_lengths;
         let lengths = format!("{stdout} {stderr} {} {}", notify.len(), dir.len());
         let numbers = format!("{stop_signal} {kill_signal} {micros} {ready_fd} {lengths} ");
-        OsString::from_vec([numbers.as_bytes(), notify, dir, current_dir].concat())
+        [numbers.as_bytes(), notify, dir, current_dir].concat()
     }
 
-    pub(crate) fn from_variable(value: &OsStr) -> Option<Self> {
-        let mut fields = value.as_bytes().splitn(9, |byte| *byte == b' ');
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let mut fields = bytes.splitn(9, |byte| *byte == b' ');
         let mut number = || std::str::from_utf8(fields.next()?).ok()?.parse::<u64>().ok();
         let stop_signal = i32::try_from(number()?).ok()?;
         let kill_signal = i32::try_from(number()?).ok()?;
@@ -88,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_survive_the_environment() {
+    fn settings_survive_the_wire() {
         for dir in [
             None,
             Some(PathBuf::from("/tmp/a b")),
@@ -104,14 +101,14 @@ mod tests {
                 dir,
                 log_lengths: [0, u64::MAX],
             };
-            assert_eq!(Settings::from_variable(&settings.to_variable()), Some(settings));
+            assert_eq!(Settings::from_bytes(&settings.to_bytes()), Some(settings));
         }
     }
 
     #[test]
     fn what_is_no_settings_is_refused() {
         for text in ["", "1", "15 9", "15 9 x 0 0 0 0 0 /tmp", "15 9 1 0 0 0 0 9 /tmp"] {
-            assert_eq!(Settings::from_variable(OsStr::new(text)), None, "{text}");
+            assert_eq!(Settings::from_bytes(text.as_bytes()), None, "{text}");
         }
     }
 }

@@ -2,7 +2,7 @@
 //! listener at a port is unknown, and files are checked by a timer.
 
 use std::collections::HashSet;
-use std::ffi::{CStr, OsStr};
+use std::ffi::{CStr, OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
 use std::mem::MaybeUninit;
@@ -62,6 +62,8 @@ pub(crate) fn become_subreaper() -> bool {
 }
 
 pub(crate) fn set_name(_name: &CStr) {}
+
+pub(crate) fn set_command_line(_words: &[OsString]) {}
 
 pub(crate) fn proc_self() -> io::Result<u32> {
     Ok(std::process::id())
@@ -132,10 +134,6 @@ pub(crate) fn marked(_mark: &str) -> Vec<i32> {
     Vec::new()
 }
 
-pub(crate) fn is_marked(pid: i32, _mark: &str) -> bool {
-    is_alive(pid)
-}
-
 pub(crate) fn kill_marked(_mark: &str, _deadline: Instant) {}
 
 pub(crate) fn wait_if_ending(_pid: i32, _deadline: Instant) {}
@@ -189,6 +187,14 @@ impl Process {
         Some(Self { pid }).filter(Self::is_alive)
     }
 
+    pub(crate) fn adopt(_process: Option<OwnedFd>, pid: i32) -> Option<Self> {
+        Self::open(pid, 0)
+    }
+
+    pub(crate) fn signal(&self, signal: i32) {
+        let _ = super::kill(self.pid, signal); // It may have ended.
+    }
+
     pub(crate) fn pid(&self) -> i32 {
         self.pid
     }
@@ -204,6 +210,14 @@ impl Process {
     pub(crate) fn is_alive(&self) -> bool {
         is_alive(self.pid)
     }
+}
+
+pub(crate) fn own_pidfd() -> Option<OwnedFd> {
+    None
+}
+
+pub(crate) fn inheritance() -> Option<Vec<u8>> {
+    None
 }
 
 pub(crate) fn program_name(_pid: i32) -> Option<String> {

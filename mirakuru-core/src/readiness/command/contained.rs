@@ -53,15 +53,13 @@ impl ContainedCommand {
         command::check_words(&words)?;
         let words = words.iter().map(|word| values.render_os(word)).collect::<Result<Vec<_>>>()?;
         let files = LogFiles::create(&format!("{name}-check"), false)?;
-        let (stdout, stderr) = files.open()?;
         let may_be_created = values.dir().is_some_and(|own| Path::new(&words[0]).starts_with(own));
         let program = program::find_or_expect(&words[0], values.dir(), environment, dir)?;
         let supervisor = SupervisorCommand {
             name: format!("the check of {name}"),
             job: Job::new(&program, &words, account),
             environment: environment.clone(),
-            stdout,
-            stderr,
+            logs: files.open()?,
             settings: settings(dir),
         };
         let client = Client::launch(supervisor, &InheritedFds::default());

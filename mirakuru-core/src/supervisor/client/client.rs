@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::process::{Child, ExitStatus};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -12,12 +11,10 @@ use std::time::{Duration, Instant};
 use nix::libc;
 use parking_lot::Mutex;
 
-use super::exit_hook::{Registration, StopAtExit};
+use super::exit_hook::StopAtExit;
 use super::info::SupervisorInfo;
-use super::spawn::{InheritedFds, SupervisorCommand, is_hang_up, wait_for_exit};
 use super::state::{Phase, State};
-use crate::diagnostics::events;
-use crate::diagnostics::log_dir;
+use crate::diagnostics::{events, log_dir};
 use crate::supervisor::protocol::{Event, FRAME_LEN, Frame, ReadinessFd, Request, Start};
 use crate::sys;
 
@@ -25,21 +22,21 @@ use crate::sys;
 const RECHECK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The time that a supervisor may take to end, in addition to the stop timeout.
-const GRACE: Duration = Duration::from_secs(10);
+pub(super) const GRACE: Duration = Duration::from_secs(10);
 
 /// A connection to a supervisor. The supervisor stops its server when the last one is closed.
 pub(crate) struct Client {
     stream: UnixStream,
     info: SupervisorInfo,
-    /// The supervisor, if this process has started it.
-    child: Mutex<Option<Child>>,
+    /// The supervisor, if this process has started it and it lived then.
+    process: Option<sys::Process>,
     /// This process has started the supervisor.
     pub(crate) is_starter: bool,
     /// The supervisor outlives this client.
     pub(super) is_shared: AtomicBool,
     /// The server outlives the tests.
     pub(super) is_kept: AtomicBool,
-    state: Mutex<State>,
+    pub(super) state: Mutex<State>,
     /// The ends of the server's readiness descriptors that this process reads, until they are taken.
     readiness_fds: Mutex<Vec<(ReadinessFd, OwnedFd)>>,
     /// The pipes that the supervisor moves into the log, if this process has started it.
@@ -60,45 +57,24 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Starts a supervisor that keeps `fds` open for its server, which is not started yet.
-    pub(crate) fn launch(command: SupervisorCommand, fds: &InheritedFds) -> io::Result<Arc<Self>> {
-        let registration = Registration::begin()?;
-        let (ours, theirs) = UnixStream::pair()?;
-        ours.set_write_timeout(Some(GRACE))?;
-        let (name, stop_timeout) = (command.name.clone(), command.settings.stop_timeout);
-        let job = command.job.to_bytes();
-        let (child, mark) = command.spawn(theirs)?;
-        let info = SupervisorInfo { pid: child.id() as i32, mark, name, stop_timeout };
-        let client = Arc::new(Self::new(ours, info, Some(child)));
-        registration.complete(Arc::downgrade(&client) as _);
-        let sent = sys::send_all(&client.stream, &job)
-            .and_then(|()| client.send_in_parts(Request::KeepFds, &fds.ports))
-            .and_then(|()| client.send_in_parts(Request::Listen, &fds.listeners));
-        match sent {
-            // The supervisor has ended. The start, which comes next, reports why.
-            Err(error) if is_hang_up(&error) => Ok(client),
-            sent => sent.map(|()| client),
-        }
-    }
-
-    /// Waits for the end of a supervisor that has hung up, if this process has started it.
-    pub(crate) fn wait_for_supervisor(&self) -> Option<ExitStatus> {
-        wait_for_exit(self.child.lock().as_mut()?, Instant::now() + GRACE)
-    }
-
     /// Uses the supervisor of a server that another process has started.
     pub(crate) fn attach(stream: UnixStream, info: SupervisorInfo) -> Arc<Self> {
-        let client = Self::new(stream, info, None);
+        let client = Self::new(stream, info, None, false);
         client.is_shared.store(true, Ordering::Relaxed);
         Arc::new(client)
     }
 
-    fn new(stream: UnixStream, info: SupervisorInfo, child: Option<Child>) -> Self {
+    pub(super) fn new(
+        stream: UnixStream,
+        info: SupervisorInfo,
+        process: Option<sys::Process>,
+        is_starter: bool,
+    ) -> Self {
         Self {
             stream,
             info,
-            is_starter: child.is_some(),
-            child: Mutex::new(child),
+            is_starter,
+            process,
             is_shared: AtomicBool::new(false),
             is_kept: AtomicBool::new(false),
             state: Mutex::new(State::new(Phase::Ended)),
@@ -147,8 +123,14 @@ impl Client {
     ) -> io::Result<State> {
         {
             let mut state = self.state.lock();
-            let State { lease, synced, is_disconnected, .. } = *state;
-            *state = State { lease, synced, is_disconnected, ..State::new(Phase::Starting) };
+            let State { lease, synced, is_disconnected, cannot_begin, .. } = *state;
+            *state = State {
+                lease,
+                synced,
+                is_disconnected,
+                cannot_begin,
+                ..State::new(Phase::Starting)
+            };
             self.readiness_fds.lock().clear();
             self.output_pipes.lock().clear();
         }
@@ -183,7 +165,7 @@ impl Client {
     }
 
     /// Sends more descriptors than one message can carry.
-    fn send_in_parts(&self, request: Request, fds: &[OwnedFd]) -> io::Result<()> {
+    pub(super) fn send_in_parts(&self, request: Request, fds: &[OwnedFd]) -> io::Result<()> {
         let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
         fds.chunks(sys::FDS_MAX).try_for_each(|part| self.send(request, part))
     }
@@ -331,11 +313,7 @@ impl Client {
 
     /// Continues a supervisor that was paused: a server can send SIGSTOP to its parent.
     fn resume_supervisor(&self) {
-        let mut child = self.child.lock();
-        let is_running = |child: &mut Child| child.try_wait().is_ok_and(|ended| ended.is_none());
-        if child.as_mut().is_some_and(is_running) {
-            let _ = sys::kill(self.info.pid, libc::SIGCONT); // Not reaped, so the pid is ours.
-        }
+        self.process.iter().for_each(|process| process.signal(libc::SIGCONT));
     }
 
     /// Begins what `close` does, and does not wait for the end of the server.
@@ -378,14 +356,15 @@ impl StopAtExit for Client {
         if !self.ends_server() {
             return;
         }
-        let mut child = self.child.lock();
-        let Some(child) = child.as_mut() else { return };
-        if child.try_wait().is_ok_and(|status| status.is_none()) {
+        if !self.is_starter {
+            return;
+        }
+        if let Some(process) = self.process.as_ref().filter(|process| process.is_alive()) {
             if self.wait_for_stop(|_| false).is_none() {
                 // Its server does not end even by SIGKILL, or the supervisor is paused itself.
-                let _ = child.kill();
+                process.signal(libc::SIGKILL);
             }
-            let _ = child.wait(); // A handler that reaps every child may have been faster.
+            process.wait(Instant::now() + GRACE);
         }
         self.sweep_if_lost();
         self.report_end(&self.state());

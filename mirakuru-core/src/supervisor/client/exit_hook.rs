@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
+use super::launcher;
 use crate::diagnostics::events;
 use crate::sys;
 
@@ -93,6 +94,7 @@ extern "C" fn stop_all() {
     for client in clients.iter().rev() {
         caught(|| client.finish());
     }
+    caught(launcher::close);
     caught(|| AFTER_STOPS.get().into_iter().for_each(|call| call()));
 }
 

@@ -1,18 +1,20 @@
-//! Starts supervisors: this program, executed again.
+//! Starting a supervisor.
 
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
+use super::client::{Client, GRACE};
+use super::exit_hook::Registration;
+use super::info::SupervisorInfo;
+use super::launcher::{self, Launched, is_hang_up};
 use crate::command::Environment;
 use crate::diagnostics::other_server;
-use crate::supervisor::job::Job;
-use crate::supervisor::settings::{LOADER_PREFIX, LOADER_VARIABLES, Settings, VARIABLE};
+use crate::supervisor::job::{Job, Launch};
+use crate::supervisor::protocol::Request;
+use crate::supervisor::settings::Settings;
 use crate::sys;
 
 /// Descriptors for the supervisor. The test process keeps them too, for the next supervisor.
@@ -24,49 +26,43 @@ pub(crate) struct InheritedFds {
     pub(crate) listeners: Vec<OwnedFd>,
 }
 
-/// The command line and environment of a supervisor.
+/// What a supervisor runs, and how.
 pub(crate) struct SupervisorCommand {
     /// The name of the server in messages.
     pub(crate) name: String,
     pub(crate) job: Job,
     pub(crate) environment: Environment,
-    pub(crate) stdout: File,
-    pub(crate) stderr: File,
+    /// Of standard output and standard error.
+    pub(crate) logs: [File; 2],
     pub(crate) settings: Settings,
 }
 
-impl SupervisorCommand {
-    /// Executes this program again, as a supervisor at the other end of the control socket. Returns
-    /// the mark of its server, too.
-    pub(super) fn spawn(self, control: UnixStream) -> io::Result<(Child, String)> {
-        if std::env::var_os(VARIABLE).is_some() {
-            // This process was meant to become a supervisor, but its constructors did not run. To go
-            // on would execute the program without end.
-            return Err(io::Error::other("the supervisor did not start before `main`"));
+impl Client {
+    /// Starts a supervisor that keeps `fds` open for its server, which is not started yet.
+    pub(crate) fn launch(command: SupervisorCommand, fds: &InheritedFds) -> io::Result<Arc<Self>> {
+        let registration = Registration::begin()?;
+        let SupervisorCommand { name, job, environment, logs, settings } = command;
+        let (stop_timeout, mark) = (settings.stop_timeout, new_mark());
+        let mut environment = environment.variables();
+        environment.extend(mark.split_once('=').map(|(name, value)| (name.into(), value.into())));
+        let launch = Launch { settings, environment, job }.to_bytes();
+        let Launched { control_socket, pid, process, cannot_begin } =
+            launcher::launch(&logs, &launch)?;
+        control_socket.set_write_timeout(Some(GRACE))?;
+        let started = sys::start_time(pid).unwrap_or_default();
+        let info = SupervisorInfo { pid, started, mark, name, stop_timeout };
+        let client = Self::new(control_socket, info, process, true);
+        client.state.lock().cannot_begin = cannot_begin;
+        let client = Arc::new(client);
+        registration.complete(Arc::downgrade(&client) as _);
+        let sent = client
+            .send_in_parts(Request::KeepFds, &fds.ports)
+            .and_then(|()| client.send_in_parts(Request::Listen, &fds.listeners));
+        match sent {
+            // The supervisor has ended. The start, which comes next, reports why.
+            Err(error) if is_hang_up(&error) => Ok(client),
+            sent => sent.map(|()| client),
         }
-        let mut command = Command::new(sys::own_program()?);
-        // The words are only for `ps` to show: no other than glibc's std has them before `main`.
-        command.arg0("mirakuru-supervisor").args(&self.job.command);
-        let mark = new_mark();
-        set_environment(&mut command, &self, &mark);
-        command.stdin(OwnedFd::from(control)).stdout(self.stdout).stderr(self.stderr);
-        Ok((command.spawn()?, mark))
-    }
-}
-
-/// Returns true if the supervisor has closed its end of the control socket.
-pub(crate) fn is_hang_up(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
-}
-
-/// Waits for the end of a supervisor. Returns none at the deadline.
-pub(super) fn wait_for_exit(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
-    loop {
-        match child.try_wait() {
-            Ok(None) if Instant::now() < deadline => {}
-            ended => return ended.ok().flatten(),
-        }
-        sys::wait_readable(&[], Some(Duration::from_millis(1))).ok()?;
     }
 }
 
@@ -74,29 +70,4 @@ pub(super) fn wait_for_exit(child: &mut Child, deadline: Instant) -> Option<Exit
 fn new_mark() -> String {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     other_server::mark(COUNTER.fetch_add(1, Ordering::Relaxed))
-}
-
-fn set_environment(command: &mut Command, launch: &SupervisorCommand, mark: &str) {
-    launch.environment.apply_to(command);
-    for name in LOADER_VARIABLES {
-        keep_for_server(command, &launch.environment, name);
-    }
-    command.env(VARIABLE, launch.settings.to_variable());
-    if let Some((name, value)) = mark.split_once('=') {
-        command.env(name, value);
-    }
-}
-
-/// Leaves the supervisor this process's own value, and keeps the server's under another name.
-fn keep_for_server(command: &mut Command, environment: &Environment, name: &str) {
-    let own = std::env::var_os(name);
-    let wanted = environment.get(name);
-    if wanted == own {
-        return;
-    }
-    command.env(format!("{LOADER_PREFIX}{name}"), wanted.unwrap_or_default());
-    match own {
-        Some(value) => command.env(name, value),
-        None => command.env_remove(name),
-    };
 }

@@ -37,6 +37,8 @@ pub(crate) struct State {
     pub(crate) step: Option<Result<Exit, i32>>,
     /// The supervisor adopts orphans of the server, so that each of its processes is below it.
     pub(crate) adopts: bool,
+    /// The supervisor could not begin. Its log says why.
+    pub(crate) cannot_begin: bool,
     /// The supervisor has ended.
     pub(crate) is_disconnected: bool,
 }
@@ -93,6 +95,7 @@ impl State {
             log_failure: None,
             step: None,
             adopts: true,
+            cannot_begin: false,
             is_disconnected: false,
         }
     }
@@ -122,6 +125,9 @@ impl State {
             Event::LeaseRevoked => self.lease = LeaseStatus::Revoked,
             // The client takes the descriptor.
             Event::ReadinessFd(_) | Event::OutputPipe | Event::Stdin => {}
+            Event::CannotBegin => self.cannot_begin = true,
+            // They come before the client is made.
+            Event::Begun(_) | Event::NotForked(_) => {}
             Event::Synced(number) => self.synced = number,
             Event::OrphansAreLost => self.adopts = false,
             Event::LogFailed(errno) => self.log_failure = Some(errno),

@@ -7,16 +7,16 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use crate::supervisor::job::{JOB_HEAD_LEN, Job};
+use crate::supervisor::job::{self, HEAD_LEN, Launch};
 use crate::supervisor::protocol::{Event, FRAME_LEN, Frame, Request};
 use crate::sys;
 
 /// The connection of the process that started this supervisor: its control socket.
 pub(super) const CONTROL_SOCKET: u64 = 0;
 
-/// Receives the job, which comes before all requests. Fails if the process that sends it ends, even if
+/// Receives the launch, which comes before all requests. Fails if the process that sends it ends, even if
 /// a fork of it holds the socket open.
-pub(super) fn receive_job(control_socket: &UnixStream) -> io::Result<Job> {
+pub(super) fn receive_launch(control_socket: &UnixStream) -> io::Result<Launch> {
     let starter = sys::peer_process(control_socket);
     let receive = |bytes: &mut [u8]| {
         let mut rest = bytes;
@@ -36,11 +36,11 @@ pub(super) fn receive_job(control_socket: &UnixStream) -> io::Result<Job> {
         }
         Ok(())
     };
-    let mut head = [0; JOB_HEAD_LEN];
+    let mut head = [0; HEAD_LEN];
     receive(&mut head)?;
-    let mut bytes = vec![0; Job::len(head)];
+    let mut bytes = vec![0; job::length(head)];
     receive(&mut bytes)?;
-    Job::from_bytes(&bytes).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
+    Launch::from_bytes(&bytes).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
 }
 
 /// The connections, each with a number that is never used again.

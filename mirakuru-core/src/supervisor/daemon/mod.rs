@@ -1,10 +1,9 @@
 //! Code that runs in the supervisor process.
 //!
-//! [`entry`] turns the process into a supervisor, [`supervisor`] is its loop, [`process_tree`] the
-//! server with everything below it. The supervisor has one thread and never blocks but in `poll`.
+//! [`run`] turns the process into a supervisor, [`supervisor`] is its loop, [`process_tree`] the server
+//! with everything below it. The supervisor has one thread and never blocks but in `poll`.
 
 mod connections;
-mod entry;
 mod kept;
 mod leases;
 mod mode;
@@ -19,3 +18,32 @@ mod source;
 mod start;
 mod stop;
 mod supervisor;
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+
+use self::supervisor::Supervisor;
+use crate::diagnostics::other_server;
+use crate::supervisor::protocol::{Event, Frame};
+use crate::sys;
+
+/// Makes this process the supervisor of a server, until nothing of it is left. Its standard input is the
+/// control socket, its standard output and error are the logs.
+pub(super) fn run() -> io::Result<()> {
+    sys::set_name(other_server::SUPERVISOR);
+    sys::close_inherited();
+    let own = sys::own_pidfd();
+    send(Event::Begun(std::process::id() as i32), own.as_ref())?;
+    drop(own);
+    let supervisor = Supervisor::new();
+    // Otherwise the test process has gone.
+    let _ = supervisor.as_ref().inspect_err(|_| drop(send(Event::CannotBegin, None)));
+    supervisor?.run();
+    Ok(())
+}
+
+fn send(event: Event, fd: Option<&OwnedFd>) -> io::Result<()> {
+    let control_socket = UnixStream::from(sys::standard_fd(0)?);
+    sys::send(&control_socket, &event.to_bytes(), fd.map(AsFd::as_fd).as_slice())
+}

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::supervisor::job::Job;
-use crate::supervisor::settings::{LOADER_PREFIX, LOADER_VARIABLES, Settings, VARIABLE};
+use crate::supervisor::settings::Settings;
 use crate::sys::Account;
 
 /// Makes the server's temporary directory, and changes to its working directory. The test process
@@ -60,17 +60,7 @@ fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
 /// Returns a command from its words: its program, its `argv[0]`, and its arguments.
 pub(super) fn command(words: &[OsString], stdin: Option<OwnedFd>) -> Command {
     let mut command = Command::new(&words[0]);
-    command.arg0(&words[1]).args(&words[2..]).env_remove(VARIABLE);
-    for name in LOADER_VARIABLES {
-        let kept = format!("{LOADER_PREFIX}{name}");
-        let Some(value) = std::env::var_os(&kept) else { continue };
-        command.env_remove(kept);
-        if value.is_empty() {
-            command.env_remove(name)
-        } else {
-            command.env(name, value)
-        };
-    }
+    command.arg0(&words[1]).args(&words[2..]);
     command.stdin(stdin.map_or_else(Stdio::null, Stdio::from));
     command
 }

@@ -20,8 +20,8 @@ use super::session_listener::{SessionFiles, SessionListener};
 use super::source::Source;
 use super::stop::Wave;
 use crate::diagnostics::other_server;
+use crate::supervisor::job::Launch;
 use crate::supervisor::protocol::{Event, Request, Start};
-use crate::supervisor::settings::Settings;
 use crate::syntax::numbers::EXTRA_FDS;
 use crate::sys;
 
@@ -53,19 +53,19 @@ enum Readiness {
 }
 
 impl Supervisor {
-    pub(super) fn new(settings: Settings) -> io::Result<Self> {
-        sys::close_inherited();
+    pub(super) fn new() -> io::Result<Self> {
         sys::raise_fd_limit();
         let fd_slots = sys::FdSlots::reserve(EXTRA_FDS)?;
         sys::new_session();
         let adopts = sys::become_subreaper();
         sys::ignore_signals();
-        sys::unblock_signals();
         let wake_up = [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
         let control_socket = UnixStream::from(sys::standard_fd(0)?);
         let logs = [sys::standard_fd(1)?, sys::standard_fd(2)?].map(File::from);
+        let Launch { settings, environment, job } = connections::receive_launch(&control_socket)?;
+        sys::replace_environment(environment);
+        sys::set_command_line(&[&["mirakuru-supervisor".into()], &job.command[..]].concat());
         let output = OutputPipes::new(logs, settings.log_lengths)?;
-        let job = connections::receive_job(&control_socket)?;
         Ok(Self {
             tree: ProcessTree::new(settings, adopts, job, output, fd_slots),
             signals: sys::signal_pipe(&wake_up)?,
@@ -398,7 +398,7 @@ mod tests {
     use super::*;
     use crate::command::Environment;
     use crate::supervisor::protocol::ReadinessFd;
-    use crate::supervisor::{Client, InheritedFds, Job, Phase, SupervisorCommand};
+    use crate::supervisor::{Client, InheritedFds, Job, Phase, Settings, SupervisorCommand};
 
     /// Starts a shell script that writes a line to descriptor 3, and returns when it has.
     fn start(script: &str, dir: &Path) -> std::sync::Arc<Client> {
@@ -409,8 +409,7 @@ mod tests {
                 ..Job::default()
             },
             environment: Environment::default(),
-            stdout: File::create(dir.join("stdout")).unwrap(),
-            stderr: File::create(dir.join("stderr")).unwrap(),
+            logs: ["stdout", "stderr"].map(|name| File::create(dir.join(name)).unwrap()),
             settings: Settings {
                 stop_signal: libc::SIGTERM,
                 kill_signal: libc::SIGKILL,

@@ -15,7 +15,7 @@ use nix::sys::time::TimeSpec;
 
 /// Closes all descriptors from 3 on.
 pub(crate) fn close_inherited() {
-    // SAFETY: the caller owns no descriptor yet but 0, 1 and 2.
+    // SAFETY: the caller uses none of these any more.
     if unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) } == 0 {
         return;
     }

@@ -2,6 +2,7 @@
 //! the id and the start time.
 
 use std::collections::HashSet;
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -52,12 +53,21 @@ impl Process {
         Self::open(pid, start_time(pid)?)
     }
 
+    /// Takes the descriptor of a process, if there is one, and opens it by its id otherwise.
+    pub(crate) fn adopt(process: Option<OwnedFd>, pid: i32) -> Option<Self> {
+        let Some(process) = process else { return Self::find(pid) };
+        // The id that the process has for itself may be one of another PID namespace.
+        let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", process.as_raw_fd())).ok()?;
+        let own = info.lines().find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok())?;
+        (own > 0).then_some(Self { pid: own, started: 0, process: Some(process) })
+    }
+
     pub(crate) fn pid(&self) -> i32 {
         self.pid
     }
 
     /// Sends a signal, unless the process has ended.
-    fn signal(&self, signal: i32) {
+    pub(crate) fn signal(&self, signal: i32) {
         let Some(process) = &self.process else {
             if self.is_listed() {
                 let _ = crate::sys::kill(self.pid, signal); // It may have ended since.
@@ -69,15 +79,6 @@ impl Process {
         // SAFETY: a null pointer means "no information", and no other memory is read. An error means
         // that the process has ended.
         unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process, signal, no_info, 0) };
-    }
-
-    /// Waits until the process has ended.
-    fn wait(&self, deadline: Instant) {
-        while self.is_alive() && Instant::now() < deadline {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let step = self.poll_interval().map_or(left, |interval| left.min(interval));
-            let _ = crate::sys::wait_readable(self.as_fd().as_slice(), Some(step)); // Readable at its end.
-        }
     }
 
     /// Returns the descriptor that becomes readable when the process ends.
@@ -99,6 +100,11 @@ impl Process {
     fn is_listed(&self) -> bool {
         is_alive(self.pid) && start_time(self.pid) == Some(self.started)
     }
+}
+
+/// Returns a descriptor by which another process can wait for this one, if the kernel grants it.
+pub(crate) fn own_pidfd() -> Option<OwnedFd> {
+    open_process(std::process::id() as i32).ok()
 }
 
 fn open_process(pid: i32) -> io::Result<OwnedFd> {

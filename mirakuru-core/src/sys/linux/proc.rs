@@ -41,7 +41,7 @@ pub(crate) fn marked(mark: &str) -> Vec<i32> {
 }
 
 /// Returns true if a process has `mark` in its environment.
-pub(crate) fn is_marked(pid: i32, mark: &str) -> bool {
+pub(super) fn is_marked(pid: i32, mark: &str) -> bool {
     has_variable(pid, mark) == Some(true)
 }
 

@@ -1,9 +1,12 @@
 //! This process.
 
-use std::fs;
+use std::ffi::OsString;
+use std::fs::{self, File};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::libc;
 use nix::sys::prctl;
@@ -28,6 +31,74 @@ pub(crate) fn own_program() -> io::Result<PathBuf> {
     let identity = |path| fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
     let is_other = identity(own).is_some_and(|own| Some(own) != identity(EXE));
     Ok(if is_other { own } else { EXE }.into())
+}
+
+/// Returns all that a child inherits from this thread and that is not given to it later: users, capabilities,
+/// namespaces, limits and the like. As long as it stays the same, one child can start another in place
+/// of this thread. None if the kernel does not show it.
+pub(crate) fn inheritance() -> Option<Vec<u8>> {
+    const LINES: [&str; 13] = [
+        "Umask:",
+        "Uid:",
+        "Gid:",
+        "Groups:",
+        "CapInh:",
+        "CapPrm:",
+        "CapEff:",
+        "CapBnd:",
+        "CapAmb:",
+        "NoNewPrivs:",
+        "Seccomp",
+        "Cpus_allowed:",
+        "Mems_allowed:",
+    ];
+    const FILES: [&str; 4] = ["cgroup", "limits", "oom_score_adj", "personality"];
+    const LINKS: [&str; 8] = [
+        "root",
+        "ns/cgroup",
+        "ns/ipc",
+        "ns/mnt",
+        "ns/net",
+        "ns/pid_for_children",
+        "ns/user",
+        "ns/uts",
+    ];
+    let own = Path::new("/proc/thread-self");
+    let status = fs::read_to_string(own.join("status")).ok()?;
+    let mut all = Vec::new();
+    for line in status.lines().filter(|line| LINES.iter().any(|name| line.starts_with(name))) {
+        all.extend(line.as_bytes());
+    }
+    for name in FILES {
+        all.extend(fs::read(own.join(name)).unwrap_or_default());
+    }
+    for name in LINKS {
+        all.extend(fs::read_link(own.join(name)).unwrap_or_default().as_os_str().as_bytes());
+    }
+    all.extend(scheduling(&fs::read_to_string(own.join("stat")).ok()?)?.as_bytes());
+    Some(all)
+}
+
+/// Shows other words as the command line of this process, as far as there is room, for `ps`.
+pub(crate) fn set_command_line(words: &[OsString]) {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
+    let numbers: Vec<u64> = fields.skip(45).take(2).filter_map(|it| it.parse().ok()).collect();
+    let [start, end] = numbers[..] else { return };
+    let room = end.saturating_sub(start) as usize;
+    let mut bytes = words.iter().map(|word| word.as_bytes()).collect::<Vec<_>>().join(&0);
+    bytes.truncate(room.saturating_sub(1)); // Without a zero at the end, the kernel shows more than that.
+    bytes.resize(room, 0);
+    // The words are only for people to see.
+    let memory = File::options().write(true).open("/proc/self/mem");
+    let _ = memory.and_then(|memory| memory.write_all_at(&bytes, start));
+}
+
+/// Returns the nice value, the priority and the policy of a thread.
+fn scheduling(stat: &str) -> Option<String> {
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let (nice, priority, policy) = (fields.nth(16)?, fields.nth(20)?, fields.next()?);
+    Some([nice, priority, policy].join(" "))
 }
 
 /// Returns the id that this process has in `/proc`, which may be that of another PID namespace.

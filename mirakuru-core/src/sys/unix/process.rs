@@ -1,19 +1,25 @@
 //! This process, and its children.
 
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::RawFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::panic::{self, AssertUnwindSafe};
 use std::process::{Child, Command, ExitStatus};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::unistd::{Pid, Uid, User, getppid, setsid};
+use nix::unistd::{ForkResult, Pid, Uid, User, getppid, setsid};
 
 use super::account::Account;
-use super::fds::restore_fd_limit;
+use super::fds::{restore_fd_limit, wait_readable};
 use super::signals::reset_signals;
 use crate::sys::fd_slots::{ExecWithListenPid, leave};
 use crate::sys::platform;
+
+/// The interval at which to look whether a process has ended.
+const LOOK: Duration = Duration::from_millis(2);
 
 /// Returns the error for a library that would have to run itself again.
 pub(crate) fn in_library(library: &str) -> io::Error {
@@ -34,6 +40,28 @@ pub(crate) fn at_exit(function: extern "C" fn()) {
 pub(crate) fn exit_now(code: i32) -> ! {
     // SAFETY: `_exit` has no preconditions and does not return.
     unsafe { libc::_exit(code) }
+}
+
+/// Forks this process, which must have one thread. The child ends with the exit code that `in_child`
+/// returns, or 1 if it panics.
+pub(crate) fn fork(in_child: impl FnOnce() -> i32) -> io::Result<()> {
+    // SAFETY: with one thread, no other can hold a lock that the child waits for.
+    match unsafe { nix::unistd::fork()? } {
+        ForkResult::Parent { .. } => Ok(()),
+        ForkResult::Child => exit_now(panic::catch_unwind(AssertUnwindSafe(in_child)).unwrap_or(1)),
+    }
+}
+
+/// Replaces the environment of this process, which must have one thread.
+pub(crate) fn replace_environment(variables: Vec<(OsString, OsString)>) {
+    for (name, _) in std::env::vars_os() {
+        // SAFETY: no other thread reads the environment.
+        unsafe { std::env::remove_var(name) };
+    }
+    for (name, value) in variables {
+        // SAFETY: no other thread reads the environment.
+        unsafe { std::env::set_var(name, value) };
+    }
 }
 
 /// Returns the effective user's id.
@@ -79,6 +107,18 @@ pub(crate) fn spawn_with_pdeathsig(
     // thread when it forked, so no other thread can hold a lock.
     unsafe { command.pre_exec(prepare) };
     command.spawn()
+}
+
+impl platform::Process {
+    /// Waits until the process has ended.
+    pub(crate) fn wait(&self, deadline: Instant) {
+        while self.is_alive() && Instant::now() < deadline {
+            let left = deadline.saturating_duration_since(Instant::now());
+            // Without a descriptor that becomes readable, it is looked at.
+            let step = if self.as_fd().is_some() { left } else { left.min(LOOK) };
+            let _ = wait_readable(self.as_fd().as_slice(), Some(step));
+        }
+    }
 }
 
 /// The result of reaping.

@@ -129,6 +129,12 @@ pub(crate) fn unblock_signals() {
     let _ = SigSet::empty().thread_set_mask(); // An empty set is valid.
 }
 
+/// Lets the kernel reap all children.
+pub(crate) fn ignore_children() {
+    // SAFETY: ignoring a signal installs no handler.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
+}
+
 /// Ignores all signals that have no handler: a server may signal its parent, a write to a closed
 /// connection fails, and so does one beyond the limit for the size of a file.
 pub(crate) fn ignore_signals() {

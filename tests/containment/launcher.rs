@@ -1,0 +1,134 @@
+//! The launcher: supervisors that it forks are like ones that the test process starts itself. The test
+//! process changes here, so each test has one of its own.
+
+use std::env;
+use std::fs;
+use std::time::Duration;
+
+use mirakuru_rstest::{Executor, Process};
+use mirakuru_tests::starting::kill_supervisor;
+use mirakuru_tests::test_process::{self, TestProcess, kill, playing, say, wait_for_end_of_input};
+use mirakuru_tests::{alive, eventually, scratch_dir, this_test};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::Signal;
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{ForkResult, fork};
+
+const LONG: Duration = Duration::from_secs(20);
+
+fn parent_of(pid: u32) -> u32 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim().parse().unwrap()
+}
+
+fn sleeping() -> Process {
+    Executor::new("sleep 300").start().unwrap()
+}
+
+fn launcher_of(process: &Process) -> u32 {
+    parent_of(parent_of(process.pid()))
+}
+
+/// Runs a test in a process of its own. In that process, returns true.
+fn is_alone(test: &str) -> bool {
+    if test_process::role().is_some() {
+        return true;
+    }
+    let output = playing(test, "alone").output().unwrap();
+    assert!(output.status.success(), "{}", test_process::printed(&output));
+    false
+}
+
+#[test]
+fn one_launcher_forks_all_supervisors() {
+    if is_alone(this_test!()) {
+        let processes = [sleeping(), sleeping(), sleeping()];
+        let launchers = processes.each_ref().map(launcher_of);
+        assert_eq!(launchers, [launchers[0]; 3]);
+        assert_eq!(parent_of(launchers[0]), std::process::id());
+    }
+}
+
+#[test]
+fn a_launcher_that_was_killed_is_replaced_and_takes_no_server_along() {
+    if is_alone(this_test!()) {
+        let earlier = sleeping();
+        let launcher = launcher_of(&earlier);
+        kill(launcher, Signal::SIGKILL);
+        let later = sleeping();
+        assert_ne!(launcher_of(&later), launcher);
+        assert!(earlier.is_running() && later.is_running());
+    }
+}
+
+#[test]
+fn a_supervisor_of_a_killed_launcher_is_noticed_when_it_is_killed() {
+    if is_alone(this_test!()) {
+        let mut process = sleeping();
+        kill(launcher_of(&process), Signal::SIGKILL);
+        kill_supervisor(&process);
+        eventually(LONG, || !process.is_running());
+        process.restart().unwrap();
+        assert!(process.is_running());
+    }
+}
+
+#[test]
+fn the_launcher_ends_with_the_test_process_even_if_a_fork_lives_on() {
+    if test_process::role().is_some() {
+        let process = sleeping();
+        say(format_args!("launcher {}", launcher_of(&process)));
+        // SAFETY: the child makes system calls and ends.
+        if let ForkResult::Child = unsafe { fork() }.unwrap() {
+            wait_for_end_of_input();
+            // SAFETY: it only ends the process.
+            unsafe { nix::libc::_exit(0) };
+        }
+        return wait_for_end_of_input();
+    }
+    let mut tests = TestProcess::playing(this_test!(), "forks");
+    let launcher = tests.number("launcher ");
+    kill(tests.pid(), Signal::SIGKILL);
+    eventually(LONG, || !alive(launcher));
+    tests.finish();
+}
+
+#[test]
+fn no_launcher_is_left_when_the_test_process_has_ended() {
+    if test_process::role().is_some() {
+        return say(format_args!("launcher {}", launcher_of(&sleeping())));
+    }
+    let mut tests = TestProcess::playing(this_test!(), "ends");
+    let launcher = tests.number("launcher ");
+    tests.finish();
+    assert!(!alive(launcher));
+}
+
+/// Returns what a server prints that starts now.
+fn printed(script: &str) -> String {
+    let process = Executor::shell(format!("{script}; echo end; exec sleep 300")).output("^end$");
+    let log = process.start().unwrap().log().read().unwrap();
+    log.strip_suffix("end\n").unwrap().trim().to_owned()
+}
+
+#[test]
+fn a_later_server_inherits_what_the_test_process_has_then() {
+    if is_alone(this_test!()) {
+        let launcher = launcher_of(&sleeping());
+        assert_eq!(launcher_of(&sleeping()), launcher);
+        // SAFETY: no other thread of this process reads the environment now.
+        unsafe { env::set_var("LATER", "yes") };
+        let dir = scratch_dir();
+        env::set_current_dir(&*dir).unwrap();
+        assert_eq!(printed("echo $LATER; pwd -P"), format!("yes\n{}", dir.display()));
+
+        umask(Mode::from_bits_truncate(0o027));
+        assert_eq!(printed("umask"), "0027");
+        let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        setrlimit(Resource::RLIMIT_NOFILE, 500, hard).unwrap();
+        assert_eq!(printed("ulimit -n"), "500");
+        fs::write("/proc/self/oom_score_adj", "7").unwrap();
+        assert_eq!(printed("cat /proc/$$/oom_score_adj"), "7");
+        assert_ne!(launcher_of(&sleeping()), launcher);
+    }
+}
