@@ -59,8 +59,9 @@ impl Executor {
         self
     }
 
-    /// Sets the signal that kills the process, by [`Process::kill`] or when its time to stop is over.
-    /// Default: [`Signal::KILL`], which is also sent a second after any other signal.
+    /// Sets the signal that kills the process, by [`Process::kill`](crate::Process::kill) or when its
+    /// time to stop is over. Default: [`Signal::KILL`], which is also sent a second after any other
+    /// signal.
     ///
     /// # Examples
     ///
