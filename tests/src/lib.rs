@@ -2,6 +2,12 @@
 //!
 //! `program` is for `src/bin`: arguments, signals, the start log, a little HTTP. `suite` is for the
 //! tests; its names stand at the root of the crate.
+//!
+//! The tests of a package's documentation run last, so this one has the last word of `cargo test`:
+//!
+//! ```
+//! mirakuru_tests::count_skipped();
+//! ```
 
 pub mod program;
 mod suite;
@@ -11,6 +17,7 @@ pub use suite::processes::{
     alive, as_other_user, has, need, processes_with_mark, processes_with_variable,
 };
 pub use suite::random::{Random, budget, seed};
+pub use suite::skipped::count_skipped;
 pub use suite::{ScratchDir, eventually, free_port, is_ephemeral, scratch_dir, starts, stops};
 pub use suite::{starting, test_process};
 

@@ -94,7 +94,8 @@ fn write(text: &str) {
 }
 
 /// Prints a line, after erasing the bar if there is one.
-pub(crate) fn print(text: &str) {
+#[doc(hidden)]
+pub fn print(text: &str) {
     Screen::with(|screen| screen.print(text));
 }
 

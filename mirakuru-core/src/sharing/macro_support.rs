@@ -12,6 +12,7 @@ use super::exclusive_lease::ExclusiveLease;
 use super::lease::Lease;
 use super::registry::{self, Entry};
 use super::shared::Shared;
+pub use crate::diagnostics::progress::print as show;
 use crate::error::{self, Result};
 use crate::executor::{Chain, Executor, Need, add_all};
 use crate::process::Process;

@@ -3,6 +3,7 @@
 pub(crate) mod http;
 pub(crate) mod processes;
 pub(crate) mod random;
+pub(crate) mod skipped;
 pub mod starting;
 pub mod test_process;
 

@@ -9,6 +9,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process;
 
+use super::skipped;
+
 /// Returns true if the process exists and is not a zombie. Takes a `u32` or an `i32`.
 pub fn alive(pid: impl Display) -> bool {
     let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
@@ -54,7 +56,7 @@ pub fn need(program: &str) -> Option<PathBuf> {
     let found = directories().into_iter().map(|dir| dir.join(program)).find(|path| runs(path));
     if found.is_none() {
         assert!(env::var_os("CI").is_none(), "{program} is not installed, and CI needs it");
-        println!("skipped: {program} is not installed");
+        skipped::without(program);
     }
     found
 }
@@ -63,7 +65,7 @@ pub fn need(program: &str) -> Option<PathBuf> {
 pub fn has(program: &str) -> bool {
     let has = directories().into_iter().any(|dir| runs(&dir.join(program)));
     if !has {
-        println!("skipped: {program} is not installed");
+        skipped::without(program);
     }
     has
 }
