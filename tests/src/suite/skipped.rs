@@ -89,8 +89,9 @@ mod tests {
 
     #[test]
     fn a_skipped_test_says_so_although_its_output_is_captured() {
+        let temp = scratch_dir();
         let mut run = test_process::capturing("suite::skipped::tests::plays_a_role");
-        run.env(test_process::ROLE, "skipped").env("TMPDIR", &*scratch_dir());
+        run.env(test_process::ROLE, "skipped").env("TMPDIR", &*temp);
         run.env_remove("CI").env_remove("MIRAKURU_LOG").env_remove("NEXTEST_RUN_ID");
         let printed = test_process::printed(&run.output().unwrap());
         let line = format!("mirakuru: skipped: {MISSING} is not installed\n");
