@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::root;
+use crate::{code, core, root, rust_files};
 
 /// The pages whose code needs clients that the published crates do not depend on.
 const PAGES_OF_RECIPES: [&str; 3] =
@@ -84,4 +84,24 @@ fn the_code_of_the_recipes_is_what_their_suite_runs() {
 fn the_readme_is_short() {
     let lines = fs::read_to_string(root().join("README.md")).unwrap().lines().count();
     assert!(lines <= 250, "{lines} lines");
+}
+
+/// Returns the words that a pattern with one group finds in a text.
+fn found(pattern: &str, text: &str) -> Vec<String> {
+    let pattern = regex_lite::Regex::new(pattern).unwrap();
+    pattern.captures_iter(text).map(|found| found[1].to_owned()).collect()
+}
+
+#[test]
+fn each_key_and_each_variable_is_in_the_reference() {
+    let table = code(&root().join("mirakuru-macros/src/key.rs"));
+    let keys = (found(r#"row\(\s*"([a-z_]+)""#, &table), "with_process.md");
+    let code: String = rust_files(&core()).iter().map(|file| code(file)).collect();
+    let variables = (found(r#""(MIRAKURU_[A-Z_]+)""#, &code), "crate.md");
+    for (names, page) in [keys, variables] {
+        assert!(!names.is_empty(), "{page}: nothing was found");
+        let page = fs::read_to_string(core().join("reference").join(page)).unwrap();
+        let missing: Vec<_> = names.iter().filter(|name| !page.contains(*name)).collect();
+        assert!(missing.is_empty(), "not in the reference: {missing:?}");
+    }
 }
