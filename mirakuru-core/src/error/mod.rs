@@ -51,6 +51,17 @@ struct Inner {
 }
 
 /// The kind of an [`Error`]: what a caller may want to distinguish.
+///
+/// # Examples
+///
+/// ```
+/// # use mirakuru_core::{ErrorKind, Executor};
+/// let error = Executor::new("no-such-server --port {port}").start().unwrap_err();
+/// match error.kind() {
+///     ErrorKind::NotFound => println!("skipped: {error}"),
+///     _ => panic!("{error:?}"),
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {

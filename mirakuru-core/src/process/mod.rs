@@ -32,6 +32,17 @@ pub(crate) use needs::{NeedLease, NeedLeases};
 /// In an async runtime of one thread, that blocks the tasks that are connected to the process: await
 /// [`stop_async`](Process::stop_async) before. The attribute does better for an async test that has
 /// the process to itself: dropping it begins the stop and does not wait for its end.
+///
+/// # Examples
+///
+/// ```
+/// # use mirakuru_core::Executor;
+/// let mut server = Executor::new("sleep 60").env("PORT", "{port}").start()?;
+/// println!("{} listens on port {}", server.name(), server.port());
+/// server.restart()?;
+/// assert!(server.is_running());
+/// # Ok::<(), mirakuru_core::Error>(())
+/// ```
 pub struct Process {
     server: Server,
     after_ready: Vec<AfterReady>,

@@ -82,6 +82,19 @@ where
 }
 
 /// The result of one check by a [`Probe`].
+///
+/// # Examples
+///
+/// ```
+/// # use mirakuru_core::{Attempt, Executor, Readiness};
+/// let has_data = |attempt: &Attempt<'_>| match attempt.dir().map(|dir| dir.join("data").exists()) {
+///     Some(true) => Readiness::Ready,
+///     Some(false) => Readiness::NotYet("there is no data".to_owned()),
+///     None => Readiness::Failed("it has no directory".to_owned()),
+/// };
+/// let server = Executor::shell("echo 1 > {dir}/data; exec sleep 60").probe(has_data).start()?;
+/// # Ok::<(), mirakuru_core::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Readiness {

@@ -15,6 +15,19 @@ use crate::server::failure_report::ServerView;
 ///
 /// Dropping it ends the lease. A process that was left paused is resumed; one that was left stopped
 /// is started again for the next lease. What [`reset`](crate::Executor::reset) says is done before.
+///
+/// # Examples
+///
+/// ```
+/// # use mirakuru_core::{Executor, ExclusiveLease, Shared};
+/// static SERVER: Shared = Shared::new(|| Executor::new("sleep 60"));
+///
+/// let mut lease: ExclusiveLease = SERVER.exclusive()?;
+/// lease.kill()?; // The next lease starts it again.
+/// drop(lease);
+/// assert!(SERVER.lease()?.is_running());
+/// # Ok::<(), mirakuru_core::Error>(())
+/// ```
 #[must_use = "a lease that is not kept ends at once"]
 pub struct ExclusiveLease {
     held: Held<ExclusiveHold>,

@@ -13,6 +13,17 @@ use crate::server::failure_report::{FailureReport, ServerView};
 /// The right to use a shared process while other tests use it too.
 ///
 /// Dropping it ends the lease. The process keeps running.
+///
+/// # Examples
+///
+/// ```
+/// # use mirakuru_core::{Executor, Lease, Shared};
+/// static SERVER: Shared = Shared::new(|| Executor::new("sleep 60"));
+///
+/// let lease: Lease = SERVER.lease()?;
+/// assert!(lease.is_running()); // It has the methods of a `Process` that change nothing.
+/// # Ok::<(), mirakuru_core::Error>(())
+/// ```
 #[must_use = "a lease that is not kept ends at once"]
 pub struct Lease(pub(super) Held<SharedHold>);
 

@@ -19,6 +19,17 @@ use crate::syntax::suggest;
 ///
 /// Dropping it stops the processes as [`stop`](Self::stop) does, and ignores how they ended. If the
 /// thread panics, the state and the last lines of output of each are printed.
+///
+/// # Examples
+///
+/// ```
+/// # use mirakuru_core::{Executor, RunningStack, Stack};
+/// let server = Executor::new("sleep 60").env("PORT", "{port}");
+/// let mut stack: RunningStack = Stack::new().add("server", server).start()?;
+/// println!("http://127.0.0.1:{}/", stack["server"].port());
+/// stack["server"].restart()?;
+/// # Ok::<(), mirakuru_core::Error>(())
+/// ```
 pub struct RunningStack {
     /// In the order in which they were added. None did not start.
     processes: Vec<Option<Process>>,
@@ -35,7 +46,7 @@ impl RunningStack {
         Self { processes, order, control }
     }
 
-    /// Returns a process by its name.
+    /// Returns a process by its name, or `None` if the stack has none of that name.
     ///
     /// # Examples
     ///
@@ -51,7 +62,8 @@ impl RunningStack {
         self.processes().find(|process| process.name() == name)
     }
 
-    /// Returns a process by its name, to stop, restart or pause it. Its ports and directory stay.
+    /// Returns a process by its name, to stop, restart or pause it. Its ports and directory stay. `None`
+    /// means that the stack has none of that name.
     ///
     /// # Examples
     ///

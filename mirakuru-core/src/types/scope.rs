@@ -6,6 +6,14 @@
 /// its name, or by the path in `CARGO`) or nextest, or the process whose id is in the environment
 /// variable `MIRAKURU_SESSION`. Without a runner, and below a debugger or `strace`, a process is shared
 /// within its test process.
+///
+/// # Examples
+///
+/// ```
+/// # use mirakuru_core::{Executor, Scope, Shared};
+/// /// One for all test binaries of a run.
+/// static SERVER: Shared = Shared::new(|| Executor::new("sleep 60")).scope(Scope::Session);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Scope {
