@@ -1,12 +1,10 @@
 //! The guide: one page for each question that has a longer answer.
 //!
-//! | | |
-//! |---|---|
-//! | begin | [Getting started][getting_started], [Recipes][recipes], [Your own binary][own_binary] |
-//! | understand | [When a server counts as ready][readiness], [One process for several tests][sharing], [What is not guaranteed][limits] |
-//! | combine | [rstest], [tokio], [nextest], [CI][ci], [IDEs, coverage, watchers, debuggers][habits] |
-//! | look up | [When a test fails][failures], [Environment variables](crate#environment-variables) |
-//! | move | from [Python's mirakuru][python], from [testcontainers] |
+//! - Begin: [Getting started][getting_started], [Recipes][recipes], [Your own binary][own_binary]
+//! - Understand: [When a server counts as ready][readiness], [One process for several tests][sharing], [What is not guaranteed][limits]
+//! - Combine: [rstest], [tokio], [nextest], [CI][ci], [IDEs, coverage, watchers, debuggers][habits]
+//! - Look up: [When a test fails][failures], [Environment variables](crate#environment-variables)
+//! - Move: from [Python's mirakuru][python], from [testcontainers]
 
 /// Makes a module of each page. The first definition of a link counts: those of the pages themselves are for
 /// readers of the repository.
