@@ -14,7 +14,7 @@ impl Executor {
     /// first, however the tests end.
     ///
     /// `other` is a shared process: a static [`Shared`](crate::Shared), or a function that returns an
-    /// `Executor`, as a [`process_fixture`](macro@crate::process_fixture) is one. In the texts of this
+    /// `Executor`, as a `#[process_fixture]` is one. In the texts of this
     /// executor, `{db.port}`, `{db.port:admin}`, `{db.addr}`, `{db.url}` and `{db.dir}` stand for the values of
     /// the process that is called `db` here.
     ///
