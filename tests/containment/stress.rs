@@ -58,8 +58,8 @@ fn kill_one(random: &mut Random, thread: u64) -> Duration {
     let killed = Instant::now();
     eventually(LIMIT, || processes_with_mark(&mark).is_empty());
     let took = killed.elapsed();
-    let left: Vec<_> = std::fs::read_dir(&*temp).unwrap().flatten().map(|e| e.path()).collect();
-    assert!(left.is_empty(), "{left:?} is left");
+    // A supervisor shows the mark on Linux only, and is the last one to end.
+    eventually(LIMIT, || std::fs::read_dir(&*temp).unwrap().count() == 0);
     took
 }
 
