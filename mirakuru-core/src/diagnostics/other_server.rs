@@ -4,6 +4,8 @@ use std::ffi::CStr;
 use std::fs;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
+
 use super::progress::Progress;
 use super::runner;
 use crate::sys;
@@ -104,6 +106,32 @@ fn own_run() -> Option<String> {
     Some(format!("@{}-{}", runner.pid, runner.started))
 }
 
+/// What this process has in all of its marks.
+#[derive(Clone)]
+struct OwnMarks {
+    pid: u32,
+    started: u64,
+    run: String,
+}
+
+impl OwnMarks {
+    /// Found once: the search for the runner reads several files of `/proc`.
+    fn get() -> Self {
+        static KNOWN: Mutex<Option<OwnMarks>> = Mutex::new(None);
+        let pid = std::process::id();
+        let mut known = KNOWN.lock();
+        let make = || Self {
+            pid,
+            started: sys::start_time(pid as i32).unwrap_or_default(),
+            run: own_run().unwrap_or_default(),
+        };
+        match &*known {
+            Some(known) if known.pid == pid => known.clone(),
+            _ => known.insert(make()).clone(), // The other one is that of the parent, in a fork.
+        }
+    }
+}
+
 /// Kills what is left of the server of this process, a supervisor.
 pub(crate) fn kill_marked_as_this() {
     const TIMEOUT: Duration = Duration::from_secs(10);
@@ -115,10 +143,8 @@ pub(crate) fn kill_marked_as_this() {
 /// Returns the mark of a server: a variable with a value that no other server has. `number` is that of
 /// the server in this process.
 pub(crate) fn mark(number: u64) -> String {
-    let own = std::process::id();
-    let started = sys::start_time(own as i32).unwrap_or_default();
-    let run = own_run().unwrap_or_default();
+    let OwnMarks { pid, started, run } = OwnMarks::get();
     // Another version of this library in this process counts by itself.
     let version = env!("CARGO_PKG_VERSION");
-    format!("{MARK_VARIABLE}={own}-{started}-{number}-{version}{run}")
+    format!("{MARK_VARIABLE}={pid}-{started}-{number}-{version}{run}")
 }

@@ -2,7 +2,6 @@
 //! the id and the start time.
 
 use std::collections::HashSet;
-use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -13,7 +12,7 @@ use nix::libc;
 
 use super::peer::peer_pidfd;
 use super::proc::{
-    all_processes, children_of, is_alive, is_ending, is_marked, parent_of, start_time,
+    all_processes, children_of, is_alive, is_ending, is_marked, parent_of, read_text, start_time,
 };
 use super::sockets::peer_pid;
 
@@ -57,7 +56,7 @@ impl Process {
     pub(crate) fn adopt(process: Option<OwnedFd>, pid: i32) -> Option<Self> {
         let Some(process) = process else { return Self::find(pid) };
         // The id that the process has for itself may be one of another PID namespace.
-        let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", process.as_raw_fd())).ok()?;
+        let info = read_text(format!("/proc/self/fdinfo/{}", process.as_raw_fd())).ok()?;
         let own = info.lines().find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok())?;
         (own > 0).then_some(Self { pid: own, started: 0, process: Some(process) })
     }

@@ -1,17 +1,41 @@
 //! Other processes, as `/proc` shows them. `fallback.rs` has the same functions.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::libc;
 
+/// Reads a file of `/proc`. It has no size, without which std would read a few bytes at a time.
+pub(super) fn read_bytes(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let (mut bytes, mut length) = (vec![0; 4096], 0);
+    loop {
+        match file.read(&mut bytes[length..]) {
+            Ok(0) => break,
+            Ok(count) => length += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        if length == bytes.len() {
+            bytes.resize(2 * length, 0);
+        }
+    }
+    bytes.truncate(length);
+    Ok(bytes)
+}
+
+/// Reads a file of `/proc` that is text.
+pub(super) fn read_text(path: impl AsRef<Path>) -> io::Result<String> {
+    String::from_utf8(read_bytes(path)?).map_err(|_| io::ErrorKind::InvalidData.into())
+}
+
 /// Returns the children of a process, including those of its threads.
 pub(crate) fn children_of(pid: i32) -> Vec<i32> {
     let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
-    let lists = tasks.flatten().map(|task| fs::read_to_string(task.path().join("children")));
+    let lists = tasks.flatten().map(|task| read_text(task.path().join("children")));
     let text: String = lists.flatten().collect();
     text.split_whitespace().filter_map(|word| word.parse().ok()).collect()
 }
@@ -29,7 +53,7 @@ pub(crate) fn descendants_of(root: i32) -> Vec<i32> {
 
 /// Returns true if a process ignores a signal.
 pub(crate) fn ignores(pid: i32, signal: i32) -> bool {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let status = read_text(format!("/proc/{pid}/status")).unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
     mask.checked_shr(signal as u32 - 1).is_some_and(|mask| mask & 1 == 1)
@@ -118,7 +142,7 @@ pub(crate) fn processor_time(pid: i32) -> Option<Duration> {
 /// Reads a file of each thread of a process.
 fn of_threads(pid: i32, name: &str) -> impl Iterator<Item = String> {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    tasks.filter_map(move |task| fs::read_to_string(task.path().join(name)).ok())
+    tasks.filter_map(move |task| read_text(task.path().join(name)).ok())
 }
 
 /// Returns true if a process is exiting or has ended; none if the kernel does not report it.
@@ -150,7 +174,7 @@ fn stat_fields(pid: i32) -> Option<Vec<String>> {
 }
 
 fn stat_fields_at(path: PathBuf) -> Option<Vec<String>> {
-    let stat = fs::read_to_string(path).ok()?;
+    let stat = read_text(path).ok()?;
     // The name before them is in parentheses and can contain anything.
     let fields = stat.rsplit_once(") ")?.1.split(' ').map(str::to_owned).collect::<Vec<_>>();
     (fields.len() >= 20).then_some(fields)
@@ -158,7 +182,7 @@ fn stat_fields_at(path: PathBuf) -> Option<Vec<String>> {
 
 /// Returns the name of the program that a process runs.
 pub(crate) fn program_name(pid: i32) -> Option<String> {
-    Some(fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim_end().to_owned())
+    Some(read_text(format!("/proc/{pid}/comm")).ok()?.trim_end().to_owned())
 }
 
 /// Returns true if a process runs the program of this file.
@@ -170,7 +194,7 @@ pub(crate) fn runs_program(pid: i32, file: &Path) -> bool {
 
 /// Returns true if another process traces this one, as a debugger does.
 pub(crate) fn is_traced() -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let status = read_text("/proc/self/status").unwrap_or_default();
     let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:"));
     tracer.is_some_and(|pid| pid.trim() != "0")
 }
@@ -217,7 +241,7 @@ fn views(pid: i32) -> Vec<PathBuf> {
 
 /// Reads a file of a process; empty if this user cannot.
 pub(super) fn read_of(pid: i32, name: &str) -> Vec<u8> {
-    let mut texts = views(pid).into_iter().filter_map(|view| fs::read(view.join(name)).ok());
+    let mut texts = views(pid).into_iter().filter_map(|view| read_bytes(view.join(name)).ok());
     texts.next().unwrap_or_default()
 }
 

@@ -12,13 +12,15 @@ use nix::libc;
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 
+use super::proc::{read_bytes, read_text};
+
 /// Returns a path to the program that has this code in it, even after the file was replaced.
 ///
 /// `/proc/self/exe` is another one if valgrind or `ld.so` runs the program. Fails if the code is in a
 /// library: the program that has loaded it would do something else if it were run again.
 pub(crate) fn own_program() -> io::Result<PathBuf> {
     const EXE: &str = "/proc/self/exe";
-    let maps = fs::read_to_string("/proc/self/maps")?;
+    let maps = read_text("/proc/self/maps")?;
     // SAFETY: the call reads no memory of ours.
     let headers = unsafe { libc::getauxval(libc::AT_PHDR) } as usize;
     let program = mapped_file(&maps, headers);
@@ -64,24 +66,24 @@ pub(crate) fn inheritance() -> Option<Vec<u8>> {
         "ns/uts",
     ];
     let own = Path::new("/proc/thread-self");
-    let status = fs::read_to_string(own.join("status")).ok()?;
+    let status = read_text(own.join("status")).ok()?;
     let mut all = Vec::new();
     for line in status.lines().filter(|line| LINES.iter().any(|name| line.starts_with(name))) {
         all.extend(line.as_bytes());
     }
     for name in FILES {
-        all.extend(fs::read(own.join(name)).unwrap_or_default());
+        all.extend(read_bytes(own.join(name)).unwrap_or_default());
     }
     for name in LINKS {
         all.extend(fs::read_link(own.join(name)).unwrap_or_default().as_os_str().as_bytes());
     }
-    all.extend(scheduling(&fs::read_to_string(own.join("stat")).ok()?)?.as_bytes());
+    all.extend(scheduling(&read_text(own.join("stat")).ok()?)?.as_bytes());
     Some(all)
 }
 
 /// Shows other words as the command line of this process, as far as there is room, for `ps`.
 pub(crate) fn set_command_line(words: &[OsString]) {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let stat = read_text("/proc/self/stat").unwrap_or_default();
     let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
     let numbers: Vec<u64> = fields.skip(45).take(2).filter_map(|it| it.parse().ok()).collect();
     let [start, end] = numbers[..] else { return };
