@@ -28,4 +28,6 @@ mod taken;
 #[cfg(not(mirakuru_fallback))]
 mod temp_dir;
 mod timed_out;
+#[cfg(not(mirakuru_fallback))]
+mod timeline;
 mod timeout_factor;

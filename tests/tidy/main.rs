@@ -137,6 +137,7 @@ fn no_wait_looks_at_a_clock_that_can_be_set() {
     // These name files and compare their ages.
     let allowed = [
         "diagnostics/log_dir.rs",
+        "diagnostics/timeline/mod.rs",
         "resources/temp_path.rs",
         "resources/templates/unused.rs",
         "sharing/session/mod.rs",

@@ -10,4 +10,5 @@ pub(crate) mod runner;
 pub(crate) mod settings;
 pub(crate) mod stdout;
 pub(crate) mod time_limit;
+pub(crate) mod timeline;
 mod watched;

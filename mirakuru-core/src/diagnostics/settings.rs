@@ -1,5 +1,6 @@
 //! The environment variables that change what is printed, how long tests wait, and which servers they use.
 
+use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use crate::syntax::duration::duration;
 const LOG: &str = "MIRAKURU_LOG";
 const TEMPLATES: &str = "MIRAKURU_TEMPLATES";
 const LEASE_TIMEOUT: &str = "MIRAKURU_LEASE_TIMEOUT";
+const TIMELINE: &str = "MIRAKURU_TIMELINE";
 const KEEP: &str = "MIRAKURU_KEEP";
 const USE: &str = "MIRAKURU_USE_";
 pub(super) const TIMEOUT_FACTOR: &str = "MIRAKURU_TIMEOUT_FACTOR";
@@ -85,6 +87,13 @@ pub(crate) fn log_level() -> LogLevel {
 /// Returns true if what servers write is printed as it comes.
 pub(crate) fn prints_output() -> bool {
     PRINTED.as_ref().is_ok_and(|log| log.output)
+}
+
+/// Returns where the page of the run is wanted, if it is. A relative path counts from where the user has
+/// started the runner.
+pub(super) fn timeline() -> Option<PathBuf> {
+    let path = std::env::var_os(TIMELINE).map(PathBuf::from);
+    path.filter(|path| path.file_name().is_some())
 }
 
 /// Returns false if templates are built for each process.

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::needed::Needed;
 use super::stop_later;
+use crate::diagnostics::timeline::Track;
 use crate::error::{Error, ErrorKind, Result};
 use crate::launch::plan::LaunchPlan;
 use crate::output::Log;
@@ -74,6 +75,11 @@ impl Server {
     pub(crate) fn for_others(&self) -> OtherValues {
         let Endpoint { addr, url } = &self.endpoint;
         self.plan.values.for_others(Some([addr.map(|addr| addr.to_string()), url.clone()]))
+    }
+
+    /// Returns the server in the page of the run, if one is wanted.
+    pub(crate) fn track(&self) -> Option<Track> {
+        Track::of(self.client.info().pid, &self.plan.name, || self.plan.files.of(None))
     }
 
     pub(crate) fn client(&self) -> Arc<Client> {

@@ -94,6 +94,7 @@ impl Server {
     ) -> Result<State> {
         let timeout = self.plan.timeout;
         let mut progress = Progress::new(began, timeout);
+        let step_began = Instant::now();
         loop {
             let now = Instant::now();
             if now >= began + timeout {
@@ -106,6 +107,9 @@ impl Server {
                 return Err(self.explain(error));
             }
             if let Some(state) = self.client.wait((now + TICK).min(began + timeout), &until) {
+                let track = self.track();
+                let line = || format!("{}: {}", step.kind.name(), step.line());
+                track.iter().for_each(|track| track.step(step_began, &line()));
                 return Ok(state);
             }
             let what = || format!("{}: `{}` of {}", self.plan.name, step.line(), step.kind.name());

@@ -11,6 +11,7 @@ use super::manifest::ServerManifest;
 use super::needed::Needed;
 use super::{Publication, Server, stop_later};
 use crate::diagnostics::time_limit::Limit;
+use crate::diagnostics::timeline::Track;
 use crate::diagnostics::{events, port_owner};
 use crate::error::{Error, ErrorKind, Result};
 use crate::launch::plan::LaunchPlan;
@@ -129,8 +130,21 @@ impl Server {
     }
 
     /// Sets up the server, runs its program below the supervisor, and waits until it is ready.
-    fn bring_up(&mut self, mut conditions: ConditionSet) -> Result<()> {
+    fn bring_up(&mut self, conditions: ConditionSet) -> Result<()> {
         let began = Instant::now();
+        let track = self.track();
+        track.iter().for_each(Track::starts);
+        let outcome = self.bring_up_since(began, conditions);
+        match (&outcome, &track) {
+            (Err(error), Some(track)) => track.failed(began, &error.to_string()),
+            (Ok(why), Some(track)) => track.ready(began, why),
+            (_, None) => {}
+        }
+        outcome.map(drop)
+    }
+
+    /// Returns why it is ready.
+    fn bring_up_since(&mut self, began: Instant, mut conditions: ConditionSet) -> Result<String> {
         if self.prepare(began).inspect_err(|_| self.abandon())? {
             // They look at what has changed since.
             conditions = self.plan.conditions()?;
@@ -158,8 +172,9 @@ impl Server {
             self.hand_over_stdin();
         }
         let _ = self.client.request(Request::Ready); // It fails only if the server has just ended.
-        self.report_start(began.elapsed(), &conditions.describe());
-        Ok(())
+        let why = conditions.describe();
+        self.report_start(began.elapsed(), &why);
+        Ok(why)
     }
 
     fn report_start(&self, elapsed: Duration, why: &str) {

@@ -26,6 +26,9 @@ impl Server {
                 .client
                 .wait_for_stop(|state| !state.is_running())
                 .ok_or_else(|| self.failed(ErrorKind::Os, "does not end, not even by SIGKILL"))?;
+            if self.client.is_end_reported() {
+                self.client.note_end(&state); // Another process has started it.
+            }
             self.client.report_end(&state);
         }
         if let Phase::Refused(pid) = state.phase {

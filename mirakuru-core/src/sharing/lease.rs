@@ -3,9 +3,11 @@
 use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use super::in_process::SharedHold;
 use super::unique;
+use crate::diagnostics::timeline;
 use crate::output::LeaseMark;
 use crate::process::{NeedLeases, Process};
 use crate::server::failure_report::{FailureReport, ServerView};
@@ -29,11 +31,18 @@ pub struct Lease(pub(super) Held<SharedHold>);
 
 /// What a lease holds until it is dropped.
 pub(super) struct Held<Hold> {
+    _in_timeline: Option<timeline::Lease>,
     _mark: LeaseMark,
     report: Arc<FailureReport>,
     /// Its name, if it was asked for.
     unique: OnceLock<String>,
     pub(super) hold: AnyHold<Hold>,
+}
+
+/// How and when a lease was asked for.
+pub(super) struct Asked {
+    pub(super) at: Instant,
+    pub(super) exclusively: bool,
 }
 
 /// A lease of this test process alone, or of a session.
@@ -44,19 +53,20 @@ pub(super) enum AnyHold<Hold> {
 }
 
 impl<Hold: Deref<Target = Process>> Held<Hold> {
-    pub(super) fn local(hold: Hold, needs: &NeedLeases) -> Self {
-        Self::begun(AnyHold::Local(hold), needs)
+    pub(super) fn local(hold: Hold, needs: &NeedLeases, asked: Asked) -> Self {
+        Self::begun(AnyHold::Local(hold), needs, asked)
     }
 
-    pub(super) fn remote(process: Process, needs: &NeedLeases) -> Self {
-        Self::begun(AnyHold::Remote(Box::new(process.leased())), needs)
+    pub(super) fn remote(process: Process, needs: &NeedLeases, asked: Asked) -> Self {
+        Self::begun(AnyHold::Remote(Box::new(process.leased())), needs, asked)
     }
 
-    fn begun(hold: AnyHold<Hold>, needs: &NeedLeases) -> Self {
+    fn begun(hold: AnyHold<Hold>, needs: &NeedLeases, asked: Asked) -> Self {
         let server = hold.process().server();
+        let in_timeline = server.track().map(|it| it.leased(asked.at, asked.exclusively));
         let mark = server.begin_lease(); // The views show the output from here on.
         let report = FailureReport::open(server.views(needs.views()));
-        Self { _mark: mark, report, unique: OnceLock::new(), hold }
+        Self { _in_timeline: in_timeline, _mark: mark, report, unique: OnceLock::new(), hold }
     }
 
     pub(super) fn process(&self) -> &Process {

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
 use super::exclusive_lease::ExclusiveLease;
 use super::in_process::InProcess;
-use super::lease::{Held, Lease};
+use super::lease::{Asked, Held, Lease};
 use super::request::Request;
 use super::session::Session;
 use crate::diagnostics::settings;
@@ -97,23 +97,27 @@ impl Entry {
     }
 
     pub(super) fn lease(&self) -> Result<Lease> {
+        let asked = Asked { at: Instant::now(), exclusively: false };
         let request = self.request()?;
         let held = match &self.session {
             Some(session) => {
-                Held::remote(self.join(session, Access::Shared, &request)?, &request.needs)
+                Held::remote(self.join(session, Access::Shared, &request)?, &request.needs, asked)
             }
-            None => Held::local(self.in_process.lease(&request)?, &request.needs),
+            None => Held::local(self.in_process.lease(&request)?, &request.needs, asked),
         };
         Ok(Lease(held))
     }
 
     pub(super) fn exclusive(&self) -> Result<ExclusiveLease> {
+        let asked = Asked { at: Instant::now(), exclusively: true };
         let request = self.request()?;
         let held = match &self.session {
-            Some(session) => {
-                Held::remote(self.join(session, Access::Exclusive, &request)?, &request.needs)
-            }
-            None => Held::local(self.in_process.exclusive(&request)?, &request.needs),
+            Some(session) => Held::remote(
+                self.join(session, Access::Exclusive, &request)?,
+                &request.needs,
+                asked,
+            ),
+            None => Held::local(self.in_process.exclusive(&request)?, &request.needs, asked),
         };
         Ok(ExclusiveLease::new(held))
     }

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use super::exit_hook::StopAtExit;
 use super::info::SupervisorInfo;
 use super::state::{Phase, State};
-use crate::diagnostics::{events, log_dir};
+use crate::diagnostics::{events, log_dir, timeline};
 use crate::supervisor::protocol::{Event, FRAME_LEN, Frame, ReadinessFd, Request, Start};
 use crate::sys;
 
@@ -297,10 +297,15 @@ impl Client {
         self.is_end_reported.store(true, Ordering::Relaxed);
     }
 
+    pub(crate) fn is_end_reported(&self) -> bool {
+        self.is_end_reported.load(Ordering::Relaxed)
+    }
+
     /// Reports the end of the server as an event, once for each start.
     pub(crate) fn report_end(&self, state: &State) {
         if !self.is_end_reported.swap(true, Ordering::Relaxed) {
             events::stopped(self.name(), state.exit, self.leases.load(Ordering::Relaxed));
+            self.note_end(state);
             let is_forced = state.exit.is_some_and(|exit| exit.was_killed());
             if is_forced && !self.kill_requested.load(Ordering::Relaxed) {
                 events::killed(self.name(), self.info.stop_timeout);
@@ -309,6 +314,12 @@ impl Client {
                 events::left_running(self.name(), pid);
             }
         }
+    }
+
+    /// Notes the end of the server for the page of the run.
+    pub(crate) fn note_end(&self, state: &State) {
+        let how = || state.exit.map_or_else(|| "ended".to_owned(), |exit| exit.to_string());
+        timeline::ended(self.info.pid, how);
     }
 
     /// Continues a supervisor that was paused: a server can send SIGSTOP to its parent.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use super::launcher;
-use crate::diagnostics::events;
+use crate::diagnostics::{events, timeline};
 use crate::sys;
 
 /// Something that has to be stopped before this process has ended.
@@ -48,7 +48,10 @@ impl Registration {
     /// The process is exiting.
     pub(super) fn begin() -> io::Result<Self> {
         static INSTALL: Once = Once::new();
-        INSTALL.call_once(|| sys::at_exit(stop_all));
+        INSTALL.call_once(|| {
+            timeline::register();
+            sys::at_exit(stop_all);
+        });
         let mut registered = REGISTERED.lock();
         if registered.is_exiting {
             return Err(io::Error::other("this process is exiting"));

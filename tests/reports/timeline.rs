@@ -1,0 +1,98 @@
+//! `MIRAKURU_TIMELINE`: a page about the servers and tests of a run, and a trace.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use mirakuru_rstest::{Executor, Scope, Shared};
+use mirakuru_tests::test_process;
+use mirakuru_tests::{ScratchDir, bin, need, scratch_dir};
+
+static TIMED: Shared = Shared::new(|| {
+    let script = "echo 'ready </script>'; exec sleep 100 # timeline";
+    Executor::shell(script).before_start("true").output("^ready").name("timed")
+})
+.scope(Scope::Session);
+
+/// Plays a role for another test: a test process of the run.
+#[test]
+fn plays_a_role() {
+    match test_process::role().as_deref() {
+        Some("leases it") => {
+            drop(TIMED.lease().unwrap());
+            TIMED.exclusive().unwrap().restart().unwrap();
+        }
+        Some("is killed") => {
+            let _own = Executor::new("sleep 100").name("of a killed test").start().unwrap();
+            std::process::abort(); // No exit handler runs.
+        }
+        _ => {}
+    }
+}
+
+/// Runs test processes one after the other, below a runner in a directory, which then has the page.
+fn page_of(roles: &[&str]) -> ScratchDir {
+    let dir = scratch_dir();
+    let mut runner = Command::new(bin!("mk-cat"));
+    let (stdin, stdout) = (Stdio::piped(), Stdio::null());
+    let mut runner = runner.current_dir(&*dir).stdin(stdin).stdout(stdout).spawn().unwrap();
+    for role in roles {
+        let mut run = test_process::playing("timeline::plays_a_role", role);
+        run.env("MIRAKURU_SESSION", runner.id().to_string()).env("TMPDIR", &*dir);
+        run.env("MIRAKURU_TIMELINE", "run.html").env_remove("NEXTEST_TEST_NAME");
+        let output = run.output().unwrap();
+        assert_eq!(output.status.success(), *role != "is killed", "{output:?}");
+    }
+    drop(runner.stdin.take());
+    runner.wait().unwrap();
+    dir
+}
+
+/// Returns the events of a trace, a line each, after their times were checked.
+fn events_of(trace: &Path) -> Option<Vec<String>> {
+    const READ: &str = "
+import json, sys
+events = [event for event in json.load(open(sys.argv[1])) if event['ph'] != 'M']
+starts = [event for event in events if event['name'] == 'starting']
+ready = [event for event in events if event['ph'] == 'B']
+for one, other in zip(starts, ready):
+    assert one['ts'] < one['ts'] + one['dur'] <= other['ts'] + 1000, (one, other)
+for event in events:
+    assert event.get('dur', 0) < 60e6 and event['ts'] > 1.5e15, event
+    print(event['ph'], event['name'], event['args'].get('exclusive', ''))
+";
+    let read = Command::new(need("python3")?).args(["-c", READ]).arg(trace).output().unwrap();
+    assert!(read.status.success(), "{}", test_process::printed(&read));
+    let printed = String::from_utf8(read.stdout).unwrap();
+    Some(printed.lines().map(|line| line.trim_end().to_owned()).collect())
+}
+
+#[test]
+fn a_run_has_a_page_and_a_trace_where_the_user_has_started_it() {
+    let dir = page_of(&["leases it"]);
+    let page = fs::read_to_string(dir.join("run.html")).unwrap();
+    assert_eq!(page.matches("</script>").count(), 2, "a line of a server ends the data");
+    assert!(page.contains("ready \\u003c/script>"), "a line of a server is missing");
+    let Some(events) = events_of(&dir.join("run.trace.json")) else { return };
+    let start = ["i starts", "X before_start: true", "X starting", "B ready", "X start of timed"];
+    let lease = |how| ["X lease of timed".to_owned(), format!("b timed {how}")];
+    let expected = [
+        &start.map(str::to_owned)[..],
+        &lease("False"),
+        &["e timed False".to_owned()],
+        &lease("True"),
+        &["E ready".to_owned()],
+        &start.map(str::to_owned),
+        &["e timed True".to_owned()],
+    ];
+    assert_eq!(events, expected.concat());
+}
+
+#[test]
+fn a_killed_test_process_stays_on_the_page_with_the_others() {
+    let dir = page_of(&["leases it", "is killed", "leases it"]);
+    let page = fs::read_to_string(dir.join("run.html")).unwrap();
+    assert!(page.contains("of a killed test"), "{page}");
+    let Some(events) = events_of(&dir.join("run.trace.json")) else { return };
+    assert_eq!(events.iter().filter(|event| *event == "b timed True").count(), 2, "{events:#?}");
+}
