@@ -6,6 +6,7 @@ mod attribute;
 mod compiles;
 mod fixtures;
 mod needs;
+mod stops;
 
 #[test]
 fn each_mistake_gives_one_message_where_it_was_made() {

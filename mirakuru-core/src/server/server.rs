@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::needed::Needed;
@@ -32,7 +33,7 @@ pub(crate) struct Server {
     /// The commands after the start have run.
     pub(super) is_set_up: bool,
     /// Dropping the server does not wait for its end.
-    pub(crate) stops_later: bool,
+    pub(crate) stops_later: Arc<AtomicBool>,
     /// Kept for the next supervisor, in case this one is killed.
     pub(super) inherited_fds: InheritedFds,
 }
@@ -100,7 +101,7 @@ impl Drop for Server {
         }
         // Some programs wait for the end of file on their standard input.
         self.stdin = None;
-        if self.stops_later {
+        if self.stops_later.load(Ordering::Relaxed) {
             self.plan.disarm();
             return stop_later::stop_later(self.client());
         }

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::manifest::ServerManifest;
@@ -47,7 +48,7 @@ impl Server {
             needed,
             is_filled: false,
             is_set_up: false,
-            stops_later: false,
+            stops_later: Arc::default(),
             inherited_fds,
         };
         server.introduce_supervisors()?;
@@ -95,7 +96,7 @@ impl Server {
             needed,
             is_filled: true,
             is_set_up: true,
-            stops_later: false,
+            stops_later: Arc::default(),
             inherited_fds: InheritedFds::default(),
         })
     }

@@ -1,6 +1,6 @@
-//! Stops on a thread of their own.
+//! Stops on a thread of their own: the next test need not wait for the servers of the last one.
 //!
-//! A server that a test of an async runtime drops may wait for the tasks of that runtime to hang up,
+//! And a server that a test of an async runtime drops may wait for the tasks of that runtime to hang up,
 //! which they do when the thread of the test goes on.
 
 use std::sync::Arc;
@@ -10,6 +10,10 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::supervisor::Client;
 
+/// The number of servers that are stopped at the same time. Those of a suite whose servers take longer to
+/// stop than its tests take would be too many.
+const MOST: usize = 16;
+
 /// The number of stops that have not ended.
 static PENDING: Mutex<usize> = Mutex::new(0);
 static ENDED: Condvar = Condvar::new();
@@ -17,6 +21,9 @@ static ENDED: Condvar = Condvar::new();
 /// Begins to stop a server. The exit of this process waits for its end.
 pub(super) fn stop_later(client: Arc<Client>) {
     client.begin_close();
+    if *PENDING.lock() >= MOST {
+        return client.close();
+    }
     let pending = Pending::begin();
     let stop = move || {
         client.close();

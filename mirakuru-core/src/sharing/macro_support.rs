@@ -3,6 +3,7 @@
 
 use std::panic;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 pub use super::outcome::{Outcome, Unknown, never, run};
@@ -206,20 +207,26 @@ impl Grant {
     /// Panics if the process was not requested as the test's own.
     #[must_use]
     pub fn own_in_async(self) -> Process {
-        let mut process = self.own();
-        process.server_mut().stops_later = true;
+        let process = self.own();
+        process.server().stops_later.store(true, Ordering::Relaxed);
         process
     }
 }
 
 /// Prints a report of all processes of a test if it fails, also of those that it has dropped.
-pub struct FailureReport(Arc<failure_report::FailureReport>);
+///
+/// It is dropped between the body of the test and the processes that the body has not moved. The stops
+/// of the test's own ones are not waited for then.
+pub struct FailureReport {
+    report: Arc<failure_report::FailureReport>,
+    own: Vec<Arc<AtomicBool>>,
+}
 
 impl FailureReport {
     /// Ends the test. It has not panicked, but may have returned an error.
     pub fn finish(self, failed: bool) {
         if failed {
-            self.0.print();
+            self.report.print();
         }
     }
 }
@@ -227,8 +234,9 @@ impl FailureReport {
 impl Drop for FailureReport {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.print();
+            self.report.print();
         }
+        self.own.iter().for_each(|stops_later| stops_later.store(true, Ordering::Relaxed));
     }
 }
 
@@ -306,14 +314,19 @@ pub fn with_report<const N: usize>(
 ) -> ([Grant; N], FailureReport) {
     if !is_test {
         current_test::runs_fixtures();
-        return (grants, FailureReport(failure_report::FailureReport::open(Vec::new())));
+        let report = failure_report::FailureReport::open(Vec::new());
+        return (grants, FailureReport { report, own: Vec::new() });
     }
+    let mut own = Vec::new();
     let grants = grants.map(|grant| match grant {
-        Grant::Own(process) => Grant::Own(Box::new(process.leased())),
+        Grant::Own(process) => {
+            own.push(Arc::clone(&process.server().stops_later));
+            Grant::Own(Box::new(process.leased()))
+        }
         lease => lease,
     });
     let views = grants.iter().flat_map(Grant::views).collect();
-    (grants, FailureReport(failure_report::FailureReport::open(views)))
+    (grants, FailureReport { report: failure_report::FailureReport::open(views), own })
 }
 
 /// Leases a process for a fixture.
