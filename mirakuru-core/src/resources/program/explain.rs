@@ -19,6 +19,9 @@ const NAMES_MAX: usize = 20_000;
 /// In names shorter than this, one wrong letter makes another name, not a typing error.
 const SHORTEST_NAME: usize = 3;
 
+/// How many characters a name has for each typing error that it may have.
+const ERROR_PER: usize = 4;
+
 /// Suggests what may have been meant by a name that is not in PATH.
 pub(super) fn not_in_path(name: &str, searched: &[PathBuf]) -> String {
     if let Some(help) = not_a_program(name) {
@@ -90,8 +93,11 @@ fn nearest_in(dirs: &[PathBuf], name: &str, fits: impl Fn(&Path) -> bool) -> Opt
     let entries = dirs.iter().filter_map(|dir| fs::read_dir(dir).ok()).flatten();
     let near = entries.take(NAMES_MAX).flatten().filter_map(|entry| {
         let distance = suggest::distance(name, entry.file_name().to_str()?)?;
-        let is_long_enough = distance == 0 || name.chars().count() >= SHORTEST_NAME;
-        is_long_enough.then(|| (distance, entry.file_name(), entry.path()))
+        let length = name.chars().count();
+        // A machine has thousands of programs, and short names are near to each other.
+        let is_near =
+            distance == 0 || length >= SHORTEST_NAME && distance <= (length / ERROR_PER).max(1);
+        is_near.then(|| (distance, entry.file_name(), entry.path()))
     });
     let mut near: Vec<_> = near.collect();
     near.sort();
