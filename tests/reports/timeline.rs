@@ -96,3 +96,27 @@ fn a_killed_test_process_stays_on_the_page_with_the_others() {
     let Some(events) = events_of(&dir.join("run.trace.json")) else { return };
     assert_eq!(events.iter().filter(|event| *event == "b timed True").count(), 2, "{events:#?}");
 }
+
+/// With a browser: `MIRAKURU_BROWSER=chromium`. Leaves pictures of the page beside this test binary.
+#[test]
+fn a_browser_draws_the_page() {
+    let Ok(browser) = std::env::var("MIRAKURU_BROWSER") else { return };
+    let dir = page_of(&["is killed", "leases it"]);
+    let page = format!("file://{}", dir.join("run.html").display());
+    let run = |options: &[&str]| {
+        let mut command = Command::new(&browser);
+        command.args(["--headless=new", "--no-sandbox", "--disable-gpu"]).args(options).arg(&page);
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    let drawn = run(&["--dump-dom"]);
+    for bar in ["bar starting", "bar step", "bar ready", "bar lease", "bar exclusive", "bar wait"] {
+        assert!(drawn.contains(&format!("class=\"{bar}\"")), "no `{bar}` in {drawn}");
+    }
+    assert!(drawn.contains("2 servers, 2 tests"), "{drawn}");
+    for (scheme, number) in [("dark", 0), ("light", 1)] {
+        let picture = std::env::current_exe().unwrap().with_extension(format!("{scheme}.png"));
+        let colors = format!("--blink-settings=preferredColorScheme={number}");
+        run(&[&colors, "--window-size=1200,600", &format!("--screenshot={}", picture.display())]);
+        assert!(picture.is_file(), "{}", picture.display());
+    }
+}

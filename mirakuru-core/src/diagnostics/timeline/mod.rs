@@ -146,7 +146,7 @@ impl Lease {
             ("id", text(&self.id)),
             ("args", args),
         ];
-        write(kind, name, std::process::id(), sys::thread_number(), &fields);
+        write(kind, name, std::process::id(), thread_number(), &fields);
     }
 }
 
