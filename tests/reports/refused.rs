@@ -47,16 +47,17 @@ fn a_tls_handshake_that_the_server_refuses() {
         &answers(r"\x15\x03\x03\x00\x02\x02\x28"),
         &expect![[r#"
             server: not ready within 3.0 s: HEAD https://127.0.0.1:PORT/ with status 2xx
-              command: python3 -c "import os, socket
-            server = socket.create_server(('127.0.0.1', int(os.environ['PORT'])))
-            while True:
-                client, _ = server.accept()
-                client.recv(4096)
-                client.send(b'\\x15\\x03\\x03\\x00\\x02\\x02\\x28')"
               waited for: HEAD https://127.0.0.1:PORT/ with status 2xx
               last observation: the TLS handshake failed: received fatal alert: HandshakeFailure (checked N times in TIME of 3.0 s)
               process: running as pid PID
               output: none (LOG)
+              command:
+                python3 -c "import os, socket
+                server = socket.create_server(('127.0.0.1', int(os.environ['PORT'])))
+                while True:
+                    client, _ = server.accept()
+                    client.recv(4096)
+                    client.send(b'\\x15\\x03\\x03\\x00\\x02\\x02\\x28')"
               help: more time does not help: ask by a host name that the server knows, and see what its log says
         "#]],
     );
@@ -69,16 +70,17 @@ fn a_tls_handshake_that_the_server_does_not_understand() {
         &answers(r"HTTP/1.0 400 Bad Request\r\n\r\n"),
         &expect![[r#"
             server: not ready within 3.0 s: HEAD https://127.0.0.1:PORT/ with status 2xx
-              command: python3 -c "import os, socket
-            server = socket.create_server(('127.0.0.1', int(os.environ['PORT'])))
-            while True:
-                client, _ = server.accept()
-                client.recv(4096)
-                client.send(b'HTTP/1.0 400 Bad Request\\r\\n\\r\\n')"
               waited for: HEAD https://127.0.0.1:PORT/ with status 2xx
               last observation: the TLS handshake failed: received corrupt message of type InvalidContentType; does it speak plain http? (checked N times in TIME of 3.0 s)
               process: running as pid PID
               output: none (LOG)
+              command:
+                python3 -c "import os, socket
+                server = socket.create_server(('127.0.0.1', int(os.environ['PORT'])))
+                while True:
+                    client, _ = server.accept()
+                    client.recv(4096)
+                    client.send(b'HTTP/1.0 400 Bad Request\\r\\n\\r\\n')"
               help: more time does not help: ask by `http://`, or let it speak TLS at this port
         "#]],
     );
