@@ -257,8 +257,8 @@ impl ProcessTree {
     /// Begins a stop, which reaches at once what belongs to `wave`.
     pub(super) fn stop(&mut self, signal: i32, wave: Wave) {
         self.stdin = None;
-        if self.is_idle() {
-            return; // `TreeExited` was sent before.
+        if self.is_idle() || self.stage.is_killing(wave) {
+            return; // `TreeExited` was sent before, or will be soon.
         }
         if wave == Wave::All {
             self.shared_memory.note_mapped(own_pid());

@@ -23,6 +23,17 @@ pub(super) enum Stage {
     Killing,
 }
 
+impl Stage {
+    /// Returns true if a stop that begins with this wave would be gentler than what happens already.
+    pub(super) fn is_killing(&self, wave: Wave) -> bool {
+        match self {
+            Self::Killing => true,
+            Self::Stopping(before) => !before.is_gentle && wave != Wave::All,
+            Self::Idle | Self::Running => false,
+        }
+    }
+}
+
 /// A stop by a signal that processes can handle.
 pub(super) struct Stop {
     pub(super) signal: i32,

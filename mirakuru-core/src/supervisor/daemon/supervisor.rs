@@ -458,4 +458,20 @@ mod tests {
         assert_eq!((exit.code(), exit.was_killed()), (Some(3), false), "{exit}");
         fs::remove_dir_all(dir).unwrap();
     }
+
+    #[test]
+    fn a_stop_that_arrives_behind_a_kill_does_not_soften_it() {
+        let dir = std::env::temp_dir().join(format!("mirakuru-kill-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let client = start("trap '' TERM; echo >&3; while :; do sleep 0.02; done", &dir);
+        // The supervisor finds both requests when it goes on.
+        sys::kill(client.supervisor_pid(), libc::SIGSTOP).unwrap();
+        client.request(Request::Kill(libc::SIGKILL)).unwrap();
+        client.request(Request::Stop(libc::SIGTERM)).unwrap();
+        sys::kill(client.supervisor_pid(), libc::SIGCONT).unwrap();
+
+        let before_its_timeout = Instant::now() + Duration::from_secs(5);
+        assert!(client.wait(before_its_timeout, |state| state.phase == Phase::Ended).is_some());
+        fs::remove_dir_all(dir).unwrap();
+    }
 }
