@@ -35,7 +35,11 @@ fn build(target: &Path, path: &str, is_old: bool) {
 
 /// Returns what a test prints that runs `{bin:my-server}`.
 fn run(target: &Path, variables: &[(&str, &str)]) -> String {
-    let test = target.join("debug/deps/test");
+    run_at("deps/test", target, variables)
+}
+
+fn run_at(path: &str, target: &Path, variables: &[(&str, &str)]) -> String {
+    let test = target.join("debug").join(path);
     fs::create_dir_all(test.parent().unwrap()).unwrap();
     if !test.exists() {
         let own = std::env::current_exe().unwrap();
@@ -59,6 +63,14 @@ fn a_binary_that_is_older_than_its_sources_is_never_run(#[case] path: &str, #[ca
 
     build(&target, path, false);
     let printed = run(&target, &[]);
+    assert!(printed.contains("my-server runs"), "{printed}");
+}
+
+#[test]
+fn an_example_finds_the_binaries_of_its_package() {
+    let target = scratch_dir();
+    build(&target, "my-server", false);
+    let printed = run_at("examples/dev", &target, &[]);
     assert!(printed.contains("my-server runs"), "{printed}");
 }
 

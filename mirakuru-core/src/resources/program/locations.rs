@@ -27,12 +27,12 @@ const SERVER_DIRS: [&str; 8] = [
 const POSTGRES_DIRS: [&str; 4] =
     ["/usr/lib/postgresql", "/usr", "/opt/homebrew/opt", "/usr/local/opt"];
 
-/// Returns the directory where cargo puts the binaries of the package under test: that of the test
-/// binary, or its parent.
+/// Returns the directory where cargo puts the binaries of the package under test: that of this program,
+/// or its parent if it is a test or an example.
 pub(crate) fn binaries_dir() -> Option<PathBuf> {
     let exe = env::current_exe().ok()?;
     let dir = exe.parent()?;
-    let is_below = dir.file_name().is_some_and(|name| name == "deps");
+    let is_below = dir.file_name().is_some_and(|name| name == "deps" || name == "examples");
     Some(if is_below { dir.parent()? } else { dir }.to_owned())
 }
 
