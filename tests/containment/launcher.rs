@@ -132,3 +132,16 @@ fn a_later_server_inherits_what_the_test_process_has_then() {
         assert_ne!(launcher_of(&sleeping()), launcher);
     }
 }
+
+#[test]
+fn a_later_server_is_in_the_time_namespace_that_the_test_has_then() {
+    if is_alone(this_test!()) {
+        let _earlier = sleeping();
+        // SAFETY: it changes what later children of this thread get.
+        if unsafe { nix::libc::unshare(nix::libc::CLONE_NEWTIME) } != 0 {
+            return println!("skipped: this user cannot make a time namespace");
+        }
+        let own = fs::read_link("/proc/thread-self/ns/time_for_children").unwrap();
+        assert_eq!(printed("readlink /proc/$$/ns/time"), own.to_str().unwrap());
+    }
+}

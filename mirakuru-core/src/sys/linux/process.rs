@@ -55,13 +55,14 @@ pub(crate) fn inheritance() -> Option<Vec<u8>> {
         "Mems_allowed:",
     ];
     const FILES: [&str; 4] = ["cgroup", "limits", "oom_score_adj", "personality"];
-    const LINKS: [&str; 8] = [
+    const LINKS: [&str; 9] = [
         "root",
         "ns/cgroup",
         "ns/ipc",
         "ns/mnt",
         "ns/net",
         "ns/pid_for_children",
+        "ns/time_for_children",
         "ns/user",
         "ns/uts",
     ];
