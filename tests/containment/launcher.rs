@@ -145,3 +145,13 @@ fn a_later_server_is_in_the_time_namespace_that_the_test_has_then() {
         assert_eq!(printed("readlink /proc/$$/ns/time"), own.to_str().unwrap());
     }
 }
+
+#[test]
+fn a_variable_with_an_odd_name_reaches_the_server() {
+    if test_process::role().is_some() {
+        let script = "tr '\\0' '\\n' </proc/$$/environ | grep ^=odd";
+        return assert_eq!(printed(script), "=odd=value");
+    }
+    let output = playing(this_test!(), "alone").env("=odd", "value").output().unwrap();
+    assert!(output.status.success(), "{}", test_process::printed(&output));
+}

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::RawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::panic::{self, AssertUnwindSafe};
 use std::process::{Child, Command, ExitStatus};
@@ -52,13 +53,15 @@ pub(crate) fn fork(in_child: impl FnOnce() -> i32) -> io::Result<()> {
     }
 }
 
-/// Replaces the environment of this process, which must have one thread.
+/// Replaces the environment of this process, which must have one thread. A variable that another program
+/// has given a name with `=` cannot be set or removed: it stays.
 pub(crate) fn replace_environment(variables: Vec<(OsString, OsString)>) {
-    for (name, _) in std::env::vars_os() {
+    let is_usual = |(name, _): &(OsString, _)| !name.as_bytes().contains(&b'=');
+    for (name, _) in std::env::vars_os().filter(is_usual) {
         // SAFETY: no other thread reads the environment.
         unsafe { std::env::remove_var(name) };
     }
-    for (name, value) in variables {
+    for (name, value) in variables.into_iter().filter(is_usual) {
         // SAFETY: no other thread reads the environment.
         unsafe { std::env::set_var(name, value) };
     }
