@@ -3,6 +3,8 @@
 
 use std::env;
 use std::fs;
+use std::path::PathBuf;
+use std::thread;
 use std::time::Duration;
 
 use mirakuru_rstest::{Executor, Process};
@@ -154,4 +156,28 @@ fn a_variable_with_an_odd_name_reaches_the_server() {
     }
     let output = playing(this_test!(), "alone").env("=odd", "value").output().unwrap();
     assert!(output.status.success(), "{}", test_process::printed(&output));
+}
+
+/// Returns how many sockets this process has open.
+fn sockets() -> usize {
+    let fds = fs::read_dir("/proc/self/fd").unwrap().flatten();
+    let is_socket = |link: PathBuf| link.to_string_lossy().starts_with("socket:");
+    fds.filter(|fd| fs::read_link(fd.path()).is_ok_and(is_socket)).count()
+}
+
+#[test]
+fn a_launcher_that_is_killed_during_a_start_is_replaced_even_if_the_tests_reap_it() {
+    if is_alone(this_test!()) {
+        // SAFETY: ignoring a signal installs no handler.
+        unsafe { nix::libc::signal(nix::libc::SIGCHLD, nix::libc::SIG_IGN) };
+        let earlier = sleeping();
+        let launcher = launcher_of(&earlier);
+        kill(launcher, Signal::SIGSTOP);
+        let before = sockets();
+        let later = thread::spawn(sleeping);
+        // Its end of the control socket is left when the other one is on the way.
+        eventually(LONG, || sockets() == before + 1);
+        kill(launcher, Signal::SIGKILL);
+        assert!(later.join().unwrap().is_running());
+    }
 }

@@ -126,9 +126,13 @@ fn end_of(launcher: i32) -> End {
     let Some(known) = current.as_mut().filter(|it| it.pid() == launcher) else {
         return End::Killed; // Another thread has noticed.
     };
-    let Some(status) = wait_for_exit(&mut known.child, END_TIMEOUT) else { return End::None };
+    let end = match wait_for_exit(&mut known.child, END_TIMEOUT) {
+        Ok(None) => return End::None,
+        Ok(Some(status)) if status.code().is_some() => End::Exited,
+        _ => End::Killed,
+    };
     *current = None;
-    if status.code().is_some() { End::Exited } else { End::Killed }
+    end
 }
 
 /// Ends the launcher, at the exit of this process.
@@ -179,7 +183,7 @@ impl Drop for Launcher {
             return;
         }
         let _ = self.socket.shutdown(Shutdown::Both); // It may be gone already.
-        if wait_for_exit(&mut self.child, END_TIMEOUT).is_none() {
+        if let Ok(None) = wait_for_exit(&mut self.child, END_TIMEOUT) {
             let _ = self.child.kill(); // It is paused.
             let _ = self.child.wait();
         }
@@ -192,13 +196,17 @@ pub(crate) fn is_hang_up(error: &io::Error) -> bool {
 }
 
 /// Waits for the end of a child. Returns none at the time limit.
-fn wait_for_exit(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
+///
+/// # Errors
+///
+/// The tests have reaped it: its id may be that of another process by now.
+fn wait_for_exit(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
     let deadline = Instant::now() + limit;
     loop {
-        match child.try_wait() {
-            Ok(None) if Instant::now() < deadline => {}
-            ended => return ended.ok().flatten(),
+        match child.try_wait()? {
+            None if Instant::now() < deadline => {}
+            ended => return Ok(ended),
         }
-        sys::wait_readable(&[], Some(Duration::from_millis(1))).ok()?;
+        sys::wait_readable(&[], Some(Duration::from_millis(1)))?;
     }
 }
