@@ -25,7 +25,7 @@ const END_TIMEOUT: Duration = Duration::from_secs(1);
 const COMMAND_LINE: usize = 1000;
 
 /// How many launchers are asked, if one is killed meanwhile.
-const ATTEMPTS: usize = 2;
+const ATTEMPTS: usize = 3;
 
 static LAUNCHER: Mutex<Option<Launcher>> = Mutex::new(None);
 
@@ -97,6 +97,7 @@ fn ask(control_socket: UnixStream, logs: &[File; 2]) -> io::Result<i32> {
 fn answer(control_socket: &UnixStream) -> io::Result<Option<(i32, Option<sys::Process>)>> {
     let mut bytes = [0; FRAME_LEN];
     if !sys::wait_readable(&[control_socket.as_fd()], Some(TIMEOUT))?[0] {
+        close(); // The next start has another one.
         return Err(io::Error::new(io::ErrorKind::TimedOut, "the launcher does not answer"));
     }
     match sys::receive(control_socket, &mut bytes) {
@@ -135,7 +136,7 @@ fn end_of(launcher: i32) -> End {
     end
 }
 
-/// Ends the launcher, at the exit of this process.
+/// Ends the launcher, at the exit of this process or if it was paused.
 pub(super) fn close() {
     LAUNCHER.try_lock_for(END_TIMEOUT).into_iter().for_each(|mut current| *current = None);
 }
@@ -157,8 +158,10 @@ impl Launcher {
             .env(VARIABLE, VALUE)
             .stdin(OwnedFd::from(theirs));
         command.stdout(logs[0].try_clone()?).stderr(logs[1].try_clone()?);
-        let owner = std::process::id();
-        Ok(Self { child: command.spawn()?, socket, inheritance, owner })
+        let (child, owner) = (command.spawn()?, std::process::id());
+        // Before its first child, a thread has no PID namespace for children if that is a new one.
+        let inheritance = inheritance.and_then(|_| sys::inheritance());
+        Ok(Self { child, socket, inheritance, owner })
     }
 
     fn pid(&self) -> i32 {

@@ -55,8 +55,7 @@ pub(crate) fn inheritance() -> Option<Vec<u8>> {
         "Mems_allowed:",
     ];
     const FILES: [&str; 4] = ["cgroup", "limits", "oom_score_adj", "personality"];
-    const LINKS: [&str; 9] = [
-        "root",
+    const LINKS: [&str; 8] = [
         "ns/cgroup",
         "ns/ipc",
         "ns/mnt",
@@ -78,6 +77,9 @@ pub(crate) fn inheritance() -> Option<Vec<u8>> {
     for name in LINKS {
         all.extend(fs::read_link(own.join(name)).unwrap_or_default().as_os_str().as_bytes());
     }
+    // The link `root` is `/` within a chroot, too.
+    let root = fs::metadata("/").ok()?;
+    all.extend([root.dev(), root.ino()].map(u64::to_ne_bytes).as_flattened());
     all.extend(scheduling(&read_text(own.join("stat")).ok()?)?.as_bytes());
     Some(all)
 }
