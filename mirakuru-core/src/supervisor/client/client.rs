@@ -375,7 +375,11 @@ impl StopAtExit for Client {
                 // Its server does not end even by SIGKILL, or the supervisor is paused itself.
                 process.signal(libc::SIGKILL);
             }
-            process.wait(Instant::now() + GRACE);
+            // Without its descriptor, the end of its connection has to do: process 1 may take long to
+            // reap it.
+            if process.as_fd().is_some() {
+                process.wait(Instant::now() + GRACE);
+            }
         }
         self.sweep_if_lost();
         self.report_end(&self.state());
