@@ -138,6 +138,7 @@ mod tests {
         let started = sys::start_time(pid as i32).unwrap_or_default();
         let own = runs.join(format!("{pid}-{started}-0.1.0"));
         fs::create_dir_all(&own).unwrap();
+        fs::File::open(&own).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
         for pid in 1..=RUNS_KEPT + 1 {
             fs::create_dir(runs.join(format!("{pid}-1-0.1.0"))).unwrap();
         }
