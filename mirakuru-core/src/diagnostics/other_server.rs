@@ -89,15 +89,9 @@ impl OtherServer {
 
     fn is_of_this_run(&self) -> bool {
         let mark = || sys::variable_of(self.member, MARK_VARIABLE);
-        is_below_own(self.supervisor)
+        sys::is_below(self.supervisor, std::process::id() as i32)
             || own_run().is_some_and(|run| mark().is_some_and(|mark| mark.ends_with(&run)))
     }
-}
-
-/// Returns true if this process has started a supervisor.
-fn is_below_own(supervisor: i32) -> bool {
-    let own = std::process::id() as i32;
-    std::iter::successors(Some(supervisor), |pid| sys::parent_of(*pid)).any(|pid| pid == own)
 }
 
 /// Returns the end of the marks of this run of the tests.

@@ -34,34 +34,12 @@ pub(crate) fn of_user(user: u32) -> String {
     format!("one of user `{name}` that this user cannot inspect")
 }
 
-/// How many times the parents of a process are looked up while some of them end.
-const LOOKS: usize = 8;
-
-/// Returns true if `pid` is `ancestor` or one of its descendants.
-pub(crate) fn is_below(pid: i32, ancestor: i32) -> bool {
-    for _ in 0..LOOKS {
-        let mut last = pid;
-        for pid in std::iter::successors(Some(pid), |pid| sys::parent_of(*pid)) {
-            if pid == ancestor {
-                return true;
-            }
-            last = pid;
-        }
-        // Above the first process is none. Elsewhere, a parent has ended during the look: its children have
-        // another one by now, as those of a daemon have.
-        if last == 0 {
-            return false;
-        }
-    }
-    false
-}
-
 const USE_PLACEHOLDER: &str = "or let this process have a port of its own by {port}";
 
 /// Says what to do for a server that could not bind an address: which process listens on one of
 /// `named`, the addresses that its executor names. Processes below its `supervisor` do not count.
 pub(crate) fn help(named: &[SocketAddr], supervisor: Option<i32>) -> String {
-    let is_its_own = |pid| supervisor.is_some_and(|supervisor| is_below(pid, supervisor));
+    let is_its_own = |pid| supervisor.is_some_and(|supervisor| sys::is_below(pid, supervisor));
     for address in with_loopback(named) {
         let inode = match sys::listener(address) {
             Listener::None => continue,
@@ -122,7 +100,7 @@ fn with_relation(pid: i32) -> String {
         None if pid == tests => {
             format!("{description}, this test process itself: close it, {USE_PLACEHOLDER}")
         }
-        None if is_below(pid, tests) => {
+        None if sys::is_below(pid, tests) => {
             format!("{description}, which these tests have started: stop it, {USE_PLACEHOLDER}")
         }
         None => format!("{description}, which was not started here: stop it, {USE_PLACEHOLDER}"),

@@ -1,6 +1,6 @@
 //! Which process owns a listening socket.
 
-use crate::diagnostics::port_owner::{self, is_below};
+use crate::diagnostics::port_owner;
 use crate::error::{Error, ErrorKind, Result};
 use crate::supervisor::Client;
 use crate::sys;
@@ -32,7 +32,7 @@ pub(super) fn of_socket(inode: u64, client: &Client) -> Ownership {
     }
     let supervisor = client.supervisor_pid();
     match sys::socket_owner(inode) {
-        Some(pid) if is_below(pid, supervisor) => Ownership::Ours(pid),
+        Some(pid) if sys::is_below(pid, supervisor) => Ownership::Ours(pid),
         Some(pid) => Ownership::Stranger(Some(pid)),
         None => {
             let is_hidden = |pid: i32| sys::owns_socket(pid, inode).is_none();
@@ -70,7 +70,7 @@ pub(super) fn check_pid(pid: i32, what: &str, client: &Client) -> Result<()> {
 
 /// Returns true if `pid` is below our supervisor, or unknown because it has exited.
 pub(super) fn is_one_of_ours(pid: i32, client: &Client) -> bool {
-    !client.state().adopts || !sys::is_alive(pid) || is_below(pid, client.supervisor_pid())
+    !client.state().adopts || !sys::is_alive(pid) || sys::is_below(pid, client.supervisor_pid())
 }
 
 fn stranger(who: &str, what: &str) -> Error {

@@ -11,7 +11,7 @@ use nix::libc;
 use nix::sys::socket::sockopt::{PassCred, PeerCredentials};
 use nix::sys::socket::{ControlMessageOwned, UnixCredentials, getsockopt, recvmsg, setsockopt};
 
-use super::{RECEIVE_FLAGS, descendants_of, parent_of};
+use super::{RECEIVE_FLAGS, descendants_of};
 
 /// The type of the message that has the descriptor of the sender.
 const SCM_PIDFD: libc::c_int = 4;
@@ -51,7 +51,7 @@ impl Peer {
     /// Returns true if the process is below `supervisor`. Of one that has ended, only its user is
     /// known, who has to be the user of this process or of one below the supervisor.
     pub(crate) fn belongs_to(&self, supervisor: i32) -> bool {
-        let is_below = is_below(self.pid, supervisor);
+        let is_below = crate::sys::is_below(self.pid, supervisor);
         if self.is_reaped() { self.has_user_of(supervisor) } else { is_below }
     }
 
@@ -69,10 +69,6 @@ impl Peer {
         let tree = std::iter::once(this).chain(descendants_of(supervisor));
         tree.into_iter().any(|pid| users_of(pid).contains(&self.user))
     }
-}
-
-fn is_below(pid: i32, ancestor: i32) -> bool {
-    std::iter::successors(Some(pid), |pid| parent_of(*pid)).any(|pid| pid == ancestor)
 }
 
 fn is_reaped(pidfd: BorrowedFd<'_>) -> bool {

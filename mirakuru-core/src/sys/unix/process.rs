@@ -124,6 +124,28 @@ impl platform::Process {
     }
 }
 
+/// How many times the parents of a process are looked up while some of them end.
+const LOOKS: usize = 8;
+
+/// Returns true if `pid` is `ancestor` or one of its descendants.
+pub(crate) fn is_below(pid: i32, ancestor: i32) -> bool {
+    for _ in 0..LOOKS {
+        let mut last = pid;
+        for pid in std::iter::successors(Some(pid), |pid| platform::parent_of(*pid)) {
+            if pid == ancestor {
+                return true;
+            }
+            last = pid;
+        }
+        // Above the first process is none. Elsewhere, a parent has ended during the look: its children have
+        // another one by now, as those of a daemon have.
+        if last == 0 {
+            return false;
+        }
+    }
+    false
+}
+
 /// The result of reaping.
 pub(crate) enum Reaped {
     /// A child ended.
