@@ -124,7 +124,7 @@ fn has_runner(dir: &Path) -> bool {
     let mut numbers = name.split('-');
     let pid = numbers.next().and_then(|pid| pid.parse().ok());
     let started = numbers.next().and_then(|started| started.parse().ok());
-    pid.zip(started).is_some_and(|(pid, started)| sys::Process::open(pid, started).is_some())
+    pid.zip(started).is_some_and(|(pid, started)| Runner { pid, started }.is_alive())
 }
 
 #[cfg(test)]

@@ -37,9 +37,8 @@ impl Directory {
         let path = parent.join(format!("{}{}-{}", prefix(), runner.pid, runner.started));
         let is_new = !path.exists();
         let mut pauses = Pauses::within(REMOVAL_TIMEOUT);
-        let dir = PrivateDir::create_used(&path, || pauses.pause()).map_err(|error| match error
-            .kind()
-        {
+        let opened = PrivateDir::create_used(&path, || pauses.pause());
+        let dir = opened.map_err(|error| match error.kind() {
             io::ErrorKind::PermissionDenied => {
                 Error::new(ErrorKind::PermissionDenied, error.to_string())
             }
