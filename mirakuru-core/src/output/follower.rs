@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::matcher::Matcher;
-use super::terminal;
+use super::repeats::collapse;
+use super::terminal::{self, Line};
 use crate::error::{Error, Result};
 
 /// The number of lines that are compared with a pattern that none of them matches.
@@ -72,17 +73,23 @@ impl Follower {
     }
 }
 
-/// Returns the last lines between `start` and `end`, as a terminal shows them, and how many bytes are
-/// before them.
+/// Returns the last lines between `start` and `end`, as a terminal shows them and with their repeats
+/// counted, and how many bytes are before them.
 ///
 /// Reads a part of the file only, however long that is.
 pub(super) fn last_lines(path: &Path, start: u64, end: u64, count: usize) -> (Vec<String>, u64) {
-    let begin = start.max(end.saturating_sub(END));
-    let bytes = read_part(path, begin, END).unwrap_or_default();
-    let mut lines = terminal::lines(&bytes);
+    let (begin, lines) = end_of(path, start, end);
+    let mut lines = collapse(lines);
     let last = lines.split_off(lines.len().saturating_sub(count));
     let before = last.first().map_or(0, |line| line.start);
     (last.into_iter().map(|line| line.text).collect(), begin - start.min(begin) + before)
+}
+
+/// Returns the lines at the end of a part of the file, and where they begin.
+fn end_of(path: &Path, start: u64, end: u64) -> (u64, Vec<Line>) {
+    let begin = start.max(end.saturating_sub(END));
+    let bytes = read_part(path, begin, end.saturating_sub(begin)).unwrap_or_default();
+    (begin, terminal::lines(&bytes))
 }
 
 /// Returns the last lines of a file as they were written, without their ends. Reads the end only.
@@ -108,7 +115,9 @@ pub(super) fn tail(path: &Path, count: usize) -> Result<Vec<String>> {
 /// Returns the last lines after `start`, for a comparison with a pattern.
 pub(super) fn lines_after(path: &Path, start: u64) -> Vec<String> {
     let length = path.metadata().map_or(0, |meta| meta.len());
-    last_lines(path, start, length, LINES_COMPARED).0
+    let mut lines = end_of(path, start, length).1;
+    let last = lines.split_off(lines.len().saturating_sub(LINES_COMPARED));
+    last.into_iter().map(|line| line.text).collect()
 }
 
 /// Reads up to `length` bytes of a file.

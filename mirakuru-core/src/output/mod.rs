@@ -9,6 +9,7 @@ pub(crate) mod matcher;
 pub(crate) mod near_miss;
 mod pattern;
 pub(crate) mod printer;
+mod repeats;
 mod terminal;
 
 pub(crate) use files::LogFiles;
