@@ -16,6 +16,9 @@ use crate::types::Stream;
 /// The number of output lines in an error report.
 pub(super) const LINES_SHOWN: usize = 20;
 
+/// Stands between the lines before a lease and those since then.
+const LEASED_HERE: &str = "<here this test leased it>";
+
 /// The files with the output of one process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LogFiles {
@@ -102,9 +105,34 @@ impl LogFiles {
     pub(super) fn excerpt(&self, start: &[u64], lines_shown: usize) -> Output {
         let is_whole = start.iter().all(|start| *start == 0);
         let label = if is_whole { "output" } else { "output since this test leased it" };
+        self.output(label, start, |path, start, end| last_lines(path, start, end, lines_shown))
+    }
+
+    /// Returns the same, below the last lines before `start` unless lines after it are left out. The
+    /// reason why a process has ended may be among them.
+    pub(super) fn excerpt_with_earlier(&self, start: &[u64], lines_shown: usize) -> Output {
+        self.output("output", start, |path, start, end| {
+            let (since, omitted) = last_lines(path, start, end, lines_shown);
+            if start == 0 || omitted > 0 {
+                return (since, omitted);
+            }
+            let (mut lines, omitted) = last_lines(path, 0, start, LINES_SHOWN);
+            lines.push(LEASED_HERE.to_owned());
+            lines.extend(since);
+            (lines, omitted)
+        })
+    }
+
+    /// Returns the lines that `read` finds in each file, from `start` to its end.
+    fn output(
+        &self,
+        label: &'static str,
+        start: &[u64],
+        read: impl Fn(&Path, u64, u64) -> (Vec<String>, u64),
+    ) -> Output {
         let (mut lines, mut omitted) = (Vec::new(), 0);
         for ((path, start), length) in self.paths().zip(start).zip(self.lengths()) {
-            let (last, before) = last_lines(path, *start, length, lines_shown);
+            let (last, before) = read(path, *start, length);
             lines.extend(last);
             omitted += before;
         }

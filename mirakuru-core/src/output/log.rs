@@ -189,12 +189,16 @@ impl Log {
         LogFollower::new(self.files.clone(), self.start.clone(), Weak::clone(&self.client))
     }
 
-    /// Returns the last lines since the lease began.
-    pub(crate) fn excerpt(&self, lines_shown: usize) -> Output {
+    /// Returns the last lines since the lease began, and those before it if the process has died.
+    pub(crate) fn excerpt(&self, lines_shown: usize, has_died: bool) -> Output {
         let client = self.client.upgrade();
         client.iter().for_each(|client| client.sync_log());
         let log_failure = client.and_then(|client| client.state().log_failure);
-        Output { log_failure, ..self.files.excerpt(&self.start, lines_shown) }
+        let output = match has_died {
+            true => self.files.excerpt_with_earlier(&self.start, lines_shown),
+            false => self.files.excerpt(&self.start, lines_shown),
+        };
+        Output { log_failure, ..output }
     }
 
     /// Returns true if the test on this thread has not printed this output yet, and marks it as

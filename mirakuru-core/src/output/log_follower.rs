@@ -127,7 +127,10 @@ impl LogFollower {
         let files = self.files.paths().zip(&self.offsets);
         let lines: Vec<_> = files.flat_map(|(path, offset)| lines_after(path, *offset)).collect();
         error.with_report(|report| {
-            report.output = Some(self.files.excerpt(&self.start, LINES_SHOWN));
+            report.output = Some(match has_ended {
+                true => self.files.excerpt_with_earlier(&self.start, LINES_SHOWN),
+                false => self.files.excerpt(&self.start, LINES_SHOWN),
+            });
             report.help = near_miss(pattern, &lines);
         })
     }

@@ -142,7 +142,8 @@ impl ServerView {
             true => Fate::Died,
             false => Fate::Other,
         };
-        ServerSnapshot { view: self, state, fate, output: self.log.excerpt(LINES_SHOWN) }
+        let output = self.log.excerpt(LINES_SHOWN, fate == Fate::Died);
+        ServerSnapshot { view: self, state, fate, output }
     }
 
     /// Returns the state, after the supervisor has reported an end that is on its way.

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
-use mirakuru_rstest::{Executor, Lease, Process, Shared, process_fixture, with_process};
+use mirakuru_rstest::{Executor, Lease, Process, Shared, Stdin, process_fixture, with_process};
 use mirakuru_tests::{bin, test_process, try_http_get};
 use rstest::{fixture, rstest};
 
@@ -287,6 +287,44 @@ fn crashes(server: &Process, crashing: &Process) -> AnyResult {
 fn crashes_and_panics(server: &Process, crashing: Process) {
     assert!(server.is_running());
     assert!(!fails(&crashing, "crash"), "it is to fail");
+}
+
+/// It dies as soon as a test leases it, for a reason that it has written before.
+#[process_fixture]
+fn dying() -> Executor {
+    let script = "echo FATAL: disk full; read -r _; exit 3";
+    Executor::shell(script).name("dying").output("FATAL").stdin(Stdin::Piped)
+}
+
+fn ends(dying: &mut Process) -> bool {
+    drop(dying.take_stdin());
+    dying.wait_timeout(Duration::from_secs(20)).unwrap();
+    test_process::role().is_some()
+}
+
+#[with_process(dying)]
+#[test]
+fn has_one_that_dies_at_once(dying: &mut Process) -> AnyResult {
+    no_number(ends(dying))?;
+    Ok(())
+}
+
+#[with_process(dying)]
+#[test]
+fn waits_for_a_line_of_one_that_dies(dying: &mut Process) -> AnyResult {
+    if ends(dying) {
+        let line = dying.log().wait_for("saved", Duration::from_secs(20));
+        panic!("{:?}", line.unwrap_err());
+    }
+    Ok(())
+}
+
+#[with_process(server)]
+#[test]
+fn asks_the_same_again_and_again(server: &Process) -> AnyResult {
+    let failures = (0..20).filter(|_| fails(server, "again"));
+    no_number(failures.count() > 0)?;
+    Ok(())
 }
 
 #[with_process(server)]

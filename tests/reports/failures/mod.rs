@@ -166,6 +166,23 @@ fn a_server_that_died_is_reported_first(#[values("crashes", "crashes_and_panics"
     assert!(other.starts_with("--- server: running as pid"), "{shown}");
 }
 
+#[rstest]
+fn a_server_that_died_shows_what_it_wrote_before_the_lease_too(
+    #[values("has_one_that_dies_at_once", "waits_for_a_line_of_one_that_dies")] name: &str,
+) {
+    let shown = shown_by(name);
+    let earlier = ["output (", "\n    FATAL: disk full\n    <here this test leased it>\n"];
+    says(&shown, &earlier);
+    assert!(!shown.contains("output since this test leased it"), "{shown}");
+}
+
+#[test]
+fn lines_that_repeat_are_shown_once() {
+    let shown = shown_by("asks_the_same_again_and_again");
+    says(&shown, &["    GET /again\n    <this line 20 times>\n"]);
+    assert_eq!(shown.matches("GET /again").count(), 1, "{shown}");
+}
+
 #[test]
 fn of_many_lines_the_last_are_shown_with_how_much_was_before_and_where() {
     let shown = shown_by("asks_often");
