@@ -5,6 +5,7 @@ use syn::{
     ExprPath, FnArg, Meta, Pat, PatType, Path, ReturnType, Signature, Type, TypeGroup, TypeParen,
 };
 
+use crate::below_rstest;
 use crate::builder;
 use crate::fallback;
 use crate::fault::Faults;
@@ -57,7 +58,17 @@ pub(crate) fn expand(
     let (below, imports) = stacked(&mut function.attrs, &mut faults);
     attributes.extend(below);
     valid::function(&function, &mut faults);
-    let params = params::take(&mut function.sig, &mut faults);
+    let mut params = params::take(&mut function.sig, &mut faults);
+    if item::is_plain_test(&function.attrs) {
+        params.extend(params::refuse_leases(&mut function.sig, &mut faults));
+    }
+    if let Some(fixture) = below_rstest::fixture(&function.body.tokens) {
+        let message = format!(
+            "put `#[with_process(..)]` above `#[rstest]`, which takes `{fixture}` for a fixture otherwise"
+        );
+        faults.add(fixture, message);
+        function.body.tokens = quote!(::core::unreachable!()); // It would not compile.
+    }
     // What could not be parsed may have been a name, so parameters are not matched then.
     let assigned = match is_faulty || !faults.is_empty() {
         true => Vec::new(),

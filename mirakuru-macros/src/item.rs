@@ -76,6 +76,16 @@ pub(crate) fn makes_a_test(attrs: &[Attribute]) -> bool {
     })
 }
 
+/// Returns true if nothing but processes can be parameters of a test with these attributes.
+pub(crate) fn is_plain_test(attrs: &[Attribute]) -> bool {
+    let has_parameters = |attr: &Attribute| {
+        let name = last_segment(attr);
+        name != "test" && makes_a_test(std::slice::from_ref(attr))
+            || attr.to_token_stream().to_string().contains("rstest")
+    };
+    !is_called_otherwise(attrs) && !attrs.iter().any(has_parameters)
+}
+
 /// Returns true if something other than the test harness calls the function.
 pub(crate) fn is_called_otherwise(attrs: &[Attribute]) -> bool {
     attrs.iter().map(last_segment).any(|name| name == "fixture" || name == "bench")
@@ -118,6 +128,18 @@ mod tests {
         }
         for item in ["", "#[test_helper]", "#[fixture]", "#[ignore = \"test\"]"] {
             assert!(!makes_a_test(&attrs(item)), "{item}");
+        }
+    }
+
+    #[test]
+    fn a_plain_test_has_no_parameters_of_others() {
+        for item in ["", "#[test]", "#[tokio::test(start_paused = true)] #[ignore]"] {
+            assert!(is_plain_test(&attrs(item)), "{item}");
+        }
+        for item in
+            ["#[rstest]", "#[rstest] #[tokio::test]", "#[test_log::test(rstest)]", "#[fixture]"]
+        {
+            assert!(!is_plain_test(&attrs(item)), "{item}");
         }
     }
 

@@ -6,6 +6,7 @@
 use proc_macro::TokenStream;
 
 mod args;
+mod below_rstest;
 mod builder;
 mod expand;
 mod fallback;

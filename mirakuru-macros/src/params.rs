@@ -33,19 +33,54 @@ impl Param {
 
 /// Removes the parameters that ask for a process from the signature, and returns them.
 pub(crate) fn take(sig: &mut Signature, faults: &mut Faults) -> Vec<Param> {
-    let mut taken = Vec::new();
-    let mut left = Punctuated::new();
-    for pair in std::mem::take(&mut sig.inputs).into_pairs() {
-        match param(pair.value()) {
-            Some(param) => taken.push(param),
-            None => left.extend([pair]),
-        }
-    }
-    sig.inputs = left;
+    let mut taken = extract(sig, param);
     for param in &mut taken {
         drop_lifetime(param, faults);
     }
     taken
+}
+
+/// Removes and reports the leases of a test that can have none.
+pub(crate) fn refuse_leases(sig: &mut Signature, faults: &mut Faults) -> Vec<Param> {
+    let leases = extract(sig, lease);
+    for lease in &leases {
+        let ty = if lease.access == Access::Exclusive { "&mut Process" } else { "&Process" };
+        let message = format!(
+            "a lease comes from a fixture, and a plain test has none; write `{}: {ty}`, or put \
+             `#[rstest]` above",
+            lease.name()
+        );
+        faults.add(&lease.original, message);
+    }
+    leases
+}
+
+fn extract(sig: &mut Signature, taken: impl Fn(&FnArg) -> Option<Param>) -> Vec<Param> {
+    let mut params = Vec::new();
+    let mut left = Punctuated::new();
+    for pair in std::mem::take(&mut sig.inputs).into_pairs() {
+        match taken(pair.value()) {
+            Some(param) => params.push(param),
+            None => left.extend([pair]),
+        }
+    }
+    sig.inputs = left;
+    params
+}
+
+fn lease(input: &FnArg) -> Option<Param> {
+    let FnArg::Typed(original) = input else { return None };
+    let mut ty = &*original.ty;
+    while let Type::Reference(reference) = ty {
+        ty = &reference.elem;
+    }
+    let Type::Path(path) = ty else { return None };
+    let access = match path.path.segments.last()?.ident.to_string().as_str() {
+        "Lease" => Access::Shared,
+        "ExclusiveLease" => Access::Exclusive,
+        _ => return None,
+    };
+    Some(Param { access, original: original.clone() })
 }
 
 fn param(input: &FnArg) -> Option<Param> {
