@@ -74,7 +74,10 @@ fn only_one_file_runs_before_main() {
     let files = rust_files(&root()).into_iter().filter(|path| !path.ends_with("tidy/main.rs"));
     let user = root().join("tests/lifecycle/constructors.rs");
     let files = files.filter(|path| *path != user);
-    let found: Vec<_> = files.filter(|path| code(path).contains("ctor::ctor(")).collect();
+    let is_constructor = |code: String| {
+        ["ctor::ctor(", "ctor::declarative::"].iter().any(|macro_| code.contains(macro_))
+    };
+    let found: Vec<_> = files.filter(|path| is_constructor(code(path))).collect();
     assert_eq!(found, [core().join("supervisor/launcher.rs")]);
 }
 

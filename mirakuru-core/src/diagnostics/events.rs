@@ -1,10 +1,12 @@
-//! What happens to processes, as `tracing` events, and as lines on standard error if the environment
-//! variable `MIRAKURU_LOG` is `info`.
+//! What happens to processes, as records of the crate `log`, and as lines on standard error if the
+//! environment variable `MIRAKURU_LOG` is `info`.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+use log::Level;
 
 use crate::diagnostics::settings::{self, LogLevel};
 use crate::diagnostics::time_limit::Limit;
@@ -12,29 +14,26 @@ use crate::diagnostics::{port_owner, progress, runner};
 use crate::sys;
 use crate::types::Exit;
 
-/// Set when the process exits: `tracing` subscribers may use thread locals, which may be gone.
+/// Set when the process exits: loggers may use thread locals, which may be gone.
 static IS_EXITING: AtomicBool = AtomicBool::new(false);
 
-/// Sends no more events to `tracing`.
+/// Sends no more records to the logger.
 pub(crate) fn exiting() {
     IS_EXITING.store(true, Ordering::Relaxed);
 }
 
 pub(crate) fn started(name: &str, pid: i32, elapsed: Duration, why: &str) {
-    tracing::info!(name, pid, ?elapsed, why, "started");
     let millis = elapsed.as_secs_f64() * 1000.0;
     line(format_args!("started {name} (pid {pid}), ready after {millis:.1} ms: {why}"));
 }
 
 /// A server that runs already is used instead of one that is started.
 pub(crate) fn uses_external(name: &str, server: &str, elapsed: Duration, why: &str) {
-    tracing::info!(name, server, ?elapsed, why, "uses a server that runs already");
     let millis = elapsed.as_secs_f64() * 1000.0;
     line(format_args!("{name} is {server}, ready after {millis:.1} ms: {why}"));
 }
 
 pub(crate) fn leased(name: &str, users: usize, exclusively: bool) {
-    tracing::info!(name, users, exclusively, "leased");
     let how = if exclusively { "exclusively leased" } else { "leased" };
     let users = if users == 1 { "1 user".to_owned() } else { format!("{users} users") };
     line(format_args!("{how} {name}, which has {users} now"));
@@ -42,29 +41,23 @@ pub(crate) fn leased(name: &str, users: usize, exclusively: bool) {
 
 /// A process listens at an address that was waited for, and this user may not inspect it.
 pub(crate) fn not_judged(name: &str, pid: i32, address: impl Display) {
-    tracing::info!(name, pid, %address, "taken for the listener");
     line(format_args!("the owner of {address} cannot be determined; taken for {name} (pid {pid})"));
 }
 
 /// The output of a process is lost, because its log cannot be written.
 pub(crate) fn log_failed(name: &str, errno: i32) {
     let why = std::io::Error::from_raw_os_error(errno);
-    if !IS_EXITING.load(Ordering::Relaxed) {
-        tracing::warn!(name, %why, "log failed");
-    }
     warn(format_args!("the output of {name} cannot be logged and is lost: {why}"));
 }
 
 /// A process ended by itself while it was leased.
 pub(crate) fn died(name: &str, exit: Option<Exit>) {
-    tracing::warn!(name, ?exit, "died");
-    line(format_args!("died: {name} {}", exit.map_or("ended".to_owned(), |exit| exit.to_string())));
+    let how = exit.map_or("ended".to_owned(), |exit| exit.to_string());
+    let is_printed = settings::log_level() == LogLevel::Info; // The failed test says it, too.
+    report(Level::Warn, is_printed, format_args!("died: {name} {how}"));
 }
 
 pub(crate) fn stopped(name: &str, exit: Option<Exit>, leases: u64) {
-    if !IS_EXITING.load(Ordering::Relaxed) {
-        tracing::info!(name, ?exit, leases, "stopped");
-    }
     let how = exit.map_or("ended".to_owned(), |exit| exit.to_string());
     match leases {
         0 => line(format_args!("stopped {name}: {how}")),
@@ -125,15 +118,56 @@ pub(crate) fn left_running(name: &str, pid: i32) {
     warn(format_args!("{name} is left running: {}", port_owner::refusal(pid)));
 }
 
-/// Prints a line, unless the user wants none.
-fn warn(text: std::fmt::Arguments<'_>) {
-    if settings::log_level() != LogLevel::Off {
+/// Reports a problem. It is printed, unless the user wants no lines at all.
+fn warn(text: fmt::Arguments<'_>) {
+    report(Level::Warn, settings::log_level() != LogLevel::Off, text);
+}
+
+/// Reports what happens in every run. It is printed if the user wants that.
+fn line(text: fmt::Arguments<'_>) {
+    report(Level::Info, settings::log_level() == LogLevel::Info, text);
+}
+
+fn report(level: Level, is_printed: bool, text: fmt::Arguments<'_>) {
+    if !IS_EXITING.load(Ordering::Relaxed) {
+        log::log!(level, "{text}");
+    }
+    if is_printed {
         progress::print(&text.to_string());
     }
 }
 
-fn line(text: std::fmt::Arguments<'_>) {
-    if settings::log_level() == LogLevel::Info {
-        progress::print(&text.to_string());
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use parking_lot::Mutex;
+
+    struct Collector(Mutex<Vec<String>>);
+
+    impl log::Log for Collector {
+        fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+            true
+        }
+
+        fn log(&self, record: &log::Record<'_>) {
+            self.0.lock().push(format!("{} {}", record.level(), record.args()));
+        }
+
+        fn flush(&self) {}
+    }
+
+    #[test]
+    fn a_logger_of_the_user_gets_records() {
+        static COLLECTOR: Collector = Collector(Mutex::new(Vec::new()));
+        log::set_logger(&COLLECTOR).unwrap();
+        log::set_max_level(log::LevelFilter::Info);
+        started("logged", 7, Duration::from_millis(2), "at once");
+        died("logged", None);
+        let records = COLLECTOR.0.lock();
+        let own: Vec<_> = records.iter().filter(|record| record.contains("logged")).collect();
+        assert_eq!(
+            own,
+            ["INFO started logged (pid 7), ready after 2.0 ms: at once", "WARN died: logged ended"]
+        );
     }
 }

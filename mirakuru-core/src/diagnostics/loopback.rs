@@ -1,7 +1,7 @@
 //! The loopback interface, by which servers on this machine are reached.
 
-use nix::ifaddrs::getifaddrs;
-use nix::net::if_::InterfaceFlags;
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, UdpSocket};
 
 /// How the interface is put up, for the report of a failed wait.
 pub(crate) const HELP: &str = "nothing on this machine can be connected to while it is down: \
@@ -10,10 +10,8 @@ pub(crate) const HELP: &str = "nothing on this machine can be connected to while
 /// Returns true if the interface is down, as in a new network namespace. A server can listen there, but
 /// connections to it fail.
 pub(crate) fn is_down() -> bool {
-    let interfaces = getifaddrs().into_iter().flatten();
-    let mut loopback = interfaces
-        .filter(|interface| interface.flags.contains(InterfaceFlags::IFF_LOOPBACK))
-        .peekable();
-    loopback.peek().is_some()
-        && !loopback.any(|interface| interface.flags.contains(InterfaceFlags::IFF_UP))
+    let Ok(socket) = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)) else { return false };
+    // Nothing is sent: the kernel only looks for a route.
+    let connected = socket.connect((Ipv4Addr::LOCALHOST, 9));
+    connected.err().is_some_and(|error| error.kind() == ErrorKind::NetworkUnreachable)
 }

@@ -33,14 +33,22 @@ const NAME: &CStr = c"mirakuru-launch";
 /// The exit code of a launcher that could not begin. `EX_SOFTWARE` of sysexits.h.
 const FAILED: i32 = 70;
 
-#[cfg_attr(
-    any(target_vendor = "apple", target_os = "illumos", target_os = "solaris"),
-    ctor::ctor(unsafe, naked)
-)]
-#[cfg_attr(
-    not(any(target_vendor = "apple", target_os = "illumos", target_os = "solaris")),
-    ctor::ctor(unsafe, naked, link_section = ".init_array.00001")
-)]
+#[cfg(any(target_vendor = "apple", target_os = "illumos", target_os = "solaris"))]
+ctor::declarative::ctor! {
+    #[ctor(unsafe, naked)]
+    fn before_main() {
+        become_launcher_if_asked();
+    }
+}
+
+#[cfg(not(any(target_vendor = "apple", target_os = "illumos", target_os = "solaris")))]
+ctor::declarative::ctor! {
+    #[ctor(unsafe, naked, link_section = ".init_array.00001")]
+    fn before_main() {
+        become_launcher_if_asked();
+    }
+}
+
 fn become_launcher_if_asked() {
     let Some(value) = std::env::var_os(VARIABLE) else { return runner::note() };
     // `main` cannot be allowed to run: it would run the tests again.
