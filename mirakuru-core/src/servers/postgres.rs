@@ -8,6 +8,7 @@ use crate::types::Signal;
 /// |---|---|
 /// | ready | it says so, and listens on `{port}` and on the Unix socket `{dir}/.s.PGSQL.{port}` |
 /// | clients | `postgresql://postgres@127.0.0.1:{port}/postgres`; every user is trusted without a password |
+/// | commands of the set-up | `psql`, `createdb` and the like need no address: `PGHOST`, `PGPORT` and `PGUSER` are set |
 /// | files | `{dir}/data`, the cluster: UTF-8, locale C |
 /// | off for tests | `fsync`, `synchronous_commit`, `full_page_writes`; no file is in `/dev/shm` |
 /// | as root | runs as the user `postgres`, because PostgreSQL refuses root |
@@ -24,9 +25,9 @@ use crate::types::Signal;
 ///
 /// let postgres = servers::postgres()
 ///     .args(["-c", "max_connections=200"])
-///     .after_ready("createdb -h 127.0.0.1 -p {port} -U postgres app")
+///     .after_ready("createdb app")
 ///     .file("{dir}/schema.sql", "CREATE TABLE items (name text)")
-///     .after_ready("psql -h 127.0.0.1 -p {port} -U postgres -q -v ON_ERROR_STOP=1 -f {dir}/schema.sql app")
+///     .after_ready("psql -q -v ON_ERROR_STOP=1 -f {dir}/schema.sql app")
 ///     .start()?;
 /// println!("{}", postgres.render("postgresql://postgres@127.0.0.1:{port}/app")?);
 /// # Ok::<(), mirakuru_core::Error>(())
@@ -43,6 +44,7 @@ pub fn postgres() -> Executor {
             "initdb --pgdata={dir}/data --username=postgres --auth=trust --encoding=UTF8 --locale=C \
              --wal-segsize=1 --no-sync",
         )
+        .envs([("PGHOST", "127.0.0.1"), ("PGPORT", "{port}"), ("PGUSER", "postgres")])
         // Before that, clients are sent away.
         .output("database system is ready to accept connections")
         .tcp("127.0.0.1:{port}")

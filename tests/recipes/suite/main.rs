@@ -17,6 +17,8 @@ mod docker;
 mod front_door;
 #[cfg(has_postgres)]
 mod migrations;
+#[cfg(has_postgres)]
+mod own_database;
 #[cfg(has_redis)]
 mod runs_already;
 #[cfg(has_redis)]

@@ -5,9 +5,7 @@ use rstest::rstest;
 
 #[process_fixture]
 fn database() -> Executor {
-    // The commands have the environment of the server, so no command needs these as arguments.
     servers::postgres()
-        .envs([("PGHOST", "127.0.0.1"), ("PGPORT", "{port}"), ("PGUSER", "postgres")])
         .file("{dir}/1_items.sql", include_str!("../migrations/1_items.sql"))
         .file("{dir}/2_seed.sql", include_str!("../migrations/2_seed.sql"))
         .after_ready("createdb app")
