@@ -33,6 +33,18 @@ pub(crate) fn uses_external(name: &str, server: &str, elapsed: Duration, why: &s
     line(format_args!("{name} is {server}, ready after {millis:.1} ms: {why}"));
 }
 
+/// A server is started although a variable seems to name one that runs already.
+pub(crate) fn near_variable(name: &str, variable: &str, wanted: &str) {
+    warn(format_args!(
+        "{name} is started here, because {variable} is not its variable: that is {wanted}"
+    ));
+}
+
+/// A variable that names a server which runs already has not been used.
+pub(crate) fn unused_variable(variable: &str, names: &str) {
+    line(format_args!("{variable} is for no server of this test process; its servers are {names}"));
+}
+
 pub(crate) fn leased(name: &str, users: usize, exclusively: bool) {
     let how = if exclusively { "exclusively leased" } else { "leased" };
     let users = if users == 1 { "1 user".to_owned() } else { format!("{users} users") };

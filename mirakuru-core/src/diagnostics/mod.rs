@@ -11,4 +11,5 @@ pub(crate) mod settings;
 pub(crate) mod stdout;
 pub(crate) mod time_limit;
 pub(crate) mod timeline;
+pub(crate) mod used_servers;
 mod watched;

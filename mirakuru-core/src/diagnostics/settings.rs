@@ -1,4 +1,4 @@
-//! The environment variables that change what is printed, how long tests wait, and which servers they use.
+//! The environment variables that change what is printed and how long tests wait.
 
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -12,7 +12,6 @@ const TEMPLATES: &str = "MIRAKURU_TEMPLATES";
 const LEASE_TIMEOUT: &str = "MIRAKURU_LEASE_TIMEOUT";
 const TIMELINE: &str = "MIRAKURU_TIMELINE";
 const KEEP: &str = "MIRAKURU_KEEP";
-const USE: &str = "MIRAKURU_USE_";
 pub(super) const TIMEOUT_FACTOR: &str = "MIRAKURU_TIMEOUT_FACTOR";
 const DEFAULT_LEASE_TIMEOUT: Duration = Duration::from_secs(60);
 const DEFAULT_KEPT_FOR: Duration = Duration::from_secs(60 * 60);
@@ -99,15 +98,6 @@ pub(super) fn timeline() -> Option<PathBuf> {
 /// Returns false if templates are built for each process.
 pub(crate) fn keeps_templates() -> Result<bool> {
     KEEPS_TEMPLATES.clone()
-}
-
-/// Returns the variable that names a running server for processes of this name, and its value.
-pub(crate) fn used_server(name: &str) -> Option<(String, String)> {
-    let name: String =
-        name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-    let name = format!("{USE}{}", name.to_ascii_uppercase());
-    let value = variable(&name);
-    (!value.is_empty()).then_some((name, value))
 }
 
 fn variable(name: &str) -> String {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::diagnostics::settings;
+use crate::diagnostics::used_servers;
 use crate::error::{Error, ErrorKind, Result};
 use crate::syntax::address::Address;
 
@@ -21,7 +21,7 @@ impl External {
 
     /// Returns the server that the environment names for processes of this name.
     pub(crate) fn of_environment(name: &str) -> Option<Self> {
-        let (variable, address) = settings::used_server(name)?;
+        let (variable, address) = used_servers::find(name)?;
         Some(Self { address, variable: Some(variable) })
     }
 

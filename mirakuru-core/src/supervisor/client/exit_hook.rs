@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use super::launcher;
-use crate::diagnostics::{events, timeline};
+use crate::diagnostics::{events, timeline, used_servers};
 use crate::sys;
 
 /// Something that has to be stopped before this process has ended.
@@ -98,6 +98,7 @@ extern "C" fn stop_all() {
         caught(|| client.finish());
     }
     caught(launcher::close);
+    caught(used_servers::report_unused);
     caught(|| AFTER_STOPS.get().into_iter().for_each(|call| call()));
 }
 

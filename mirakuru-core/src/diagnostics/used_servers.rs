@@ -1,0 +1,106 @@
+//! The environment variables that name servers which run already: `MIRAKURU_USE_REDIS`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use parking_lot::Mutex;
+
+use super::events;
+use crate::syntax::suggest;
+
+const PREFIX: &str = "MIRAKURU_USE_";
+
+static SEEN: Mutex<Seen> = Mutex::new(Seen { names: BTreeMap::new(), reported: BTreeSet::new() });
+
+struct Seen {
+    /// The names of the servers of this process, by their variables.
+    names: BTreeMap<String, String>,
+    /// The variables that were reported as those of no server.
+    reported: BTreeSet<String>,
+}
+
+/// Returns the variable for processes of this name, and its value.
+pub(crate) fn find(name: &str) -> Option<(String, String)> {
+    let variable = variable_of(name);
+    SEEN.lock().names.insert(variable.clone(), name.to_owned());
+    let value = std::env::var_os(&variable)?.to_string_lossy().into_owned();
+    (!value.is_empty()).then_some((variable, value))
+}
+
+fn variable_of(name: &str) -> String {
+    let name = name.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+    format!("{PREFIX}{}", name.to_ascii_uppercase())
+}
+
+/// Reports a variable whose name is nearly that of a server, which is started here for that reason.
+///
+/// Others may be for servers of other test binaries.
+pub(crate) fn report_near(name: &str) {
+    let wanted = variable_of(name);
+    let near = SEEN.lock().near(&wanted);
+    if let Some(variable) = near {
+        events::near_variable(name, &variable, &wanted);
+    }
+}
+
+/// Reports the variables that no server of this process has asked for, when it exits. A process that
+/// runs one test has few of the servers.
+pub(crate) fn report_unused() {
+    let is_test = std::env::var("NEXTEST_EXECUTION_MODE").is_ok_and(|it| it == "process-per-test");
+    let seen = SEEN.lock();
+    if is_test || seen.names.is_empty() {
+        return;
+    }
+    let names = suggest::alternatives(seen.names.values().map(String::as_str), "and");
+    let unused = set().filter(|it| !seen.names.contains_key(it) && !seen.reported.contains(it));
+    unused.for_each(|variable| events::unused_variable(&variable, &names));
+}
+
+impl Seen {
+    /// Returns a variable that was written for the server of another, once.
+    fn near(&mut self, wanted: &str) -> Option<String> {
+        if !self.names.contains_key(wanted) {
+            return None; // No variable counts for a process of a test's own.
+        }
+        let near = set().find(|it| !self.names.contains_key(it) && is_near(it, wanted))?;
+        self.reported.insert(near.clone()).then_some(near)
+    }
+}
+
+/// Returns the variables that are set.
+fn set() -> impl Iterator<Item = String> {
+    let variables = std::env::vars_os().filter(|(_, value)| !value.is_empty());
+    let names = variables.filter_map(|(name, _)| name.into_string().ok());
+    names.filter(|name| name.starts_with(PREFIX))
+}
+
+/// Returns true if one name was written for the other. Those of several servers of one kind differ in
+/// their numbers.
+fn is_near(variable: &str, wanted: &str) -> bool {
+    let [one, other] = [variable, wanted].map(|it| &it[PREFIX.len()..]);
+    let letters = |name: &str| name.replace(|c: char| c.is_ascii_digit() || c == '_', "");
+    let program = |name: &str| name.trim_end_matches("_SERVER").to_ascii_uppercase();
+    let is_typing_error = letters(one) != letters(other) && suggest::distance(one, other).is_some();
+    is_typing_error || program(one) == program(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_is_near_if_it_was_written_for_the_server() {
+        let near = |one: &str, name: &str| is_near(&format!("{PREFIX}{one}"), &variable_of(name));
+        for (one, name) in [
+            ("REDSI", "redis"),
+            ("REDIS", "redis-server"),
+            ("REDIS_SERVER", "redis"),
+            ("redis", "redis"),
+            ("POSTGRESQL", "postgres"),
+        ] {
+            assert!(near(one, name), "{one}, {name}");
+        }
+        for (one, name) in [("CACHE_1", "cache-2"), ("CACHE", "cache-2"), ("POSTGRES", "redis")] {
+            assert!(!near(one, name), "{one}, {name}");
+        }
+    }
+}
