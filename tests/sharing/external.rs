@@ -12,8 +12,6 @@ use mirakuru_tests::{bin, free_port, http_get, test_process};
 use crate::run::{Run, all_passed, run_all};
 
 static OF_BINARY: Shared = Shared::new(service);
-static APPLE: Shared = Shared::new(|| Executor::new("sleep 60").name("apple"));
-static APPLY: Shared = Shared::new(|| Executor::new("sleep 61").name("apply"));
 static OF_SESSION: Shared = Shared::new(service).scope(Scope::Session);
 
 /// It can only be used, because it cannot be started.
@@ -47,11 +45,6 @@ fn plays_a_role() {
         "panics" => {
             let _lease = OF_BINARY.lease().unwrap();
             panic!("as it should");
-        }
-        "apply" => drop((APPLE.lease().unwrap(), APPLY.lease().unwrap())),
-        "near" => {
-            assert_eq!(APPLE.lease().unwrap().pid(), APPLE.lease().unwrap().pid());
-            drop(APPLY.lease().unwrap());
         }
         "own" => println!("{:?}", service().start().unwrap_err()),
         "error" => println!("{:?}", OF_SESSION.lease().unwrap_err()),
@@ -176,43 +169,6 @@ fn an_address_that_is_none_is_an_error_that_names_the_variable() {
 fn an_empty_variable_names_no_server() {
     let printed = printed(&mut playing("error", ""));
     assert!(printed.contains("no-such-program"), "{printed}");
-}
-
-/// Starts two servers, and returns the lines about variables that name servers.
-fn lines_with(variable: &str, level: &str) -> Vec<String> {
-    let mut test = test_process::playing("external::plays_a_role", "near");
-    test.env(variable, "localhost:1").env("MIRAKURU_LOG", level).stdin(Stdio::null());
-    let printed = printed(&mut test);
-    assert!(printed.contains("1 passed"), "{printed}");
-    let lines = printed.lines().filter(|line| line.contains("MIRAKURU_USE_"));
-    lines.map(str::to_owned).collect()
-}
-
-#[test]
-fn a_variable_of_nearly_the_name_of_a_server_is_reported_once() {
-    let line = "mirakuru: apple is started here, because MIRAKURU_USE_APPEL is not its variable: that is \
-                MIRAKURU_USE_APPLE";
-    for level in ["", "info"] {
-        assert_eq!(lines_with("MIRAKURU_USE_APPEL", level), [line], "{level}");
-    }
-    assert!(lines_with("MIRAKURU_USE_APPEL", "off").is_empty());
-}
-
-#[test]
-fn a_variable_that_may_be_for_another_binary_is_reported_by_the_wish_of_the_user_only() {
-    assert!(lines_with("MIRAKURU_USE_DATABASE", "").is_empty());
-    let line = "mirakuru: MIRAKURU_USE_DATABASE is for no server of this test process; its servers are \
-                `apple` and `apply`";
-    assert_eq!(lines_with("MIRAKURU_USE_DATABASE", "info"), [line]);
-}
-
-#[test]
-fn a_variable_of_one_server_is_not_reported_for_another_one_of_nearly_its_name() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut test = test_process::playing("external::plays_a_role", "apply");
-    test.env("MIRAKURU_USE_APPLE", listener.local_addr().unwrap().to_string());
-    let printed = printed(test.stdin(Stdio::null()));
-    assert!(printed.contains("1 passed") && !printed.contains("is not its variable"), "{printed}");
 }
 
 #[test]

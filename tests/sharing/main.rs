@@ -15,6 +15,7 @@ mod kills;
 mod lease_waits;
 mod leases;
 mod limits;
+mod misspelt;
 mod needs;
 mod needs_faults;
 mod reset;
