@@ -3,6 +3,7 @@
 use regex_lite::Regex;
 
 use crate::syntax::pattern::is_plain;
+use crate::syntax::suggest::n_edits;
 
 /// The similarity from which on a line is reported.
 const NEAR: f64 = 0.75;
@@ -38,7 +39,10 @@ fn similarity(text: &str, line: &str) -> f64 {
     let line: String = line.chars().take(SHOWN).collect();
     let words: Vec<_> = line.split_whitespace().collect();
     let parts = words.windows(text.split_whitespace().count().max(1)).map(|part| part.join(" "));
-    let similarity = |part: &str| strsim::normalized_levenshtein(text, part);
+    let similarity = |part: &str| {
+        let length = text.chars().count().max(part.chars().count()).max(1);
+        1.0 - n_edits(text, part) as f64 / length as f64
+    };
     parts.map(|part| similarity(&part)).fold(similarity(line.trim()), f64::max)
 }
 

@@ -2,8 +2,8 @@
 //!
 //! The macros crate compiles this directory too: its `src/syntax` is a link to here. So a literal is
 //! checked when a test is compiled by the code that reads it when the test runs, with the same
-//! message. Nothing here imports from outside of the directory; the crates `regex-lite`, `shlex` and
-//! `strsim` are dependencies of both crates.
+//! message. Nothing here imports from outside of the directory; the crates `regex-lite` and `shlex` are
+//! dependencies of both crates.
 
 pub(crate) mod address;
 pub(crate) mod command;

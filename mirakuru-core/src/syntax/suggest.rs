@@ -19,7 +19,27 @@ pub(crate) fn distance(name: &str, known: &str) -> Option<usize> {
     let allowed = (length / 3).max(1);
     // Most names are dismissed by their length, which is cheap.
     let is_close = length.abs_diff(known.chars().count()) <= allowed;
-    is_close.then(|| strsim::osa_distance(name, known)).filter(|n_edits| *n_edits <= allowed)
+    is_close.then(|| n_edits(name, known)).filter(|n_edits| *n_edits <= allowed)
+}
+
+/// Returns how many characters have to be inserted, removed, replaced or swapped with the next one to make
+/// one text of another: the optimal string alignment distance.
+pub(crate) fn n_edits(one: &str, other: &str) -> usize {
+    let (one, other): (Vec<_>, Vec<_>) = (one.chars().collect(), other.chars().collect());
+    let mut table = vec![vec![0; other.len() + 1]; one.len() + 1];
+    for i in 0..=one.len() {
+        for j in 0..=other.len() {
+            table[i][j] = if i == 0 || j == 0 {
+                i + j
+            } else {
+                let replaced = table[i - 1][j - 1] + usize::from(one[i - 1] != other[j - 1]);
+                let is_swap = i > 1 && j > 1 && one[i - 2..i] == [other[j - 1], other[j - 2]];
+                let swapped = if is_swap { table[i - 2][j - 2] + 1 } else { replaced };
+                replaced.min(swapped).min(table[i - 1][j] + 1).min(table[i][j - 1] + 1)
+            };
+        }
+    }
+    table[one.len()][other.len()]
 }
 
 /// Returns true if only upper and lower case differ.
@@ -50,6 +70,22 @@ mod tests {
             ("sh", "cp", None),
         ] {
             assert_eq!(distance(typed, meant), n_edits, "{typed}");
+        }
+    }
+
+    #[test]
+    fn each_kind_of_edit_counts_as_one() {
+        for (one, other, expected) in [
+            ("", "", 0),
+            ("", "abc", 3),
+            ("ab", "ba", 1),
+            ("abc", "acb", 1),
+            ("ca", "abc", 3),
+            ("kitten", "sitting", 3),
+            ("größe", "grösse", 2),
+        ] {
+            assert_eq!(n_edits(one, other), expected, "{one} {other}");
+            assert_eq!(n_edits(other, one), expected, "{other} {one}");
         }
     }
 
