@@ -12,18 +12,14 @@ use std::collections::hash_map::RandomState;
 use std::fs::File;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::ops::RangeInclusive;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::socket::{
-    AddressFamily, SockType, SockaddrIn, SockaddrIn6, SockaddrLike, bind, getsockname, setsockopt,
-    socket, sockopt,
-};
 
 use crate::error::{Error, Result};
 use crate::syntax::address::Address;
@@ -80,9 +76,9 @@ impl ReservedPort {
     fn bound() -> io::Result<Self> {
         let mut last = Errno::EADDRINUSE;
         for _ in 0..TRIES {
-            let v4 = bind_v4(0)?;
-            let address: SockaddrIn = getsockname(v4.as_raw_fd())?;
-            match with_v6(v4, address.port()) {
+            let v4 = TcpListener::from(sys::bind_reusable((Ipv4Addr::LOCALHOST, 0).into())?);
+            let port = v4.local_addr()?.port();
+            match with_v6(v4.into(), port) {
                 Ok(reserved) => return Ok(reserved),
                 Err(errno) => last = errno,
             }
@@ -135,43 +131,21 @@ fn outside(ephemeral: &RangeInclusive<u16>) -> Vec<u16> {
 
 /// Returns true if a server can bind this port on all addresses, for TCP and for UDP.
 fn is_free(port: u16) -> bool {
-    let free = |family, kind, address: &dyn SockaddrLike| {
-        let socket = socket(family, kind, sys::SOCKET_FLAGS, None);
-        match socket.and_then(|socket| bind(socket.as_raw_fd(), address)) {
-            // On a machine without IPv6, nothing can be bound there.
-            Ok(()) | Err(Errno::EAFNOSUPPORT | Errno::EADDRNOTAVAIL) => true,
-            Err(_) => false,
-        }
-    };
-    let v4 = SockaddrIn::from(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port));
-    let v6 = SockaddrIn6::from(SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, port, 0, 0));
-    [SockType::Stream, SockType::Datagram]
-        .into_iter()
-        .all(|kind| free(AddressFamily::Inet, kind, &v4) && free(AddressFamily::Inet6, kind, &v6))
+    let all = [IpAddr::from(Ipv4Addr::UNSPECIFIED), Ipv6Addr::UNSPECIFIED.into()];
+    all.into_iter().all(|ip| match sys::try_bind((ip, port).into()) {
+        // On a machine without IPv6, nothing can be bound there.
+        Ok(()) | Err(Errno::EAFNOSUPPORT | Errno::EADDRNOTAVAIL) => true,
+        Err(_) => false,
+    })
 }
 
 fn with_v6(v4: OwnedFd, port: u16) -> nix::Result<ReservedPort> {
-    let v6 = SockaddrIn6::from(SocketAddrV6::new(Ipv6Addr::LOCALHOST, port, 0, 0));
-    match bind_reusable(AddressFamily::Inet6, &v6) {
+    match sys::bind_reusable((Ipv6Addr::LOCALHOST, port).into()) {
         Ok(v6) => Ok(ReservedPort { port, sockets: vec![v4, v6] }),
         Err(Errno::EADDRINUSE) => Err(Errno::EADDRINUSE),
         // On a machine without IPv6, there is nothing to reserve.
         Err(_) => Ok(ReservedPort { port, sockets: vec![v4] }),
     }
-}
-
-fn bind_v4(port: u16) -> nix::Result<OwnedFd> {
-    bind_reusable(
-        AddressFamily::Inet,
-        &SockaddrIn::from(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)),
-    )
-}
-
-fn bind_reusable(family: AddressFamily, address: &dyn SockaddrLike) -> nix::Result<OwnedFd> {
-    let socket = socket(family, SockType::Stream, sys::SOCKET_FLAGS, None)?;
-    setsockopt(&socket, sockopt::ReuseAddr, &true)?;
-    bind(socket.as_raw_fd(), address)?;
-    Ok(socket)
 }
 
 /// Returns the addresses of a host and port. `localhost` and the names below it are both loopback

@@ -20,8 +20,8 @@ use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::libc;
 use nix::poll::{PollFd, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit};
-use nix::sys::socket::{MsgFlags, SockFlag, UnixAddr, recv};
 
+use super::unix::{SocketAddress, receive_message};
 use super::{BoundSocket, Listener};
 
 pub(crate) fn own_program() -> io::Result<PathBuf> {
@@ -49,11 +49,11 @@ fn own_object() -> Option<PathBuf> {
     name.contains(&b'/').then(|| OsStr::from_bytes(name).into())
 }
 
-pub(crate) const SOCKET_FLAGS: SockFlag = SockFlag::empty();
+pub(crate) const SOCKET_FLAGS: libc::c_int = 0;
 
-pub(crate) const SEND_FLAGS: MsgFlags = MsgFlags::empty();
+pub(crate) const SEND_FLAGS: libc::c_int = 0;
 
-pub(crate) const RECEIVE_FLAGS: MsgFlags = MsgFlags::empty();
+pub(crate) const RECEIVE_FLAGS: libc::c_int = 0;
 
 pub(crate) const HAS_SUBREAPER: bool = false;
 
@@ -286,7 +286,7 @@ pub(crate) fn receive_datagram(
     socket: BorrowedFd<'_>,
     bytes: &mut [u8],
 ) -> io::Result<(usize, Option<Peer>)> {
-    Ok((recv(socket.as_raw_fd(), bytes, MsgFlags::empty())?, None))
+    Ok((receive_message(socket.as_raw_fd(), bytes, 0, &mut |_, _| {})?, None))
 }
 
 pub(crate) struct Peer {
@@ -314,7 +314,7 @@ pub(crate) fn peer_user(_stream: &UnixStream) -> Option<u32> {
 
 pub(crate) const HAS_ABSTRACT_NAMES: bool = false;
 
-pub(crate) fn abstract_address(_name: &[u8]) -> nix::Result<UnixAddr> {
+pub(crate) fn abstract_address(_name: &[u8]) -> nix::Result<SocketAddress> {
     Err(Errno::EAFNOSUPPORT)
 }
 

@@ -1,13 +1,12 @@
 //! Questions to the kernel about sockets, by netlink: one datagram to the kernel, some back. See
 //! sock_diag(7).
 
-use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::fs::File;
+use std::io::{self, Read, Write};
 
 use nix::libc;
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket,
-};
+
+use crate::sys::unix::socket;
 
 /// The length of `struct nlmsghdr`, which begins every message.
 pub(super) const HEADER_LEN: usize = 16;
@@ -50,14 +49,11 @@ pub(super) fn list<T>(
     }
 }
 
-fn ask(request: &[u8]) -> io::Result<OwnedFd> {
-    let netlink = socket(
-        AddressFamily::Netlink,
-        SockType::Datagram,
-        SockFlag::SOCK_CLOEXEC,
-        SockProtocol::NetlinkSockDiag,
-    )?;
-    send(netlink.as_raw_fd(), request, MsgFlags::empty())?;
+/// Opens a socket whose other end is the kernel, and sends it a request.
+fn ask(request: &[u8]) -> io::Result<File> {
+    let socket = socket(libc::AF_NETLINK, libc::SOCK_DGRAM, libc::NETLINK_SOCK_DIAG)?;
+    let mut netlink = File::from(socket);
+    netlink.write_all(request)?;
     Ok(netlink)
 }
 
@@ -69,11 +65,11 @@ struct Part<T> {
 }
 
 fn next<T>(
-    netlink: &OwnedFd,
+    mut netlink: &File,
     answer: &mut [u8],
     parse: &impl Fn(&[u8]) -> io::Result<T>,
 ) -> io::Result<Part<T>> {
-    let length = recv(netlink.as_raw_fd(), answer, MsgFlags::empty())?;
+    let length = netlink.read(answer)?;
     split(&answer[..length], parse)
 }
 

@@ -1,24 +1,19 @@
 //! The process behind a datagram or a connection.
 
 use std::fs;
-use std::io::{self, IoSliceMut};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::socket::sockopt::{PassCred, PeerCredentials};
-use nix::sys::socket::{ControlMessageOwned, UnixCredentials, getsockopt, recvmsg, setsockopt};
 
-use super::{RECEIVE_FLAGS, descendants_of};
+use super::descendants_of;
+use crate::sys::unix::{fds_in, option, receive_message, set_option};
 
 /// The type of the message that has the descriptor of the sender.
 const SCM_PIDFD: libc::c_int = 4;
-
-/// The largest number of descriptors in one message. With room for fewer, the kernel truncates the
-/// list, and the extra descriptors leak.
-const SENT_FDS_MAX: usize = 253;
 
 /// The process behind a datagram or a connection.
 pub(crate) struct Peer {
@@ -38,14 +33,14 @@ enum Life {
 }
 
 impl Peer {
-    fn new(who: UnixCredentials, life: Life) -> Option<Self> {
+    fn new(who: libc::ucred, life: Life) -> Option<Self> {
         // The kernel writes 0 for a process that is not in this PID namespace.
-        (who.pid() != 0).then_some(Self { pid: who.pid(), user: who.uid(), life })
+        (who.pid != 0).then_some(Self { pid: who.pid, user: who.uid, life })
     }
 
     /// Returns the process that called `listen` or `connect` at the other end of a connection.
     pub(crate) fn of(stream: &UnixStream) -> Option<Self> {
-        Self::new(getsockopt(stream, PeerCredentials).ok()?, Life::Unknown)
+        Self::new(credentials(stream)?, Life::Unknown)
     }
 
     /// Returns true if the process is below `supervisor`. Of one that has ended, only its user is
@@ -87,26 +82,20 @@ fn users_of(pid: i32) -> Vec<u32> {
 
 /// Attaches the sender to datagrams that arrive from now on.
 pub(crate) fn enable_credentials(socket: &impl AsFd) {
-    let _ = setsockopt(socket, PassCred, &true); // Every Linux has it.
-    let (on, length) = (1 as libc::c_int, size_of::<libc::c_int>() as libc::socklen_t);
-    let fd = socket.as_fd().as_raw_fd();
-    // SAFETY: the kernel reads one number. It has this option since version 6.5.
-    unsafe {
-        libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_PASSPIDFD, (&raw const on).cast(), length)
-    };
+    let _ = set_option(socket, libc::SO_PASSCRED); // Every Linux has it.
+    let _ = set_option(socket, libc::SO_PASSPIDFD); // Linux has it since version 6.5.
+}
+
+/// Returns the process at the other end of a connection, and its user.
+pub(super) fn credentials(stream: &UnixStream) -> Option<libc::ucred> {
+    // SAFETY: the option has this type, which consists of numbers.
+    unsafe { option(stream, libc::SO_PEERCRED) }.ok()
 }
 
 /// Returns a pidfd of the process at the other end of a connection.
 pub(super) fn peer_pidfd(stream: &UnixStream) -> nix::Result<OwnedFd> {
-    let mut fd: libc::c_int = -1;
-    let mut length = size_of::<libc::c_int>() as libc::socklen_t;
-    let socket = stream.as_raw_fd();
-    // SAFETY: the kernel writes one number, and its length.
-    let result = unsafe {
-        let number = (&raw mut fd).cast();
-        libc::getsockopt(socket, libc::SOL_SOCKET, libc::SO_PEERPIDFD, number, &raw mut length)
-    };
-    Errno::result(result)?;
+    // SAFETY: the option is a number.
+    let fd = unsafe { option(stream, libc::SO_PEERPIDFD) }?;
     // SAFETY: the kernel returned this descriptor just now, and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
@@ -117,23 +106,23 @@ pub(crate) fn receive_datagram(
     socket: BorrowedFd<'_>,
     bytes: &mut [u8],
 ) -> io::Result<(usize, Option<Peer>)> {
-    let mut space = nix::cmsg_space!(UnixCredentials, [RawFd; SENT_FDS_MAX], RawFd);
-    let mut buffers = [IoSliceMut::new(bytes)];
-    let message = recvmsg::<()>(socket.as_raw_fd(), &mut buffers, Some(&mut space), RECEIVE_FLAGS)?;
     let (mut sender, mut life) = (None, Life::Unknown);
-    for control in message.cmsgs()? {
-        match control {
-            ControlMessageOwned::ScmCredentials(who) => sender = Some(who),
-            ControlMessageOwned::ScmRights(fds) => fds.into_iter().for_each(|fd| {
-                let _ = nix::unistd::close(fd); // The kernel just gave it to us.
-            }),
-            ControlMessageOwned::Unknown(other) if other.cmsg_header.cmsg_type == SCM_PIDFD => {
-                life = life_of(&other.data_bytes);
-            }
-            _ => {}
-        }
-    }
-    Ok((message.bytes, sender.and_then(|sender| Peer::new(sender, life))))
+    let take = &mut |kind, content: &[u8]| match kind {
+        libc::SCM_CREDENTIALS => sender = credentials_in(content),
+        libc::SCM_RIGHTS => fds_in(content).for_each(|fd| {
+            let _ = nix::unistd::close(fd); // The kernel just gave it to us.
+        }),
+        SCM_PIDFD => life = life_of(content),
+        _ => {}
+    };
+    let length = receive_message(socket.as_raw_fd(), bytes, 0, take)?;
+    Ok((length, sender.and_then(|sender| Peer::new(sender, life))))
+}
+
+/// Reads a `struct ucred`.
+fn credentials_in(bytes: &[u8]) -> Option<libc::ucred> {
+    let number = |at: usize| Some(u32::from_ne_bytes(*bytes.get(at..)?.first_chunk()?));
+    Some(libc::ucred { pid: number(0)? as i32, uid: number(4)?, gid: number(8)? })
 }
 
 /// Reads the descriptor of a sender, or the error number that is there in its place.

@@ -7,31 +7,31 @@ use std::ops::RangeInclusive;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 
-use nix::sys::socket::sockopt::PeerCredentials;
-use nix::sys::socket::{MsgFlags, SockFlag, UnixAddr, bind, getsockopt};
+use nix::libc::{self, c_int};
 
+use super::peer::credentials;
 use super::sock_diag;
 use crate::sys::Listener;
+use crate::sys::unix::{SocketAddress, bind};
 
 /// Makes sockets close at `exec`.
-pub(crate) const SOCKET_FLAGS: SockFlag = SockFlag::SOCK_CLOEXEC;
+pub(crate) const SOCKET_FLAGS: c_int = libc::SOCK_CLOEXEC;
 
 /// Turns SIGPIPE into an error.
-pub(crate) const SEND_FLAGS: MsgFlags = MsgFlags::MSG_NOSIGNAL;
+pub(crate) const SEND_FLAGS: c_int = libc::MSG_NOSIGNAL;
 
 /// Makes received descriptors close at `exec`, without a moment in which a child could inherit them.
-pub(crate) const RECEIVE_FLAGS: MsgFlags = MsgFlags::MSG_CMSG_CLOEXEC;
+pub(crate) const RECEIVE_FLAGS: c_int = libc::MSG_CMSG_CLOEXEC;
 
 /// Returns the process at the other end of a Unix connection.
 pub(crate) fn peer_pid(stream: &UnixStream) -> Option<i32> {
-    let peer = getsockopt(stream, PeerCredentials).ok()?;
     // The kernel writes 0 for a process that is not in this PID namespace.
-    Some(peer.pid()).filter(|pid| *pid != 0)
+    credentials(stream).map(|peer| peer.pid).filter(|pid| *pid != 0)
 }
 
 /// Returns the user of the process at the other end of a Unix connection.
 pub(crate) fn peer_user(stream: &UnixStream) -> Option<u32> {
-    getsockopt(stream, PeerCredentials).ok().map(|peer| peer.uid())
+    credentials(stream).map(|peer| peer.uid)
 }
 
 /// Returns the range of ports that the kernel assigns to sockets that are bound to port 0.
@@ -63,7 +63,7 @@ pub(crate) fn udp_sockets() -> Option<Vec<(SocketAddr, u64)>> {
 
 /// Gives a Unix socket a name by which others can reply.
 pub(crate) fn bind_to_any_name(socket: &impl AsRawFd) {
-    let _ = bind(socket.as_raw_fd(), &UnixAddr::new_unnamed()); // A socket without one gets no reply.
+    let _ = bind(socket, &SocketAddress::any_name()); // A socket without one gets no reply.
 }
 
 /// Returns true if the listener has accepted the connection.

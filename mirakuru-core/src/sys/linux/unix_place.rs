@@ -7,18 +7,18 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{OFlag, open};
-use nix::sys::socket::UnixAddr;
 use nix::sys::stat::Mode;
 
 use super::unix_diag;
+use crate::sys::unix::SocketAddress;
 use crate::sys::{self, BoundSocket};
 
 /// True if names that begin with `@` are no files.
 pub(crate) const HAS_ABSTRACT_NAMES: bool = true;
 
 /// Returns the address of an abstract name.
-pub(crate) fn abstract_address(name: &[u8]) -> nix::Result<UnixAddr> {
-    UnixAddr::new_abstract(name)
+pub(crate) fn abstract_address(name: &[u8]) -> nix::Result<SocketAddress> {
+    SocketAddress::abstract_name(name)
 }
 
 /// The file or the abstract name of Unix sockets. A file stays the same one, whatever is at its path

@@ -2,12 +2,16 @@
 
 mod account;
 mod fds;
+mod messages;
 mod process;
 mod signals;
+mod socket;
 mod sockets;
 
 pub(crate) use account::*;
 pub(crate) use fds::*;
+pub(super) use messages::*;
 pub(crate) use process::*;
 pub(crate) use signals::*;
+pub(crate) use socket::*;
 pub(crate) use sockets::*;
