@@ -101,3 +101,51 @@ fn a_binary_that_is_not_built_is_an_error() {
     let help = "of another package, run `cargo build --workspace --bin my-server` first";
     assert!(printed.contains(help), "{printed}");
 }
+
+/// Makes a workspace with these files, and returns what a test of its package `app` prints that runs
+/// `{bin:my-server}`.
+fn run_in_workspace(files: &[(&str, &str)]) -> String {
+    let workspace = scratch_dir();
+    for (path, text) in
+        [("Cargo.toml", "[workspace]\nmembers = [\"app\", \"crates/*\"]\n")].iter().chain(files)
+    {
+        let path = workspace.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let app = workspace.join("app").display().to_string();
+    run(&workspace.join("target"), &[("CARGO_MANIFEST_DIR", &app)])
+}
+
+const APP: (&str, &str) = ("app/Cargo.toml", "[package]\nname = \"app\"\n");
+const OTHER: (&str, &str) = ("crates/b/Cargo.toml", "[package]\nname = \"b\"\n");
+
+#[rstest]
+#[case::in_a_directory("crates/b/src/bin/my-server/main.rs", "")]
+#[case::in_a_file("crates/b/src/bin/my-server.rs", "")]
+#[case::by_the_manifest(
+    "crates/b/Cargo.toml",
+    "[package]\nname = \"b\"\n[[bin]]\nname = \"my-server\"\n"
+)]
+fn a_binary_of_another_package_that_is_not_built_is_named_with_its_package(
+    #[case] path: &str,
+    #[case] text: &str,
+) {
+    let printed = run_in_workspace(&[APP, OTHER, (path, text)]);
+    let help = "help: it is one of the package `b`: run `cargo build -p b --bin my-server` first";
+    assert!(printed.contains(help), "{printed}");
+}
+
+#[test]
+fn a_near_binary_of_another_package_is_named_although_it_is_not_built() {
+    let printed = run_in_workspace(&[APP, OTHER, ("crates/b/src/bin/my-sever.rs", "")]);
+    assert!(printed.contains("help: did you mean `{bin:my-sever}`?"), "{printed}");
+}
+
+#[test]
+fn a_unit_test_of_a_binary_crate_says_how_its_binary_is_built() {
+    let app = ("app/Cargo.toml", "[package]\nname = \"my-server\"\n");
+    let printed = run_in_workspace(&[app, ("app/src/main.rs", "fn main() {}")]);
+    let help = "not for unit tests alone: run `cargo build -p my-server --bin my-server` first";
+    assert!(printed.contains(help), "{printed}");
+}

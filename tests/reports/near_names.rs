@@ -88,6 +88,11 @@ fn shell_syntax_is_distinguished_from_a_program() {
     says(&in_directory(Executor::new(["ls -l"])), "these are several words");
     let own = Path::new(bin!("mk-cat")).file_name().unwrap();
     says(&in_directory(Executor::new([own])), "`mk-cat` is a binary of this workspace");
+    let is_not_built_for_this_test = in_directory(Executor::new(["my-app"]));
+    says(
+        &is_not_built_for_this_test,
+        "`my-app` is a binary of this workspace: write `{bin:my-app}`",
+    );
 }
 
 #[test]

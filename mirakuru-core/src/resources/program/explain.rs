@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::locations::{binaries_dir, is_executable, other_dirs};
 use super::packages;
+use super::workspace::{self, Binary};
 use crate::error::{Error, ErrorKind};
 use crate::syntax::suggest;
 
@@ -27,7 +28,8 @@ pub(super) fn not_in_path(name: &str, searched: &[PathBuf]) -> String {
     if let Some(help) = not_a_program(name) {
         return help;
     }
-    if binaries_dir().is_some_and(|dir| is_executable(&dir.join(name))) {
+    let is_built = binaries_dir().is_some_and(|dir| is_executable(&dir.join(name)));
+    if is_built || workspace::binaries().iter().any(|binary| binary.name == name) {
         return format!("`{name}` is a binary of this workspace: write `{{bin:{name}}}`");
     }
     let others = other_dirs(searched);
@@ -73,19 +75,35 @@ fn not_a_program(name: &str) -> Option<String> {
 /// Returns an error for a binary of the package under test that is missing.
 pub(crate) fn no_such_binary<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Error {
     let what = format!("the package has no binary `{name}` that was built for this test");
+    let all = workspace::binaries();
+    if let Some(binary) = all.iter().find(|binary| binary.name == name) {
+        return Error::invalid(what).with_help(how_to_build(binary));
+    }
     let dir = binaries_dir();
-    let beside = nearest_in(dir.as_slice(), name, is_executable);
-    let near = suggest::name(name, known).map(str::to_owned).or_else(|| Some(file_name(&beside?)));
-    let build = format!("run `cargo build --workspace --bin {name}` first");
+    let beside = || nearest_in(dir.as_slice(), name, is_executable).map(|path| file_name(&path));
+    let built = suggest::name(name, known).map(str::to_owned).or_else(beside);
+    let near = built.or_else(|| {
+        suggest::name(name, all.iter().map(|binary| binary.name.as_str())).map(str::to_owned)
+    });
     Error::invalid(what).with_help(match near {
-        Some(near) => {
-            format!("did you mean `{{bin:{near}}}`? If it is one of another package, {build}")
-        }
+        Some(near) => format!("did you mean `{{bin:{near}}}`?"),
         None => format!(
             "cargo builds the binaries of a package for its integration tests (the `tests` directory) \
-             only: if it is one of another package, {build}"
+             only: if it is one of another package, run `cargo build --workspace --bin {name}` first"
         ),
     })
+}
+
+fn how_to_build(binary: &Binary) -> String {
+    let Binary { name, package, is_own } = binary;
+    let build = format!("run `cargo build -p {package} --bin {name}` first");
+    match is_own {
+        true => format!(
+            "cargo builds it for the integration tests of its package (the `tests` directory), but not \
+             for unit tests alone: {build}"
+        ),
+        false => format!("it is one of the package `{package}`: {build}"),
+    }
 }
 
 /// Returns the path with the name nearest to `name` in these directories, among those that fit.

@@ -7,6 +7,7 @@ mod explain;
 mod find;
 mod locations;
 mod packages;
+mod workspace;
 
 pub(crate) use explain::{cannot_run, no_such_binary};
 pub(crate) use find::{check_directory, find, find_or_expect};
