@@ -68,6 +68,15 @@ fn each_link_of_the_pages_leads_somewhere() {
 }
 
 #[test]
+fn no_dependency_to_be_copied_has_a_url_that_leads_nowhere() {
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        let dead: Vec<_> = text.lines().filter(|line| line.contains("git = \"https://…")).collect();
+        assert!(dead.is_empty(), "{}: {dead:#?}", page.display());
+    }
+}
+
+#[test]
 fn the_code_of_the_recipes_is_what_their_suite_runs() {
     let suite = fs::read_dir(root().join("tests/recipes/suite")).unwrap().flatten();
     let suite: Vec<_> = suite.map(|entry| fs::read_to_string(entry.path()).unwrap()).collect();
