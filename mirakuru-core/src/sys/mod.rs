@@ -1,6 +1,6 @@
 //! System calls: the only unsafe code of the crate, and nothing but thin wrappers.
 //!
-//! `unix/` has what every Unix offers, `linux/` what only Linux offers. `fallback.rs` has the same
+//! `unix/` has what every Unix offers, `linux/` what only Linux offers. `fallback/` has the same
 //! functions for kernels without those calls. `--cfg mirakuru_fallback` selects it on Linux too, so
 //! that the suites can run on it.
 
@@ -12,7 +12,7 @@ mod threads;
 mod unix;
 
 #[cfg_attr(all(target_os = "linux", not(mirakuru_fallback)), path = "linux/mod.rs")]
-#[cfg_attr(not(all(target_os = "linux", not(mirakuru_fallback))), path = "fallback.rs")]
+#[cfg_attr(not(all(target_os = "linux", not(mirakuru_fallback))), path = "fallback/mod.rs")]
 mod platform;
 
 pub(crate) use fd_slots::{ExecWithListenPid, FdSlots, InstalledFds};

@@ -13,7 +13,7 @@ use crate::readiness::instead;
 use crate::readiness::settle::{Certainty, Judge, Seat};
 use crate::resources::ports;
 use crate::syntax::address::Address;
-use crate::sys::{self, Listener, ListeningSocket};
+use crate::sys::{self, Listener, ListenerFinder, ListeningSocket};
 use crate::types::Owner;
 
 pub(in crate::readiness) struct FixedPort {
@@ -21,6 +21,7 @@ pub(in crate::readiness) struct FixedPort {
     /// The socket addresses of the host. The process has to listen at one of them.
     candidates: Vec<SocketAddr>,
     judge: Judge,
+    finder: ListenerFinder,
     /// The process inherits a socket that already listens there.
     is_inherited: bool,
     /// The server was not started here.
@@ -65,6 +66,7 @@ impl FixedPort {
             address,
             candidates,
             judge,
+            finder: ListenerFinder::default(),
             is_inherited: false,
             is_external: false,
             queued: None,
@@ -133,7 +135,7 @@ impl FixedPort {
     /// Checks whether the process accepts connections at an address, and fails if another process
     /// does.
     fn look(&mut self, candidate: SocketAddr, attempt: &Attempt<'_>) -> Result<io::Result<()>> {
-        match listener::find(candidate) {
+        match listener::find_by(&mut self.finder, candidate) {
             _ if self.is_external => Ok(connect(candidate, attempt.deadline()).map(drop)),
             Listener::None if self.judge.wants_tree() => Ok(Err(listener::refused())),
             Listener::Socket(socket) => self.judge.judge(&Listening { candidate, socket }, attempt),

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
-use crate::sys::{self, Listener};
+use crate::sys::{Listener, ListenerFinder};
 
 /// The time limit of one connection. A full backlog never answers.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
@@ -22,10 +22,15 @@ pub(in crate::readiness) fn reachable(mut address: SocketAddr) -> SocketAddr {
 
 /// Returns what listens at an address. It is unknown for addresses of other machines.
 pub(super) fn find(address: SocketAddr) -> Listener {
+    find_by(&mut ListenerFinder::default(), address)
+}
+
+/// The same for one look of many.
+pub(super) fn find_by(finder: &mut ListenerFinder, address: SocketAddr) -> Listener {
     if address.ip().is_loopback() {
-        return sys::listener(address);
+        return finder.find(address);
     }
-    match sys::listener(address) {
+    match finder.find(address) {
         Listener::Socket(socket) if is_of_this_machine(address) => Listener::Socket(socket),
         // A packet filter may redirect connections.
         _ => Listener::Unknown,

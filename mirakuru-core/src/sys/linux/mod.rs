@@ -1,4 +1,4 @@
-//! System calls that only Linux has. `fallback.rs` has the same functions.
+//! System calls that only Linux has. `fallback/` has the same functions.
 
 mod fds;
 mod netlink;

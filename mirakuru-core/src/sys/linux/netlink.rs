@@ -24,37 +24,51 @@ pub(super) fn set_header(request: &mut [u8], more_flags: i32) {
     request[6..8].copy_from_slice(&flags.to_ne_bytes());
 }
 
-/// Asks for one socket. `parse` reads a message with its header.
-pub(super) fn find<T>(
-    request: &[u8],
-    parse: impl Fn(&[u8]) -> io::Result<T>,
-) -> io::Result<Option<T>> {
-    let netlink = ask(request)?;
-    Ok(next(&netlink, &mut [0; 512], &parse)?.found.into_iter().next())
-}
+/// A socket for questions to the kernel about the sockets of a network namespace.
+pub(super) struct Netlink(File);
 
-/// Asks for a list, by a request with the flag `NLM_F_DUMP`.
-pub(super) fn list<T>(
-    request: &[u8],
-    parse: impl Fn(&[u8]) -> io::Result<T>,
-) -> io::Result<Vec<T>> {
-    let netlink = ask(request)?;
-    let (mut all, mut answer) = (Vec::new(), vec![0; PART_MAX]);
-    loop {
-        let part = next(&netlink, &mut answer, &parse)?;
-        all.extend(part.found);
-        if part.is_last {
-            return Ok(all);
+impl Netlink {
+    /// Asks about the network namespace of this thread.
+    pub(super) fn open() -> io::Result<Self> {
+        Ok(Self(socket(libc::AF_NETLINK, libc::SOCK_DGRAM, libc::NETLINK_SOCK_DIAG)?.into()))
+    }
+
+    /// Asks for one socket. `parse` reads a message with its header. After an error, another answer may
+    /// follow: the socket is of no use then.
+    pub(super) fn find<T>(
+        &self,
+        request: &[u8],
+        parse: impl Fn(&[u8]) -> io::Result<T>,
+    ) -> io::Result<Option<T>> {
+        (&self.0).write_all(request)?;
+        Ok(self.next(&mut [0; 512], &parse)?.found.into_iter().next())
+    }
+
+    /// Asks for a list, by a request with the flag `NLM_F_DUMP`.
+    pub(super) fn list<T>(
+        &self,
+        request: &[u8],
+        parse: impl Fn(&[u8]) -> io::Result<T>,
+    ) -> io::Result<Vec<T>> {
+        (&self.0).write_all(request)?;
+        let (mut all, mut answer) = (Vec::new(), vec![0; PART_MAX]);
+        loop {
+            let part = self.next(&mut answer, &parse)?;
+            all.extend(part.found);
+            if part.is_last {
+                return Ok(all);
+            }
         }
     }
-}
 
-/// Opens a socket whose other end is the kernel, and sends it a request.
-fn ask(request: &[u8]) -> io::Result<File> {
-    let socket = socket(libc::AF_NETLINK, libc::SOCK_DGRAM, libc::NETLINK_SOCK_DIAG)?;
-    let mut netlink = File::from(socket);
-    netlink.write_all(request)?;
-    Ok(netlink)
+    fn next<T>(
+        &self,
+        answer: &mut [u8],
+        parse: &impl Fn(&[u8]) -> io::Result<T>,
+    ) -> io::Result<Part<T>> {
+        let length = (&self.0).read(answer)?;
+        split(&answer[..length], parse)
+    }
 }
 
 /// A part of an answer.
@@ -62,15 +76,6 @@ fn ask(request: &[u8]) -> io::Result<File> {
 struct Part<T> {
     found: Vec<T>,
     is_last: bool,
-}
-
-fn next<T>(
-    mut netlink: &File,
-    answer: &mut [u8],
-    parse: &impl Fn(&[u8]) -> io::Result<T>,
-) -> io::Result<Part<T>> {
-    let length = netlink.read(answer)?;
-    split(&answer[..length], parse)
 }
 
 fn split<T>(answer: &[u8], parse: &impl Fn(&[u8]) -> io::Result<T>) -> io::Result<Part<T>> {

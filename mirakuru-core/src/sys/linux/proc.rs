@@ -1,4 +1,4 @@
-//! Other processes, as `/proc` shows them. `fallback.rs` has the same functions.
+//! Other processes, as `/proc` shows them. `fallback/` has the same functions.
 
 use std::fs::{self, File};
 use std::io::{self, Read};

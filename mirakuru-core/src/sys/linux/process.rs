@@ -141,3 +141,24 @@ pub(crate) fn set_name(name: &std::ffi::CStr) {
 pub(crate) fn set_pdeathsig() {
     let _ = prctl::set_pdeathsig(Signal::SIGKILL); // SIGKILL is a valid signal.
 }
+
+/// While it lives, the sleeps of this thread end on time. Otherwise, the kernel lets them end 50 µs late, to
+/// wake for several timers at once.
+pub(crate) struct PreciseSleeps {
+    slack: Option<u64>,
+}
+
+impl PreciseSleeps {
+    pub(crate) fn begin() -> Self {
+        let slack = prctl::get_timerslack().ok().and_then(|slack| u64::try_from(slack).ok());
+        Self { slack: slack.filter(|_| prctl::set_timerslack(1).is_ok()) }
+    }
+}
+
+impl Drop for PreciseSleeps {
+    fn drop(&mut self) {
+        if let Some(slack) = self.slack {
+            let _ = prctl::set_timerslack(slack); // A value that the kernel returned is valid.
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! Shared memory: segments of System V, and files in `/dev/shm`. `fallback.rs` has the same functions.
+//! Shared memory: segments of System V, and files in `/dev/shm`. `fallback/` has the same functions.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use nix::libc;
 
-use super::netlink::{self, HEADER_LEN, word};
+use super::netlink::{self, HEADER_LEN, Netlink, word};
 use crate::sys::{Listener, ListeningSocket};
 
 const REQUEST_LEN: usize = HEADER_LEN + 56;
@@ -39,8 +39,8 @@ struct Socket {
 }
 
 /// Finds the listener at an address.
-pub(super) fn listener(address: SocketAddr) -> io::Result<Listener> {
-    let found = find(&request(address, None, 0))?;
+pub(super) fn listener(netlink: &Netlink, address: SocketAddr) -> io::Result<Listener> {
+    let found = netlink.find(&request(address, None, 0), socket_of)?;
     let listens = found.filter(|socket| socket.state == TCP_LISTEN);
     Ok(listens.map_or(Listener::None, |Socket { inode, user, is_full, .. }| {
         Listener::Socket(ListeningSocket { inode, user, is_full })
@@ -77,11 +77,11 @@ pub(super) fn listeners() -> io::Result<Vec<(SocketAddr, u64)>> {
 
 /// Lists sockets of both families. `adapt` changes a request for TCP sockets that listen.
 fn all(adapt: fn(&mut [u8; REQUEST_LEN])) -> io::Result<Vec<(SocketAddr, u64)>> {
-    let mut found = Vec::new();
+    let (netlink, mut found) = (Netlink::open()?, Vec::new());
     for any in [IpAddr::from([0; 4]), IpAddr::from([0; 16])] {
         let mut request = request(SocketAddr::new(any, 0), None, libc::NLM_F_DUMP);
         adapt(&mut request);
-        let sockets = netlink::list(&request, socket_of)?;
+        let sockets = netlink.list(&request, socket_of)?;
         found.extend(sockets.into_iter().map(|socket| (socket.address, socket.inode)));
     }
     Ok(found)
@@ -100,7 +100,7 @@ fn any_of(address: SocketAddr) -> SocketAddr {
 }
 
 fn find(request: &[u8]) -> io::Result<Option<Socket>> {
-    netlink::find(request, socket_of)
+    Netlink::open()?.find(request, socket_of)
 }
 
 /// Makes a request for the listener at an address, or for its end of a connection with `peer`.
@@ -151,6 +151,10 @@ mod tests {
 
     use super::*;
 
+    fn listener_at(address: SocketAddr) -> Listener {
+        listener(&Netlink::open().unwrap(), address).unwrap()
+    }
+
     #[test]
     fn a_listener_is_found_with_its_inode() {
         for host in ["127.0.0.1:0", "0.0.0.0:0", "[::1]:0"] {
@@ -162,7 +166,7 @@ mod tests {
             let link = std::fs::metadata(format!("/proc/self/fd/{}", server.as_raw_fd())).unwrap();
             let user = nix::unistd::geteuid().as_raw();
             let expected = ListeningSocket { inode: link.ino(), user, is_full: false };
-            assert_eq!(listener(address).unwrap(), Listener::Socket(expected), "{host}");
+            assert_eq!(listener_at(address), Listener::Socket(expected), "{host}");
         }
     }
 
@@ -171,7 +175,7 @@ mod tests {
         for host in ["127.0.0.1:0", "[::1]:0"] {
             let server = TcpListener::bind(host).unwrap();
             let address = server.local_addr().unwrap();
-            let Listener::Socket(found) = listener(address).unwrap() else { panic!("{host}") };
+            let Listener::Socket(found) = listener_at(address) else { panic!("{host}") };
             assert!(listeners().unwrap().contains(&(address, found.inode)), "{host}");
             let client = std::net::TcpStream::connect(address).unwrap();
             let from = client.local_addr().unwrap();
@@ -188,7 +192,7 @@ mod tests {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         nix::sys::socket::listen(&server, nix::sys::socket::Backlog::new(1).unwrap()).unwrap();
         let address = server.local_addr().unwrap();
-        let is_full = || match listener(address).unwrap() {
+        let is_full = || match listener_at(address) {
             Listener::Socket(found) => found.is_full,
             other => panic!("{other:?}"),
         };
@@ -230,6 +234,6 @@ mod tests {
             let server = TcpListener::bind("127.0.0.1:0").unwrap();
             server.local_addr().unwrap()
         };
-        assert_eq!(listener(address).unwrap(), Listener::None);
+        assert_eq!(listener_at(address), Listener::None);
     }
 }

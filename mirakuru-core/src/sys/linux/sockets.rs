@@ -9,6 +9,7 @@ use std::os::unix::net::UnixStream;
 
 use nix::libc::{self, c_int};
 
+use super::netlink::Netlink;
 use super::peer::credentials;
 use super::sock_diag;
 use crate::sys::Listener;
@@ -43,7 +44,27 @@ pub(crate) fn ephemeral_ports() -> Option<RangeInclusive<u16>> {
 
 /// Finds the listener at a TCP address, without a connection.
 pub(crate) fn listener(address: SocketAddr) -> Listener {
-    sock_diag::listener(address).unwrap_or(Listener::Unknown)
+    ListenerFinder::default().find(address)
+}
+
+/// Finds listeners again and again in the network namespace of the first look.
+#[derive(Default)]
+pub(crate) struct ListenerFinder(Option<Netlink>);
+
+impl ListenerFinder {
+    /// Finds the listener at a TCP address, without a connection.
+    pub(crate) fn find(&mut self, address: SocketAddr) -> Listener {
+        let Some(netlink) = self.0.take().or_else(|| Netlink::open().ok()) else {
+            return Listener::Unknown;
+        };
+        match sock_diag::listener(&netlink, address) {
+            Ok(listener) => {
+                self.0 = Some(netlink);
+                listener
+            }
+            Err(_) => Listener::Unknown,
+        }
+    }
 }
 
 /// Returns the addresses of all listening sockets, with their inodes.

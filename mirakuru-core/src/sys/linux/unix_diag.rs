@@ -14,7 +14,7 @@ use std::path::Path;
 
 use nix::libc;
 
-use super::netlink::{self, HEADER_LEN, word};
+use super::netlink::{self, HEADER_LEN, Netlink, word};
 use crate::sys::BoundSocket;
 
 const REQUEST_LEN: usize = HEADER_LEN + 24;
@@ -60,7 +60,7 @@ pub(super) fn sockets_of_file(file: &Metadata, path: &Path) -> io::Result<Vec<Bo
 }
 
 fn matching(is_wanted: impl Fn(&Socket) -> bool) -> io::Result<Vec<BoundSocket>> {
-    let sockets = netlink::list(&request(), socket_of)?;
+    let sockets = Netlink::open()?.list(&request(), socket_of)?;
     Ok(sockets.into_iter().filter(is_wanted).map(|socket| socket.found).collect())
 }
 

@@ -6,9 +6,7 @@ use std::ffi::{CStr, OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
 use std::mem::MaybeUninit;
-use std::net::{SocketAddr, TcpStream};
-use std::ops::RangeInclusive;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
@@ -21,8 +19,9 @@ use nix::libc;
 use nix::poll::{PollFd, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit};
 
-use super::unix::{SocketAddress, receive_message};
-use super::{BoundSocket, Listener};
+mod sockets;
+
+pub(crate) use self::sockets::*;
 
 pub(crate) fn own_program() -> io::Result<PathBuf> {
     let program = std::env::current_exe()?;
@@ -48,12 +47,6 @@ fn own_object() -> Option<PathBuf> {
     // Without a slash, it is the name by which the program was called.
     name.contains(&b'/').then(|| OsStr::from_bytes(name).into())
 }
-
-pub(crate) const SOCKET_FLAGS: libc::c_int = 0;
-
-pub(crate) const SEND_FLAGS: libc::c_int = 0;
-
-pub(crate) const RECEIVE_FLAGS: libc::c_int = 0;
 
 pub(crate) const HAS_SUBREAPER: bool = false;
 
@@ -280,90 +273,12 @@ pub(crate) fn socket_owner(_inode: u64) -> Option<i32> {
     None
 }
 
-pub(crate) fn enable_credentials(_socket: &impl AsFd) {}
+pub(crate) struct PreciseSleeps;
 
-pub(crate) fn receive_datagram(
-    socket: BorrowedFd<'_>,
-    bytes: &mut [u8],
-) -> io::Result<(usize, Option<Peer>)> {
-    Ok((receive_message(socket.as_raw_fd(), bytes, 0, &mut |_, _| {})?, None))
-}
-
-pub(crate) struct Peer {
-    pub(crate) pid: i32,
-    pub(crate) user: u32,
-}
-
-impl Peer {
-    pub(crate) fn of(_stream: &UnixStream) -> Option<Self> {
-        None
+impl PreciseSleeps {
+    pub(crate) fn begin() -> Self {
+        Self
     }
-
-    pub(crate) fn belongs_to(&self, _supervisor: i32) -> bool {
-        true
-    }
-}
-
-pub(crate) fn peer_pid(_stream: &UnixStream) -> Option<i32> {
-    None
-}
-
-pub(crate) fn peer_user(_stream: &UnixStream) -> Option<u32> {
-    None
-}
-
-pub(crate) const HAS_ABSTRACT_NAMES: bool = false;
-
-pub(crate) fn abstract_address(_name: &[u8]) -> nix::Result<SocketAddress> {
-    Err(Errno::EAFNOSUPPORT)
-}
-
-pub(crate) struct UnixPlace {
-    path: PathBuf,
-}
-
-impl UnixPlace {
-    pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        fs::metadata(path).map(|_| Self { path: path.to_owned() })
-    }
-
-    pub(crate) fn sockets(&self) -> Option<Vec<BoundSocket>> {
-        None
-    }
-
-    pub(crate) fn identity(&self) -> Option<(u64, i64, i64)> {
-        file_identity(&self.path)
-    }
-
-    pub(crate) fn connect(&self) -> io::Result<UnixStream> {
-        super::connect_any_unix(&self.path)
-    }
-}
-
-pub(crate) fn ephemeral_ports() -> Option<RangeInclusive<u16>> {
-    None
-}
-
-pub(crate) fn listener(_address: SocketAddr) -> Listener {
-    Listener::Unknown
-}
-
-pub(crate) fn listeners() -> Option<Vec<(SocketAddr, u64)>> {
-    None
-}
-
-pub(crate) fn udp_socket(_address: SocketAddr) -> Listener {
-    Listener::Unknown
-}
-
-pub(crate) fn udp_sockets() -> Option<Vec<(SocketAddr, u64)>> {
-    None
-}
-
-pub(crate) fn bind_to_any_name(_socket: &impl AsRawFd) {}
-
-pub(crate) fn is_accepted(_stream: &TcpStream) -> io::Result<bool> {
-    Err(io::ErrorKind::Unsupported.into())
 }
 
 pub(crate) fn sockets_of(_pid: i32) -> Vec<u64> {
