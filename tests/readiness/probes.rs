@@ -1,6 +1,7 @@
 //! Probes: the user's own conditions.
 
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
 use mirakuru_rstest::{Attempt, ErrorKind, Executor, Probe, Readiness, Shared};
 use mirakuru_tests::starting::{LONG, StartSoon, fails, reports, restart_when_ready};
@@ -12,6 +13,26 @@ fn a_probe_is_asked_until_it_holds() {
     let mut process = Executor::shell(script).probe(is_up).timeout(LONG).start_when_ready();
     std::fs::remove_file(process.dir().join("up")).unwrap();
     restart_when_ready(&mut process);
+}
+
+#[test]
+fn a_later_start_polls_more_rarely() {
+    static POLLS: AtomicU32 = AtomicU32::new(0);
+    // A probe without values, so that the definition is known again at the next start.
+    let is_up = |attempt: &Attempt<'_>| {
+        POLLS.fetch_add(1, Ordering::Relaxed);
+        attempt.dir().unwrap().join("up").exists()
+    };
+    let server = Executor::shell("sleep 0.6; : > {dir}/up; exec sleep 300").probe(is_up);
+    // No earlier run of this test had it.
+    let server = server.env("RUN", format!("{:?}", SystemTime::now())).timeout(LONG);
+    let polls_of_a_start = || {
+        POLLS.store(0, Ordering::Relaxed);
+        server.start().unwrap();
+        POLLS.load(Ordering::Relaxed)
+    };
+    let (first, later) = (polls_of_a_start(), polls_of_a_start());
+    assert!(later * 2 < first, "{first} polls, and {later} later");
 }
 
 #[test]

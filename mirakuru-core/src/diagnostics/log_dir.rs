@@ -1,6 +1,5 @@
 //! The directory with the logs of this run of the tests.
 
-use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -100,31 +99,31 @@ fn target_dir(exe: &Path) -> Option<&Path> {
 fn run_name() -> Result<String> {
     let own = std::process::id() as i32;
     let own = Runner { pid: own, started: sys::start_time(own).unwrap_or_default() };
-    let Runner { pid, started } = runner::find()?.unwrap_or(own);
-    Ok(format!("{pid}-{started}-{}", env!("CARGO_PKG_VERSION")))
+    let runner = runner::find()?.unwrap_or(own);
+    Ok(format!("{runner}-{}", env!("CARGO_PKG_VERSION")))
+}
+
+/// Returns a file that outlives the runs.
+pub(crate) fn kept_file(dir: &str, name: &str) -> Option<PathBuf> {
+    Some(log_dir().ok()?.parent()?.join(dir).join(name))
 }
 
 fn remove_old_runs(runs: &Path) {
     let Ok(entries) = fs::read_dir(runs) else { return };
-    let mut by_age: Vec<(SystemTime, PathBuf)> = entries
+    let mut by_age: Vec<(SystemTime, PathBuf, Runner)> = entries
         .flatten()
-        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+        .filter_map(|entry| {
+            let runner = Runner::of_name(entry.file_name().to_str()?)?;
+            Some((entry.metadata().ok()?.modified().ok()?, entry.path(), runner))
+        })
         .collect();
-    by_age.sort();
+    by_age.sort_by_key(|(modified, ..)| *modified);
     let old = by_age.len().saturating_sub(RUNS_KEPT + 1);
-    let ended = by_age[..old].iter().filter(|(_, path)| !has_runner(path));
-    for dir in ended.filter_map(|(_, path)| PrivateDir::open(path).ok()) {
+    // Between two tests, no process may use the logs of a run that goes on.
+    let ended = by_age[..old].iter().filter(|(.., runner)| !runner.is_alive());
+    for dir in ended.filter_map(|(_, path, _)| PrivateDir::open(path).ok()) {
         dir.remove_if_unused(|_| true);
     }
-}
-
-/// Returns true if the runner whose logs these are is alive. Between two tests, no process may use them.
-fn has_runner(dir: &Path) -> bool {
-    let name = dir.file_name().and_then(OsStr::to_str).unwrap_or_default();
-    let mut numbers = name.split('-');
-    let pid = numbers.next().and_then(|pid| pid.parse().ok());
-    let started = numbers.next().and_then(|started| started.parse().ok());
-    pid.zip(started).is_some_and(|(pid, started)| Runner { pid, started }.is_alive())
 }
 
 #[cfg(test)]
@@ -132,18 +131,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn logs_of_a_run_that_goes_on_are_kept() {
+    fn logs_of_a_run_that_goes_on_and_what_outlives_it_are_kept() {
         let pid = std::process::id();
         let runs = std::env::temp_dir().join(format!("mirakuru-old-logs-{pid}"));
         let started = sys::start_time(pid as i32).unwrap_or_default();
         let own = runs.join(format!("{pid}-{started}-0.1.0"));
-        fs::create_dir_all(&own).unwrap();
-        fs::File::open(&own).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        let kept = runs.join("ready-times");
+        for kept in [&own, &kept] {
+            fs::create_dir_all(kept).unwrap();
+            fs::File::open(kept).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        }
         for pid in 1..=RUNS_KEPT + 1 {
             fs::create_dir(runs.join(format!("{pid}-1-0.1.0"))).unwrap();
         }
         remove_old_runs(&runs);
-        assert!(own.is_dir());
+        assert!(own.is_dir() && kept.is_dir());
         fs::remove_dir_all(runs).unwrap();
     }
 

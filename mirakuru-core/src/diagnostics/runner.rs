@@ -1,5 +1,6 @@
 //! Finds the program that runs the test binaries. Its life is one run of the tests, a session.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
@@ -39,8 +40,22 @@ impl Runner {
         Some(Self { pid, started: sys::start_time(pid)? })
     }
 
+    /// Returns the runner of a file or directory whose name begins with it.
+    pub(crate) fn of_name(name: &str) -> Option<Self> {
+        let mut numbers = name.split('-');
+        let pid = numbers.next()?.parse().ok()?;
+        Some(Self { pid, started: numbers.next()?.parse().ok()? })
+    }
+
     pub(crate) fn is_alive(self) -> bool {
         sys::Process::open(self.pid, self.started).is_some()
+    }
+}
+
+/// Writes the beginning of a name.
+impl fmt::Display for Runner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.pid, self.started)
     }
 }
 

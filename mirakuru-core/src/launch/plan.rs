@@ -54,6 +54,7 @@ pub(crate) struct LaunchPlan {
     pub(super) listens: Vec<SocketAddr>,
     connects: bool,
     owner: Owner,
+    definition: Option<u64>,
     /// The socket for `sd_notify`, if a condition requires one.
     pub(super) notify_socket: Option<TempPath>,
     pub(super) ready_fd: Option<i32>,
@@ -167,6 +168,7 @@ impl LaunchPlan {
             listens,
             connects: spec.connects,
             owner: spec.owner,
+            definition: spec.hash(),
             notify_socket: notifies.then(notify_socket).transpose()?,
             ready_fd: validate::ready_fds(spec).next(),
             external: spec.external.clone(),
@@ -201,6 +203,7 @@ impl LaunchPlan {
             connects: self.connects,
             owner: self.owner,
             external: self.external.as_ref().and_then(External::address),
+            definition: self.definition.filter(|_| self.external.is_none()),
             account: self.set_up.account.as_ref(),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -169,6 +170,17 @@ impl ProcessSpec {
     ///
     /// Fails if a condition has no identity.
     pub(crate) fn key(&self) -> Result<String> {
+        Ok(self.identity()?.to_hex())
+    }
+
+    /// Returns a number for the spec, if it has a key. Others may have the same number.
+    pub(crate) fn hash(&self) -> Option<u64> {
+        let mut hasher = DefaultHasher::new();
+        self.identity().ok()?.hash(&mut hasher);
+        Some(hasher.finish())
+    }
+
+    fn identity(&self) -> Result<Identity> {
         let Self {
             command,
             more_args,
@@ -206,6 +218,6 @@ impl ProcessSpec {
         for condition in conditions {
             condition.identify(&mut identity)?;
         }
-        Ok(identity.to_hex())
+        Ok(identity)
     }
 }

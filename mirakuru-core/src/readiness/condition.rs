@@ -243,6 +243,8 @@ pub(crate) struct StartContext<'a> {
     pub(crate) owner: Owner,
     /// Where the server is, if it runs already.
     pub(crate) external: Option<Address>,
+    /// Tells the definition from others at its next start, if it can be told.
+    pub(crate) definition: Option<u64>,
     /// The user that the process runs as, if it is another one.
     pub(crate) account: Option<&'a Account>,
 }

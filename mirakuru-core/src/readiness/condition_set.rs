@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::condition::{Condition, ConditionSpec, Conflict, Endpoint, StartContext};
 use super::fail_on::FailOn;
+use super::pace::Pace;
 use super::wait::{Wait, check_alive, check_not_failed, settle};
 use crate::diagnostics::other_server::OtherServer;
 use crate::error::{Error, ErrorKind, Result};
@@ -83,7 +84,8 @@ impl ConditionSet {
         limit: Duration,
     ) -> Result<Endpoint> {
         let fail_on = std::mem::take(&mut self.fail_on);
-        let mut wait = Wait::new(context.values, client, fail_on, began, limit);
+        let mut wait =
+            Wait::new(context.values, client, fail_on, began, limit, Pace::new(context.definition));
         let mut found = wait.for_all(&mut self.conditions)?;
         context.values.set_captured(found.captures);
         if !self.deferred.is_empty() {
@@ -100,6 +102,7 @@ impl ConditionSet {
         if self.needs_running_process {
             check_alive(&client.state(), || "it had answered before".to_owned())?;
         }
+        wait.remember();
         Ok(found.endpoint)
     }
 }

@@ -7,7 +7,7 @@ use std::hash::{Hash, Hasher};
 ///
 /// Two values have the same identity exactly if they hash the same bytes, so there are no
 /// collisions. Identities are the same in all processes that run the same build.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Identity(Vec<u8>);
 
 impl Identity {

@@ -14,8 +14,9 @@ use crate::supervisor::Client;
 use crate::sys::{self, ListeningSocket};
 use crate::types::Owner;
 
-/// The time between two looks.
-const STEP: Duration = Duration::from_micros(200);
+/// The shortest and the longest time between two looks.
+const STEP_MIN: Duration = Duration::from_micros(20);
+const STEP_MAX: Duration = Duration::from_micros(200);
 
 /// A socket that no process of ours seems to have is judged after this time.
 const STAYS: Duration = Duration::from_millis(5);
@@ -142,7 +143,7 @@ impl Judge {
 /// and has not closed it.
 fn settle(seat: &dyn Seat, client: &Client, certainty: Certainty) -> Option<Ownership> {
     let began = Instant::now();
-    let mut watched = None;
+    let (mut watched, mut step) = (None, STEP_MIN);
     loop {
         let age = began.elapsed();
         let owner = ownership::find_ours(seat.socket().inode, client);
@@ -167,7 +168,8 @@ fn settle(seat: &dyn Seat, client: &Client, certainty: Certainty) -> Option<Owne
             _ => {}
         }
         // Wakes when something happens to the process. An error only makes the pause shorter.
-        let _ = sys::wait_readable(&[client.as_fd()], Some(STEP));
+        let _ = sys::wait_readable(&[client.as_fd()], Some(step));
+        step = (2 * step).min(STEP_MAX);
         if !seat.is_taken() {
             return None;
         }

@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 use super::attempt::Attempt;
 use super::condition::{Condition, Explanation, Found, Poll, Wake};
 use super::fail_on::FailOn;
+use super::pace::Pace;
 use crate::diagnostics::loopback;
 use crate::diagnostics::progress::Progress;
 use crate::diagnostics::time_limit::Limit;
 use crate::error::{Attempts, Error, ErrorKind, Result};
 use crate::resources::placeholders::Placeholders;
 use crate::supervisor::{Client, Phase, State};
-use crate::sys::{self, Watcher};
+use crate::sys::{self, PreciseSleeps, Watcher};
 
 /// The advice for a wait that timed out without any better advice.
 const RAISE_TIMEOUT: &str = "if it only needs longer, give it a longer `timeout`";
@@ -32,6 +33,9 @@ const SETTLE_MAX: Duration = Duration::from_millis(500);
 /// The processor time that it may use in the meantime, and a tick by which the kernel may be late.
 const SETTLE_USED: Duration = Duration::from_millis(15);
 
+/// The first pause before it is looked at again; the others are longer.
+const SETTLE_STEP: Duration = Duration::from_micros(20);
+
 /// The same where the kernel does not say whether a process sleeps.
 const SETTLE_UNSEEN: Duration = Duration::from_millis(5);
 
@@ -48,6 +52,8 @@ pub(super) struct Wait<'a> {
     has_overrun: bool,
     /// The number of times that the current condition was polled.
     polls: u64,
+    pace: Pace,
+    _sleeps: PreciseSleeps,
     watcher: Watcher,
     /// Become readable when the process announces something.
     announcements: Vec<Arc<dyn AsFd>>,
@@ -61,21 +67,9 @@ struct Unmet {
 }
 
 impl<'a> Wait<'a> {
-    /// The shortest and the longest time between two polls of what the kernel does not report.
-    const STEP_MIN: Duration = Duration::from_micros(200);
-    const STEP_MAX: Duration = Duration::from_millis(10);
-
     /// The time between two polls of what the kernel reports. They are needed because a watched file
     /// may be moved away.
     const STEP_WOKEN: Duration = Duration::from_millis(250);
-
-    /// A process that is ready within a second is noticed within this time; later on, within a
-    /// thousandth of the time waited.
-    const STEP_EARLY: Duration = Duration::from_millis(1);
-
-    /// Polling takes no more than a fifth of the time, unless a single poll takes very long.
-    const SLEEP_PER_POLL: u32 = 4;
-    const SLEEP_MAX: Duration = Duration::from_millis(100);
 
     pub(super) fn new(
         values: &'a Placeholders,
@@ -83,6 +77,7 @@ impl<'a> Wait<'a> {
         fail_on: Vec<FailOn>,
         began: Instant,
         limit: Duration,
+        pace: Pace,
     ) -> Self {
         Self {
             values,
@@ -93,6 +88,8 @@ impl<'a> Wait<'a> {
             limit,
             has_overrun: false,
             polls: 0,
+            pace,
+            _sleeps: PreciseSleeps::begin(),
             watcher: Watcher::new(),
             announcements: Vec::new(),
             progress: Progress::new(began, limit),
@@ -114,9 +111,15 @@ impl<'a> Wait<'a> {
         }
     }
 
+    /// Keeps the time of this wait for later starts.
+    pub(super) fn remember(&self) {
+        self.pace.remember();
+    }
+
     /// Waits until the condition at this index holds.
     fn until(&mut self, all: &mut [Box<dyn Condition>], at: usize) -> Result<Found> {
         self.polls = 0;
+        let mut is_woken = false;
         loop {
             // The state is read before the poll: if the process has exited by then, the poll sees all
             // of its output. Whatever happens between the two wakes the sleep.
@@ -143,10 +146,14 @@ impl<'a> Wait<'a> {
                 return Err(self.timed_out(attempts).with_help(help));
             }
             self.report_progress(&|| condition.describe(), &seen);
-            let is_woken = self.wakes(&wake);
-            let step = match is_woken {
-                true => Self::STEP_WOKEN,
-                false => Self::step(now - self.began, now - polled),
+            let was_woken = std::mem::replace(&mut is_woken, self.wakes(&wake));
+            let step = if is_woken {
+                Self::STEP_WOKEN
+            } else {
+                if was_woken {
+                    self.pace.quicken(now);
+                }
+                self.pace.step(now, now - polled)
             };
             self.sleep(step.min(self.deadline - now), all, is_woken)?;
         }
@@ -228,16 +235,8 @@ impl<'a> Wait<'a> {
             return Err(self.timed_out(self.attempts(what, seen)));
         }
         self.report_progress(&|| what.clone(), &seen);
-        let step = Self::step(now - self.began, Duration::ZERO);
+        let step = self.pace.step(now, Duration::ZERO);
         self.sleep(step.min(self.deadline - now), all, false)
-    }
-
-    /// Returns how long to sleep where the kernel does not report when to poll again, after so long a
-    /// wait and a poll that took so long.
-    fn step(waited: Duration, poll: Duration) -> Duration {
-        let longest = (waited / 1000).clamp(Self::STEP_EARLY, Self::STEP_MAX);
-        let rest = (poll * Self::SLEEP_PER_POLL).min(Self::SLEEP_MAX);
-        (waited / 32).clamp(Self::STEP_MIN, longest).max(rest)
     }
 
     /// Sleeps until something has happened or the step is over. Without `is_woken`, no change of a
@@ -326,7 +325,7 @@ pub(super) fn settle(client: &Client) {
         client.wait(Instant::now() + SETTLE_UNSEEN, has_ended);
         return;
     }
-    let (end, mut step) = (Instant::now() + SETTLE_MAX, Wait::STEP_MIN);
+    let (end, mut step) = (Instant::now() + SETTLE_MAX, SETTLE_STEP);
     let used = || -> Duration {
         let tree = sys::descendants_of(client.supervisor_pid());
         tree.into_iter().filter_map(sys::processor_time).sum()
@@ -424,28 +423,11 @@ mod tests {
         };
         let (client, values) = (Client::attach(ours, remote), Placeholders::default());
         let limit = Duration::from_secs(10);
-        let mut wait = Wait::new(&values, &client, Vec::new(), Instant::now(), limit);
+        let mut wait =
+            Wait::new(&values, &client, Vec::new(), Instant::now(), limit, Pace::new(None));
         let poll = wait.poll_watched(&mut CreatedInBetween(dir.join("file"))).unwrap();
         std::fs::remove_dir_all(dir).unwrap();
         assert_eq!(poll, Poll::Ready(Found::default()));
         assert_eq!(wait.polls, 1);
-    }
-
-    fn step(waited: u64, poll: u64) -> u64 {
-        Wait::step(Duration::from_micros(waited), Duration::from_micros(poll)).as_micros() as u64
-    }
-
-    #[test]
-    fn steps_are_short_at_first_and_grow_with_the_time_waited() {
-        assert_eq!([step(0, 0), step(10_000, 0)], [200, 312]);
-        assert_eq!(
-            [step(900_000, 0), step(5_000_000, 0), step(60_000_000, 0)],
-            [1000, 5000, 10_000]
-        );
-    }
-
-    #[test]
-    fn a_poll_that_takes_long_is_followed_by_a_longer_sleep() {
-        assert_eq!([step(0, 300), step(0, 5_000), step(0, 1_000_000)], [1200, 20_000, 100_000]);
     }
 }

@@ -34,7 +34,7 @@ impl Directory {
     /// Opens the directory of a runner's session, and creates it if it does not exist.
     pub(super) fn of(runner: Runner) -> Result<Self> {
         let parent = temp_dir::for_sockets()?;
-        let path = parent.join(format!("{}{}-{}", prefix(), runner.pid, runner.started));
+        let path = parent.join(format!("{}{runner}", prefix()));
         let is_new = !path.exists();
         let mut pauses = Pauses::within(REMOVAL_TIMEOUT);
         let opened = PrivateDir::create_used(&path, || pauses.pause());
@@ -118,10 +118,8 @@ fn clear_stale(parent: &Path) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let rest = name.to_str().and_then(|name| name.strip_prefix(&prefix()));
-        let Some((pid, started)) = rest.and_then(|rest| rest.split_once('-')) else { continue };
-        let (Ok(pid), Ok(started)) = (pid.parse(), started.parse()) else { continue };
         // Between two tests, a session may have no process but its runner.
-        if sys::Process::open(pid, started).is_some() {
+        if rest.and_then(Runner::of_name).is_none_or(Runner::is_alive) {
             continue;
         }
         if let Ok(dir) = PrivateDir::open(&entry.path()) {
