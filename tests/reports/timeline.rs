@@ -32,6 +32,12 @@ fn plays_a_role() {
 
 /// Runs test processes one after the other, below a runner in a directory, which then has the page.
 fn page_of(roles: &[&str]) -> ScratchDir {
+    run_of(roles).0
+}
+
+/// The same, with what the processes have printed.
+fn run_of(roles: &[&str]) -> (ScratchDir, String) {
+    let mut printed = String::new();
     let dir = scratch_dir();
     let mut runner = Command::new(bin!("mk-cat"));
     let (stdin, stdout) = (Stdio::piped(), Stdio::null());
@@ -42,10 +48,11 @@ fn page_of(roles: &[&str]) -> ScratchDir {
         run.env("MIRAKURU_TIMELINE", "run.html").env_remove("NEXTEST_TEST_NAME");
         let output = run.output().unwrap();
         assert_eq!(output.status.success(), *role != "is killed", "{output:?}");
+        printed += &test_process::printed(&output);
     }
     drop(runner.stdin.take());
     runner.wait().unwrap();
-    dir
+    (dir, printed)
 }
 
 /// Returns the events of a trace, a line each, after their times were checked.
@@ -95,6 +102,13 @@ fn a_killed_test_process_stays_on_the_page_with_the_others() {
     assert!(page.contains("of a killed test"), "{page}");
     let Some(events) = events_of(&dir.join("run.trace.json")) else { return };
     assert_eq!(events.iter().filter(|event| *event == "b timed True").count(), 2, "{events:#?}");
+}
+
+#[test]
+fn a_run_says_once_where_its_page_is() {
+    let (dir, printed) = run_of(&["is killed", "leases it", "leases it"]);
+    let line = format!("mirakuru: timeline in {}\n", dir.join("run.html").display());
+    assert_eq!(printed.matches(&line).count(), 1, "{printed}");
 }
 
 /// With a browser: `MIRAKURU_BROWSER=chromium`. Leaves pictures of the page beside this test binary.

@@ -2,6 +2,7 @@
 //! environment variable `MIRAKURU_LOG` is `info`.
 
 use std::fmt::{self, Display};
+use std::path::Path;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -60,6 +61,12 @@ pub(crate) fn not_judged(name: &str, pid: i32, address: impl Display) {
 pub(crate) fn log_failed(name: &str, errno: i32) {
     let why = std::io::Error::from_raw_os_error(errno);
     warn(format_args!("the output of {name} cannot be logged and is lost: {why}"));
+}
+
+/// The page of the run is there. Test processes that exit later draw it again.
+pub(crate) fn timeline(page: &Path) {
+    let is_printed = settings::log_level() != LogLevel::Off;
+    report(Level::Info, is_printed, format_args!("timeline in {}", page.display()));
 }
 
 /// A process ended by itself while it was leased.

@@ -12,6 +12,9 @@ use crate::sys;
 
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A line of the file that is no event: the user knows where the page is.
+const REPORTED: &str = "reported";
+
 pub(super) struct EventFile {
     /// The page that is drawn from it.
     pub(super) page: PathBuf,
@@ -43,6 +46,16 @@ impl EventFile {
         let text = String::from_utf8_lossy(&text);
         let whole = |line: &&str| line.starts_with('{') && line.ends_with('}');
         text.lines().filter(whole).map(str::to_owned).collect()
+    }
+
+    /// Returns true for one of the processes of the run. It is called while no other process does.
+    pub(super) fn claim_report(&self) -> bool {
+        let text = fs::read_to_string(&self.path).unwrap_or_default();
+        let is_first = text.lines().all(|line| line != REPORTED);
+        if is_first {
+            self.append(REPORTED);
+        }
+        is_first
     }
 
     /// Calls a function while no other process does.

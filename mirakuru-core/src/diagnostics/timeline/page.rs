@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::file::EventFile;
 use super::json::{array, object, text};
+use crate::diagnostics::events;
 
 const TEMPLATE: &str = include_str!("page.html");
 
@@ -27,6 +28,9 @@ pub(super) fn draw(file: &EventFile) {
             object(&[("events", events.clone()), ("logs", format!("{{{}}}", quoted.join(",")))]);
         replace(&file.page.with_extension("trace.json"), &events);
         replace(&file.page, &TEMPLATE.replacen(DATA, &data, 1));
+        if file.claim_report() {
+            events::timeline(&file.page);
+        }
     });
 }
 
