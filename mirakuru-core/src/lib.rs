@@ -39,6 +39,7 @@ mod launch;
 mod output;
 #[cfg(unix)]
 mod process;
+#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "HTTP alone uses some of it"))]
 #[cfg(unix)]
 mod readiness;
 #[cfg(unix)]

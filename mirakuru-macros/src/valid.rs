@@ -69,6 +69,11 @@ fn one_of(attribute: &Attribute, keys: &[Key], faults: &mut Faults) {
 }
 
 fn literals(entry: &Entry, captured: &Captured, faults: &mut Faults) {
+    if entry.key == Key::Http && !cfg!(feature = "http") {
+        let message = "`http` needs the feature `http` of mirakuru-rstest or mirakuru-core; \
+                       `tcp` waits for the port";
+        faults.add(&entry.ident, message);
+    }
     if entry.key.is_early() {
         for text in entry.texts() {
             checked(text, |text| literal::is_early(text, captured), faults);
@@ -338,5 +343,23 @@ pub(crate) fn conflicts(attributes: &[Attribute], params: &[Option<&Param>], fau
                            exclusively; take it once, or one of its own (`Process`)";
             return faults.add(&param.original, message);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+    use syn::parse_quote;
+
+    #[test]
+    fn http_is_a_key_with_the_feature_alone() {
+        let args = quote!(cmd = "sleep 60", http = "http://127.0.0.1:{port}/");
+        let test = quote!(
+            #[test]
+            fn answers() {}
+        );
+        let expanded = crate::expand::with_process(args, test, &parse_quote!(::mirakuru_core));
+        let is_refused = expanded.to_string().contains("`http` needs the feature `http`");
+        assert_eq!(is_refused, !cfg!(feature = "http"), "{expanded}");
     }
 }

@@ -59,6 +59,7 @@ pub(crate) fn bind_datagram(path: &Path) -> io::Result<OwnedFd> {
 
 /// Connects to a Unix socket without waiting: a full backlog is `WouldBlock`. A path that begins with
 /// `@` is an abstract name.
+#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "HTTP alone needs it"))]
 pub(crate) fn connect_unix(path: &Path) -> io::Result<UnixStream> {
     Ok(connect_as(libc::SOCK_STREAM, path)?)
 }
