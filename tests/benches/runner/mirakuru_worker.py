@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from mirakuru import HTTPExecutor, OutputExecutor, PidExecutor, TCPExecutor, UnixSocketExecutor
+from mirakuru.exceptions import ExecutorError
 
 SERVER = sys.argv[1]
 NUMBERS = itertools.count()
@@ -59,8 +60,7 @@ def stamp(control):
 
 def one(condition, control):
     cpu, began = time.process_time_ns(), time.monotonic_ns()
-    running = executor(condition, control)
-    running.start()
+    running = start(condition, control)
     ended, cpu = time.monotonic_ns(), time.process_time_ns() - cpu
     lag = 0 if control == "-" else ended - stamp(control)
     stopping = time.monotonic_ns()
@@ -76,13 +76,20 @@ def remove(running):
         os.remove(target)
 
 
+def start(condition, control):
+    """Starts a server, again if it fails: between the choice of a port and `bind`, another process may take it."""
+    try:
+        return executor(condition, control).start()
+    except ExecutorError:
+        return executor(condition, control).start()
+
+
 def many(count, how):
-    executors = [executor("tcp", "-") for _ in range(count)]
     with ThreadPoolExecutor(count if how == "parallel" else 1) as pool:
         began = time.monotonic()
-        list(pool.map(lambda it: it.start(), executors))
+        running = list(pool.map(lambda _: start("tcp", "-"), range(count)))
         started = time.monotonic()
-        list(pool.map(lambda it: it.stop(), executors))
+        list(pool.map(lambda it: it.stop(), running))
         stopped = time.monotonic()
     return {"start": (started - began) * 1e3, "stop": (stopped - started) * 1e3}
 

@@ -14,12 +14,12 @@ VENV_PYTHON = os.environ["BENCH_PYTHON"]
 
 COMMANDS = {
     "ours": [BIN / "bench-ours"],
+    "debug": [BIN / "debug/bench-ours"],
     "tree": [BIN / "bench-limits", "tree"],
     "event": [BIN / "bench-limits", "event"],
     "hand": [BIN / "bench-limits", "hand"],
     "processkit": [BIN / "bench-processkit"],
     "mirakuru": [VENV_PYTHON, HERE / "mirakuru_worker.py", BIN / "bench-server"],
-    "xprocess": [VENV_PYTHON, HERE / "xprocess_worker.py", BIN / "bench-server"],
 }
 
 CONDITIONS = ["tcp", "http", "unix", "pid_file", "banner"]
