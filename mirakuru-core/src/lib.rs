@@ -14,6 +14,8 @@
 //!
 //! With rstest, depend on the crate `mirakuru-rstest` instead, which adds fixtures.
 //!
+// The first definition of a link counts: those of the pages themselves are for readers of the repository.
+#![doc = include_str!("reference/links.md")]
 #![doc = include_str!("reference/crate.md")]
 // For the links in pages of `mirakuru-rstest` to this one, which may not be beside them.
 #![doc(html_root_url = "https://docs.rs/mirakuru-core/latest")]
@@ -101,6 +103,7 @@ pub use types::{Exit, ExpectedExit, Owner, ParseSignalError, Scope, Signal, Stre
 /// }
 /// ```
 ///
+#[doc = include_str!("reference/links.md")]
 #[doc = include_str!("reference/with_process.md")]
 pub use mirakuru_macros::with_process;
 
@@ -144,6 +147,7 @@ pub use mirakuru_macros::with_process;
 /// # }
 /// ```
 ///
+#[doc = include_str!("reference/links.md")]
 #[doc = include_str!("reference/process_fixture.md")]
 pub use mirakuru_macros::process_fixture;
 

@@ -65,6 +65,8 @@
 //!
 //! The [guide] has more: recipes, CI, nextest, tokio, IDEs, what a failure prints, what is not guaranteed.
 //!
+// The first definition of a link counts: those of the pages themselves are for readers of the repository.
+#![doc = include_str!("reference/links.md")]
 #![doc = include_str!("reference/crate.md")]
 
 #[cfg(any(doc, doctest))]
@@ -96,6 +98,7 @@ pub use mirakuru_core::{
 /// }
 /// ```
 ///
+#[doc = include_str!("reference/links.md")]
 #[doc = include_str!("reference/with_process.md")]
 #[doc(inline)]
 pub use mirakuru_macros::with_process_rstest as with_process;
@@ -147,6 +150,7 @@ pub use mirakuru_macros::with_process_rstest as with_process;
 /// # }
 /// ```
 ///
+#[doc = include_str!("reference/links.md")]
 #[doc = include_str!("reference/process_fixture.md")]
 #[doc(inline)]
 pub use mirakuru_macros::process_fixture_rstest as process_fixture;

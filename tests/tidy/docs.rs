@@ -9,12 +9,15 @@ use crate::{code, core, root, rust_files};
 const PAGES_OF_RECIPES: [&str; 3] =
     ["README.md", "mirakuru-rstest/src/guide/recipes.md", "mirakuru-rstest/src/guide/tokio.md"];
 
+const REFERENCE: [&str; 3] = ["crate.md", "process_fixture.md", "with_process.md"];
+
 fn pages() -> Vec<PathBuf> {
     let guide = fs::read_dir(root().join("mirakuru-rstest/src/guide")).unwrap().flatten();
     let mut pages: Vec<_> = guide.map(|entry| entry.path()).collect();
     pages.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
     let beside = ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "RELEASING.md", "SECURITY.md"];
     pages.extend(beside.map(|name| root().join(name)));
+    pages.extend(REFERENCE.map(|name| core().join("reference").join(name)));
     pages
 }
 
@@ -65,6 +68,54 @@ fn each_link_of_the_pages_leads_somewhere() {
         dead.extend(wrong.map(|link| format!("{}: {link}", page.display())));
     }
     assert!(dead.is_empty(), "{dead:#?}");
+}
+
+/// Returns the lines of a page that define links to items: the name of the item, and where the link leads.
+fn items(page: &str) -> Vec<(&str, &str)> {
+    let defined = page.lines().filter_map(|line| line.strip_prefix("[`")?.split_once("`]: "));
+    defined.collect()
+}
+
+/// Returns true if a source has the item, or if a page is about it.
+fn has_item(file: &Path, item: &str) -> bool {
+    let name = item.rsplit("::").next().unwrap();
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let is_there = |kind: &str| text.contains(&format!("pub {kind} {name}"));
+    file.file_stem().is_some_and(|stem| stem == name)
+        || file.ends_with(format!("{name}/mod.rs"))
+        || ["fn", "const fn", "struct", "enum"].into_iter().any(is_there)
+}
+
+/// In the documentation, `links.md` defines the links before the page does.
+#[test]
+fn the_links_of_the_reference_lead_to_items_in_the_repository_and_in_the_documentation() {
+    let directory = core().join("reference");
+    let links = fs::read_to_string(directory.join("links.md")).unwrap();
+    let of_docs = items(&links);
+    for (item, path) in &of_docs {
+        assert_eq!(item, path, "rustdoc would not find it");
+    }
+    let included = |file: &str| format!("doc = include_str!(\"reference/{file}\")]");
+    for page in REFERENCE {
+        for name in ["mirakuru-core/src/lib.rs", "mirakuru-rstest/src/lib.rs"] {
+            let text = fs::read_to_string(root().join(name)).unwrap();
+            let before = text.split(&included(page)).next().unwrap();
+            let line = before.trim_end_matches(['#', '!', '[']).trim_end();
+            assert!(line.ends_with(&included("links.md")), "{name}: no links before {page}");
+        }
+        let text = fs::read_to_string(directory.join(page)).unwrap();
+        let defined = items(&text);
+        for item in found(r"\[`([\w:]+)`\](?:[^(:]|$)", &text) {
+            let is_defined = defined.iter().any(|(defined, _)| *defined == item);
+            assert!(is_defined, "{page}: no definition of [`{item}`] at the end");
+        }
+        assert_eq!(found(r"\]\((\w+(?:::\w+)?)\)", &text), [] as [&str; 0], "{page}: no file");
+        for (item, path) in defined {
+            assert!(has_item(&directory.join(path), item), "{page}: `{item}` is not in {path}");
+            let is_of_docs = of_docs.iter().any(|(of_docs, _)| *of_docs == item);
+            assert!(is_of_docs, "{page}: `{item}` is not in links.md");
+        }
+    }
 }
 
 #[test]
