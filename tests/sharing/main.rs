@@ -8,6 +8,7 @@
 mod external;
 mod fifty_tests;
 mod fixed_addresses;
+mod info;
 mod joins;
 #[cfg(not(mirakuru_fallback))]
 mod kept;

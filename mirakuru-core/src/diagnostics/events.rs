@@ -46,6 +46,13 @@ pub(crate) fn unused_variable(variable: &str, names: &str) {
     line(format_args!("{variable} is for no server of this test process; its servers are {names}"));
 }
 
+/// A process outlives the test processes, so none of them prints its end.
+pub(crate) fn stops_after_run(name: &str, runner: i32) {
+    line(format_args!(
+        "{name} stops when the run has ended (pid {runner}); no test process prints that then"
+    ));
+}
+
 pub(crate) fn leased(name: &str, users: usize, exclusively: bool) {
     let how = if exclusively { "exclusively leased" } else { "leased" };
     let users = if users == 1 { "1 user".to_owned() } else { format!("{users} users") };

@@ -245,7 +245,9 @@ impl Session {
         let failed = |e| Error::os(format!("`{}` cannot be listened on", socket.display()), e);
         let listener = UnixListener::bind(&socket).map_err(failed)?;
         let server = process.server_mut();
-        server.share(&listener, self.directory.as_fd(), self.runner.pid, self.runner.started)
+        server.share(&listener, self.directory.as_fd(), self.runner.pid, self.runner.started)?;
+        events::stops_after_run(process.name(), self.runner.pid);
+        Ok(())
     }
 }
 

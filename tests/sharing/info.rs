@@ -1,0 +1,41 @@
+//! What `MIRAKURU_LOG=info` prints of servers that test processes share.
+
+use mirakuru_rstest::{Executor, Shared};
+use mirakuru_tests::test_process;
+
+use crate::run::{Run, all_passed, run_all};
+
+static SERVER: Shared = Shared::new(|| Executor::new("sleep 60").name("of the run"));
+
+/// Plays the part of a test for another test.
+#[test]
+fn plays_a_test() {
+    if test_process::role().is_some() {
+        drop(SERVER.lease().unwrap());
+    }
+}
+
+#[test]
+fn a_server_that_outlives_the_tests_says_when_it_stops() {
+    let run = Run::new();
+    let test = |_| {
+        let mut test = run.playing("info::plays_a_test", "leases");
+        test.env("MIRAKURU_LOG", "info");
+        test
+    };
+    let outputs = run_all((0..3).map(test).collect(), 2);
+    all_passed(&outputs);
+    let printed: String = outputs.iter().map(test_process::printed).collect();
+    let line = "mirakuru: of the run stops when the run has ended (pid ";
+    assert_eq!(printed.matches(line).count(), 1, "{printed}");
+    assert!(!printed.contains("stopped"), "{printed}");
+    run.finish();
+}
+
+#[test]
+fn a_server_of_one_test_process_says_that_it_has_stopped() {
+    let mut test = test_process::playing("info::plays_a_test", "leases");
+    let printed = test_process::printed(&test.env("MIRAKURU_LOG", "info").output().unwrap());
+    assert!(printed.contains("mirakuru: stopped of the run: was ended by SIGTERM"), "{printed}");
+    assert!(!printed.contains("stops when"), "{printed}");
+}
