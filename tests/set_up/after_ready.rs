@@ -1,7 +1,6 @@
 //! Commands and closures that run when a process is ready.
 
 use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::thread;
 
@@ -173,12 +172,13 @@ fn a_closure_that_fails_stops_the_process_and_is_the_error() {
 }
 
 #[test]
-fn a_closure_that_panics_stops_the_process() {
+fn a_closure_that_panics_stops_the_process_and_is_the_error() {
     let mark = mark();
-    let server = Executor::shell(format!("sleep 300; : {mark}"));
+    let server = Executor::shell(format!("sleep 300; : {mark}")).name("server");
     let server = server.after_ready_with(|_| -> Result<(), String> { panic!("in the closure") });
-    let outcome = catch_unwind(AssertUnwindSafe(|| server.start()));
-    assert_eq!(outcome.unwrap_err().downcast_ref(), Some(&"in the closure"));
+    let error = fails(&server, ErrorKind::Failed);
+    let what = "server after_ready_with failed: it panicked: in the closure";
+    assert_eq!(error.to_string(), what);
     nothing_left(&mark);
 }
 
@@ -204,18 +204,16 @@ fn no_test_gets_a_shared_process_before_it_is_set_up_once() {
 }
 
 fn never_set_up() -> Executor {
-    sleeps().after_ready_with(|_| -> Result<(), String> { panic!("in the closure") })
+    sleeps().name("server").after_ready_with(|process| -> Result<(), String> {
+        panic!("the process {}", process.pid())
+    })
 }
 
 #[test]
-fn a_panic_in_a_closure_leaves_no_test_waiting() {
+fn a_panic_in_a_closure_is_kept_for_the_other_tests() {
     static SERVER: Shared = Shared::new(never_set_up);
-    let lease = || catch_unwind(AssertUnwindSafe(|| SERVER.lease().map(drop)));
-    thread::scope(|scope| {
-        let all: Vec<_> = (0..3).map(|_| scope.spawn(lease)).collect();
-        for one in all {
-            let outcome = soon(|| one.join()).unwrap();
-            assert!(!matches!(outcome, Ok(Ok(()))));
-        }
-    });
+    let lease = || SERVER.lease().unwrap_err().to_string();
+    let first = soon(lease);
+    assert!(first.contains("after_ready_with failed: it panicked: the process "), "{first}");
+    assert_eq!(soon(lease), first); // No other process was started.
 }

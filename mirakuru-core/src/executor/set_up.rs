@@ -106,7 +106,7 @@ impl Executor {
     /// Calls a closure when all conditions hold and the commands of
     /// [`after_ready`](Executor::after_ready) have run, before any test uses the process. The test process
     /// that starts a shared process calls it, on a thread of its own: a client that blocks, or a runtime
-    /// that is made there, can be used in an async test too. An error fails the start with
+    /// that is made there, can be used in an async test too. An error or a panic fails the start with
     /// [`Failed`](crate::ErrorKind::Failed).
     ///
     /// The time limit of the start does not interrupt it. It is not called again at a
