@@ -1,6 +1,5 @@
 //! Which members wait for which, and doing something for each in that order.
 
-use std::collections::BTreeSet;
 use std::thread;
 
 use parking_lot::{Condvar, Mutex};
@@ -36,11 +35,14 @@ impl Order {
     }
 
     fn of<'a>(count: usize, needs: impl Iterator<Item = &'a Need>) -> Self {
-        let mut before = vec![BTreeSet::new(); count];
+        let mut before = vec![Vec::new(); count];
         for need in needs {
-            before[need.member].insert(need.other);
+            let others: &mut Vec<_> = &mut before[need.member];
+            if let Err(place) = others.binary_search(&need.other) {
+                others.insert(place, need.other);
+            }
         }
-        Self(before.into_iter().map(|others| others.into_iter().collect()).collect())
+        Self(before)
     }
 
     /// Returns true if `member` has to come before `other`, or before one that has to.
@@ -151,6 +153,8 @@ impl Drop for Unfinished<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn needs(needs: &[(usize, usize)], is_strict: bool) -> Vec<Need> {

@@ -1,9 +1,10 @@
-//! Plain public values.
+//! Plain values, most of them public.
 
 mod exit;
 mod owner;
 mod scope;
 mod signal;
+pub(crate) mod sorted;
 mod stream;
 
 pub use exit::{Exit, ExpectedExit};
