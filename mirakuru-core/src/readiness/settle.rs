@@ -147,12 +147,14 @@ fn settle(seat: &dyn Seat, client: &Client, certainty: Certainty) -> Option<Owne
     loop {
         let age = began.elapsed();
         let owner = ownership::find_ours(seat.socket().inode, client);
-        match owner.filter(|_| is_ours_alone(seat, client)) {
-            Some(pid) if certainty == Certainty::Owned || stays(pid, age, &mut watched) => {
+        let owned_is_enough = certainty == Certainty::Owned;
+        let ready = owner.filter(|pid| owned_is_enough || stays(*pid, age, &mut watched));
+        match ready.filter(|_| is_ours_alone(seat, client)) {
+            Some(pid) => {
                 // It may have been closed right before the process fell asleep.
                 return seat.is_taken().then_some(Ownership::Ours(pid));
             }
-            None if age >= STAYS => {
+            None if age >= STAYS && (owner.is_none() || ready.is_some()) => {
                 let owner = worst_owner(seat, client);
                 // While the processes were searched, the socket may have been closed.
                 let is_taken = seat.is_taken();
