@@ -136,65 +136,88 @@ impl Judge {
     }
 }
 
+/// A process of ours that has a socket, between two looks.
+struct Watched {
+    pid: i32,
+    /// All its threads slept at the last look; none if there was no look.
+    slept: Option<bool>,
+    /// The processor time that it had used when it was first seen to run, if the kernel reports it.
+    used: Option<Option<Duration>>,
+}
+
+impl Watched {
+    fn new(pid: i32) -> Self {
+        Self { pid, slept: None, used: None }
+    }
+
+    /// Returns true if the socket of the process stays, after this time; none if the process has ended.
+    ///
+    /// A process that listens only for a moment does not sleep in between. So a socket stays if all
+    /// threads of its process sleep at the second look, or if the process has run for some
+    /// milliseconds and has not closed it.
+    fn stays(&mut self, age: Duration) -> Option<bool> {
+        let sleeps = sys::is_asleep(self.pid)?;
+        let is_first = self.slept.replace(sleeps).is_none();
+        if sleeps || age >= STAYS_UNUSED {
+            return Some(!is_first || age >= STAYS_UNUSED);
+        }
+        let used = sys::processor_time(self.pid);
+        Some(match (*self.used.get_or_insert(used), used) {
+            (Some(before), Some(now)) => now.saturating_sub(before) >= HAS_RUN,
+            _ => age >= HAS_RUN,
+        })
+    }
+}
+
 /// Returns who owns a listening socket, or none if it does not listen any more.
-///
-/// A process that listens only for a moment does not sleep in between. So a socket stays if all
-/// threads of its process sleep at the second look, or if the process has run for some milliseconds
-/// and has not closed it.
 fn settle(seat: &dyn Seat, client: &Client, certainty: Certainty) -> Option<Ownership> {
-    let began = Instant::now();
-    let (mut watched, mut step) = (None, STEP_MIN);
+    let (began, inode) = (Instant::now(), seat.socket().inode);
+    let (mut watched, mut step) = (None::<Watched>, STEP_MIN);
     loop {
         let age = began.elapsed();
-        let owner = ownership::find_ours(seat.socket().inode, client);
-        let owned_is_enough = certainty == Certainty::Owned;
-        let ready = owner.filter(|pid| owned_is_enough || stays(*pid, age, &mut watched));
-        match ready.filter(|_| is_ours_alone(seat, client)) {
-            Some(pid) => {
+        watched = watched.or_else(|| ownership::find_ours(inode, client).map(Watched::new));
+        let stays = match &mut watched {
+            Some(_) if certainty == Certainty::Owned => Some(true),
+            Some(owner) => owner.stays(age),
+            None => None,
+        };
+        if stays == Some(true) {
+            let ours = watched.take().map(|owner| owner.pid);
+            let ours = ours.filter(|pid| sys::owns_socket(*pid, inode) == Some(true));
+            if let Some(pid) = ours.filter(|_| is_ours_alone(seat, client)) {
                 // It may have been closed right before the process fell asleep.
                 return seat.is_taken().then_some(Ownership::Ours(pid));
             }
-            None if age >= STAYS && (owner.is_none() || ready.is_some()) => {
-                let owner = worst_owner(seat, client);
-                // While the processes were searched, the socket may have been closed.
-                let is_taken = seat.is_taken();
-                let is_sure = match owner {
-                    Ownership::Ours(_) | Ownership::Unknown => true,
-                    Ownership::Stranger(Some(_)) => age >= IS_STRANGE,
-                    Ownership::Stranger(None) => age >= IS_UNSEEN,
-                };
-                if is_sure || !is_taken {
-                    return is_taken.then_some(owner);
-                }
-            }
-            _ => {}
         }
-        // Wakes when something happens to the process. An error only makes the pause shorter.
-        let _ = sys::wait_readable(&[client.as_fd()], Some(step));
-        step = (2 * step).min(STEP_MAX);
+        if stays != Some(false) {
+            watched = None;
+            if let Some(owner) = owner_after(age, seat, client) {
+                return seat.is_taken().then_some(owner);
+            }
+        }
+        if watched.as_ref().and_then(|owner| owner.slept) != Some(true) {
+            // Wakes when something happens to the process. An error only makes the pause shorter.
+            let _ = sys::wait_readable(&[client.as_fd()], Some(step));
+            step = (2 * step).min(STEP_MAX);
+        }
         if !seat.is_taken() {
             return None;
         }
     }
 }
 
-/// Returns true if the socket of a process stays, after this time. `watched` is the process of the
-/// look before, with its processor time at the first look.
-fn stays(pid: i32, age: Duration, watched: &mut Option<(i32, Option<Duration>)>) -> bool {
-    let (_, at_first) = match *watched {
-        Some(same) if same.0 == pid => same,
-        _ => {
-            *watched = Some((pid, sys::processor_time(pid)));
-            return age >= STAYS_UNUSED;
-        }
+/// Returns who owns the sockets of an address of which we do not own all, once that is sure.
+fn owner_after(age: Duration, seat: &dyn Seat, client: &Client) -> Option<Ownership> {
+    if age < STAYS {
+        return None;
+    }
+    let owner = worst_owner(seat, client);
+    let is_sure = match owner {
+        Ownership::Ours(_) | Ownership::Unknown => true,
+        Ownership::Stranger(Some(_)) => age >= IS_STRANGE,
+        Ownership::Stranger(None) => age >= IS_UNSEEN,
     };
-    if age >= STAYS_UNUSED || sys::is_asleep(pid) {
-        return true;
-    }
-    match (at_first, sys::processor_time(pid)) {
-        (Some(before), Some(now)) => now.saturating_sub(before) >= HAS_RUN,
-        _ => age >= HAS_RUN,
-    }
+    is_sure.then_some(owner)
 }
 
 /// Returns true if all sockets that share the address of this one are ours.

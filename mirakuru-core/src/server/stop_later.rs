@@ -12,7 +12,7 @@ use crate::supervisor::Client;
 
 /// The number of servers that are stopped at the same time. Those of a suite whose servers take longer to
 /// stop than its tests take would be too many.
-const MOST: usize = 16;
+const MOST: usize = 32;
 
 /// The number of stops that have not ended.
 static PENDING: Mutex<usize> = Mutex::new(0);

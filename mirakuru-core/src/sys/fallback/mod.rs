@@ -143,8 +143,8 @@ pub(crate) fn is_paused(_pid: i32) -> bool {
     true
 }
 
-pub(crate) fn is_asleep(_pid: i32) -> bool {
-    false
+pub(crate) fn is_asleep(_pid: i32) -> Option<bool> {
+    Some(false)
 }
 
 pub(crate) fn processor_time(_pid: i32) -> Option<Duration> {

@@ -121,15 +121,16 @@ pub(crate) fn is_paused(pid: i32) -> bool {
     stat_fields(pid).is_none_or(|fields| matches!(fields[0].as_str(), "T" | "t" | "Z" | "X"))
 }
 
-/// Returns true if all threads of a process sleep, those aside that have ended.
-pub(crate) fn is_asleep(pid: i32) -> bool {
+/// Returns true if all threads of a process sleep, those aside that have ended; none if all have.
+pub(crate) fn is_asleep(pid: i32) -> Option<bool> {
     let state = |stat: String| {
         // The name before the state is in parentheses and can contain anything.
         stat.rsplit_once(") ").and_then(|(_, fields)| fields.chars().next())
     };
     let states = of_threads(pid, "stat").filter_map(state);
     let mut living = states.filter(|state| !matches!(state, 'Z' | 'X')).peekable();
-    living.peek().is_some() && living.all(|state| state == 'S')
+    living.peek()?;
+    Some(living.all(|state| state == 'S'))
 }
 
 /// Returns how long the threads of a process have run; none if the kernel does not report it.
