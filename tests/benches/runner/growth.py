@@ -10,7 +10,7 @@ from plot import Line, line_chart
 from samples import Samples
 from workers import BIN, TMP, Worker, control
 
-SAMPLES = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+SAMPLES = int(sys.argv[1]) if len(sys.argv) > 1 else 15
 OUT = os.environ["BENCH_OUT"]
 BEGAN = time.monotonic()
 

@@ -80,7 +80,7 @@ def line_chart(path, title, x_name, y_name, lines):
     x_powers, y_powers = powers(min(xs), max(xs)), powers(min(ys), max(ys))
     right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
     x_at, y_at = scale(x_powers, LEFT, right), scale(y_powers, bottom, TOP)
-    out = open_svg(WIDTH, HEIGHT, title)
+    out = open_svg(WIDTH, HEIGHT, f"{title} ({y_name})")
     for power in y_powers:
         y = y_at(10**power)
         out.append(f'<line class="grid" x1="{LEFT}" y1="{y:.1f}" x2="{right}" y2="{y:.1f}"/>')
@@ -90,7 +90,6 @@ def line_chart(path, title, x_name, y_name, lines):
         out.append(f'<line class="grid" x1="{x:.1f}" y1="{TOP}" x2="{x:.1f}" y2="{bottom}"/>')
         out.append(text(x, bottom + 20, short(10.0**power), "middle"))
     out.append(text((LEFT + right) / 2, bottom + 44, x_name, "middle"))
-    out.append(text(20, TOP - 6, y_name))
     labels = apart([y_at(it.points[-1][1]) for it in lines], 17)
     for at, (it, label) in enumerate(zip(lines, labels)):
         points = [(x_at(x), y_at(y)) for x, y in it.points]

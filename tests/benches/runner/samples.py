@@ -25,7 +25,11 @@ class Samples:
         self.rows = {row: self.rows[row] for row in sorted(self.rows, key=place)}
 
     def write(self, path):
-        Path(path).write_text(json.dumps({"meta": self.meta, "samples": self.rows}, indent=1))
+        rounded = {
+            row: {column: [round(it, 4) for it in values] for column, values in cells.items()}
+            for row, cells in self.rows.items()
+        }
+        Path(path).write_text(json.dumps({"meta": self.meta, "samples": rounded}).replace("]}, ", "]},\n"))
 
     @classmethod
     def read(cls, path):
@@ -46,6 +50,7 @@ def machine():
         "system": f"Linux {platform.release()}",
         "processors": os.cpu_count(),
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",
+        "files": "files on " + output("findmnt", "-no", "FSTYPE", "-T", os.environ["TMPDIR"]),
         "rustc": output("rustc", "--version").split(" (")[0],
         "python": output(os.environ["BENCH_PYTHON"], "--version"),
         "load": os.getloadavg()[0],
