@@ -150,6 +150,11 @@ impl Watched {
         Self { pid, slept: None, used: None }
     }
 
+    /// Returns true if the process has the socket with this inode open, as it had when it was found.
+    fn still_owns(&self, inode: u64) -> bool {
+        self.slept.is_none() || sys::owns_socket(self.pid, inode) == Some(true)
+    }
+
     /// Returns true if the socket of the process stays, after this time; none if the process has ended.
     ///
     /// A process that listens only for a moment does not sleep in between. So a socket stays if all
@@ -182,11 +187,10 @@ fn settle(seat: &dyn Seat, client: &Client, certainty: Certainty) -> Option<Owne
             None => None,
         };
         if stays == Some(true) {
-            let ours = watched.take().map(|owner| owner.pid);
-            let ours = ours.filter(|pid| sys::owns_socket(*pid, inode) == Some(true));
-            if let Some(pid) = ours.filter(|_| is_ours_alone(seat, client)) {
+            let ours = watched.take().filter(|owner| owner.still_owns(inode));
+            if let Some(owner) = ours.filter(|_| is_ours_alone(seat, client)) {
                 // It may have been closed right before the process fell asleep.
-                return seat.is_taken().then_some(Ownership::Ours(pid));
+                return seat.is_taken().then_some(Ownership::Ours(owner.pid));
             }
         }
         if stays != Some(false) {

@@ -71,6 +71,13 @@ fn compare(body: Body, pattern: &ReplyPattern) -> (bool, String) {
     }
 }
 
+/// The size of the largest response header that is read, which is the limit of `ureq`, too.
+const RESPONSE_HEADER_MAX: usize = 64 * 1024;
+
+/// The size of the largest request header. Each request has new buffers, and those of `ureq`, of 128 KiB, take
+/// longer to make than the server to answer.
+const REQUEST_HEADER_MAX: usize = 16 * 1024;
+
 fn agent(transport: &Transport, limit: Duration, body_limit: Duration) -> Agent {
     let config = Agent::config_builder()
         .timeout_global(Some(limit))
@@ -79,6 +86,8 @@ fn agent(transport: &Transport, limit: Duration, body_limit: Duration) -> Agent 
         .allow_non_standard_methods(true)
         .max_redirects(0)
         .max_idle_connections(0)
+        .input_buffer_size(RESPONSE_HEADER_MAX)
+        .output_buffer_size(REQUEST_HEADER_MAX)
         // The server was started here, so no proxy of the environment is used.
         .proxy(None)
         .user_agent(concat!("mirakuru/", env!("CARGO_PKG_VERSION")));
