@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use mirakuru_rstest::{Error, ErrorKind, Executor, Process};
+use mirakuru_rstest::{Attempt, Error, ErrorKind, Executor, Process};
 use mirakuru_tests::bin;
 
 /// Returns the error of a missing value, and checks that the panic says the same.
@@ -54,6 +54,17 @@ fn a_value_that_a_process_has_is_the_same_either_way() {
 }
 
 /// A port alone does not determine the address at which the server listens.
+#[test]
+fn a_text_with_placeholders_may_be_borrowed_or_owned() {
+    let ready = |attempt: &Attempt<'_>| attempt.render("{port}").is_ok();
+    let process = Executor::new("sleep 300").env("PORT", "{port}").probe(ready).start().unwrap();
+    let text = "at {port}".to_owned();
+    let expected = format!("at {}", process.port());
+    assert_eq!(process.render("at {port}").unwrap(), expected);
+    assert_eq!(process.render(&text).unwrap(), expected);
+    assert_eq!(process.render(text).unwrap(), expected);
+}
+
 #[test]
 fn an_address_is_never_assumed_from_a_port() {
     let executor = Executor::new([bin!("mk-tcp-server"), "{port}"]).output("^listening");

@@ -155,7 +155,7 @@ fn of_two_that_race_for_a_port_one_starts_and_one_gets_an_error() {
     });
     let (started, failed): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
     let [Ok(winner)] = &started[..] else { panic!("not one has started: {failed:?}") };
-    let (_, body) = http_get(&winner.render(&format!("http://127.0.0.1:{port}/pid")).unwrap());
+    let (_, body) = http_get(&winner.render(format!("http://127.0.0.1:{port}/pid")).unwrap());
     assert_eq!(body, winner.pid().to_string());
     let [Err(loser)] = &failed[..] else { panic!("both have started") };
     let kind = loser.kind();

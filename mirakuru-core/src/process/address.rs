@@ -244,7 +244,7 @@ impl Process {
     /// assert_eq!(url, format!("redis://127.0.0.1:{}/", server.port()));
     /// # Ok::<(), mirakuru_core::Error>(())
     /// ```
-    pub fn render(&self, text: &str) -> Result<String> {
-        self.server.plan.values.render(text)
+    pub fn render(&self, text: impl AsRef<str>) -> Result<String> {
+        self.server.plan.values.render(text.as_ref())
     }
 }

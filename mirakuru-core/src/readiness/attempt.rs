@@ -130,8 +130,8 @@ impl Attempt<'_> {
     /// let server = Executor::new("sleep 60").listen("127.0.0.1:{port}").probe(connects).start()?;
     /// # Ok::<(), mirakuru_core::Error>(())
     /// ```
-    pub fn render(&self, text: &str) -> Result<String> {
-        self.values.render(text)
+    pub fn render(&self, text: impl AsRef<str>) -> Result<String> {
+        self.values.render(text.as_ref())
     }
 }
 
