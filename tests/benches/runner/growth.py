@@ -62,7 +62,7 @@ def logs():
     workers = {name: Worker(name) for name in ["ours", "tree"]}
     for size in [10**3, 10**4, 10**5, 10**6, 10**7, 10**8, 10**9]:
         progress(f"a log of {size:,} bytes")
-        for _ in range(times_for(size, 5 * 10**8)):
+        for _ in range(times_for(size, 3 * 10**8)):
             for name, worker in workers.items():
                 samples.add(f"logs, start, {name}", size, worker.ask("log", size, control("log", 0))["start"])
             samples.add("logs, start that fails and its report", size, workers["ours"].ask("report", size)["start"])
