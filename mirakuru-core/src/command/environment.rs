@@ -1,10 +1,10 @@
 //! The environment of a process.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
 use crate::error::{Error, Result};
 use crate::syntax::command;
-use crate::types::sorted::SortedMap;
 
 /// The difference between the environment of a process and that of the tests.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -26,16 +26,14 @@ impl Environment {
 
     /// Returns all variables of the process.
     pub(crate) fn variables(&self) -> Vec<(OsString, OsString)> {
-        let mut variables = SortedMap::new();
-        if !self.clear {
-            variables.extend(std::env::vars_os());
-        }
-        OF_THE_SERVICE_MANAGER.iter().for_each(|name| variables.remove(OsStr::new(name)));
+        let of_tests = std::env::vars_os().filter(|_| !self.clear);
+        let mut variables: BTreeMap<_, _> = of_tests.collect();
+        variables.retain(|name, _| !OF_THE_SERVICE_MANAGER.iter().any(|it| name == it));
         for (name, value) in &self.changes {
             match value {
-                Some(value) => _ = variables.insert(name.clone(), value.clone()),
+                Some(value) => variables.insert(name.clone(), value.clone()),
                 None => variables.remove(name),
-            }
+            };
         }
         variables.into_iter().collect()
     }

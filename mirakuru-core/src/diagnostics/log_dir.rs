@@ -15,7 +15,6 @@ use crate::diagnostics::runner::{self, Runner};
 use crate::diagnostics::time_limit::{Pauses, REMOVAL_TIMEOUT};
 use crate::error::{Error, Result};
 use crate::sys::{self, PrivateDir};
-use crate::types::sorted::sort_by_key;
 
 /// The number of earlier runs whose logs are kept.
 const RUNS_KEPT: usize = 5;
@@ -118,7 +117,7 @@ fn remove_old_runs(runs: &Path) {
             Some((entry.metadata().ok()?.modified().ok()?, entry.path(), runner))
         })
         .collect();
-    sort_by_key(&mut by_age, |(modified, ..)| *modified);
+    by_age.sort_by_key(|(modified, ..)| *modified);
     let old = by_age.len().saturating_sub(RUNS_KEPT + 1);
     // Between two tests, no process may use the logs of a run that goes on.
     let ended = by_age[..old].iter().filter(|(.., runner)| !runner.is_alive());

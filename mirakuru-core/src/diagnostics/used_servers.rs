@@ -1,20 +1,21 @@
 //! The environment variables that name servers which run already: `MIRAKURU_USE_REDIS`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use parking_lot::Mutex;
 
 use super::events;
 use crate::syntax::suggest;
-use crate::types::sorted::{SortedMap, SortedSet};
 
 const PREFIX: &str = "MIRAKURU_USE_";
 
-static SEEN: Mutex<Seen> = Mutex::new(Seen { names: SortedMap::new(), reported: SortedSet::new() });
+static SEEN: Mutex<Seen> = Mutex::new(Seen { names: BTreeMap::new(), reported: BTreeSet::new() });
 
 struct Seen {
     /// The names of the servers of this process, by their variables.
-    names: SortedMap<String, String>,
+    names: BTreeMap<String, String>,
     /// The variables that were reported as those of no server.
-    reported: SortedSet<String>,
+    reported: BTreeSet<String>,
 }
 
 /// Returns the variable for processes of this name, and its value.

@@ -4,6 +4,7 @@
 //! each as a line with a word and a length in bytes, then the value. What comes after the empty
 //! line is the rendered report.
 
+use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -11,7 +12,6 @@ use std::process::ExitStatus;
 use super::report::Received;
 use super::{Error, ErrorKind};
 use crate::types::Exit;
-use crate::types::sorted::SortedMap;
 
 impl Error {
     /// Returns the error in the form that `from_text` reads.
@@ -39,7 +39,7 @@ impl Error {
         let (kind, rest) = text.split_once('\n').unwrap_or_default();
         let (what, mut rest) = rest.split_once('\n').unwrap_or((rest, ""));
         let kind = ErrorKind::ALL.into_iter().find(|known| format!("{known:?}") == kind);
-        let mut facts = SortedMap::new();
+        let mut facts = BTreeMap::new();
         while let Some((word, value, after)) = next_fact(rest) {
             facts.insert(word, value);
             rest = after;

@@ -8,7 +8,6 @@ use crate::error::Result;
 use crate::process::NeedLeases;
 use crate::readiness::Identity;
 use crate::resources::placeholders::check_names;
-use crate::types::sorted::sort_by;
 
 impl Executor {
     /// Starts another process first, which then runs as long as this one does: this one is stopped
@@ -56,7 +55,7 @@ impl Executor {
     pub(crate) fn lease_needs(&self) -> Result<NeedLeases> {
         let mut order = Vec::new();
         add_all(self.all_needs(), &mut order)?;
-        sort_by(&mut order, |(one, _), (other, _)| one.cmp(other));
+        order.sort_by(|(one, _), (other, _)| one.cmp(other));
         // One that fails does so once more below, where its error names both.
         let _held: Vec<_> =
             order.iter().map_while(|(_, need)| need.sharing().lease().ok()).collect();

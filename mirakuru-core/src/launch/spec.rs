@@ -1,5 +1,6 @@
 //! The description of a process, as data.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
@@ -18,11 +19,10 @@ use crate::resources::placeholders::{Others, Texts};
 use crate::resources::ports::Reservation;
 use crate::supervisor::Interrupt;
 use crate::syntax::template::{Captured, Piece, Template};
-use crate::types::sorted::{SortedMap, SortedSet};
 use crate::types::{ExpectedExit, Owner, Scope, Signal};
 
 /// The keys of executors whose process cannot bind a port that is reserved by a bound socket.
-static NEEDS_LOCK_FILE: Mutex<SortedSet<String>> = Mutex::new(SortedSet::new());
+static NEEDS_LOCK_FILE: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// The description of a process that an executor gives, with placeholders.
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ pub(crate) struct ProcessSpec {
     /// The number that `{port}` stands for, instead of a free one.
     pub(crate) port: Option<u16>,
     /// Where the compiler put the binaries of the package under test.
-    pub(crate) known_bins: SortedMap<String, PathBuf>,
+    pub(crate) known_bins: BTreeMap<String, PathBuf>,
     pub(crate) scope: Option<Scope>,
     /// The processes whose placeholders may stand in texts, `{db.port}`.
     pub(crate) others: Others,
@@ -87,7 +87,7 @@ impl ProcessSpec {
             expect_exit: None,
             external: None,
             port: None,
-            known_bins: SortedMap::new(),
+            known_bins: BTreeMap::new(),
             scope: None,
             others: Others::default(),
             interrupt: None,

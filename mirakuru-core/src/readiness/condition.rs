@@ -3,6 +3,7 @@
 //! A [`ConditionSpec`] is what an executor says, with placeholders. It builds a [`Condition`], which
 //! is polled during one start. Both stand in the condition's own file.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
@@ -19,7 +20,6 @@ use crate::resources::placeholders::Placeholders;
 use crate::syntax::address::Address;
 use crate::sys::Account;
 use crate::types::Owner;
-use crate::types::sorted::SortedMap;
 
 /// A readiness condition as the executor describes it.
 pub(crate) trait ConditionSpec: fmt::Debug + Send + Sync {
@@ -171,19 +171,19 @@ pub(crate) enum Wake {
 pub(crate) struct Found {
     pub(crate) endpoint: Endpoint,
     /// The values of captured placeholders, by their names.
-    pub(crate) captures: SortedMap<String, String>,
+    pub(crate) captures: BTreeMap<String, String>,
 }
 
 impl Found {
     /// The process answered at this address.
     pub(super) fn at(addr: SocketAddr) -> Self {
         let endpoint = Endpoint { addr: Some(addr), url: None };
-        Self { endpoint, captures: SortedMap::new() }
+        Self { endpoint, captures: BTreeMap::new() }
     }
 
     /// The process answered at this address, whose port it has chosen itself.
     pub(super) fn at_chosen(addr: SocketAddr) -> Self {
-        let captures = SortedMap::from_iter([("port".to_owned(), addr.port().to_string())]);
+        let captures = BTreeMap::from([("port".to_owned(), addr.port().to_string())]);
         Self { captures, ..Self::at(addr) }
     }
 }

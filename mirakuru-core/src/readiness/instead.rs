@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 
 use crate::sys;
-use crate::types::sorted::sort_by;
 
 /// Returns help if a process below the supervisor listens at another TCP address, or has a UDP socket
 /// at one of the wanted ones.
@@ -17,7 +16,7 @@ pub(super) fn help(wanted: &[SocketAddr], supervisor: i32) -> Option<String> {
         sockets.filter(move |(_, inode)| own.contains(inode)).map(|(address, _)| address)
     };
     let mut listening: Vec<_> = of_tree(sys::listeners()).map(|it| it.to_string()).collect();
-    sort_by(&mut listening, Ord::cmp);
+    listening.sort();
     listening.dedup();
     if !listening.is_empty() {
         let listening = listening.join(" and ");

@@ -1,5 +1,7 @@
 //! A line of output.
 
+use std::collections::BTreeMap;
+
 use super::attempt::Attempt;
 use super::condition::{
     Condition, ConditionSpec, Endpoint, Explanation, Found, Poll, Requirements, StartContext,
@@ -9,7 +11,6 @@ use crate::error::Result;
 use crate::output::near_miss::near_miss;
 use crate::output::{Banner, Follower, LogFiles};
 use crate::types::Stream;
-use crate::types::sorted::SortedMap;
 
 impl ConditionSpec for Banner {
     fn captures(&self) -> Vec<String> {
@@ -38,7 +39,7 @@ struct Output {
     banner: Banner,
     followers: Vec<Follower>,
     /// The texts that the groups matched, once the line was written.
-    captures: Option<SortedMap<String, String>>,
+    captures: Option<BTreeMap<String, String>>,
     /// Followers of the stream that the banner leaves out, for a report.
     other_stream: Vec<Follower>,
 }

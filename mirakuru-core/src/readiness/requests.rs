@@ -7,7 +7,6 @@ use super::attempt::{Attempt, next_limit};
 use super::condition::{Condition, Conflict, Explanation, Found, Poll};
 use super::tcp::TcpPort;
 use crate::error::Result;
-use crate::types::sorted::sort_by_key;
 
 /// The place to which requests are sent. The process has to listen there first.
 pub(super) enum Destination {
@@ -138,7 +137,7 @@ impl<T: Default> Requests<T> {
         };
         let mut places: Vec<_> = addresses.into_iter().map(place).collect();
         let answered = self.answered;
-        sort_by_key(&mut places, |place| {
+        places.sort_by_key(|place| {
             let Candidate { at, hung, .. } = &self.candidates[*place];
             (answered.is_none() || *at != answered, *hung)
         });

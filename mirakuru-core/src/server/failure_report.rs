@@ -13,7 +13,6 @@ use crate::error::Output;
 use crate::output::Log;
 use crate::supervisor::{Client, Phase, State};
 use crate::sys;
-use crate::types::sorted::{sort_by, sort_by_key};
 
 /// The number of output lines that a failing test prints for each server.
 const LINES_SHOWN: usize = 50;
@@ -47,7 +46,7 @@ impl FailureReport {
     /// Prints the state of each server and its last lines since the test leased it to where the
     /// test prints. Servers that died come first, because that may be why the test fails.
     pub(crate) fn print(&self) {
-        print(self.servers.iter().collect());
+        print(self.servers.iter());
     }
 
     /// Makes a report that is also printed where no destructor prints it: when a panic aborts the
@@ -78,10 +77,10 @@ impl FailureReport {
 }
 
 /// Prints the servers that no other report has printed.
-fn print(mut unprinted: Vec<&Arc<ServerView>>) {
-    unprinted.retain(|server| server.log.claim_report());
+fn print<'a>(servers: impl Iterator<Item = &'a Arc<ServerView>>) {
+    let unprinted: Vec<_> = servers.filter(|server| server.log.claim_report()).collect();
     let mut snapshots: Vec<_> = unprinted.iter().map(|server| server.snapshot()).collect();
-    sort_by_key(&mut snapshots, |snapshot| snapshot.fate != Fate::Died);
+    snapshots.sort_by_key(|snapshot| snapshot.fate != Fate::Died);
     for snapshot in snapshots {
         eprintln!("{snapshot}");
     }
@@ -107,9 +106,9 @@ fn print_open(is_of_test: impl Fn(&Thread) -> bool) {
     drop(open);
     let mut servers: Vec<_> = reports.iter().flat_map(|report| &report.servers).collect();
     // A lease and the attribute may both have one for the same server.
-    sort_by(&mut servers, |one, other| one.log.path().cmp(other.log.path()));
+    servers.sort_by_key(|server| server.log.path());
     servers.dedup_by_key(|server| server.log.path());
-    print(servers);
+    print(servers.into_iter());
 }
 
 /// Observes a server, also after its owner was dropped.

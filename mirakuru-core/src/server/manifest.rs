@@ -1,5 +1,6 @@
 //! The file by which a process attaches to a server that another one started.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,7 +11,6 @@ use crate::readiness::Endpoint;
 use crate::resources::temp_path::TempPath;
 use crate::supervisor::{ENDED, SupervisorInfo};
 use crate::sys;
-use crate::types::sorted::SortedMap;
 
 /// Everything that another process needs to use a server that is ready.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,13 +20,13 @@ pub(crate) struct ServerManifest {
     pub(crate) supervisor: SupervisorInfo,
     /// The program, which the search path of another process may not have.
     pub(crate) program: PathBuf,
-    pub(crate) ports: SortedMap<String, u16>,
+    pub(crate) ports: BTreeMap<String, u16>,
     pub(crate) dir: Option<PathBuf>,
     /// The binaries, which another process may not find.
-    pub(crate) bins: SortedMap<String, PathBuf>,
+    pub(crate) bins: BTreeMap<String, PathBuf>,
     pub(crate) endpoint: Endpoint,
     /// The values of placeholders that the process itself has chosen.
-    pub(crate) captured: SortedMap<String, String>,
+    pub(crate) captured: BTreeMap<String, String>,
     pub(crate) files: LogFiles,
 }
 
@@ -192,14 +192,14 @@ mod tests {
                 stop_timeout: Duration::from_micros(1_500_001),
             },
             program: "/bin/a b".into(),
-            bins: SortedMap::from_iter([("my-bin".to_owned(), PathBuf::from("/target/my bin"))]),
-            ports: SortedMap::from_iter([(String::new(), 80), ("admin".to_owned(), 81)]),
+            bins: BTreeMap::from([("my-bin".to_owned(), PathBuf::from("/target/my bin"))]),
+            ports: BTreeMap::from([(String::new(), 80), ("admin".to_owned(), 81)]),
             dir: Some("/tmp/a b".into()),
             endpoint: Endpoint {
                 addr: Some("[::1]:80".parse().unwrap()),
                 url: Some("http://[::1]:80/".to_owned()),
             },
-            captured: SortedMap::from_iter([("key".to_owned(), "a b\n".to_owned())]),
+            captured: BTreeMap::from([("key".to_owned(), "a b\n".to_owned())]),
             files: LogFiles::existing("/tmp/out".into(), Some("/tmp/err".into())),
         };
         let read = ServerManifest::from_text(&manifest.to_text()).unwrap();

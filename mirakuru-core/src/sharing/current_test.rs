@@ -1,23 +1,20 @@
 //! Identifies the test that runs on the calling thread: each test has a thread of its own, and rstest
 //! gives the body of one with a time limit another thread of the same name.
 
+use std::collections::BTreeMap;
 use std::thread::{self, Thread};
 
 use parking_lot::Mutex;
 
 use crate::sys;
-use crate::types::sorted::SortedMap;
 
 /// The numbers of the tests whose fixtures have leased a process, by the names of their threads.
-static WITH_FIXTURES: Mutex<SortedMap<String, u64>> = Mutex::new(SortedMap::new());
+static WITH_FIXTURES: Mutex<BTreeMap<String, u64>> = Mutex::new(BTreeMap::new());
 
 /// Notes that fixtures of a test run on the calling thread. The body of the test may get another one.
 pub(super) fn runs_fixtures() {
     if let Some(name) = thread::current().name() {
-        let mut with_fixtures = WITH_FIXTURES.lock();
-        if !with_fixtures.contains_key(name) {
-            with_fixtures.insert(name.to_owned(), sys::thread_number());
-        }
+        WITH_FIXTURES.lock().entry(name.to_owned()).or_insert(sys::thread_number());
     }
 }
 

@@ -19,7 +19,6 @@ use crate::executor::{Chain, Executor, Need, add_all};
 use crate::process::Process;
 use crate::server::failure_report::{self, ServerView};
 use crate::types::Scope;
-use crate::types::sorted::sort_by;
 
 /// A definition of a process.
 #[diagnostic::on_unimplemented(
@@ -253,13 +252,7 @@ pub fn acquire<const N: usize>(requests: [Request; N]) -> [Grant; N] {
     error::or_panic(grant_all(requests))
 }
 
-fn grant_all<const N: usize>(requests: [Request; N]) -> Result<[Grant; N]> {
-    let grants = <[Grant; N]>::try_from(grant_each(requests.into())?);
-    Ok(grants.unwrap_or_else(|_| unreachable!("every request was granted")))
-}
-
-/// Not generic: the test binaries would compile it again.
-fn grant_each(mut requests: Vec<Request>) -> Result<Vec<Grant>> {
+fn grant_all<const N: usize>(mut requests: [Request; N]) -> Result<[Grant; N]> {
     requests.iter_mut().try_for_each(Request::find)?;
     start_together(&mut requests);
     let mut turns = Vec::new();
@@ -271,8 +264,8 @@ fn grant_each(mut requests: Vec<Request>) -> Result<Vec<Grant>> {
         let place = (depth, request.key());
         turns.push(((place, false), Turn::Requested(at, Box::new(request))));
     }
-    sort_by(&mut turns, |(one, _), (other, _)| one.cmp(other));
-    let mut grants: Vec<Option<Grant>> = turns.iter().map(|_| None).collect();
+    turns.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let mut grants: [Option<Grant>; N] = std::array::from_fn(|_| None);
     let mut held = Vec::new();
     for (_, turn) in turns {
         match turn {
@@ -280,7 +273,7 @@ fn grant_each(mut requests: Vec<Request>) -> Result<Vec<Grant>> {
             Turn::Needed(need) => held.push(need.sharing().lease()?),
         }
     }
-    Ok(grants.into_iter().flatten().collect())
+    Ok(grants.map(|grant| grant.expect("every request was granted")))
 }
 
 /// Starts the processes of a test at the same time. No thread waits for one while it has another, so no

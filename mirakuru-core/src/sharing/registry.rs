@@ -1,5 +1,6 @@
 //! The shared processes that this test process knows.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,10 +18,9 @@ use crate::executor::{Executor, Need};
 use crate::process::{NeedLease, Process};
 use crate::supervisor::Access;
 use crate::types::Scope;
-use crate::types::sorted::SortedMap;
 
 /// All entries, by key.
-static ENTRIES: Mutex<SortedMap<String, Arc<Entry>>> = Mutex::new(SortedMap::new());
+static ENTRIES: Mutex<BTreeMap<String, Arc<Entry>>> = Mutex::new(BTreeMap::new());
 
 /// A shared process, running or not.
 pub(super) struct Entry {

@@ -1,11 +1,12 @@
 //! The members of a stack, and what they need of each other.
 
+use std::collections::BTreeSet;
+
 use super::order::Need;
 use crate::error::{Error, Result};
 use crate::executor::Executor;
 use crate::resources::placeholders::check_names;
 use crate::syntax::suggest;
-use crate::types::sorted::SortedSet;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Members {
@@ -13,7 +14,7 @@ pub(super) struct Members {
     /// The name of a member, and that of one which it needs.
     needs: Vec<(String, String)>,
     /// Members that start at the same time.
-    together: Vec<SortedSet<String>>,
+    together: Vec<BTreeSet<String>>,
 }
 
 impl Members {
@@ -26,7 +27,7 @@ impl Members {
         self.needs.push((member, other));
     }
 
-    pub(super) fn together(&mut self, members: SortedSet<String>) {
+    pub(super) fn together(&mut self, members: BTreeSet<String>) {
         self.together.push(members);
     }
 
@@ -57,7 +58,7 @@ impl Members {
     /// Fails if a name is given twice, is no name or is that of no member.
     pub(super) fn check(&self) -> Result<()> {
         self.check_names()?;
-        let mut names = self.together.iter().flat_map(SortedSet::iter);
+        let mut names = self.together.iter().flatten();
         names.try_for_each(|name| self.member(name).map(drop))
     }
 

@@ -1,5 +1,6 @@
 //! Which members wait for which, and doing something for each in that order.
 
+use std::collections::BTreeSet;
 use std::thread;
 
 use parking_lot::{Condvar, Mutex};
@@ -35,14 +36,11 @@ impl Order {
     }
 
     fn of<'a>(count: usize, needs: impl Iterator<Item = &'a Need>) -> Self {
-        let mut before = vec![Vec::new(); count];
+        let mut before = vec![BTreeSet::new(); count];
         for need in needs {
-            let others: &mut Vec<_> = &mut before[need.member];
-            if let Err(place) = others.binary_search(&need.other) {
-                others.insert(place, need.other);
-            }
+            before[need.member].insert(need.other);
         }
-        Self(before)
+        Self(before.into_iter().map(|others| others.into_iter().collect()).collect())
     }
 
     /// Returns true if `member` has to come before `other`, or before one that has to.
@@ -153,8 +151,6 @@ impl Drop for Unfinished<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     fn needs(needs: &[(usize, usize)], is_strict: bool) -> Vec<Need> {

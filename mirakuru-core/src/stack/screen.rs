@@ -1,11 +1,11 @@
 //! What a stack in the foreground prints.
 
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use crate::diagnostics::stdout;
 use crate::process::Process;
-use crate::types::sorted::SortedSet;
 
 /// The colours of names, as numbers of ECMA-48. Red is left to errors.
 const COLOURS: [u8; 6] = [36, 33, 32, 35, 34, 96];
@@ -60,7 +60,7 @@ impl Screen {
             self.print(&format!("{name}  {address}  {pid}  {log}"));
         }
         let logs = processes.filter(|it| it.server().plan.external.is_none());
-        let logs: SortedSet<_> =
+        let logs: BTreeSet<_> =
             logs.filter_map(|it| Some(it.log().path().parent()?.to_owned())).collect();
         logs.iter().for_each(|dir| self.print(&format!("the logs are in {}", dir.display())));
     }

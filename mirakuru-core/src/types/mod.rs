@@ -1,10 +1,9 @@
-//! Plain values, most of them public.
+//! Plain public values.
 
 mod exit;
 mod owner;
 mod scope;
 mod signal;
-pub(crate) mod sorted;
 mod stream;
 
 pub use exit::{Exit, ExpectedExit};

@@ -14,7 +14,6 @@ use crate::supervisor::Client;
 use crate::syntax::address::Address;
 use crate::sys;
 use crate::types::Owner;
-use crate::types::sorted::sort_by_key;
 
 pub(in crate::readiness) struct AnyPort {
     host: String,
@@ -108,7 +107,7 @@ impl AnyPort {
         let chosen = own.filter(|address| !self.named.contains(&address.port()));
         let mut reached: Vec<_> = chosen.filter_map(|address| self.reached_by(address)).collect();
         // A server often listens on a port in both families.
-        sort_by_key(&mut reached, |address| (address.port(), self.rank(address.ip())));
+        reached.sort_by_key(|address| (address.port(), self.rank(address.ip())));
         reached.dedup_by_key(|address| address.port());
         reached
     }

@@ -1,18 +1,18 @@
 //! `{bin:name}`: the binaries of the package under test, and others of its workspace that are built.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::resources::program;
-use crate::types::sorted::SortedMap;
 
 /// Finds a binary of the package under test.
 ///
 /// The runner's variables come first: it has just built what they name. The path that the compiler
 /// recorded (`known`) is next, then the directory of the test binary, and that of the examples. What
 /// is found there may have been built long ago.
-pub(super) fn find(name: &str, known: &SortedMap<String, PathBuf>) -> Result<PathBuf> {
+pub(super) fn find(name: &str, known: &BTreeMap<String, PathBuf>) -> Result<PathBuf> {
     let from_runner = [format!("NEXTEST_BIN_EXE_{name}"), format!("CARGO_BIN_EXE_{name}")];
     let mut from_runner = from_runner.iter().filter_map(std::env::var_os).map(PathBuf::from);
     if let Some(path) = from_runner.find(|path| path.is_file()) {

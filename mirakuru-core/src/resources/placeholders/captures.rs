@@ -1,19 +1,20 @@
 //! Placeholders whose values come from the process itself: a named group of an output pattern, or
 //! the port that it has chosen.
 
+use std::collections::BTreeMap;
+
 use parking_lot::Mutex;
 
 use super::others::Others;
 use crate::error::{Error, Result};
 use crate::syntax::pattern;
 use crate::syntax::template::{Captured, Piece, Template};
-use crate::types::sorted::SortedMap;
 
 /// The captured placeholders of one process. Their values differ from start to start.
 #[derive(Debug, Default)]
 pub(super) struct Captures {
     names: Vec<String>,
-    values: Mutex<SortedMap<String, String>>,
+    values: Mutex<BTreeMap<String, String>>,
 }
 
 impl Captures {
@@ -34,12 +35,12 @@ impl Captures {
         self.values.lock().get(name).cloned()
     }
 
-    pub(super) fn values(&self) -> SortedMap<String, String> {
+    pub(super) fn values(&self) -> BTreeMap<String, String> {
         self.values.lock().clone()
     }
 
     /// Replaces all values by those of the current start.
-    pub(super) fn set(&self, values: SortedMap<String, String>) {
+    pub(super) fn set(&self, values: BTreeMap<String, String>) {
         *self.values.lock() = values;
     }
 

@@ -1,16 +1,17 @@
 //! Placeholders of other processes: `{db.port}` is what `{port}` is in the process `db`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::error::{Error, Result};
 use crate::syntax::suggest;
 use crate::syntax::template::{Captured, Piece, Template};
-use crate::types::sorted::{SortedMap, SortedSet, sort_by_key};
 
 /// What stands behind the dot, and its value. None if only the ready process has it.
-pub(crate) type OtherValues = SortedMap<String, Option<String>>;
+pub(crate) type OtherValues = BTreeMap<String, Option<String>>;
 
 /// The other processes that texts may name.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Others(SortedMap<String, OtherValues>);
+pub(crate) struct Others(BTreeMap<String, OtherValues>);
 
 impl Others {
     /// Adds a process, or replaces its values.
@@ -81,8 +82,8 @@ impl Others {
         let values = self.0.get(name);
         let found = values.and_then(|values| values.get(&as_port(word)));
         found.ok_or_else(|| {
-            let mut known: Vec<_> = values.into_iter().flat_map(SortedMap::keys).collect();
-            sort_by_key(&mut known, |word| !word.starts_with("port"));
+            let mut known: Vec<_> = values.into_iter().flat_map(BTreeMap::keys).collect();
+            known.sort_by_key(|word| !word.starts_with("port"));
             let wanted = format!("{{{name}.{word}}}");
             let help = match suggest::name(word, known.iter().map(|word| word.as_str())) {
                 Some(near) => format!("did you mean `{{{name}.{near}}}`?"),
@@ -104,7 +105,7 @@ pub(crate) const NEEDS_HELP: &str = "`needs` names a shared process, and a `Stac
 
 /// Fails if a name of another process is given twice, or is no name.
 pub(crate) fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<()> {
-    let mut known = SortedSet::new();
+    let mut known = BTreeSet::new();
     for name in names {
         let is_part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
         if name.is_empty() || !name.chars().all(is_part) {

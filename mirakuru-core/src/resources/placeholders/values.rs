@@ -1,5 +1,6 @@
 //! What the placeholders of one process stand for.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -13,14 +14,13 @@ use crate::resources::ports::{Reservation, ReservedPort};
 use crate::resources::temp_dir;
 use crate::resources::temp_path::TempPath;
 use crate::syntax::template::{Piece, Template};
-use crate::types::sorted::SortedMap;
 
 /// The values of one process's placeholders: ports, directory, binaries, captured texts.
 #[derive(Debug, Default)]
 pub(crate) struct Placeholders {
-    ports: SortedMap<String, u16>,
+    ports: BTreeMap<String, u16>,
     dir: Option<TempPath>,
-    bins: SortedMap<String, PathBuf>,
+    bins: BTreeMap<String, PathBuf>,
     captures: Captures,
     others: Others,
 }
@@ -30,7 +30,7 @@ impl Placeholders {
     /// ports reserved.
     pub(crate) fn for_texts(
         texts: Texts<'_>,
-        known_bins: &SortedMap<String, PathBuf>,
+        known_bins: &BTreeMap<String, PathBuf>,
         reservation: Reservation,
     ) -> Result<(Self, Vec<OwnedFd>)> {
         let captures = Captures::new(texts.captured.clone())?;
@@ -102,9 +102,9 @@ impl Placeholders {
 
     /// Returns the values of a server that another process has started.
     pub(crate) fn of_running_server(
-        ports: SortedMap<String, u16>,
+        ports: BTreeMap<String, u16>,
         dir: Option<PathBuf>,
-        bins: SortedMap<String, PathBuf>,
+        bins: BTreeMap<String, PathBuf>,
         captured: Vec<String>,
         others: Others,
     ) -> Result<Self> {
@@ -162,12 +162,12 @@ impl Placeholders {
     }
 
     /// Returns the values that the process has chosen at this start.
-    pub(crate) fn captured(&self) -> SortedMap<String, String> {
+    pub(crate) fn captured(&self) -> BTreeMap<String, String> {
         self.captures.values()
     }
 
     /// Replaces the captured values by those of the current start.
-    pub(crate) fn set_captured(&self, values: SortedMap<String, String>) {
+    pub(crate) fn set_captured(&self, values: BTreeMap<String, String>) {
         self.captures.set(values);
     }
 
@@ -183,12 +183,12 @@ impl Placeholders {
     }
 
     /// Returns the reserved ports by name; that of `{port}` is the empty one.
-    pub(crate) fn ports(&self) -> &SortedMap<String, u16> {
+    pub(crate) fn ports(&self) -> &BTreeMap<String, u16> {
         &self.ports
     }
 
     /// Returns the paths of the binaries by name.
-    pub(crate) fn bins(&self) -> &SortedMap<String, PathBuf> {
+    pub(crate) fn bins(&self) -> &BTreeMap<String, PathBuf> {
         &self.bins
     }
 

@@ -10,7 +10,6 @@ use super::packages;
 use super::workspace::{self, Binary};
 use crate::error::{Error, ErrorKind};
 use crate::syntax::suggest;
-use crate::types::sorted::sort_by;
 
 /// Words of the shell that look like programs.
 const SHELL_WORDS: [&str; 7] = [".", "cd", "exec", "export", "source", "ulimit", "umask"];
@@ -108,7 +107,7 @@ fn how_to_build(binary: &Binary) -> String {
 }
 
 /// Returns the path with the name nearest to `name` in these directories, among those that fit.
-fn nearest_in(dirs: &[PathBuf], name: &str, fits: fn(&Path) -> bool) -> Option<PathBuf> {
+fn nearest_in(dirs: &[PathBuf], name: &str, fits: impl Fn(&Path) -> bool) -> Option<PathBuf> {
     let entries = dirs.iter().filter_map(|dir| fs::read_dir(dir).ok()).flatten();
     let near = entries.take(NAMES_MAX).flatten().filter_map(|entry| {
         let distance = suggest::distance(name, entry.file_name().to_str()?)?;
@@ -119,7 +118,7 @@ fn nearest_in(dirs: &[PathBuf], name: &str, fits: fn(&Path) -> bool) -> Option<P
         is_near.then(|| (distance, entry.file_name(), entry.path()))
     });
     let mut near: Vec<_> = near.collect();
-    sort_by(&mut near, Ord::cmp);
+    near.sort();
     near.into_iter().map(|(_, _, path)| path).find(|path| fits(path))
 }
 
@@ -140,7 +139,7 @@ pub(super) fn not_executable(path: &Path) -> String {
 }
 
 /// Suggests what may have been meant by a path that does not exist.
-pub(super) fn not_there(path: &Path, fits: fn(&Path) -> bool) -> String {
+pub(super) fn not_there(path: &Path, fits: impl Fn(&Path) -> bool) -> String {
     if let Ok(target) = fs::read_link(path) {
         return format!("it is a link to `{}`, which is not there", target.display());
     }
@@ -148,8 +147,10 @@ pub(super) fn not_there(path: &Path, fits: fn(&Path) -> bool) -> String {
     let missing = path.strip_prefix(deepest).ok().and_then(|rest| rest.components().next());
     let missing = missing.map(|name| name.as_os_str().to_string_lossy()).unwrap_or_default();
     let is_last = deepest.join(&*missing) == path;
-    let fits = if is_last { fits } else { Path::is_dir };
-    let near = nearest_in(&[deepest.to_owned()], &missing, fits);
+    let near = nearest_in(&[deepest.to_owned()], &missing, |near| match is_last {
+        true => fits(near),
+        false => near.is_dir(),
+    });
     match near {
         Some(near) => format!("did you mean `{}`?", near.display()),
         None => format!("`{}` is there, and has no `{missing}` in it", deepest.display()),

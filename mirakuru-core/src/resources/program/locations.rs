@@ -7,8 +7,6 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{AccessFlags, access};
 
-use crate::types::sorted::sort_by;
-
 /// The search path if there is no `PATH`.
 pub(super) const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
@@ -77,7 +75,7 @@ fn postgres_dirs() -> Vec<PathBuf> {
         Some((version, entry.path().join("bin")))
     });
     let mut dirs: Vec<_> = versions.collect();
-    sort_by(&mut dirs, Ord::cmp);
+    dirs.sort();
     dirs.into_iter().rev().map(|(_, dir)| dir).collect()
 }
 

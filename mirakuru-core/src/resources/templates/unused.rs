@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::sys;
-use crate::types::sorted::sort_by_key;
 
 /// A template that was not used for so long is removed.
 const KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -30,7 +29,7 @@ fn entries(dir: &Path) -> Vec<(PathBuf, SystemTime)> {
 /// and what supervisors that were killed have left.
 pub(super) fn remove(dir: &Path) {
     let mut entries = entries(dir);
-    sort_by_key(&mut entries, |(_, modified)| Reverse(*modified));
+    entries.sort_by_key(|(_, modified)| Reverse(*modified));
     let mut bytes = 0;
     for (path, modified) in entries {
         let is_old = modified.elapsed().is_ok_and(|age| age > KEPT_FOR);
