@@ -45,6 +45,20 @@ fn a_probe_that_gives_up_ends_the_start_at_once() {
     assert_eq!(error.to_string(), "sleep: will not be ready: the schema is of a newer version");
 }
 
+#[test]
+fn a_panic_in_a_probe_is_kept_for_the_other_tests() {
+    static STARTS: AtomicU32 = AtomicU32::new(0);
+    static SERVER: Shared = Shared::new(|| {
+        Executor::new("sleep 300").probe(|_: &Attempt<'_>| -> bool {
+            panic!("start {}", STARTS.fetch_add(1, Ordering::Relaxed))
+        })
+    });
+    for _ in 0..2 {
+        let error = SERVER.lease().unwrap_err();
+        assert_eq!(error.to_string(), "sleep: will not be ready: it panicked: start 0");
+    }
+}
+
 #[tokio::test]
 async fn a_probe_of_an_async_test_may_block_on_a_runtime() {
     let blocks = |_: &Attempt<'_>| {

@@ -1,8 +1,7 @@
 //! Closures that set up a process when it is ready.
 
-use std::any::{Any, TypeId, type_name};
+use std::any::{TypeId, type_name};
 use std::fmt::{self, Display};
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
 use super::Process;
@@ -62,20 +61,13 @@ impl Process {
     /// Calls the closures that set the process up.
     pub(crate) fn run_after_ready(&self) -> Result<()> {
         self.after_ready.iter().try_for_each(|after_ready| {
-            let call = || sys::on_own_thread(|| (after_ready.call)(self));
             // A panic is an error, which is kept for the other tests as one.
-            let called = panic::catch_unwind(AssertUnwindSafe(call));
-            called.unwrap_or_else(|panicked| Err(message(&*panicked))).map_err(|why| {
-                self.server.failed(ErrorKind::Failed, &format!("after_ready_with failed: {why}"))
-            })
+            sys::on_own_thread(|| (after_ready.call)(self)).and_then(|outcome| outcome).map_err(
+                |why| {
+                    self.server
+                        .failed(ErrorKind::Failed, &format!("after_ready_with failed: {why}"))
+                },
+            )
         })
-    }
-}
-
-fn message(panicked: &(dyn Any + Send)) -> String {
-    let text = panicked.downcast_ref::<String>().map(String::as_str);
-    match text.or_else(|| panicked.downcast_ref::<&str>().copied()) {
-        Some(text) => format!("it panicked: {text}"),
-        None => "it panicked".to_owned(),
     }
 }

@@ -174,7 +174,9 @@ impl Condition for CustomProbe {
     }
 
     fn poll(&mut self, attempt: &Attempt<'_>) -> Result<Poll> {
-        match sys::on_own_thread(|| self.0.probe.check(attempt)) {
+        // A panic is an error, which is kept for the other tests as one.
+        let checked = sys::on_own_thread(|| self.0.probe.check(attempt));
+        match checked.unwrap_or_else(Readiness::Failed) {
             Readiness::Ready => Ok(Poll::Ready(Found::default())),
             Readiness::NotYet(seen) => Ok(Poll::pending(seen)),
             Readiness::Failed(why) => {

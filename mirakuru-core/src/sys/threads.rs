@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
-use std::panic::resume_unwind;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
@@ -25,16 +25,25 @@ pub(crate) fn thread_number() -> u64 {
 }
 
 /// Calls a closure of the user on a thread of its own: that of a test may drive an async runtime, where
-/// a client that blocks panics. Its name and its number are those of the calling thread.
-pub(crate) fn on_own_thread<R: Send>(call: impl Fn() -> R + Sync) -> R {
+/// a client that blocks panics. Its name and its number are those of the calling thread. A panic is
+/// returned as a text.
+pub(crate) fn on_own_thread<R: Send>(call: impl Fn() -> R + Sync) -> Result<R, String> {
     let name = thread::current().name().unwrap_or("mirakuru-closure").to_owned();
     let number = thread_number();
     let run = || {
         NUMBER.set(number);
         call()
     };
-    thread::scope(|scope| match thread::Builder::new().name(name).spawn_scoped(scope, run) {
-        Ok(thread) => thread.join().unwrap_or_else(|panicked| resume_unwind(panicked)),
-        Err(_) => call(),
+    let called =
+        thread::scope(|scope| match thread::Builder::new().name(name).spawn_scoped(scope, run) {
+            Ok(thread) => thread.join(),
+            Err(_) => panic::catch_unwind(AssertUnwindSafe(&call)),
+        });
+    called.map_err(|panicked| {
+        let text = panicked.downcast_ref::<String>().map(String::as_str);
+        match text.or_else(|| panicked.downcast_ref::<&str>().copied()) {
+            Some(text) => format!("it panicked: {text}"),
+            None => "it panicked".to_owned(),
+        }
     })
 }
