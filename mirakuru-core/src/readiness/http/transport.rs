@@ -110,7 +110,7 @@ impl ureq::unversioned::transport::Transport for UnixTransport {
             match written {
                 // A server may answer and close before it has read everything; the answer can still be
                 // read.
-                Err(ureq::Error::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => break,
+                Err(ureq::Error::Io(error)) if has_hung_up(&error) => break,
                 written => rest = &rest[written?..],
             }
         }
@@ -132,6 +132,12 @@ impl ureq::unversioned::transport::Transport for UnixTransport {
     fn is_open(&mut self) -> bool {
         false
     }
+}
+
+/// Returns true if the other end is closed. If it had not read everything, the first to learn that gets
+/// another error.
+fn has_hung_up(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
 }
 
 /// Reads or writes once, within what is left of the time, and again after a signal.
