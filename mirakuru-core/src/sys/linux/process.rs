@@ -145,12 +145,13 @@ pub(crate) fn set_pdeathsig() {
 /// While it lives, the sleeps of this thread end on time. Otherwise, the kernel lets them end 50 µs late, to
 /// wake for several timers at once.
 pub(crate) struct PreciseSleeps {
-    slack: Option<u64>,
+    slack: Option<libc::c_ulong>,
 }
 
 impl PreciseSleeps {
     pub(crate) fn begin() -> Self {
-        let slack = prctl::get_timerslack().ok().and_then(|slack| u64::try_from(slack).ok());
+        let slack =
+            prctl::get_timerslack().ok().and_then(|slack| libc::c_ulong::try_from(slack).ok());
         Self { slack: slack.filter(|_| prctl::set_timerslack(1).is_ok()) }
     }
 }
