@@ -10,7 +10,8 @@ use nix::errno::Errno;
 use nix::libc;
 
 use super::descendants_of;
-use crate::sys::unix::{fds_in, option, receive_message, set_option};
+use crate::sys::unix::messages::{fds_in, receive_message};
+use crate::sys::unix::{option, set_option};
 
 /// The type of the message that has the descriptor of the sender.
 const SCM_PIDFD: libc::c_int = 4;

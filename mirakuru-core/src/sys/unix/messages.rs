@@ -66,6 +66,8 @@ fn message(part: &mut libc::iovec, control: &mut Control) -> libc::msghdr {
 
 fn attach(fds: &[RawFd], message: &mut libc::msghdr) {
     if fds.is_empty() {
+        // The kernels of macOS and of the BSDs refuse a buffer without a header.
+        message.msg_control = ptr::null_mut();
         message.msg_controllen = 0;
         return;
     }
@@ -84,13 +86,46 @@ fn attach(fds: &[RawFd], message: &mut libc::msghdr) {
 
 #[allow(clippy::unnecessary_cast, reason = "the type of a length differs between systems")]
 fn for_each(message: &libc::msghdr, take: &mut dyn FnMut(c_int, &[u8])) {
-    // SAFETY: the kernel wrote the headers, and their lengths, into the living buffer of the message.
+    let end = message.msg_control as usize + message.msg_controllen as usize;
+    // SAFETY: the kernel wrote the headers into the living buffer of the message, up to this end.
     unsafe {
         let mut header = libc::CMSG_FIRSTHDR(message);
         while let Some(found) = header.as_ref() {
-            let length = found.cmsg_len as usize - libc::CMSG_LEN(0) as usize;
+            // Elsewhere than on Linux, what was truncated keeps its length.
+            let length = (found.cmsg_len as usize).min(end - header as usize);
+            let length = length.saturating_sub(libc::CMSG_LEN(0) as usize);
             take(found.cmsg_type, slice::from_raw_parts(libc::CMSG_DATA(header), length));
             header = libc::CMSG_NXTHDR(message, header);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::os::fd::AsFd;
+    use std::os::unix::net::{UnixDatagram, UnixStream};
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_message_without_descriptors_has_no_buffer_for_them() {
+        let mut part = libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 };
+        let mut control: Control = [0; size_of::<Control>() / size_of::<usize>()];
+        let mut message = message(&mut part, &mut control);
+        attach(&[], &mut message);
+        assert!(message.msg_control.is_null() && message.msg_controllen == 0);
+    }
+
+    #[test]
+    fn a_descriptor_that_comes_with_a_datagram_is_closed() {
+        let (sender, receiver) = UnixDatagram::pair().unwrap();
+        let (mut ours, sent) = UnixStream::pair().unwrap();
+        ours.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        send_message(sender.as_raw_fd(), b"x", &[sent.as_fd()]).unwrap();
+        drop(sent);
+        let (length, _) = platform::receive_datagram(receiver.as_fd(), &mut [0; 8]).unwrap();
+        assert_eq!((length, ours.read(&mut [0]).unwrap()), (1, 0));
     }
 }

@@ -2,7 +2,7 @@
 
 mod account;
 mod fds;
-mod messages;
+pub(super) mod messages;
 mod process;
 mod signals;
 mod socket;
@@ -10,7 +10,6 @@ mod sockets;
 
 pub(crate) use account::*;
 pub(crate) use fds::*;
-pub(super) use messages::*;
 pub(crate) use process::*;
 pub(crate) use signals::*;
 pub(crate) use socket::*;
