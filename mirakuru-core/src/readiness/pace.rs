@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::ready_times::ReadyTimes;
 
 /// The shortest and the longest time between two polls.
-pub(super) const STEP_MIN: Duration = Duration::from_micros(200);
+const STEP_MIN: Duration = Duration::from_micros(200);
 const STEP_MAX: Duration = Duration::from_millis(10);
 
 /// The longest time between two polls before the time that earlier starts took; for a process that takes
