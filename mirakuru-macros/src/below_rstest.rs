@@ -2,7 +2,8 @@ use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use quote::quote;
 
 /// Returns the first parameter that rstest has taken for a fixture, if it was expanded before this
-/// attribute and has made this body: `let a = a::default(); …; test(a, …)`.
+/// attribute and has made this body, of a function without parameters:
+/// `let a = a::default(); …; test(a, …)`.
 pub(crate) fn fixture(body: &TokenStream) -> Option<Ident> {
     let tokens: Vec<_> = body.clone().into_iter().collect();
     let is_parenthesis = |group: &&proc_macro2::Group| group.delimiter() == Delimiter::Parenthesis;

@@ -62,7 +62,8 @@ pub(crate) fn expand(
     if item::is_plain_test(&function.attrs) {
         params.extend(params::refuse_leases(&mut function.sig, &mut faults));
     }
-    if let Some(fixture) = below_rstest::fixture(&function.body.tokens) {
+    let has_params = !params.is_empty() || !function.sig.inputs.is_empty();
+    if let Some(fixture) = below_rstest::fixture(&function.body.tokens).filter(|_| !has_params) {
         let message = format!(
             "put `#[with_process(..)]` above `#[rstest]`, which takes `{fixture}` for a fixture otherwise"
         );
@@ -287,7 +288,23 @@ fn is_opaque(ty: TokenStream) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use syn::parse_quote;
+
     use super::*;
+
+    #[test]
+    fn a_body_that_calls_a_fixture_itself_is_left_as_it_is() {
+        let test = quote!(
+            #[test]
+            fn works(server: &Process) {
+                let db = db::default();
+                has_tables(server, db)
+            }
+        );
+        let home = parse_quote!(::mirakuru_core);
+        let expanded = crate::expand::with_process(quote!(cmd = "sleep 60"), test, &home);
+        assert!(!expanded.to_string().contains("rstest"), "{expanded}");
+    }
 
     fn is_judged(output: &str) -> bool {
         result(&syn::parse_str(output).unwrap()).is_some()
