@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::matcher::Matcher;
-use super::repeats::collapse;
+use super::repeats;
 use super::terminal::{self, Line};
 use crate::error::{Error, Result};
 
@@ -79,8 +79,7 @@ impl Follower {
 /// Reads a part of the file only, however long that is.
 pub(super) fn last_lines(path: &Path, start: u64, end: u64, count: usize) -> (Vec<String>, u64) {
     let (begin, lines) = end_of(path, start, end);
-    let mut lines = collapse(lines);
-    let last = lines.split_off(lines.len().saturating_sub(count));
+    let last = repeats::last(lines, count);
     let before = last.first().map_or(0, |line| line.start);
     (last.into_iter().map(|line| line.text).collect(), begin - start.min(begin) + before)
 }

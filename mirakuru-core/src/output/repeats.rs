@@ -16,21 +16,33 @@ const TIMES_MIN: usize = 3;
 static TIME: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"\d\d:\d\d:\d\d(?:[.,]\d+)?").ok());
 
+/// Returns the last lines, after `collapse`. A number stands below the lines that it is about.
+pub(super) fn last(lines: Vec<Line>, count: usize) -> Vec<Line> {
+    let (mut groups, mut shown) = (collapse(lines), 0);
+    let is_too_much = |group: &Vec<Line>| {
+        shown += group.len();
+        shown > count
+    };
+    let omitted = groups.iter().rposition(is_too_much).map_or(0, |place| place + 1);
+    groups.split_off(omitted).into_iter().flatten().collect()
+}
+
 /// Replaces lines that come several times, one after the other, by the first ones and their number.
-pub(super) fn collapse(lines: Vec<Line>) -> Vec<Line> {
+fn collapse(lines: Vec<Line>) -> Vec<Vec<Line>> {
     let keys: Vec<_> = lines.iter().map(|line| without_time(&line.text)).collect();
     let mut lines = lines.into_iter();
-    let (mut shown, mut at) = (Vec::new(), 0);
+    let (mut groups, mut at) = (Vec::new(), 0);
     while at < keys.len() {
         let rest = &keys[at..];
         let found = (1..=BLOCK_MAX).find_map(|block| Some((block, times(rest, block)?)));
         let (block, times) = found.unwrap_or((1, 1));
-        shown.extend(lines.by_ref().take(block));
+        let mut group: Vec<_> = lines.by_ref().take(block).collect();
         let last = lines.by_ref().take(block * (times - 1)).last();
-        shown.extend(last.map(|last| Line { text: note(block, times), ..last }));
+        group.extend(last.map(|last| Line { text: note(block, times), ..last }));
+        groups.push(group);
         at += block * times;
     }
-    shown
+    groups
 }
 
 fn note(block: usize, times: usize) -> String {
@@ -60,7 +72,11 @@ mod tests {
     use super::*;
 
     fn collapsed(text: &str) -> String {
-        let lines = collapse(terminal::lines(text.as_bytes()));
+        last_collapsed(text, usize::MAX)
+    }
+
+    fn last_collapsed(text: &str, count: usize) -> String {
+        let lines = last(terminal::lines(text.as_bytes()), count);
         lines.iter().map(|line| format!("{}\n", line.text)).collect()
     }
 
@@ -77,6 +93,13 @@ mod tests {
         };
         let text: String = (10..40).map(pair).collect();
         assert_eq!(collapsed(&text), pair(10) + "<these 2 lines 30 times>\n");
+    }
+
+    #[test]
+    fn a_number_is_not_shown_without_its_lines() {
+        let text = format!("{}bye\n", "GET /nope 404\n".repeat(20));
+        assert_eq!(last_collapsed(&text, 2), "bye\n");
+        assert_eq!(last_collapsed(&text, 3), collapsed(&text));
     }
 
     #[test]
