@@ -368,7 +368,7 @@ mod tests {
 
     use super::*;
     use crate::error::ErrorKind;
-    use crate::readiness::Attempt;
+    use crate::readiness::{Attempt, Probe, Readiness};
     use crate::sharing::current_test;
     use crate::sys;
 
@@ -456,13 +456,23 @@ mod tests {
         assert_eq!(shared.lease(&request(LONG)).err().unwrap().kind(), ErrorKind::Lease);
     }
 
+    /// A panic in `check` would be an error.
+    struct PanicsOnce(AtomicBool);
+
+    impl Probe for PanicsOnce {
+        fn check(&self, _: &Attempt<'_>) -> Readiness {
+            Readiness::Ready
+        }
+
+        fn identity(&self) -> Option<String> {
+            assert!(!self.0.swap(false, Ordering::Relaxed), "the first start panics");
+            None
+        }
+    }
+
     #[test]
     fn a_start_that_panics_blocks_no_other_test() {
-        let is_first = AtomicBool::new(true);
-        let shared = shared(Executor::new("sleep 60").probe(move |_: &Attempt<'_>| {
-            assert!(!is_first.swap(false, Ordering::Relaxed), "the first start panics");
-            true
-        }));
+        let shared = shared(Executor::new("sleep 60").probe(PanicsOnce(AtomicBool::new(true))));
         thread::scope(|scope| {
             let lease = || shared.lease(&request(LONG)).map(|lease| lease.pid());
             let threads = [(); 4].map(|()| scope.spawn(lease));
