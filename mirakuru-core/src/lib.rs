@@ -2,8 +2,7 @@
 //!
 //! ```
 //! use std::net::TcpStream;
-//! use mirakuru_core::Executor;
-//!
+//! # use mirakuru_core::Executor;
 //! let server = Executor::new("python3 -m http.server {port} --bind 127.0.0.1")
 //!     .http("http://127.0.0.1:{port}/")
 //!     .start()?;
@@ -94,8 +93,7 @@ pub use types::{Exit, ExpectedExit, Owner, ParseSignalError, Scope, Signal, Stre
 /// `#[fixture]`, to the fixture's body. It can be given several times; each one names one process.
 ///
 /// ```
-/// use mirakuru_core::{Process, with_process};
-///
+/// # use mirakuru_core::{Process, with_process};
 /// #[with_process(cmd = "python3 -m http.server {port}", http = "http://127.0.0.1:{port}/")]
 /// #[test]
 /// fn serves_its_directory(server: &Process) {
@@ -112,8 +110,7 @@ pub use mirakuru_macros::with_process;
 ///
 /// ```
 /// # mod tests {
-/// use mirakuru_core::{Executor, Process, process_fixture, with_process};
-///
+/// # use mirakuru_core::{Executor, Process, process_fixture, with_process};
 /// #[process_fixture]
 /// fn sleeper() -> Executor {
 ///     Executor::new("sleep 60")
@@ -133,8 +130,7 @@ pub use mirakuru_macros::with_process;
 ///
 /// ```
 /// # mod tests {
-/// use mirakuru_core::{Executor, Lease, process_fixture};
-///
+/// # use mirakuru_core::{Executor, Lease, process_fixture};
 /// #[process_fixture]
 /// fn files() -> Executor {
 ///     Executor::new("python3 -m http.server {port}").http("http://127.0.0.1:{port}/")

@@ -22,8 +22,7 @@ use crate::syntax::command;
 ///
 /// ```
 /// use std::path::Path;
-/// use mirakuru_core::CommandLine;
-///
+/// # use mirakuru_core::CommandLine;
 /// let split = CommandLine::from("redis-server --save ''");
 /// let words = CommandLine::from(["redis-server", "--save", ""]);
 /// let program = CommandLine::from(Path::new("/opt/my servers/redis-server"));

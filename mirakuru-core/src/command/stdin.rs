@@ -18,8 +18,7 @@ use std::sync::Arc;
 /// ```
 /// use std::fs::File;
 /// use std::path::Path;
-/// use mirakuru_core::{Executor, Stdin};
-///
+/// # use mirakuru_core::{Executor, Stdin};
 /// let text = Executor::new("cat").stdin("hello\n");
 /// let bytes = Executor::new("cat").stdin(b"\x00\xff");
 /// let by_path = Executor::new("cat").stdin(Path::new("Cargo.toml"));

@@ -28,8 +28,7 @@ pub(crate) use report::{Attempts, Output, Report, Seconds};
 /// # Examples
 ///
 /// ```
-/// use mirakuru_core::{ErrorKind, Executor};
-///
+/// # use mirakuru_core::{ErrorKind, Executor};
 /// let error = Executor::new("sh -c 'exit 7'").tcp("127.0.0.1:{port}").start().unwrap_err();
 /// assert_eq!(error.kind(), ErrorKind::Exited);
 /// assert_eq!(error.exit().and_then(|exit| exit.code()), Some(7));

@@ -185,8 +185,7 @@ impl Executor {
     /// # Examples
     ///
     /// ```
-    /// use mirakuru_core::{ErrorKind, Executor};
-    ///
+    /// # use mirakuru_core::{ErrorKind, Executor};
     /// let server = Executor::shell("echo 'FATAL: no disk'; sleep 60").output("ready").fail_on("^FATAL");
     /// let error = server.start().unwrap_err();
     /// assert_eq!(error.kind(), ErrorKind::Failed);

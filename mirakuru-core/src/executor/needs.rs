@@ -32,8 +32,7 @@ impl Executor {
     /// # Examples
     ///
     /// ```
-    /// use mirakuru_core::{Executor, Shared};
-    ///
+    /// # use mirakuru_core::{Executor, Shared};
     /// static FILES: Shared = Shared::new(|| {
     ///     Executor::new("python3 -m http.server {port} --bind 127.0.0.1").http("http://127.0.0.1:{port}/")
     /// });

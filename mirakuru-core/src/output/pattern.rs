@@ -23,8 +23,7 @@ use crate::types::Stream;
 /// # Examples
 ///
 /// ```
-/// use mirakuru_core::{Banner, Stream};
-///
+/// # use mirakuru_core::{Banner, Stream};
 /// let twice = Banner::new("ready to accept connections").times(2);
 /// let on_stderr = Banner::new(r"^listening on .*:\d+$").on(Stream::Stderr);
 /// # let _ = (twice, on_stderr);

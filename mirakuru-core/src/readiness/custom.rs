@@ -38,8 +38,7 @@ use crate::sys;
 /// cannot be told apart, so a shared process needs a type with an [`identity`](Probe::identity):
 ///
 /// ```
-/// use mirakuru_core::{Attempt, Executor, Probe, Readiness, Shared};
-///
+/// # use mirakuru_core::{Attempt, Executor, Probe, Readiness, Shared};
 /// struct HasFile(&'static str);
 ///
 /// impl Probe for HasFile {

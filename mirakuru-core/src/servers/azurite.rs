@@ -15,8 +15,7 @@ use crate::executor::Executor;
 /// # Examples
 ///
 /// ```no_run
-/// use mirakuru_core::servers;
-///
+/// # use mirakuru_core::servers;
 /// let azure = servers::azurite().start()?;
 /// println!("BlobEndpoint={}", azure.render("http://127.0.0.1:{port}/devstoreaccount1;")?);
 /// # Ok::<(), mirakuru_core::Error>(())

@@ -16,8 +16,7 @@ use crate::readiness::Http;
 /// # Examples
 ///
 /// ```no_run
-/// use mirakuru_core::servers;
-///
+/// # use mirakuru_core::servers;
 /// let etcd = servers::etcd().start()?;
 /// println!("{}", etcd.render("http://127.0.0.1:{port}/v3/kv/range")?);
 /// # Ok::<(), mirakuru_core::Error>(())

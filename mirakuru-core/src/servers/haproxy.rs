@@ -28,8 +28,7 @@ frontend web
 /// # Examples
 ///
 /// ```no_run
-/// use mirakuru_core::servers;
-///
+/// # use mirakuru_core::servers;
 /// const BALANCES: &str = "
 /// frontend web
 ///   bind 127.0.0.1:{port}

@@ -15,8 +15,7 @@ use crate::executor::Executor;
 /// # Examples
 ///
 /// ```no_run
-/// use mirakuru_core::servers;
-///
+/// # use mirakuru_core::servers;
 /// let mariadb = servers::mariadb()
 ///     .arg("--max-connections=500")
 ///     .after_ready("mariadb --socket={dir}/mariadb.sock --user=root --execute='CREATE DATABASE app'")

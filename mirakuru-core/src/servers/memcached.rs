@@ -14,8 +14,7 @@ use crate::executor::Executor;
 /// # Examples
 ///
 /// ```no_run
-/// use mirakuru_core::servers;
-///
+/// # use mirakuru_core::servers;
 /// let memcached = servers::memcached().args(["-m", "256"]).start()?;
 /// println!("{}", memcached.addr());
 /// # Ok::<(), mirakuru_core::Error>(())

@@ -5,8 +5,7 @@
 //! [`file`](Executor::file) with the path of one of the preset's replaces that.
 //!
 //! ```no_run
-//! use mirakuru_core::servers;
-//!
+//! # use mirakuru_core::servers;
 //! let postgres = servers::postgres().after_ready("createdb -h 127.0.0.1 -p {port} -U postgres app");
 //! let postgres = postgres.start()?;
 //! println!("{}", postgres.render("postgresql://postgres@127.0.0.1:{port}/app")?);
@@ -23,8 +22,7 @@
 //! A preset is also the definition of a shared process:
 //!
 //! ```
-//! use mirakuru_core::{Process, Shared, servers, with_process};
-//!
+//! # use mirakuru_core::{Process, Shared, servers, with_process};
 //! static FILES: Shared = Shared::new(servers::static_files);
 //!
 //! #[with_process(servers::static_files)]

@@ -23,8 +23,7 @@ user root
 /// # Examples
 ///
 /// ```no_run
-/// use mirakuru_core::servers;
-///
+/// # use mirakuru_core::servers;
 /// let mosquitto = servers::mosquitto().start()?;
 /// println!("{}", mosquitto.render("mqtt://127.0.0.1:{port}")?);
 /// # Ok::<(), mirakuru_core::Error>(())

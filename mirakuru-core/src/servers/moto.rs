@@ -15,8 +15,7 @@ use crate::executor::Executor;
 /// # Examples
 ///
 /// ```no_run
-/// use mirakuru_core::servers;
-///
+/// # use mirakuru_core::servers;
 /// let aws = servers::moto().start()?;
 /// println!("AWS_ENDPOINT_URL={}", aws.render("http://127.0.0.1:{port}")?);
 /// # Ok::<(), mirakuru_core::Error>(())

@@ -15,8 +15,7 @@ use crate::types::Signal;
 /// # Examples
 ///
 /// ```no_run
-/// use mirakuru_core::servers;
-///
+/// # use mirakuru_core::servers;
 /// let nats = servers::nats().args(["-m", "{port:monitor}"]).http("http://127.0.0.1:{port:monitor}/healthz");
 /// println!("{}", nats.start()?.render("nats://127.0.0.1:{port}")?);
 /// # Ok::<(), mirakuru_core::Error>(())

@@ -37,8 +37,7 @@ http {
 /// # Examples
 ///
 /// ```no_run
-/// use mirakuru_core::servers;
-///
+/// # use mirakuru_core::servers;
 /// let proxy = servers::nginx()
 ///     .file("{dir}/www/index.html", "<p>hello")
 ///     .file("{dir}/server.d/app.conf", "location /api/ { proxy_pass http://127.0.0.1:8000/; }")

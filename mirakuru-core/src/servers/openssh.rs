@@ -33,8 +33,7 @@ Subsystem sftp internal-sftp
 ///
 /// ```no_run
 /// use std::process::Command;
-/// use mirakuru_core::servers;
-///
+/// # use mirakuru_core::servers;
 /// let sshd = servers::openssh().start()?;
 /// let script = "ssh -F none -i {dir}/client_key -o UserKnownHostsFile={dir}/known_hosts -p {port} 127.0.0.1 id";
 /// let output = Command::new("sh").args(["-c", &sshd.render(script)?]).output();

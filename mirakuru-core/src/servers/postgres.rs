@@ -21,8 +21,7 @@ use crate::types::Signal;
 /// # Examples
 ///
 /// ```no_run
-/// use mirakuru_core::servers;
-///
+/// # use mirakuru_core::servers;
 /// let postgres = servers::postgres()
 ///     .args(["-c", "max_connections=200"])
 ///     .after_ready("createdb app")

@@ -13,8 +13,7 @@ use crate::executor::Executor;
 /// # Examples
 ///
 /// ```no_run
-/// use mirakuru_core::servers;
-///
+/// # use mirakuru_core::servers;
 /// const TARGETS: &str = "
 /// scrape_configs:
 ///   - job_name: app

@@ -28,8 +28,7 @@ log.console.level = warning
 /// # Examples
 ///
 /// ```no_run
-/// use mirakuru_core::servers;
-///
+/// # use mirakuru_core::servers;
 /// const MANAGEMENT: &str = "management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {port:http}";
 /// let rabbitmq = servers::rabbitmq()
 ///     .file("{dir}/plugins", "[rabbitmq_management].")

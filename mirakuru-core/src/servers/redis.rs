@@ -13,8 +13,7 @@ use crate::executor::Executor;
 /// # Examples
 ///
 /// ```no_run
-/// use mirakuru_core::servers;
-///
+/// # use mirakuru_core::servers;
 /// let redis = servers::redis().args(["--databases", "64"]).start()?;
 /// println!("{}", redis.render("redis://127.0.0.1:{port}/63")?);
 /// # Ok::<(), mirakuru_core::Error>(())

@@ -46,8 +46,7 @@ o: test
 /// # Examples
 ///
 /// ```no_run
-/// use mirakuru_core::servers;
-///
+/// # use mirakuru_core::servers;
 /// const ENTRIES: &str = "
 /// dn: dc=test
 /// objectClass: dcObject

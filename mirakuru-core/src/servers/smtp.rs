@@ -13,8 +13,7 @@ use crate::executor::Executor;
 /// # Examples
 ///
 /// ```no_run
-/// use mirakuru_core::servers;
-///
+/// # use mirakuru_core::servers;
 /// let smtp = servers::smtp().start()?;
 /// // … send a mail to `smtp.addr()` …
 /// let mails = std::fs::read_dir(smtp.dir().join("mail/new"));

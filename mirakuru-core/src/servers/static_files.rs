@@ -13,8 +13,7 @@ use crate::executor::Executor;
 /// # Examples
 ///
 /// ```
-/// use mirakuru_core::servers;
-///
+/// # use mirakuru_core::servers;
 /// let files = servers::static_files().file("{dir}/index.html", "<p>hello").start()?;
 /// assert!(files.url().starts_with("http://127.0.0.1:"));
 /// # Ok::<(), mirakuru_core::Error>(())

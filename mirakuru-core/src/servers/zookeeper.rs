@@ -25,8 +25,7 @@ forceSync=no
 /// # Examples
 ///
 /// ```no_run
-/// use mirakuru_core::servers;
-///
+/// # use mirakuru_core::servers;
 /// let zookeeper = servers::zookeeper().start()?;
 /// println!("{}", zookeeper.addr());
 /// # Ok::<(), mirakuru_core::Error>(())

@@ -111,8 +111,7 @@ impl Lease {
     /// # Examples
     ///
     /// ```
-    /// use mirakuru_core::{Executor, Shared};
-    ///
+    /// # use mirakuru_core::{Executor, Shared};
     /// static DATABASE: Shared = Shared::new(|| Executor::new("sleep 60"));
     ///
     /// let lease = DATABASE.lease()?;

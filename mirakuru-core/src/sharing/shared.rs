@@ -22,8 +22,7 @@ use crate::types::Scope;
 /// # Examples
 ///
 /// ```
-/// use mirakuru_core::{Executor, Shared};
-///
+/// # use mirakuru_core::{Executor, Shared};
 /// static SLEEPER: Shared = Shared::new(|| Executor::new("sleep 60"));
 ///
 /// let lease = SLEEPER.lease()?;

@@ -33,8 +33,7 @@ impl RunningStack {
     /// ```
     /// use std::sync::LazyLock;
     ///
-    /// use mirakuru_core::{RunningStack, Stack, servers};
-    ///
+    /// # use mirakuru_core::{RunningStack, Stack, servers};
     /// static STACK: LazyLock<RunningStack> = LazyLock::new(|| {
     ///     let stack = Stack::new().add("files", servers::static_files());
     ///     stack.start().unwrap_or_else(|error| panic!("{error:?}"))

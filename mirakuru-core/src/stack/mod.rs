@@ -19,8 +19,7 @@ pub use running::RunningStack;
 /// Several processes that belong together: for a test, or as a development environment.
 ///
 /// ```
-/// use mirakuru_core::{Executor, Stack, servers};
-///
+/// # use mirakuru_core::{Executor, Stack, servers};
 /// let stack = Stack::new()
 ///     .add("files", servers::static_files())
 ///     .add("app", Executor::shell("echo using $FILES; sleep 60").env("FILES", "{files.url}").output("using"))
@@ -62,8 +61,7 @@ pub use running::RunningStack;
 /// `examples/dev.rs` that `cargo run --example dev` runs. Examples may use dev-dependencies:
 ///
 /// ```no_run
-/// use mirakuru_core::{Executor, Result, Stack, servers};
-///
+/// # use mirakuru_core::{Executor, Result, Stack, servers};
 /// fn main() -> Result<()> {
 ///     let database = "createdb -h 127.0.0.1 -p {port} -U postgres app";
 ///     let app = Executor::new("cargo run")

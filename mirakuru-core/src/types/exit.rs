@@ -153,8 +153,7 @@ impl fmt::Display for Exit {
 /// # Examples
 ///
 /// ```
-/// use mirakuru_core::ExpectedExit;
-///
+/// # use mirakuru_core::ExpectedExit;
 /// let one = ExpectedExit::from(1);
 /// let list = ExpectedExit::from([0, 2, -15]);
 /// let range = ExpectedExit::from(0..=2);

@@ -10,8 +10,7 @@ use crate::syntax;
 /// # Examples
 ///
 /// ```
-/// use mirakuru_core::Signal;
-///
+/// # use mirakuru_core::Signal;
 /// assert_eq!("INT".parse(), Ok(Signal::INT));
 /// assert_eq!("SIGINT".parse(), Ok(Signal::INT));
 /// assert_eq!(Signal::INT.to_string(), "SIGINT");

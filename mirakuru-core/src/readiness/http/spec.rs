@@ -44,8 +44,7 @@ use crate::syntax::http;
 /// # Examples
 ///
 /// ```
-/// use mirakuru_core::Http;
-///
+/// # use mirakuru_core::Http;
 /// let health = Http::get("http://127.0.0.1:{port}/health").status(200..=204);
 /// let login = Http::post("http://127.0.0.1:{port}/login")
 ///     .header("Accept", "application/json")
@@ -178,8 +177,7 @@ impl Http {
     /// answer to a HEAD has no body.
     ///
     /// ```
-    /// use mirakuru_core::Http;
-    ///
+    /// # use mirakuru_core::Http;
     /// // Consul answers `""` until it has a leader.
     /// let has_leader = Http::get("http://127.0.0.1:{port}/v1/status/leader").pattern("\"[^\"]+\"");
     /// # let _ = has_leader;

@@ -13,8 +13,7 @@ use crate::syntax::http;
 /// # Examples
 ///
 /// ```
-/// use mirakuru_core::Status;
-///
+/// # use mirakuru_core::Status;
 /// let one = Status::from(204);
 /// let range = Status::from(200..=399);
 /// let pattern = Status::from("(2..|401)");
