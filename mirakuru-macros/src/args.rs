@@ -79,16 +79,28 @@ fn definition(input: ParseStream<'_>) -> Result<ExprPath> {
     let expected = r#"expected a key, as in `cmd = "…"`, or the path of a definition"#;
     let path: ExprPath = input.parse().map_err(|_| Error::new(at, expected))?;
     if input.peek(token::Paren) {
-        return Err(Error::new_spanned(path, "a definition is given by its path; do not call it"));
+        return Err(Error::new_spanned(path, not_called(input)));
     }
     Ok(path)
+}
+
+/// Says how a definition that is called is given instead, with the changes that follow the call.
+fn not_called(call: ParseStream<'_>) -> String {
+    let behind = call.cursor().token_tree().and_then(|(_, behind)| behind.punct());
+    let changes = match behind {
+        Some((punct, _)) if punct.as_char() == '.' => {
+            "; for changes of it, write `fn NAME() -> Executor` and give `NAME`"
+        }
+        _ => "",
+    };
+    format!("a definition is given by its path; do not call it{changes}")
 }
 
 fn unknown(ident: &Ident, input: ParseStream<'_>, known: &[Key]) -> String {
     let is_call = matches!(input.cursor().token_tree(), Some((TokenTree::Group(arguments), _))
         if arguments.stream().is_empty());
     if is_call && known.contains(&Key::Cmd) {
-        return format!("unknown key `{ident}`; a definition is given by its path; do not call it");
+        return format!("unknown key `{ident}`; {}", not_called(input));
     }
     key::unknown(&ident.to_string(), known)
 }
