@@ -79,6 +79,7 @@ impl Foreground {
         };
         if !self.is_over() {
             self.screen.print_table(running.processes());
+            self.screen.print("Ctrl-C stops all of them");
         }
         let outcome = self.watch(&mut running, restarts);
         if let Err(error) = &outcome {
