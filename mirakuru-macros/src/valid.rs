@@ -70,8 +70,8 @@ fn one_of(attribute: &Attribute, keys: &[Key], faults: &mut Faults) {
 
 fn literals(entry: &Entry, captured: &Captured, faults: &mut Faults) {
     if entry.key == Key::Http && !cfg!(feature = "http") {
-        let message = "`http` needs the feature `http` of mirakuru-rstest or mirakuru-core; \
-                       `tcp` waits for the port";
+        let message = "`http` needs the feature `http`: add it to those of the dependency in \
+                       `Cargo.toml`; `tcp` waits for the port";
         faults.add(&entry.ident, message);
     }
     if entry.key.is_early() {

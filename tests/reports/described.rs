@@ -168,7 +168,7 @@ fn a_binary_that_the_package_does_not_have() {
         &Executor::new("{bin:mk-tpc-server}"),
         &expect![[r#"
             mk-tpc-server: the package has no binary `mk-tpc-server` that was built for this test
-              help: did you mean `{bin:mk-tcp-server}`?
+              help: did you mean `mk-tcp-server`?
         "#]],
     );
     fails(

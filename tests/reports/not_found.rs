@@ -57,7 +57,7 @@ fn a_program_whose_package_is_known() {
             &Executor::new("minio server {dir}"),
             &expect![[r#"
             minio: no program `minio` in PATH (…)
-              help: install it: `brew install minio`
+              help: install it as its project says, or by `brew install minio`; Debian has no package
         "#]],
         );
     }

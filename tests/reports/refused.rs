@@ -18,7 +18,7 @@ fn a_url_of_https_without_the_feature() {
         &expect![[r#"
             server: `https://127.0.0.1:{port}/` needs the feature `https`
               command: sleep 60
-              help: turn on the feature `https` of mirakuru-rstest or mirakuru-core, or wait for the port by `tcp`
+              help: add `https` to the features of the dependency in `Cargo.toml`, or wait for the port by `tcp`
         "#]],
     );
 }

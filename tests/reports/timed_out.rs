@@ -237,12 +237,12 @@ fn an_http_status_for_which_another_request_is_better_than_more_time() {
         })
         .collect();
     expect![[r#"
-        help: the server redirects, and redirects are not followed: ask for the target, or take the answer as it is by `status(302)`
-        help: the server answers, but not to this request: ask for another path, or by another method, or take the answer as it is by `status(400)`
-        help: the server wants credentials: give it a `header`, ask for another path, or take the answer as it is by `status(401)`
-        help: the server wants credentials: give it a `header`, ask for another path, or take the answer as it is by `status(403)`
-        help: the server has nothing at this path so far: ask for another path, or take the answer as it is by `status(404)`. If the path only comes later, give it a longer `timeout`
-        help: the server answers, but not to this request: ask for another path, or by another method, or take the answer as it is by `status(405)`
+        help: the server redirects, and redirects are not followed: ask for the target, or accept the answer by `status = 302` (or `Http::status`)
+        help: the server answers, but not to this request: ask for another path, or by another method, or accept the answer by `status = 400` (or `Http::status`)
+        help: the server wants credentials: give it a `header`, ask for another path, or accept the answer by `status = 401` (or `Http::status`)
+        help: the server wants credentials: give it a `header`, ask for another path, or accept the answer by `status = 403` (or `Http::status`)
+        help: the server has nothing at this path so far: ask for another path, or accept the answer by `status = 404` (or `Http::status`). If the path only comes later, give it a longer `timeout`
+        help: the server answers, but not to this request: ask for another path, or by another method, or accept the answer by `status = 405` (or `Http::status`)
         help: if it only needs longer, give it a longer `timeout`
         help: if it only needs longer, give it a longer `timeout`
         help: if it only needs longer, give it a longer `timeout`"#]].assert_eq(&helps.join("\n"));

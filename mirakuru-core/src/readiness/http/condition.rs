@@ -150,7 +150,8 @@ fn help_with(code: u16) -> Option<String> {
         400..=499 => "answers, but not to this request: ask for another path, or by another method",
         _ => return None,
     };
-    let help = format!("the server {what}, or take the answer as it is by `status({code})`");
+    let help =
+        format!("the server {what}, or accept the answer by `status = {code}` (or `Http::status`)");
     Some(match code {
         404 => format!("{help}. If the path only comes later, give it a longer `timeout`"),
         _ => help,

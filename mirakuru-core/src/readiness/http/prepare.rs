@@ -81,8 +81,8 @@ impl Http {
                 format!("`{}` needs the feature `https`", self.url),
             )
             .with_help(
-                "turn on the feature `https` of mirakuru-rstest or mirakuru-core, or wait for the \
-                     port by `tcp`",
+                "add `https` to the features of the dependency in `Cargo.toml`, or wait for the port \
+                     by `tcp`",
             )),
             Place::Tcp { https, address } => {
                 let transport = Transport::Tcp { https: *https, at: None };

@@ -7,8 +7,8 @@ use crate::readiness::condition::{Condition, StartContext};
 impl Http {
     pub(super) fn condition(&self, _: &StartContext<'_>) -> Result<Box<dyn Condition>> {
         Err(Error::invalid(format!("`{}` needs the feature `http`", self.url)).with_help(
-            "turn on the feature `http` of mirakuru-rstest or mirakuru-core, or wait for the port by \
-             `tcp`",
+            "add `http` to the features of the dependency in `Cargo.toml`; in an executor of your own, \
+             `tcp` waits for the port instead",
         ))
     }
 }

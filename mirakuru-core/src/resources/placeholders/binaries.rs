@@ -51,8 +51,8 @@ fn is_old(name: &str, binary: &Path, source: &Path) -> Error {
     let is_example = binary.to_string().contains("/examples/");
     let kind = if is_example { "example" } else { "bin" };
     Error::invalid(format!("`{binary}` is older than `{source}`")).with_help(format!(
-        "`cargo build --workspace --{kind} {name}` builds it: for a test, cargo builds the binaries of \
-         its own package only"
+        "run `cargo build --workspace --{kind} {name}` first: the command that runs this test does not \
+         build it"
     ))
 }
 

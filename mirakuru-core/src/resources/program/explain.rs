@@ -69,7 +69,10 @@ fn not_a_program(name: &str) -> Option<String> {
         return Some(help.to_owned());
     }
     let is_assignment = name.contains('=');
-    is_assignment.then(|| "variables are set by `env`, or by a shell: `Executor::shell`".to_owned())
+    is_assignment.then(|| {
+        "variables are set by `env`, or by a shell: `Executor::shell`, or `shell = \"…\"`"
+            .to_owned()
+    })
 }
 
 /// Returns an error for a binary of the package under test that is missing.
@@ -86,7 +89,7 @@ pub(crate) fn no_such_binary<'a>(name: &str, known: impl Iterator<Item = &'a str
         suggest::name(name, all.iter().map(|binary| binary.name.as_str())).map(str::to_owned)
     });
     Error::invalid(what).with_help(match near {
-        Some(near) => format!("did you mean `{{bin:{near}}}`?"),
+        Some(near) => format!("did you mean `{near}`?"),
         None => format!(
             "cargo builds the binaries of a package for its integration tests (the `tests` directory) \
              only: if it is one of another package, run `cargo build --workspace --bin {name}` first"

@@ -56,7 +56,13 @@ pub(crate) fn how_to_install(program: &str) -> Option<String> {
     let commands = [("apt install ", debian), ("brew install ", homebrew), ("", other)];
     let commands = commands.into_iter().filter(|(_, package)| !package.is_empty());
     let commands = commands.map(|(command, package)| format!("`{command}{package}`"));
-    Some(format!("install it: {}", commands.collect::<Vec<_>>().join(" or ")))
+    let commands = commands.collect::<Vec<_>>().join(" or ");
+    Some(match (debian.is_empty(), other.is_empty()) {
+        (true, true) => {
+            format!("install it as its project says, or by {commands}; Debian has no package")
+        }
+        _ => format!("install it: {commands}"),
+    })
 }
 
 #[cfg(test)]
@@ -69,6 +75,9 @@ mod tests {
         assert_eq!(how_to_install("redis-server").as_deref(), Some(redis));
         let moto = "install it: `pip install 'moto[server]'`";
         assert_eq!(how_to_install("moto_server").as_deref(), Some(moto));
+        let mongod = "install it as its project says, or by `brew install \
+                      mongodb/brew/mongodb-community`; Debian has no package";
+        assert_eq!(how_to_install("mongod").as_deref(), Some(mongod));
         assert_eq!(how_to_install("redis"), None);
     }
 
