@@ -139,13 +139,13 @@ pub use mirakuru_macros::with_process_rstest as with_process;
 /// use mirakuru_rstest::{Executor, Lease, process_fixture, servers};
 ///
 /// #[process_fixture]
-/// fn redis() -> Executor {
+/// fn store() -> Executor {
 ///     servers::redis()
 /// }
 ///
 /// #[process_fixture]
-/// fn app(redis: Lease) -> Executor {
-///     Executor::new("{bin:app}").env("REDIS_URL", format!("redis://{}/", redis.addr()))
+/// fn app(store: Lease) -> Executor {
+///     Executor::new("{bin:app}").env("REDIS_URL", format!("redis://{}/", store.addr()))
 /// }
 /// # }
 /// ```

@@ -6,7 +6,7 @@ use crate::readiness::Http;
 ///
 /// | | |
 /// |---|---|
-/// | ready | `/health` answers, which it does once there is a leader |
+/// | ready | `/health` answers, which it does once there is a leader; needs the feature `http` |
 /// | clients | `http://127.0.0.1:{port}` |
 /// | ports | `{port}` for clients, `{port:peer}` for other members |
 /// | files | `{dir}/data`, which a restart keeps |

@@ -5,7 +5,7 @@ use crate::executor::Executor;
 ///
 /// | | |
 /// |---|---|
-/// | ready | `/moto-api/` answers |
+/// | ready | `/moto-api/` answers; needs the feature `http` |
 /// | clients | `http://127.0.0.1:{port}` as endpoint of all services, with any access key, secret and region |
 /// | packages | `pip install 'moto[server]'` |
 ///

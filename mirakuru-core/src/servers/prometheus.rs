@@ -5,7 +5,7 @@ use crate::executor::Executor;
 ///
 /// | | |
 /// |---|---|
-/// | ready | `/-/ready` answers; for a while after its port is open that is 503 |
+/// | ready | `/-/ready` answers; for a while after its port is open that is 503; needs the feature `http` |
 /// | clients | `http://127.0.0.1:{port}/` |
 /// | files | `{dir}/prometheus.yml`, and `{dir}/data`, which a restart keeps |
 /// | packages | Debian `prometheus`, Homebrew `prometheus` |

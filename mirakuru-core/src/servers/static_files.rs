@@ -5,7 +5,7 @@ use crate::executor::Executor;
 ///
 /// | | |
 /// |---|---|
-/// | ready | `/` answers |
+/// | ready | `/` answers; needs the feature `http` |
 /// | clients | `http://127.0.0.1:{port}/` |
 /// | files | those that it serves; [`current_dir`](Executor::current_dir) sets another directory |
 /// | packages | Debian `python3`, Homebrew `python3` |
