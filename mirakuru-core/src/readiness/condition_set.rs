@@ -95,6 +95,7 @@ impl ConditionSet {
             // One of them may have found a port, at a host that was captured.
             context.values.set_captured(found.captures);
         }
+        let ready = Instant::now();
         if self.is_announced {
             settle(client);
             check_not_failed(&client.state())?;
@@ -102,7 +103,7 @@ impl ConditionSet {
         if self.needs_running_process {
             check_alive(&client.state(), || "it had answered before".to_owned())?;
         }
-        wait.remember();
+        wait.remember(ready);
         Ok(found.endpoint)
     }
 }

@@ -62,7 +62,7 @@ pub trait Probe: Send + Sync {
     fn check(&self, attempt: &Attempt<'_>) -> Readiness;
 
     /// Returns what tells this probe from others of its type, or `None` if nothing does; a process
-    /// with such a probe cannot be shared.
+    /// with such a probe cannot be shared, and each start of it waits like the first.
     ///
     /// Default: an empty text if the type has no values (its size is zero), else `None`.
     fn identity(&self) -> Option<String> {

@@ -70,10 +70,9 @@ impl Pace {
         step.min(if waited > *range.end() { STEP_MAX } else { early })
     }
 
-    /// Keeps the time that the wait has taken for later starts.
-    pub(super) fn remember(&self) {
-        let time = self.began.elapsed();
-        self.earlier.iter().for_each(|earlier| earlier.add(time));
+    /// Keeps for later starts how long the wait took until then.
+    pub(super) fn remember(&self, ready: Instant) {
+        self.earlier.iter().for_each(|earlier| earlier.add(ready - self.began));
     }
 }
 

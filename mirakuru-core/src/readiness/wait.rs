@@ -111,9 +111,9 @@ impl<'a> Wait<'a> {
         }
     }
 
-    /// Keeps the time of this wait for later starts.
-    pub(super) fn remember(&self) {
-        self.pace.remember();
+    /// Keeps for later starts how long this wait took until then.
+    pub(super) fn remember(&self, ready: Instant) {
+        self.pace.remember(ready);
     }
 
     /// Waits until the condition at this index holds.

@@ -127,7 +127,7 @@ impl Http {
         self
     }
 
-    /// Adds a header. The default ones are `Accept: */*` and a `User-Agent`.
+    /// Adds a header. The default ones are `Accept: */*` and a `User-Agent`. All together have up to 16 KiB.
     ///
     /// ```
     /// # use mirakuru_core::Http;
