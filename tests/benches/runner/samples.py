@@ -47,7 +47,7 @@ def machine():
     return {
         "date": datetime.date.today().isoformat(),
         "commit": output("git", "-C", str(here), "rev-parse", "--short", "HEAD"),
-        "system": f"Linux {platform.release()}",
+        "system": f"Linux {platform.release().split('-')[0]}",
         "processors": os.cpu_count(),
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",
         "files": "files on " + output("findmnt", "-no", "FSTYPE", "-T", os.environ["TMPDIR"]),

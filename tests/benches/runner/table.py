@@ -70,7 +70,7 @@ def first_starts():
             kind = ", debug build" if name == "debug" else ""
             for which in ["first", "second"]:
                 answer = new.ask("one", "tcp", control_of(column, "tcp", 0, 0))
-                samples.add(f"{which} start of a process{kind}: TCP", column, answer["start"])
+                samples.add(f"{which} start{kind}: TCP", column, answer["start"])
             new.close()
 
 
@@ -154,7 +154,7 @@ PARTS = {it.__name__: it for it in [starts_at_once, first_starts, lags, cpu, man
 for part in sys.argv[2:] or PARTS:
     PARTS[part]()
 progress("the end")
-samples.sort(["start", "first start of a process:", "first", "second start of a process:", "second", "200", "lag", "stop", "CPU", "memory", "100"])
+samples.sort(["start", "first start:", "first", "second start:", "second", "200", "lag", "stop", "CPU", "memory", "100"])
 for each in workers.values():
     each.close()
 samples.write(f"{OUT}/table.json")
