@@ -28,8 +28,17 @@ fn printed(variable: &str, address: &str, level: &str) -> String {
 /// Leases two servers, and returns the lines about variables that name servers.
 fn lines_with(variable: &str, level: &str) -> Vec<String> {
     let printed = printed(variable, "localhost:1", level);
-    let lines = printed.lines().filter(|line| line.contains("MIRAKURU_USE_"));
+    let lines = printed.lines().filter(|line| line.contains("MIRAKURU_"));
     lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn a_variable_of_nearly_the_name_of_a_setting_is_reported_once() {
+    let line = "mirakuru: the environment variable MIRAKURU_TIMELIEN has no effect; did you mean \
+                MIRAKURU_TIMELINE?";
+    assert_eq!(lines_with("MIRAKURU_TIMELIEN", ""), [line]);
+    assert!(lines_with("MIRAKURU_TIMELIEN", "off").is_empty());
+    assert!(lines_with("MIRAKURU_STRESS_SECONDS", "").is_empty());
 }
 
 #[test]

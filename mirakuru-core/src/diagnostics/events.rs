@@ -41,6 +41,11 @@ pub(crate) fn near_variable(name: &str, variable: &str, wanted: &str) {
     ));
 }
 
+/// A variable that is no setting has nearly the name of one.
+pub(crate) fn misspelt_setting(variable: &str, near: &str) {
+    warn(format_args!("the environment variable {variable} has no effect; did you mean {near}?"));
+}
+
 /// A variable that names a server which runs already has not been used.
 pub(crate) fn unused_variable(variable: &str, names: &str) {
     line(format_args!("{variable} is for no server of this test process; its servers are {names}"));

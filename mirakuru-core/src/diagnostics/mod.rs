@@ -3,6 +3,7 @@
 pub(crate) mod events;
 pub(crate) mod log_dir;
 pub(crate) mod loopback;
+pub(crate) mod misspelt;
 pub(crate) mod other_server;
 pub(crate) mod port_owner;
 pub(crate) mod progress;

@@ -13,6 +13,11 @@ const LEASE_TIMEOUT: &str = "MIRAKURU_LEASE_TIMEOUT";
 const TIMELINE: &str = "MIRAKURU_TIMELINE";
 const KEEP: &str = "MIRAKURU_KEEP";
 pub(super) const TIMEOUT_FACTOR: &str = "MIRAKURU_TIMEOUT_FACTOR";
+
+/// The names of all settings.
+pub(super) const NAMES: [&str; 7] =
+    [LOG, TEMPLATES, LEASE_TIMEOUT, TIMELINE, KEEP, TIMEOUT_FACTOR, "MIRAKURU_SESSION"];
+
 const DEFAULT_LEASE_TIMEOUT: Duration = Duration::from_secs(60);
 const DEFAULT_KEPT_FOR: Duration = Duration::from_secs(60 * 60);
 

@@ -11,7 +11,7 @@ mod set_up;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
-use crate::diagnostics::{settings, used_servers};
+use crate::diagnostics::{misspelt, settings, used_servers};
 use crate::error::Result;
 use crate::launch::external::External;
 use crate::launch::spec::ProcessSpec;
@@ -148,6 +148,7 @@ impl Executor {
     /// Starts the process beside those that it needs.
     pub(crate) fn start_with(&self, needs: &NeedLeases) -> Result<Process> {
         settings::check()?;
+        misspelt::report();
         if self.spec.external.is_none() {
             used_servers::report_near(&self.spec.display_name());
         }

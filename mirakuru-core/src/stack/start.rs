@@ -9,7 +9,7 @@ use super::control::Control;
 use super::members::Members;
 use super::order::{Need, Order};
 use super::running::RunningStack;
-use crate::diagnostics::settings;
+use crate::diagnostics::{misspelt, settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::Executor;
 use crate::launch::plan::Reserved;
@@ -36,6 +36,7 @@ impl Observer for () {}
 /// Starts all members.
 pub(super) fn start(members: &Members, observer: &dyn Observer) -> Result<RunningStack> {
     settings::check()?;
+    misspelt::report();
     members.check()?;
     let mut locked = Vec::new();
     loop {
