@@ -22,6 +22,14 @@ fn plays_a_role() {
             drop(TIMED.lease().unwrap());
             TIMED.exclusive().unwrap().restart().unwrap();
         }
+        Some("kills it") => TIMED.exclusive().unwrap().kill().map(drop).unwrap(),
+        Some("sees it die") => {
+            let lease = TIMED.lease().unwrap();
+            test_process::kill(lease.pid(), nix::sys::signal::SIGKILL);
+            while lease.is_running() {
+                std::thread::yield_now();
+            }
+        }
         Some("is killed") => {
             let _own = Executor::new("sleep 100").name("of a killed test").start().unwrap();
             std::process::abort(); // No exit handler runs.
@@ -111,26 +119,41 @@ fn a_run_says_once_where_its_page_is() {
     assert_eq!(printed.matches(&line).count(), 1, "{printed}");
 }
 
-/// With a browser: `MIRAKURU_BROWSER=chromium`. Leaves pictures of the page beside this test binary.
+/// Runs a browser on a page, if there is one: `MIRAKURU_BROWSER=chromium`.
+fn browse(dir: &Path, options: &[&str]) -> Option<String> {
+    let mut browser = Command::new(std::env::var_os("MIRAKURU_BROWSER")?);
+    browser.args(["--headless=new", "--no-sandbox", "--disable-gpu"]).args(options);
+    let page = format!("file://{}", dir.join("run.html").display());
+    Some(String::from_utf8(browser.arg(page).output().unwrap().stdout).unwrap())
+}
+
+/// Leaves pictures of the page beside this test binary.
 #[test]
 fn a_browser_draws_the_page() {
-    let Ok(browser) = std::env::var("MIRAKURU_BROWSER") else { return };
     let dir = page_of(&["is killed", "leases it"]);
-    let page = format!("file://{}", dir.join("run.html").display());
-    let run = |options: &[&str]| {
-        let mut command = Command::new(&browser);
-        command.args(["--headless=new", "--no-sandbox", "--disable-gpu"]).args(options).arg(&page);
-        String::from_utf8(command.output().unwrap().stdout).unwrap()
-    };
-    let drawn = run(&["--dump-dom"]);
+    let Some(drawn) = browse(&dir, &["--dump-dom"]) else { return };
     for bar in ["bar starting", "bar step", "bar ready", "bar lease", "bar exclusive", "bar wait"] {
-        assert!(drawn.contains(&format!("class=\"{bar}\"")), "no `{bar}` in {drawn}");
+        assert!(drawn.contains(&format!("class=\"{bar}")), "no `{bar}` in {drawn}");
     }
     assert!(drawn.contains("2 servers, 2 tests"), "{drawn}");
     for (scheme, number) in [("dark", 0), ("light", 1)] {
         let picture = std::env::current_exe().unwrap().with_extension(format!("{scheme}.png"));
         let colors = format!("--blink-settings=preferredColorScheme={number}");
-        run(&[&colors, "--window-size=1200,600", &format!("--screenshot={}", picture.display())]);
+        let screenshot = format!("--screenshot={}", picture.display());
+        browse(&dir, &[&colors, "--window-size=1200,600", &screenshot]);
         assert!(picture.is_file(), "{}", picture.display());
+    }
+}
+
+#[test]
+fn a_server_is_drawn_as_ready_until_its_end() {
+    for (role, expected) in [
+        ("kills it", "ready until it was ended by SIGKILL"),
+        ("sees it die", "ready until it was ended by SIGKILL"),
+        ("leases it", "ready until it was ended by SIGTERM"),
+    ] {
+        let Some(drawn) = browse(&page_of(&[role]), &["--dump-dom"]) else { return };
+        assert!(drawn.contains(&format!("title=\"{expected}: ")), "{role}: {drawn}");
+        assert!(drawn.contains("1 server, 1 test,"), "{role}: {drawn}");
     }
 }

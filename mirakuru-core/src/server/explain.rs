@@ -89,6 +89,11 @@ impl Server {
         self.print_report();
     }
 
+    /// Notes for the page of the run that the server has ended.
+    pub(crate) fn note_end(&self) {
+        self.client.note_end(&self.state());
+    }
+
     /// Prints the state and the last lines for the calling test, unless they were printed already.
     fn print_report(&self) {
         FailureReport::new(self.views(Vec::new())).print();

@@ -80,6 +80,9 @@ impl<Hold: Deref<Target = Process>> Held<Hold> {
 
     /// Called when the lease ends. If the test panics, prints what the processes wrote during the lease.
     pub(super) fn end(&self) {
+        if !self.process().is_running() {
+            self.process().server().note_end();
+        }
         if std::thread::panicking() {
             self.report.print();
         }
