@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use mirakuru_rstest::{Executor, Scope, Shared};
+use mirakuru_rstest::{Executor, Process, Scope, Shared, with_process};
 use mirakuru_tests::test_process;
 use mirakuru_tests::{ScratchDir, bin, need, scratch_dir};
 
@@ -30,6 +30,7 @@ fn plays_a_role() {
                 std::thread::yield_now();
             }
         }
+        Some("uses two") => uses_two(),
         Some("is killed") => {
             let _own = Executor::new("sleep 100").name("of a killed test").start().unwrap();
             std::process::abort(); // No exit handler runs.
@@ -37,6 +38,10 @@ fn plays_a_role() {
         _ => {}
     }
 }
+
+#[with_process(cmd = "sleep 101", name = "one")]
+#[with_process(cmd = "sleep 102", name = "other")]
+fn uses_two(_one: &Process, _other: &Process) {}
 
 /// Runs test processes one after the other, below a runner in a directory, which then has the page.
 fn page_of(roles: &[&str]) -> ScratchDir {
@@ -117,6 +122,16 @@ fn a_run_says_once_where_its_page_is() {
     let (dir, printed) = run_of(&["is killed", "leases it", "leases it"]);
     let line = format!("mirakuru: timeline in {}\n", dir.join("run.html").display());
     assert_eq!(printed.matches(&line).count(), 1, "{printed}");
+}
+
+#[test]
+fn what_a_test_starts_together_is_in_the_row_of_that_test() {
+    let dir = page_of(&["uses two"]);
+    let events = fs::read_to_string(dir.join("run.events")).unwrap();
+    let rows = events.lines().filter(|it| it.contains("thread_name") && !it.contains("\"pid\":1,"));
+    let rows: Vec<_> = rows.filter_map(|row| row.split("\"args\":").nth(1)).collect();
+    assert_eq!(rows.len(), 4, "two starts and two leases: {events}");
+    assert!(rows.iter().all(|it| *it == r#"{"name":"timeline::plays_a_role"}}"#), "{rows:#?}");
 }
 
 /// Runs a browser on a page, if there is one: `MIRAKURU_BROWSER=chromium`.

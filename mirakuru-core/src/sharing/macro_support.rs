@@ -283,10 +283,12 @@ fn start_together(requests: &mut [Request]) {
     if to_start.len() < 2 {
         return;
     }
+    // The timeline, and the message of a panic, name the test by its thread.
+    let test = thread::current().name().unwrap_or("main").to_owned();
     let panicked = thread::scope(|scope| {
         let mut others = Vec::new();
         for request in to_start.drain(1..) {
-            let thread = thread::Builder::new().name("mirakuru-start".to_owned());
+            let thread = thread::Builder::new().name(test.clone());
             // Without a thread, it starts in its turn.
             others.extend(thread.spawn_scoped(scope, || request.start()));
         }
