@@ -134,6 +134,24 @@ fn what_a_test_starts_together_is_in_the_row_of_that_test() {
     assert!(rows.iter().all(|it| *it == r#"{"name":"timeline::plays_a_role"}}"#), "{rows:#?}");
 }
 
+/// Without `/proc`, standard error of the runner cannot be opened.
+#[cfg(not(mirakuru_fallback))]
+#[test]
+fn the_line_about_the_page_is_not_in_the_captured_output_too() {
+    const CAPTURING: &str =
+        "NEXTEST_RUN_ID=one sh -c 'exec \"$@\" 2> \"$CAPTURED\"' sh \"$@\"; exit $?";
+    let dir = scratch_dir();
+    let mut run = test_process::playing("timeline::plays_a_role", "leases it");
+    run.env("CAPTURED", dir.join("captured")).env("MIRAKURU_TIMELINE", dir.join("run.html"));
+    run.env("TMPDIR", &*dir).env("MIRAKURU_LOG", "info").stdin(Stdio::null());
+    let mut nextest = test_process::run_by(&["sh", "-c", CAPTURING, "sh"], &run);
+    let output = nextest.env_remove("MIRAKURU_SESSION").output().unwrap();
+    let shown = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(shown.matches("timeline in ").count(), 1, "{shown}");
+    let captured = fs::read_to_string(dir.join("captured")).unwrap();
+    assert!(captured.contains("started timed") && !captured.contains("timeline in "), "{captured}");
+}
+
 /// Runs a browser on a page, if there is one: `MIRAKURU_BROWSER=chromium`.
 fn browse(dir: &Path, options: &[&str]) -> Option<String> {
     let mut browser = Command::new(std::env::var_os("MIRAKURU_BROWSER")?);

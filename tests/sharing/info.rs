@@ -10,7 +10,11 @@ static SERVER: Shared = Shared::new(|| Executor::new("sleep 60").name("of the ru
 /// Plays the part of a test for another test.
 #[test]
 fn plays_a_test() {
-    if test_process::role().is_some() {
+    let Some(role) = test_process::role() else { return };
+    drop(SERVER.lease().unwrap());
+    if role == "restarts" {
+        drop(SERVER.lease().unwrap());
+        SERVER.exclusive().unwrap().restart().unwrap();
         drop(SERVER.lease().unwrap());
     }
 }
@@ -38,4 +42,14 @@ fn a_server_of_one_test_process_says_that_it_has_stopped() {
     let printed = test_process::printed(&test.env("MIRAKURU_LOG", "info").output().unwrap());
     assert!(printed.contains("mirakuru: stopped of the run: was ended by SIGTERM"), "{printed}");
     assert!(!printed.contains("stops when"), "{printed}");
+}
+
+#[test]
+fn each_end_counts_the_leases_since_the_start_before_it() {
+    let mut test = test_process::playing("info::plays_a_test", "restarts");
+    let printed = test_process::printed(&test.env("MIRAKURU_LOG", "info").output().unwrap());
+    let ends: Vec<_> =
+        printed.lines().filter(|line| line.contains(": stopped of the run")).collect();
+    let [first, last] = ends[..] else { panic!("{printed}") };
+    assert!(first.ends_with(", after 3 leases") && last.ends_with(", after 1 lease"), "{printed}");
 }

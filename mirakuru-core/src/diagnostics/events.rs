@@ -48,7 +48,9 @@ pub(crate) fn misspelt_setting(variable: &str, near: &str) {
 
 /// A variable that names a server which runs already has not been used.
 pub(crate) fn unused_variable(variable: &str, names: &str) {
-    line(format_args!("{variable} is for no server of this test process; its servers are {names}"));
+    line(format_args!(
+        "{variable} is for no server of this test process; its servers are {names}"
+    ));
 }
 
 /// A process outlives the test processes, so none of them prints its end.
@@ -77,8 +79,11 @@ pub(crate) fn log_failed(name: &str, errno: i32) {
 
 /// The page of the run is there. Test processes that exit later draw it again.
 pub(crate) fn timeline(page: &Path) {
-    let is_printed = settings::log_level() != LogLevel::Off;
-    report(Level::Info, is_printed, format_args!("timeline in {}", page.display()));
+    let text = format!("timeline in {}", page.display());
+    report(Level::Info, false, format_args!("{text}"));
+    if settings::log_level() != LogLevel::Off {
+        progress::print_once(&text);
+    }
 }
 
 /// A process ended by itself while it was leased.

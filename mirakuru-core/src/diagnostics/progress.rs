@@ -99,6 +99,14 @@ pub fn print(text: &str) {
     Screen::with(|screen| screen.print(text));
 }
 
+/// Prints a line, but not in the captured output of a test if the user of nextest sees it anyway: that
+/// output is shown, too, if the test fails.
+pub(crate) fn print_once(text: &str) {
+    if !watched::print(&format!("mirakuru: {text}")) {
+        print(text);
+    }
+}
+
 /// Prints whole lines of servers as they are, after erasing the bar if there is one.
 pub(crate) fn print_output(lines: &str) {
     Screen::with(|screen| {

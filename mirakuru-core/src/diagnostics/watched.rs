@@ -23,9 +23,9 @@ static STDERR: LazyLock<Option<File>> = LazyLock::new(|| {
     is_wanted.then(|| stderr_of(runner::noted_nextest()?.pid)).flatten()
 });
 
-/// Writes a line there, if standard error of this process is captured.
-pub(super) fn print(line: &str) {
-    let Some(mut stderr) = STDERR.as_ref() else { return };
+/// Writes a line there, if standard error of this process is captured. Returns false if it is not.
+pub(super) fn print(line: &str) -> bool {
+    let Some(mut stderr) = STDERR.as_ref() else { return false };
     let text = match sys::terminal_width(stderr.as_raw_fd()) {
         Some(width) => above_the_bar(line, width.into()),
         None => format!("{line}\n"),
@@ -36,6 +36,7 @@ pub(super) fn print(line: &str) {
     let former = signals.thread_swap_mask(SigmaskHow::SIG_BLOCK);
     let _ = stderr.write_all(text.as_bytes()); // A reader may have stopped.
     let _ = former.map(|former| former.thread_set_mask());
+    true
 }
 
 /// Returns what inserts a line above nextest's progress bar, whose last line has the cursor. Where that

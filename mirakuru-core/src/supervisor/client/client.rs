@@ -304,7 +304,7 @@ impl Client {
     /// Reports the end of the server as an event, once for each start.
     pub(crate) fn report_end(&self, state: &State) {
         if !self.is_end_reported.swap(true, Ordering::Relaxed) {
-            events::stopped(self.name(), state.exit, self.leases.load(Ordering::Relaxed));
+            events::stopped(self.name(), state.exit, self.leases.swap(0, Ordering::Relaxed));
             self.note_end(state);
             let is_forced = state.exit.is_some_and(|exit| exit.was_killed());
             if is_forced && !self.kill_requested.load(Ordering::Relaxed) {
