@@ -7,11 +7,14 @@ use mirakuru_tests::test_process;
 
 static APPLE: Shared = Shared::new(|| Executor::new("sleep 60").name("apple"));
 static APPLY: Shared = Shared::new(|| Executor::new("sleep 61").name("apply"));
+static PEAR: Shared = Shared::new(|| Executor::new("sleep 62").name("pear")).called("fruit");
 
 /// Plays the part of a test for another test.
 #[test]
 fn plays_a_test_of_two_servers() {
-    if test_process::role().is_some() {
+    if test_process::role().as_deref() == Some("leases a pear") {
+        drop(PEAR.lease().unwrap());
+    } else if test_process::role().is_some() {
         drop((APPLE.lease().unwrap(), APPLY.lease().unwrap()));
         drop(APPLE.lease().unwrap());
     }
@@ -52,10 +55,20 @@ fn a_variable_of_nearly_the_name_of_a_server_is_reported_once() {
 }
 
 #[test]
+fn a_variable_of_nearly_what_tests_call_a_server_is_reported() {
+    let mut test = test_process::playing("misspelt::plays_a_test_of_two_servers", "leases a pear");
+    let output = test.env("MIRAKURU_USE_FRIUT", "localhost:1").output().unwrap();
+    let line = "mirakuru: pear is started here, because MIRAKURU_USE_FRIUT is not its variable: that is \
+                MIRAKURU_USE_PEAR or MIRAKURU_USE_FRUIT";
+    let printed = test_process::printed(&output);
+    assert!(printed.contains(line), "{printed}");
+}
+
+#[test]
 fn a_variable_that_may_be_for_another_binary_is_reported_by_the_wish_of_the_user_only() {
     assert!(lines_with("MIRAKURU_USE_DATABASE", "").is_empty());
     let line = "mirakuru: MIRAKURU_USE_DATABASE is for no server of this test process; its servers are \
-                `apple` and `apply`";
+                called `apple` and `apply`";
     assert_eq!(lines_with("MIRAKURU_USE_DATABASE", "info"), [line]);
 }
 

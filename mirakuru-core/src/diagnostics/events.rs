@@ -49,7 +49,7 @@ pub(crate) fn misspelt_setting(variable: &str, near: &str) {
 /// A variable that names a server which runs already has not been used.
 pub(crate) fn unused_variable(variable: &str, names: &str) {
     line(format_args!(
-        "{variable} is for no server of this test process; its servers are {names}"
+        "{variable} is for no server of this test process; its servers are called {names}"
     ));
 }
 

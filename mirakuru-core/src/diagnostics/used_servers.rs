@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use parking_lot::Mutex;
 
 use super::events;
+use crate::error::{Error, Result};
 use crate::syntax::suggest;
 
 const PREFIX: &str = "MIRAKURU_USE_";
@@ -12,18 +13,35 @@ const PREFIX: &str = "MIRAKURU_USE_";
 static SEEN: Mutex<Seen> = Mutex::new(Seen { names: BTreeMap::new(), reported: BTreeSet::new() });
 
 struct Seen {
-    /// The names of the servers of this process, by their variables.
+    /// The names of the servers of this process, and what tests call them, by their variables.
     names: BTreeMap<String, String>,
     /// The variables that were reported as those of no server.
     reported: BTreeSet<String>,
 }
 
-/// Returns the variable for processes of this name, and its value.
-pub(crate) fn find(name: &str) -> Option<(String, String)> {
-    let variable = variable_of(name);
-    SEEN.lock().names.insert(variable.clone(), name.to_owned());
-    let value = std::env::var_os(&variable)?.to_string_lossy().into_owned();
-    (!value.is_empty()).then_some((variable, value))
+/// Returns the variable for a process of these names, and its value.
+///
+/// # Errors
+///
+/// Fails if the variables of two names have different values.
+pub(crate) fn find(names: &[String]) -> Result<Option<(String, String)>> {
+    let variables = names.iter().map(|name| (variable_of(name), name.clone()));
+    SEEN.lock().names.extend(variables);
+    let mut found = names.iter().filter_map(|name| {
+        let variable = variable_of(name);
+        let value = std::env::var_os(&variable).filter(|value| !value.is_empty())?;
+        Some((variable, value.to_string_lossy().into_owned()))
+    });
+    let first = found.next();
+    match (&first, found.next()) {
+        (Some((variable, value)), Some((other, another))) if *value != another => {
+            let what = format!(
+                "{variable} is `{value}` and {other} is `{another}`, and both name this server"
+            );
+            Err(Error::invalid(what).with_help(format!("unset {variable} or {other}")))
+        }
+        _ => Ok(first),
+    }
 }
 
 fn variable_of(name: &str) -> String {
@@ -34,11 +52,11 @@ fn variable_of(name: &str) -> String {
 /// Reports a variable whose name is nearly that of a server, which is started here for that reason.
 ///
 /// Others may be for servers of other test binaries.
-pub(crate) fn report_near(name: &str) {
-    let wanted = variable_of(name);
+pub(crate) fn report_near(names: &[String]) {
+    let wanted: Vec<_> = names.iter().map(|name| variable_of(name)).collect();
     let near = SEEN.lock().near(&wanted);
     if let Some(variable) = near {
-        events::near_variable(name, &variable, &wanted);
+        events::near_variable(&names[0], &variable, &wanted.join(" or "));
     }
 }
 
@@ -57,11 +75,12 @@ pub(crate) fn report_unused() {
 
 impl Seen {
     /// Returns a variable that was written for the server of another, once.
-    fn near(&mut self, wanted: &str) -> Option<String> {
-        if !self.names.contains_key(wanted) {
+    fn near(&mut self, wanted: &[String]) -> Option<String> {
+        if !self.names.contains_key(&wanted[0]) {
             return None; // No variable counts for a process of a test's own.
         }
-        let near = set().find(|it| !self.names.contains_key(it) && is_near(it, wanted))?;
+        let is_near = |it: &String| wanted.iter().any(|wanted| is_near(it, wanted));
+        let near = set().find(|it| !self.names.contains_key(it) && is_near(it))?;
         self.reported.insert(near.clone()).then_some(near)
     }
 }

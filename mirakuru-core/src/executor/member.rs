@@ -18,7 +18,7 @@ impl Executor {
         name: &str,
         prefix: Option<String>,
         interrupt: &Arc<Interrupt>,
-    ) -> Self {
+    ) -> Result<Self> {
         let mut member = self.clone().name(name);
         member.spec.prefix = prefix;
         member.spec.interrupt = Some(Arc::clone(interrupt));

@@ -81,8 +81,10 @@ impl Executor {
     ///
     /// For a shared process and a member of a [`Stack`](crate::Stack), the environment variable
     /// `MIRAKURU_USE_` with its [name](Self::name) does the same, and has precedence: `MIRAKURU_USE_REDIS_SERVER=localhost:6379` for one called `redis-server`.
-    /// The name is in capitals, with a `_` for each character that is not a letter or a digit of ASCII. A
-    /// process that a test has for itself (a parameter of type `Process`, [`start`](Self::start)) is
+    /// The name is in capitals, with a `_` for each character that is not a letter or a digit of ASCII.
+    /// What the tests call the process counts, too: `MIRAKURU_USE_STORE` for a fixture `store`, or for a
+    /// parameter `store` of the attribute without one. If both variables are set, to different addresses,
+    /// that is an error. A process that a test has for itself (a parameter of type `Process`, [`start`](Self::start)) is
     /// started nevertheless: the variable would have such tests share a server.
     ///
     /// | | with such a server |
@@ -150,7 +152,7 @@ impl Executor {
         settings::check()?;
         misspelt::report();
         if self.spec.external.is_none() {
-            used_servers::report_near(&self.spec.display_name());
+            used_servers::report_near(&self.spec.names());
         }
         let executor = self.knowing(needs);
         let start =
@@ -197,11 +199,11 @@ impl Executor {
         self
     }
 
-    /// Uses the server that the environment names for processes of this name, if it does.
-    pub(crate) fn or_external(mut self) -> Self {
-        let of_environment = External::of_environment(&self.spec.display_name());
+    /// Uses the server that the environment names for this process, if it does.
+    pub(crate) fn or_external(mut self) -> Result<Self> {
+        let of_environment = External::of_environment(&self.spec.names())?;
         self.spec.external = of_environment.or(self.spec.external);
-        self
+        Ok(self)
     }
 
     pub(crate) fn with_scope(mut self, scope: Scope) -> Self {

@@ -19,10 +19,14 @@ impl External {
         Self { address, variable: None }
     }
 
-    /// Returns the server that the environment names for processes of this name.
-    pub(crate) fn of_environment(name: &str) -> Option<Self> {
-        let (variable, address) = used_servers::find(name)?;
-        Some(Self { address, variable: Some(variable) })
+    /// Returns the server that the environment names for a process of these names.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it names two.
+    pub(crate) fn of_environment(names: &[String]) -> Result<Option<Self>> {
+        let found = used_servers::find(names).map_err(|error| error.about(&names[0]))?;
+        Ok(found.map(|(variable, address)| Self { address, variable: Some(variable) }))
     }
 
     /// Returns its address, unless that is faulty, which `effective` reports.

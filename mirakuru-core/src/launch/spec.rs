@@ -101,6 +101,14 @@ impl ProcessSpec {
         self.name.clone().unwrap_or_else(|| default_name::of(&self.command, label))
     }
 
+    /// Returns the name of the process in messages, and behind it what tests call the process, if that
+    /// is another word.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let name = self.display_name();
+        let label = self.label.clone().filter(|label| *label != name);
+        std::iter::once(name).chain(label).collect()
+    }
+
     /// Returns the words of the command, with placeholders.
     pub(super) fn words(&self) -> Result<Vec<OsString>> {
         let mut words = self.command.words()?;

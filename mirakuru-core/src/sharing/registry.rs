@@ -34,7 +34,7 @@ pub(super) struct Entry {
 
 /// Returns the entry of an executor. Executors that say the same have the same entry.
 pub(super) fn entry(executor: Executor, scope: Option<Scope>) -> Result<Arc<Entry>> {
-    let executor = executor.or_external().resolved()?;
+    let executor = executor.or_external()?.resolved()?;
     let scope = scope.or(executor.spec().scope).unwrap_or_default();
     let key = key(&executor, scope)?;
     let mut entries = ENTRIES.lock();

@@ -106,7 +106,8 @@ impl<'a> Launch<'a> {
         let (mut executors, mut reserved) = (Vec::new(), Vec::new());
         for (at, (name, executor)) in members.iter().enumerate() {
             let interrupt = control.interrupt(at);
-            let mut executor = executor.as_member(name, observer.prefix(at), interrupt);
+            let executor = executor.as_member(name, observer.prefix(at), interrupt);
+            let mut executor = executor.map_err(failure(at))?;
             // Without values, which are not known yet.
             members.names().for_each(|name| executor.set_other(name, OtherValues::new()));
             let reservation = match locked.contains(&at) {
