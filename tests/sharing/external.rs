@@ -6,9 +6,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use mirakuru_rstest::{
-    ErrorKind, Executor, Process, Scope, Shared, Signal, process_fixture, with_process,
-};
+use mirakuru_rstest::{ErrorKind, Executor, Process, Scope, Shared, Signal, with_process};
 use mirakuru_tests::{bin, free_port, http_get, test_process};
 
 use crate::run::{Run, all_passed, run_all};
@@ -52,23 +50,6 @@ fn plays_a_role() {
         "error" => println!("{:?}", OF_SESSION.lease().unwrap_err()),
         other => panic!("no role is called {other}"),
     }
-}
-
-#[process_fixture]
-fn store() -> Executor {
-    Executor::new("sleep 60").name("my-service 2")
-}
-
-#[with_process(store)]
-#[test]
-fn uses_a_fixture(of_test: &Process) {
-    println!("it is at {:?}", of_test.try_addr().ok());
-}
-
-#[with_process(cmd = "sleep 60")]
-#[test]
-fn uses_a_parameter(cache: &Process) {
-    println!("it is at {:?}", cache.try_addr().ok());
 }
 
 fn uses(shared: &Shared) {
@@ -132,38 +113,6 @@ fn test_processes_lease_the_server_that_a_variable_names() {
         run.finish();
     }
     assert!(server.is_running());
-}
-
-#[test]
-fn what_the_tests_call_a_server_names_its_variable_too() {
-    let server = server("127.0.0.1");
-    for (test, variable) in
-        [("uses_a_fixture", "MIRAKURU_USE_STORE"), ("uses_a_parameter", "MIRAKURU_USE_CACHE")]
-    {
-        let mut test = test_process::printing(&format!("external::{test}"));
-        let printed = printed(test.env(variable, server.addr().to_string()));
-        assert!(printed.contains(&format!("it is at Some({})", server.addr())), "{printed}");
-    }
-}
-
-#[test]
-fn two_variables_for_one_server_are_an_error_unless_they_say_the_same() {
-    let server = server("127.0.0.1");
-    let address = server.addr().to_string();
-    let with = |other: &str| {
-        let mut test = test_process::printing("external::uses_a_fixture");
-        test.env("MIRAKURU_USE_MY_SERVICE_2", &address).env("MIRAKURU_USE_STORE", other);
-        printed(&mut test)
-    };
-    let printed = with("localhost:1");
-    let error = format!(
-        "my-service 2: MIRAKURU_USE_MY_SERVICE_2 is `{address}` and MIRAKURU_USE_STORE is `localhost:1`, \
-         and both name this server"
-    );
-    let help = "help: unset MIRAKURU_USE_MY_SERVICE_2 or MIRAKURU_USE_STORE";
-    assert!(printed.contains(&error) && printed.contains(help), "{printed}");
-    let printed = with(&address);
-    assert!(printed.contains(&format!("it is at Some({address})")), "{printed}");
 }
 
 #[test]

@@ -32,6 +32,7 @@ mod together;
 #[cfg(all(target_env = "gnu", not(mirakuru_fallback)))]
 mod tracer;
 mod unique;
+mod variables;
 #[cfg(not(mirakuru_fallback))]
 mod versions;
 #[cfg(all(target_env = "gnu", not(mirakuru_fallback)))]
