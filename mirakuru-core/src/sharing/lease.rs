@@ -31,7 +31,7 @@ pub struct Lease(pub(super) Held<SharedHold>);
 
 /// What a lease holds until it is dropped.
 pub(super) struct Held<Hold> {
-    _in_timeline: Option<timeline::Lease>,
+    in_timeline: Option<timeline::Lease>,
     _mark: LeaseMark,
     report: Arc<FailureReport>,
     /// Its name, if it was asked for.
@@ -66,7 +66,7 @@ impl<Hold: Deref<Target = Process>> Held<Hold> {
         let in_timeline = server.track().map(|it| it.leased(asked.at, asked.exclusively));
         let mark = server.begin_lease(); // The views show the output from here on.
         let report = FailureReport::open(server.views(needs.views()));
-        Self { _in_timeline: in_timeline, _mark: mark, report, unique: OnceLock::new(), hold }
+        Self { in_timeline, _mark: mark, report, unique: OnceLock::new(), hold }
     }
 
     pub(super) fn process(&self) -> &Process {
@@ -80,7 +80,7 @@ impl<Hold: Deref<Target = Process>> Held<Hold> {
 
     /// Called when the lease ends. If the test panics, prints what the processes wrote during the lease.
     pub(super) fn end(&self) {
-        if !self.process().is_running() {
+        if self.in_timeline.is_some() && !self.process().is_running() {
             self.process().server().note_end();
         }
         if std::thread::panicking() {
