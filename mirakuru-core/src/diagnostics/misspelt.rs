@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::events;
-use super::settings::NAMES;
+use super::settings::{NAMES, variables_set};
 use crate::syntax::suggest;
 
 const PREFIX: &str = "MIRAKURU_";
@@ -14,8 +14,7 @@ pub(crate) fn report() {
     if IS_DONE.swap(true, Ordering::Relaxed) {
         return;
     }
-    let set = std::env::vars_os().filter(|(_, value)| !value.is_empty());
-    for name in set.filter_map(|(name, _)| name.into_string().ok()) {
+    for name in variables_set(PREFIX) {
         if let Some(near) = nearly(&name) {
             events::misspelt_setting(&name, near);
         }

@@ -18,7 +18,7 @@ pub(crate) struct Runner {
 }
 
 /// The variable that sets the runner: a process id.
-const SESSION: &str = "MIRAKURU_SESSION";
+pub(super) const SESSION: &str = "MIRAKURU_SESSION";
 
 /// Cargo's variable for its own path, and the one by which nextest tells its runs apart.
 const CARGO: &str = "CARGO";

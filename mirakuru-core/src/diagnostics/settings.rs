@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use super::runner::SESSION;
 use crate::error::{Error, Result};
 use crate::syntax::duration::duration;
 
@@ -16,7 +17,7 @@ pub(super) const TIMEOUT_FACTOR: &str = "MIRAKURU_TIMEOUT_FACTOR";
 
 /// The names of all settings.
 pub(super) const NAMES: [&str; 7] =
-    [LOG, TEMPLATES, LEASE_TIMEOUT, TIMELINE, KEEP, TIMEOUT_FACTOR, "MIRAKURU_SESSION"];
+    [LOG, TEMPLATES, LEASE_TIMEOUT, TIMELINE, KEEP, TIMEOUT_FACTOR, SESSION];
 
 const DEFAULT_LEASE_TIMEOUT: Duration = Duration::from_secs(60);
 const DEFAULT_KEPT_FOR: Duration = Duration::from_secs(60 * 60);
@@ -167,6 +168,13 @@ fn parse_factor(value: &str) -> Result<f64> {
 
 fn unknown(name: &str, value: &str, help: &str) -> Error {
     Error::invalid(format!("the environment variable {name} cannot be `{value}`")).with_help(help)
+}
+
+/// Returns the variables that are set, and whose names begin like this.
+pub(super) fn variables_set(prefix: &str) -> impl Iterator<Item = String> + '_ {
+    let variables = std::env::vars_os().filter(|(_, value)| !value.is_empty());
+    let names = variables.filter_map(|(name, _)| name.into_string().ok());
+    names.filter(move |name| name.starts_with(prefix))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use parking_lot::Mutex;
 
 use super::events;
+use super::settings::variables_set;
 use crate::error::{Error, Result};
 use crate::syntax::suggest;
 
@@ -69,7 +70,8 @@ pub(crate) fn report_unused() {
         return;
     }
     let names = suggest::alternatives(seen.names.values().map(String::as_str), "and");
-    let unused = set().filter(|it| !seen.names.contains_key(it) && !seen.reported.contains(it));
+    let unused = variables_set(PREFIX)
+        .filter(|it| !seen.names.contains_key(it) && !seen.reported.contains(it));
     unused.for_each(|variable| events::unused_variable(&variable, &names));
 }
 
@@ -80,16 +82,9 @@ impl Seen {
             return None; // No variable counts for a process of a test's own.
         }
         let is_near = |it: &String| wanted.iter().any(|wanted| is_near(it, wanted));
-        let near = set().find(|it| !self.names.contains_key(it) && is_near(it))?;
+        let near = variables_set(PREFIX).find(|it| !self.names.contains_key(it) && is_near(it))?;
         self.reported.insert(near.clone()).then_some(near)
     }
-}
-
-/// Returns the variables that are set.
-fn set() -> impl Iterator<Item = String> {
-    let variables = std::env::vars_os().filter(|(_, value)| !value.is_empty());
-    let names = variables.filter_map(|(name, _)| name.into_string().ok());
-    names.filter(|name| name.starts_with(PREFIX))
 }
 
 /// Returns true if one name was written for the other. Those of several servers of one kind differ in
