@@ -33,11 +33,11 @@ const SETTLE_MAX: Duration = Duration::from_millis(500);
 /// The processor time that it may use in the meantime, and a tick by which the kernel may be late.
 const SETTLE_USED: Duration = Duration::from_millis(15);
 
-/// The first pause before it is looked at again; the others are longer.
-const SETTLE_STEP: Duration = Duration::from_micros(20);
-
 /// The same where the kernel does not say whether a process sleeps.
 const SETTLE_UNSEEN: Duration = Duration::from_millis(5);
+
+/// The first pause before such a server is looked at again; the others are longer.
+const SETTLE_STEP: Duration = Duration::from_micros(20);
 
 /// A wait for one condition after the other, within one time limit.
 pub(super) struct Wait<'a> {

@@ -17,6 +17,13 @@ const BODY_LIMIT: Duration = Duration::from_millis(250);
 /// The number of bytes of a body in which a pattern is searched.
 const MATCHED_MAX: usize = 64 * 1024; // 64 KiB
 
+/// The size of the largest response header that is read, which is the limit of `ureq`, too.
+const RESPONSE_HEADER_MAX: usize = 64 * 1024;
+
+/// The size of the largest request header. Each request has new buffers, and those of `ureq`, of 128 KiB, take
+/// longer to make than the server to answer.
+const REQUEST_HEADER_MAX: usize = 16 * 1024;
+
 /// The answer of a server, as far as a report quotes it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Answer {
@@ -70,13 +77,6 @@ fn compare(body: Body, pattern: &ReplyPattern) -> (bool, String) {
         (false, text) => (false, format!(", but no match in its body: {text}")),
     }
 }
-
-/// The size of the largest response header that is read, which is the limit of `ureq`, too.
-const RESPONSE_HEADER_MAX: usize = 64 * 1024;
-
-/// The size of the largest request header. Each request has new buffers, and those of `ureq`, of 128 KiB, take
-/// longer to make than the server to answer.
-const REQUEST_HEADER_MAX: usize = 16 * 1024;
 
 fn agent(transport: &Transport, limit: Duration, body_limit: Duration) -> Agent {
     let config = Agent::config_builder()

@@ -13,7 +13,11 @@ use crate::sys::platform;
 /// Room for what comes with a message: the 253 descriptors that Linux sends at most, the sender, and a
 /// descriptor of the sender. With less, the kernel truncates the list, and the extra descriptors leak.
 /// It consists of numbers because the kernel aligns what it writes.
-type Control = [usize; 1280 / size_of::<usize>()];
+type Control = [usize; CONTROL_LEN];
+
+const CONTROL_LEN: usize = 1280 / size_of::<usize>();
+
+const EMPTY: Control = [0; CONTROL_LEN];
 
 /// Sends bytes over a connected socket, with descriptors if there are any.
 pub(in crate::sys) fn send_message(
@@ -23,7 +27,7 @@ pub(in crate::sys) fn send_message(
 ) -> nix::Result<usize> {
     let raw: Vec<RawFd> = fds.iter().map(AsRawFd::as_raw_fd).collect();
     let mut part = libc::iovec { iov_base: bytes.as_ptr() as *mut c_void, iov_len: bytes.len() };
-    let mut control: Control = [0; size_of::<Control>() / size_of::<usize>()];
+    let mut control = EMPTY;
     let mut message = message(&mut part, &mut control);
     attach(&raw, &mut message);
     // SAFETY: the message points to buffers of the lengths in it, which the kernel only reads.
@@ -39,7 +43,7 @@ pub(in crate::sys) fn receive_message(
     take: &mut dyn FnMut(c_int, &[u8]),
 ) -> nix::Result<usize> {
     let mut part = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
-    let mut control: Control = [0; size_of::<Control>() / size_of::<usize>()];
+    let mut control = EMPTY;
     let mut message = message(&mut part, &mut control);
     let flags = flags | platform::RECEIVE_FLAGS;
     // SAFETY: the message points to living buffers of the lengths in it.
@@ -112,7 +116,7 @@ mod tests {
     #[test]
     fn a_message_without_descriptors_has_no_buffer_for_them() {
         let mut part = libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 };
-        let mut control: Control = [0; size_of::<Control>() / size_of::<usize>()];
+        let mut control = EMPTY;
         let mut message = message(&mut part, &mut control);
         attach(&[], &mut message);
         assert!(message.msg_control.is_null() && message.msg_controllen == 0);
