@@ -80,7 +80,7 @@ fn playing(role: &str, address: &str) -> Command {
     command
 }
 
-fn printed(command: &mut Command) -> String {
+pub(crate) fn printed(command: &mut Command) -> String {
     test_process::printed(&command.output().unwrap())
 }
 

@@ -1,16 +1,12 @@
 //! The variables that name a server which runs already, where tests call it by another name.
 
-use std::process::Command;
-
 use mirakuru_rstest::{Executor, Process, process_fixture, with_process};
 use mirakuru_tests::{bin, test_process};
 
+use crate::external::printed;
+
 fn server() -> Process {
     Executor::new([bin!("mk-http-server"), "{port}"]).tcp("127.0.0.1:{port}").start().unwrap()
-}
-
-fn printed(command: &mut Command) -> String {
-    test_process::printed(&command.output().unwrap())
 }
 
 #[process_fixture]
