@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use mirakuru_rstest::{ErrorKind, Executor, Process, Scope, Shared, Signal, with_process};
-use mirakuru_tests::{bin, free_port, http_get, test_process};
+use mirakuru_tests::{bin, http_get, test_process};
 
 use crate::run::{Run, all_passed, run_all};
 
@@ -15,7 +15,7 @@ static OF_BINARY: Shared = Shared::new(service);
 static OF_SESSION: Shared = Shared::new(service).scope(Scope::Session);
 
 /// It can only be used, because it cannot be started.
-fn service() -> Executor {
+pub(crate) fn service() -> Executor {
     Executor::new("no-such-program --port {port} --admin {port:admin}")
         .name("my-service 2")
         .template("no-such-program {dir}")
@@ -27,7 +27,7 @@ fn service() -> Executor {
         .http("http://127.0.0.1:{port}/status/204")
 }
 
-fn server(host: &str) -> Process {
+pub(crate) fn server(host: &str) -> Process {
     let command = [bin!("mk-http-server"), "{port}", "--host", host];
     Executor::new(command).tcp(format!("{host}:{{port}}").replace("::1", "[::1]")).start().unwrap()
 }
@@ -73,7 +73,7 @@ fn alone(shared: &Shared) {
     fs::remove_file(path).unwrap();
 }
 
-fn playing(role: &str, address: &str) -> Command {
+pub(crate) fn playing(role: &str, address: &str) -> Command {
     let mut command = test_process::playing("external::plays_a_role", role);
     command.env("MIRAKURU_USE_MY_SERVICE_2", address).env("MIRAKURU_LOG", "info");
     command.stdin(Stdio::null());
@@ -154,55 +154,9 @@ fn a_process_of_a_tests_own_is_started_nevertheless() {
 }
 
 #[test]
-fn an_address_that_is_none_is_an_error_that_names_the_variable() {
-    for address in ["6379", "redis://localhost:6379", "localhost:0", "localhost:{port}", "::1:80"] {
-        let printed = printed(&mut playing("error", address));
-        let error = format!(
-            "my-service 2: the environment variable MIRAKURU_USE_MY_SERVICE_2: `{address}` is not an \
-             address; write `host:port`, as `localhost:5432`"
-        );
-        assert!(printed.contains(&error), "{printed}");
-    }
-}
-
-#[test]
 fn an_empty_variable_names_no_server() {
     let printed = printed(&mut playing("error", ""));
     assert!(printed.contains("no-such-program"), "{printed}");
-}
-
-#[test]
-fn a_server_that_is_not_there_is_an_error_that_names_it() {
-    let address = format!("127.0.0.1:{}", free_port());
-    let service = service().timeout(Duration::from_millis(200)).external(&address);
-    let error = service.start().unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Timeout);
-    let report = format!("{error:?}");
-    for part in [
-        "my-service 2: not ready within 0.200 s",
-        "connection refused",
-        &format!("the server at {address} that `external` names, which was not started here"),
-        &format!("help: start the server at {address} that `external` names before the tests"),
-    ] {
-        assert!(report.contains(part), "{part}: {report}");
-    }
-    assert!(!report.contains("sleep"), "{report}");
-    let printed = printed(playing("error", &address).env("MIRAKURU_TIMEOUT_FACTOR", "0.01"));
-    let help = format!(
-        "help: start the server at {address} that MIRAKURU_USE_MY_SERVICE_2 names before the tests, or \
-         unset MIRAKURU_USE_MY_SERVICE_2: a server is then started here"
-    );
-    assert!(printed.contains(&help), "{printed}");
-}
-
-#[test]
-fn a_server_that_answers_otherwise_is_not_ready() {
-    let server = server("127.0.0.1");
-    let service = Executor::new("a").http("http://localhost:80/status/503");
-    let service = service.timeout(Duration::from_millis(200)).external(server.addr().to_string());
-    let report = format!("{:?}", service.start().unwrap_err());
-    let url = format!("http://{}/status/503", server.addr());
-    assert!(report.contains(&url) && report.contains("HTTP status 503"), "{report}");
 }
 
 #[test]
@@ -324,25 +278,6 @@ fn the_steps_after_the_start_run_with_the_files() {
     let (service, _listener) = at_a_listener(service);
     let expected = format!("schema at {}\nschema\n", service.port());
     assert_eq!(fs::read_to_string(&done).unwrap(), expected);
-}
-
-#[test]
-fn a_step_that_fails_shows_what_it_has_printed() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let service = Executor::new("a").after_ready(["sh", "-c", "echo no schema; exit 3"]);
-    let address = listener.local_addr().unwrap().to_string();
-    let report = format!("{:?}", service.external(address).start().unwrap_err());
-    assert!(report.contains("no schema") && report.contains("to be repeatable"), "{report}");
-}
-
-#[test]
-fn a_step_that_needs_another_port_is_an_error() {
-    let service = Executor::new("a").after_ready("true {port:admin}").external("127.0.0.1:1");
-    let report = format!("{:?}", service.start().unwrap_err());
-    assert!(
-        report.contains("`{port:admin}` is not known of a server that runs already"),
-        "{report}"
-    );
 }
 
 fn redirected() -> Executor {

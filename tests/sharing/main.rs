@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a helper of a test panics as the test would")]
 
 mod external;
+mod external_faults;
 mod fifty_tests;
 mod fixed_addresses;
 mod info;

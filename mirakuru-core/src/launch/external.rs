@@ -55,13 +55,17 @@ impl External {
         format!("{self} keeps what earlier runs have done to it: the command has to be repeatable")
     }
 
-    /// Returns what to do if the server does not answer.
+    /// Returns what to do if the server does not answer as the tests expect. It may run, and be another
+    /// one.
     pub(crate) fn help(&self) -> String {
         let otherwise = match &self.variable {
             Some(variable) => format!("unset {variable}"),
             None => "leave out `external`".to_owned(),
         };
-        format!("start {self} before the tests, or {otherwise}: a server is then started here")
+        format!(
+            "check that it runs, and that it is the server which the tests expect; or {otherwise}, and \
+             one is started here"
+        )
     }
 }
 

@@ -32,11 +32,10 @@ impl Server {
         let output = Output { log_failure: state.log_failure, ..self.plan.files.tail() };
         let is_address_in_use = blames_address(&output.lines);
         if let Some(external) = &self.plan.external {
-            let help = match error.kind() {
-                ErrorKind::Failed => external.help_with_step(),
-                _ => external.help(),
+            let error = match error.kind() {
+                ErrorKind::Failed => error.with_help(external.help_with_step()),
+                _ => error,
             };
-            let error = error.with_help(help);
             return error.with_report(|report| {
                 report.state = Some(format!("{external}, which was not started here"));
                 report.output = Some(output).filter(|output| !output.lines.is_empty());

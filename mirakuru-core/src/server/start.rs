@@ -159,7 +159,10 @@ impl Server {
         self.endpoint = endpoint.map_err(|error| {
             let error = self.explain(error.about(&self.plan.name));
             self.abandon();
-            error
+            match (&self.plan.external, error.kind()) {
+                (Some(external), ErrorKind::Timeout) => error.with_help(external.help()),
+                _ => error,
+            }
         })?;
         if self.plan.values.has_captures() {
             // Captured values differ from start to start, so attached processes need the new ones.
