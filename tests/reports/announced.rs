@@ -135,7 +135,7 @@ fn a_line_that_means_the_end() {
           process: running as pid PID
           output (LOG):
             FATAL: no disk
-          help: its executor fails on output that matches `^FATAL`
+          help: its definition fails on output that matches `^FATAL`
     "#]],
     );
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use regex_lite::Regex;
 
-use crate::{files, root};
+use crate::{code, files, is_comment, root, rust_files};
 
 /// The words, each with one to use instead.
 const WORDS: [(&str, &str); 7] = [
@@ -48,4 +48,21 @@ fn words_that_are_not_used_are_not_used() {
         }
     }
     assert!(found.is_empty(), "{} words: {found:#?}", found.len());
+}
+
+/// Who writes an attribute or a fixture has never seen an executor, but may have written the type.
+#[test]
+fn messages_speak_of_definitions_and_processes_not_of_executors() {
+    let text = Regex::new(r#""(?:[^"\\]|\\[\s\S])*""#).unwrap();
+    let word = Regex::new(r"\bexecutors?\b").unwrap();
+    for name in ["mirakuru-core", "mirakuru-macros"] {
+        for file in rust_files(&root().join(name).join("src")) {
+            let code = code(&file).replace("'\"'", "");
+            let is_of_the_type = |line: &str| line.contains("#[must_use");
+            let lines = code.lines().filter(|line| !is_comment(line) && !is_of_the_type(line));
+            let code = lines.collect::<Vec<_>>().join("\n");
+            let wrong = text.find_iter(&code).find(|text| word.is_match(text.as_str()));
+            assert!(wrong.is_none(), "{}: {wrong:?}", file.display());
+        }
+    }
 }

@@ -87,7 +87,7 @@ impl Process {
         self.server.plan.values.port(name).ok_or_else(|| {
             let name = if name.is_empty() { String::new() } else { format!(":{name}") };
             let placeholder = format!("`{{port{name}}}`");
-            let what = "nothing in its executor mentions it, and the process has printed none";
+            let what = "nothing in its definition mentions it, and the process has printed none";
             self.missing(&placeholder, what, &format!("write {placeholder} in the command"))
         })
     }
@@ -132,7 +132,7 @@ impl Process {
     pub fn try_addr(&self) -> Result<SocketAddr> {
         self.server.endpoint.addr.ok_or_else(|| {
             let help = "wait for one by `tcp` or `http`, or use `port()`";
-            self.missing("address", "its executor waits for none", help)
+            self.missing("address", "its definition waits for none", help)
         })
     }
 
@@ -175,7 +175,7 @@ impl Process {
     pub fn try_url(&self) -> Result<String> {
         self.server.endpoint.url.clone().ok_or_else(|| {
             let help = "wait for one by `http`, or use `render`";
-            self.missing("URL", "its executor waits for none", help)
+            self.missing("URL", "its definition waits for none", help)
         })
     }
 
@@ -216,7 +216,7 @@ impl Process {
     /// ```
     pub fn try_dir(&self) -> Result<&Path> {
         self.server.plan.values.dir().ok_or_else(|| {
-            let what = "nothing in its executor mentions it";
+            let what = "nothing in its definition mentions it";
             self.missing("`{dir}`", what, "write `{dir}` in the command")
         })
     }

@@ -24,7 +24,8 @@ impl FailOn {
         for follower in &mut self.followers {
             if let Some(line) = follower.look(deadline)? {
                 let what = format!("will not be ready: it printed `{line}`");
-                let help = format!("its executor fails on output that matches `{}`", self.pattern);
+                let help =
+                    format!("its definition fails on output that matches `{}`", self.pattern);
                 return Err(Error::new(ErrorKind::Failed, what).with_help(help));
             }
         }

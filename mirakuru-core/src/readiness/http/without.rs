@@ -7,7 +7,7 @@ use crate::readiness::condition::{Condition, StartContext};
 impl Http {
     pub(super) fn condition(&self, _: &StartContext<'_>) -> Result<Box<dyn Condition>> {
         Err(Error::invalid(format!("`{}` needs the feature `http`", self.url)).with_help(
-            "add `http` to the features of the dependency in `Cargo.toml`; in an executor of your own, \
+            "add `http` to the features of the dependency in `Cargo.toml`; in a definition of your own, \
              `tcp` waits for the port instead",
         ))
     }
