@@ -155,7 +155,7 @@ fn a_placeholder_that_is_known_too_late() {
     fails(
         &server().arg("{port}").output(r"port (?<port>\d+)"),
         &expect![[r#"
-            database: `{port}` in `{port}` gets its value from the output of the process, so its command, environment and directory cannot have it
+            database: `{port}` in `{port}` of the command gets its value from the output of the process, which has printed nothing before it starts
               help: give the group another name, or let the process choose the value (as by port 0)
         "#]],
     );

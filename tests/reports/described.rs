@@ -14,7 +14,7 @@ fn a_placeholder_that_is_unknown() {
     fails(
         &server().arg("{prot}"),
         &expect![[r#"
-            database: in `{prot}`: unknown placeholder `{prot}`; did you mean `{port}`? write `{{prot}}` for the text itself
+            database: in `{prot}` of the command: unknown placeholder `{prot}`; did you mean `{port}`? write `{{prot}}` for the text itself
         "#]],
     );
 }

@@ -76,6 +76,7 @@ fn what_a_member_does_not_have_is_an_error_before_anything_starts() {
         ("{web.port:admni}", "did you mean `{web.port:admin}`?"),
         ("{web.secret}", "known are `{web.port}`, `{web.port:admin}`, "),
         ("{wbe.port}", "did you mean `{web.port}`?"),
+        ("{wbe.port}", "there is no `wbe` for `{wbe.port}` in the environment variable `TEXT`"),
         ("{none.dir}", "`none` has no placeholder for `{none.dir}`"),
     ] {
         let stack = Stack::new().add("user", with_text(text)).add("web", server());

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use super::step::{Step, StepContext, StepKind};
 use crate::command::{self, CommandLine, Environment};
 use crate::error::{Error, ErrorKind, Result};
-use crate::resources::placeholders::{Others, Placeholders};
+use crate::resources::placeholders::{Others, Part, Placeholders, Text};
 use crate::syntax::{file_path, template};
 use crate::sys::{self, Account};
 
@@ -33,15 +33,18 @@ pub(crate) struct SetUpSpec {
 
 impl SetUpSpec {
     /// Returns the texts that are rendered before the process starts.
-    pub(super) fn early_texts(&self) -> impl Iterator<Item = &str> {
-        let files = self.files.iter().flat_map(|(path, text)| [path.as_str(), text.as_str()]);
-        let commands = self.template.iter().chain(&self.before_start);
-        files.chain(commands.flat_map(CommandLine::texts))
+    pub(super) fn early_texts(&self) -> impl Iterator<Item = Text<'_>> {
+        let files = self.files.iter().flat_map(|(path, text)| {
+            [Text { part: Part::Key("file"), text: path }, Text { part: Part::File(path), text }]
+        });
+        let template = texts_of(StepKind::Template, &self.template);
+        files.chain(template).chain(texts_of(StepKind::BeforeStart, &self.before_start))
     }
 
     /// Returns the texts that are rendered when it is ready.
-    pub(super) fn late_texts(&self) -> impl Iterator<Item = &str> {
-        self.after_ready.iter().chain(&self.reset).flat_map(CommandLine::texts)
+    pub(super) fn late_texts(&self) -> impl Iterator<Item = Text<'_>> {
+        let after_ready = texts_of(StepKind::AfterReady, &self.after_ready);
+        after_ready.chain(texts_of(StepKind::Reset, &self.reset))
     }
 
     pub(super) fn check(&self, others: &Others) -> Result<()> {
@@ -78,6 +81,11 @@ impl SetUpSpec {
         }
         Ok(Some(entry.account))
     }
+}
+
+fn texts_of(kind: StepKind, commands: &[CommandLine]) -> impl Iterator<Item = Text<'_>> {
+    let part = Part::Key(kind.name());
+    commands.iter().flat_map(CommandLine::texts).map(move |text| Text { part, text })
 }
 
 /// The same with every placeholder resolved, except those of commands that run later.

@@ -15,7 +15,7 @@ use super::set_up::SetUpSpec;
 use crate::command::{self, CommandLine, Environment, Stdin};
 use crate::error::Result;
 use crate::readiness::{ConditionSpec, Identity};
-use crate::resources::placeholders::{Others, Texts};
+use crate::resources::placeholders::{Others, Part, Text, Texts};
 use crate::resources::ports::Reservation;
 use crate::supervisor::Interrupt;
 use crate::syntax::template::{Captured, Piece, Template};
@@ -128,13 +128,20 @@ impl ProcessSpec {
 
     /// Returns all texts in which placeholders may stand.
     pub(super) fn texts<'a>(&'a self, words: &'a [OsString]) -> Texts<'a> {
-        let values = self.environment.changes.iter().filter_map(|(_, value)| value.as_ref());
-        let texts = words.iter().chain(values).filter_map(|text| text.to_str());
-        let dir = self.current_dir.iter().filter_map(|dir| dir.to_str());
-        let listens = self.listens.iter().map(String::as_str);
-        let conditions = self.conditions.iter().flat_map(|condition| condition.templates());
+        let words = words.iter().map(|word| (Part::Command, word.as_os_str()));
+        let variables = self.environment.changes.iter();
+        let variables = variables
+            .filter_map(|(name, value)| Some((Part::Variable(name), value.as_ref()?.as_os_str())));
+        let dir = self.current_dir.iter().map(|dir| (Part::WorkingDir, dir.as_os_str()));
+        let texts = words.chain(variables).chain(dir);
+        let texts = texts.filter_map(|(part, text)| Some(Text { part, text: text.to_str()? }));
+        let listens = self.listens.iter().map(|text| Text { part: Part::Key("listen"), text });
+        let conditions = self.conditions.iter().flat_map(|condition| {
+            let part = Part::Key(condition.key());
+            condition.templates().into_iter().map(move |text| Text { part, text })
+        });
         Texts {
-            early: texts.chain(dir).chain(listens).chain(self.set_up.early_texts()).collect(),
+            early: texts.chain(listens).chain(self.set_up.early_texts()).collect(),
             late: conditions.chain(self.set_up.late_texts()).collect(),
             captured: self.captured(),
             external: self.external.as_ref().and_then(External::address).map(|it| it.number()),
@@ -149,7 +156,7 @@ impl ProcessSpec {
         let Texts { early, late, captured, .. } = self.texts(&words);
         let captured = Captured::These(&captured);
         let templates = early.into_iter().chain(late);
-        let pieces = templates.filter_map(|text| Template::parse(text, captured).ok());
+        let pieces = templates.filter_map(|it| Template::parse(it.text, captured).ok());
         pieces
             .flat_map(|template| template.pieces)
             .any(|piece| matches!(piece, Piece::Port(_) | Piece::Udp(_) | Piece::LowPort(_)))
@@ -224,6 +231,7 @@ impl ProcessSpec {
         identity.add((fail_on, listens, connects, owner, timeout, stop_timeout));
         identity.add((stop_signal, kill_signal, expect_exit, external, port, conditions.len()));
         for condition in conditions {
+            identity.add(condition.key());
             condition.identify(&mut identity)?;
         }
         Ok(identity)

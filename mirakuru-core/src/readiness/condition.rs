@@ -23,6 +23,10 @@ use crate::types::Owner;
 
 /// A readiness condition as the executor describes it.
 pub(crate) trait ConditionSpec: fmt::Debug + Send + Sync {
+    /// Returns the name of the builder's method, which no other kind of condition has. It is part of the
+    /// identity, and messages about a template name it.
+    fn key(&self) -> &'static str;
+
     /// Returns the texts in which placeholders may stand. Default: none.
     fn templates(&self) -> Vec<&str> {
         Vec::new()
@@ -39,7 +43,7 @@ pub(crate) trait ConditionSpec: fmt::Debug + Send + Sync {
         Requirements::default()
     }
 
-    /// Adds to the identity a word for this kind of condition and everything that it says.
+    /// Adds to the identity everything that the condition says.
     ///
     /// # Errors
     ///

@@ -140,6 +140,10 @@ impl fmt::Debug for ProbeSpec {
 }
 
 impl ConditionSpec for ProbeSpec {
+    fn key(&self) -> &'static str {
+        "probe"
+    }
+
     fn requirements(&self) -> Requirements {
         Requirements { captured_values: true, ..Requirements::default() }
     }
@@ -156,7 +160,7 @@ impl ConditionSpec for ProbeSpec {
                  capture variables in the closure",
             ));
         };
-        identity.add(("probe", self.type_id, own));
+        identity.add((self.type_id, own));
         Ok(())
     }
 

@@ -13,6 +13,10 @@ use crate::output::{Banner, Follower, LogFiles};
 use crate::types::Stream;
 
 impl ConditionSpec for Banner {
+    fn key(&self) -> &'static str {
+        "output"
+    }
+
     fn captures(&self) -> Vec<String> {
         self.groups()
     }
@@ -26,7 +30,7 @@ impl ConditionSpec for Banner {
     }
 
     fn identify(&self, identity: &mut Identity) -> Result<()> {
-        identity.add(("output", self));
+        identity.add(self);
         Ok(())
     }
 

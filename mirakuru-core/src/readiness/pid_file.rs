@@ -23,6 +23,10 @@ const UNCHANGED_FOR: Duration = Duration::from_millis(100);
 pub(crate) struct PidFileSpec(pub(crate) PathBuf);
 
 impl ConditionSpec for PidFileSpec {
+    fn key(&self) -> &'static str {
+        "pid_file"
+    }
+
     fn templates(&self) -> Vec<&str> {
         self.0.to_str().into_iter().collect()
     }
@@ -32,7 +36,7 @@ impl ConditionSpec for PidFileSpec {
     }
 
     fn identify(&self, identity: &mut Identity) -> Result<()> {
-        identity.add(("pid_file", self.0.as_os_str()));
+        identity.add(self.0.as_os_str());
         Ok(())
     }
 

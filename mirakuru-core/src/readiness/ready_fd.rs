@@ -23,12 +23,16 @@ const EXIT_LAG: Duration = Duration::from_millis(50);
 pub(crate) struct ReadyFdSpec(pub(crate) i32);
 
 impl ConditionSpec for ReadyFdSpec {
+    fn key(&self) -> &'static str {
+        "ready_fd"
+    }
+
     fn requirements(&self) -> Requirements {
         Requirements { ready_fd: Some(self.0), ..Requirements::default() }
     }
 
     fn identify(&self, identity: &mut Identity) -> Result<()> {
-        identity.add(("ready_fd", self.0));
+        identity.add(self.0);
         Ok(())
     }
 

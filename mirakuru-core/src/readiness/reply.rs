@@ -42,6 +42,10 @@ impl ReplySpec {
 }
 
 impl ConditionSpec for ReplySpec {
+    fn key(&self) -> &'static str {
+        "reply"
+    }
+
     fn templates(&self) -> Vec<&str> {
         vec![&self.address]
     }
@@ -58,7 +62,7 @@ impl ConditionSpec for ReplySpec {
     }
 
     fn identify(&self, identity: &mut Identity) -> Result<()> {
-        identity.add(("reply", &self.address, &self.send, &self.pattern));
+        identity.add((&self.address, &self.send, &self.pattern));
         Ok(())
     }
 

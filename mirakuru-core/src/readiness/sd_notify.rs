@@ -22,12 +22,15 @@ const MESSAGE_MAX: usize = 4096; // 4 KiB
 pub(crate) struct NotifySpec;
 
 impl ConditionSpec for NotifySpec {
+    fn key(&self) -> &'static str {
+        "notify"
+    }
+
     fn requirements(&self) -> Requirements {
         Requirements { notify_socket: true, ..Requirements::default() }
     }
 
-    fn identify(&self, identity: &mut Identity) -> Result<()> {
-        identity.add("notify");
+    fn identify(&self, _identity: &mut Identity) -> Result<()> {
         Ok(())
     }
 

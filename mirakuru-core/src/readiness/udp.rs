@@ -25,6 +25,10 @@ const REFUSAL: Duration = Duration::from_millis(20);
 pub(crate) struct UdpSpec(pub(crate) String);
 
 impl ConditionSpec for UdpSpec {
+    fn key(&self) -> &'static str {
+        "udp"
+    }
+
     fn templates(&self) -> Vec<&str> {
         vec![&self.0]
     }
@@ -34,7 +38,7 @@ impl ConditionSpec for UdpSpec {
     }
 
     fn identify(&self, identity: &mut Identity) -> Result<()> {
-        identity.add(("udp", &self.0));
+        identity.add(&self.0);
         Ok(())
     }
 

@@ -22,12 +22,16 @@ const PATH_MAX: usize = if cfg!(target_os = "linux") { 108 } else { 104 };
 pub(crate) struct UnixSocketSpec(pub(crate) PathBuf);
 
 impl ConditionSpec for UnixSocketSpec {
+    fn key(&self) -> &'static str {
+        "unix_socket"
+    }
+
     fn templates(&self) -> Vec<&str> {
         self.0.to_str().into_iter().collect()
     }
 
     fn identify(&self, identity: &mut Identity) -> Result<()> {
-        identity.add(("unix_socket", self.0.as_os_str()));
+        identity.add(self.0.as_os_str());
         Ok(())
     }
 

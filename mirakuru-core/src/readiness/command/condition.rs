@@ -16,12 +16,16 @@ use crate::readiness::identity::Identity;
 pub(crate) struct CommandSpec(pub(crate) CommandLine);
 
 impl ConditionSpec for CommandSpec {
+    fn key(&self) -> &'static str {
+        "ready_command"
+    }
+
     fn templates(&self) -> Vec<&str> {
         self.0.texts()
     }
 
     fn identify(&self, identity: &mut Identity) -> Result<()> {
-        identity.add(("ready_command", &self.0));
+        identity.add(&self.0);
         Ok(())
     }
 

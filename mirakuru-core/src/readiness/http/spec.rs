@@ -218,6 +218,10 @@ impl Http {
 }
 
 impl ConditionSpec for Http {
+    fn key(&self) -> &'static str {
+        "http"
+    }
+
     fn templates(&self) -> Vec<&str> {
         vec![&self.url]
     }
@@ -234,7 +238,7 @@ impl ConditionSpec for Http {
     }
 
     fn identify(&self, identity: &mut Identity) -> Result<()> {
-        identity.add(("http", self));
+        identity.add(self);
         Ok(())
     }
 

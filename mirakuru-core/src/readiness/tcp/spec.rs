@@ -19,6 +19,10 @@ use crate::syntax::template;
 pub(crate) struct TcpSpec(pub(crate) String);
 
 impl ConditionSpec for TcpSpec {
+    fn key(&self) -> &'static str {
+        "tcp"
+    }
+
     fn templates(&self) -> Vec<&str> {
         vec![&self.0]
     }
@@ -34,7 +38,7 @@ impl ConditionSpec for TcpSpec {
     }
 
     fn identify(&self, identity: &mut Identity) -> Result<()> {
-        identity.add(("tcp", &self.0));
+        identity.add(&self.0);
         Ok(())
     }
 

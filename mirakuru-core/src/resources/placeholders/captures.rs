@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use super::others::Others;
 use crate::error::{Error, Result};
 use crate::syntax::pattern;
-use crate::syntax::template::{Captured, Piece, Template};
+use crate::syntax::template::{Captured, Fault, Piece, Template};
 
 /// The captured placeholders of one process. Their values differ from start to start.
 #[derive(Debug, Default)]
@@ -45,9 +45,8 @@ impl Captures {
     }
 
     /// Parses a text in which the captured names are placeholders too, and those of other processes.
-    pub(super) fn parse(&self, text: &str, others: &Others) -> Result<Template> {
+    pub(super) fn parse(&self, text: &str, others: &Others) -> Result<Template, Fault> {
         Template::parse_with(text, Captured::These(&self.names), &|name| others.has(name))
-            .map_err(|fault| Error::invalid(format!("in `{text}`: {}", fault.message)))
     }
 
     /// Fails if a reserved port has the name of a group: `port_named` could mean either.

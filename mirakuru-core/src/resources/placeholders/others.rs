@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::text::Text;
 use crate::error::{Error, Result};
 use crate::syntax::suggest;
 use crate::syntax::template::{Captured, Piece, Template};
@@ -61,7 +62,7 @@ impl Others {
     }
 
     /// Fails if a text names what is nearly another process.
-    pub(super) fn check_names(&self, text: &str) -> Result<()> {
+    pub(super) fn check_names(&self, Text { part, text }: &Text<'_>) -> Result<()> {
         let nearest = |name: &str| suggest::name(name, self.0.keys().map(String::as_str));
         let is_near = |name: &str| !self.has(name) && nearest(name).is_some();
         let template = Template::parse_with(text, Captured::Any, &is_near);
@@ -71,7 +72,8 @@ impl Others {
             _ => None,
         });
         let Some((name, word)) = found else { return Ok(()) };
-        let error = Error::invalid(format!("there is no `{name}` for `{{{name}.{word}}}`"));
+        let what = format!("there is no `{name}` for `{{{name}.{word}}}` in {part}");
+        let error = Error::invalid(what);
         let near = nearest(&name).unwrap_or_default();
         Err(error.with_help(format!(
             "did you mean `{{{near}.{word}}}`? write `{{{{{name}.{word}}}}}` for the text itself"

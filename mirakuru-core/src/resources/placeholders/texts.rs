@@ -2,15 +2,16 @@
 
 use super::captures::Captures;
 use super::others::Others;
+use super::text::Text;
 use crate::error::{Error, Result};
 use crate::syntax::template::Piece;
 
 /// The texts of an executor in which placeholders may stand.
 pub(crate) struct Texts<'a> {
     /// Rendered before the process starts.
-    pub(crate) early: Vec<&'a str>,
+    pub(crate) early: Vec<Text<'a>>,
     /// Rendered after it has started.
-    pub(crate) late: Vec<&'a str>,
+    pub(crate) late: Vec<Text<'a>>,
     /// The names of placeholders that get their values from the process.
     pub(crate) captured: Vec<String>,
     /// The port of a server that runs already. Of such a server, no other is known.
@@ -29,7 +30,8 @@ impl Texts<'_> {
     pub(super) fn pieces(&self, captures: &Captures) -> Result<Vec<Piece>> {
         let mut pieces = Vec::new();
         for text in &self.early {
-            for piece in captures.parse(text, self.others)?.pieces {
+            let template = captures.parse(text.text, self.others);
+            for piece in template.map_err(|fault| text.fault(&fault))?.pieces {
                 if let Piece::Captured(name) = &piece {
                     return Err(not_known_yet(name, text));
                 }
@@ -37,16 +39,19 @@ impl Texts<'_> {
             }
         }
         for text in &self.late {
-            pieces.extend(captures.parse(text, self.others)?.pieces);
+            let template = captures.parse(text.text, self.others);
+            pieces.extend(template.map_err(|fault| text.fault(&fault))?.pieces);
         }
         Ok(pieces)
     }
 }
 
-fn not_known_yet(name: &str, text: &str) -> Error {
+fn not_known_yet(name: &str, text: &Text<'_>) -> Error {
+    let at = text.text.find(&format!("{{{name}}}")).unwrap_or_default();
     let what = format!(
-        "`{{{name}}}` in `{text}` gets its value from the output of the process, so its command, \
-         environment and directory cannot have it"
+        "`{{{name}}}` in {} gets its value from the output of the process, which has \
+         printed nothing before it starts",
+        text.at(at)
     );
     let help = "give the group another name, or let the process choose the value (as by port 0)";
     Error::invalid(what).with_help(help)

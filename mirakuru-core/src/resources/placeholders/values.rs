@@ -48,7 +48,7 @@ impl Placeholders {
         values.captures.check_port_names(&pieces)?;
         if pieces.contains(&Piece::Dir) {
             // A condition that names it may be for a socket in it.
-            let has_socket = texts.late.iter().any(|text| text.contains("{dir}"));
+            let has_socket = texts.late.iter().any(|it| it.text.contains("{dir}"));
             let parent = if has_socket { temp_dir::for_sockets()? } else { temp_dir::for_files()? };
             values.dir = Some(TempPath::reserve(&parent));
         }
@@ -213,7 +213,8 @@ impl Placeholders {
     }
 
     fn parse(&self, text: &str) -> Result<Template> {
-        self.captures.parse(text, &self.others)
+        let parsed = self.captures.parse(text, &self.others);
+        parsed.map_err(|fault| Error::invalid(format!("in `{text}`: {}", fault.message)))
     }
 
     /// Renders what may be text. Bytes that are not UTF-8 are taken as they are.
