@@ -11,6 +11,9 @@ use crate::syntax::suggest;
 
 const PREFIX: &str = "MIRAKURU_USE_";
 
+/// A name of fewer letters is not taken for another one that differs in a letter.
+const SHORTEST: usize = 5;
+
 static SEEN: Mutex<Seen> = Mutex::new(Seen { names: BTreeMap::new(), reported: BTreeSet::new() });
 
 struct Seen {
@@ -87,14 +90,28 @@ impl Seen {
     }
 }
 
-/// Returns true if one name was written for the other. Those of several servers of one kind differ in
-/// their numbers.
+/// Returns true if one name was written for the other.
 fn is_near(variable: &str, wanted: &str) -> bool {
     let [one, other] = [variable, wanted].map(|it| &it[PREFIX.len()..]);
-    let letters = |name: &str| name.replace(|c: char| c.is_ascii_digit() || c == '_', "");
     let program = |name: &str| name.trim_end_matches("_SERVER").to_ascii_uppercase();
-    let is_typing_error = letters(one) != letters(other) && suggest::distance(one, other).is_some();
-    is_typing_error || program(one) == program(other)
+    is_typing_error(one, other) || program(one) == program(other)
+}
+
+/// Returns true if a typing error makes one name of the other. The names of several servers of one kind
+/// differ in their numbers. Short names differ in a letter, as `api` and `app` do, and mean different
+/// servers: of those, only letters that are swapped count.
+fn is_typing_error(one: &str, other: &str) -> bool {
+    let letters = |name: &str| name.replace(|c: char| c.is_ascii_digit() || c == '_', "");
+    let [letters, others] = [one, other].map(letters);
+    let sorted = |name: &str| {
+        let mut letters = name.to_ascii_uppercase().into_bytes();
+        letters.sort_unstable();
+        letters
+    };
+    let is_short = letters.len().min(others.len()) < SHORTEST;
+    letters != others
+        && suggest::distance(one, other).is_some()
+        && (!is_short || sorted(one) == sorted(other))
 }
 
 #[cfg(test)]
@@ -110,10 +127,20 @@ mod tests {
             ("REDIS_SERVER", "redis"),
             ("redis", "redis"),
             ("POSTGRESQL", "postgres"),
+            ("AIP", "api"),
+            ("DB_1", "bd-1"),
         ] {
             assert!(near(one, name), "{one}, {name}");
         }
-        for (one, name) in [("CACHE_1", "cache-2"), ("CACHE", "cache-2"), ("POSTGRES", "redis")] {
+        for (one, name) in [
+            ("CACHE_1", "cache-2"),
+            ("CACHE", "cache-2"),
+            ("POSTGRES", "redis"),
+            ("API", "app"),
+            ("APP", "apps"),
+            ("USER", "users"),
+            ("WEB_1", "wet-1"),
+        ] {
             assert!(!near(one, name), "{one}, {name}");
         }
     }
