@@ -50,14 +50,20 @@ fn page_of(roles: &[&str]) -> ScratchDir {
 
 /// The same, with what the processes have printed.
 fn run_of(roles: &[&str]) -> (ScratchDir, String) {
-    let mut printed = String::new();
     let dir = scratch_dir();
+    let printed = run_in(&dir, roles);
+    (dir, printed)
+}
+
+/// The same in a directory that may have something in it.
+fn run_in(dir: &Path, roles: &[&str]) -> String {
+    let mut printed = String::new();
     let mut runner = Command::new(bin!("mk-cat"));
     let (stdin, stdout) = (Stdio::piped(), Stdio::null());
-    let mut runner = runner.current_dir(&*dir).stdin(stdin).stdout(stdout).spawn().unwrap();
+    let mut runner = runner.current_dir(dir).stdin(stdin).stdout(stdout).spawn().unwrap();
     for role in roles {
         let mut run = test_process::playing("timeline::plays_a_role", role);
-        run.env("MIRAKURU_SESSION", runner.id().to_string()).env("TMPDIR", &*dir);
+        run.env("MIRAKURU_SESSION", runner.id().to_string()).env("TMPDIR", dir);
         run.env("MIRAKURU_TIMELINE", "run.html").env_remove("NEXTEST_TEST_NAME");
         let output = run.output().unwrap();
         assert_eq!(output.status.success(), *role != "is killed", "{output:?}");
@@ -65,7 +71,7 @@ fn run_of(roles: &[&str]) -> (ScratchDir, String) {
     }
     drop(runner.stdin.take());
     runner.wait().unwrap();
-    (dir, printed)
+    printed
 }
 
 /// Returns the events of a trace, a line each, after their times were checked.
@@ -122,6 +128,22 @@ fn a_run_says_once_where_its_page_is() {
     let (dir, printed) = run_of(&["is killed", "leases it", "leases it"]);
     let line = format!("mirakuru: timeline in {}\n", dir.join("run.html").display());
     assert_eq!(printed.matches(&line).count(), 1, "{printed}");
+}
+
+#[test]
+fn a_page_that_cannot_be_written_is_reported_once_with_the_reason() {
+    let dir = scratch_dir();
+    let page = dir.join("run.html");
+    fs::create_dir(&page).unwrap();
+    let printed = run_in(&dir, &["leases it", "leases it"]);
+    let line = format!("mirakuru: no timeline: {}: Is a directory", page.display());
+    assert_eq!(printed.matches(&line).count(), 1, "{printed}");
+    assert!(!printed.contains("timeline in "), "{printed}");
+    assert!(!dir.join("run.new").exists(), "the draft is left");
+
+    fs::remove_dir(&page).unwrap();
+    let printed = run_in(&dir, &["leases it"]);
+    assert!(printed.contains("timeline in ") && page.is_file(), "{printed}");
 }
 
 #[test]

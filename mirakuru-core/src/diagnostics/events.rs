@@ -77,10 +77,13 @@ pub(crate) fn log_failed(name: &str, errno: i32) {
     warn(format_args!("the output of {name} cannot be logged and is lost: {why}"));
 }
 
-/// The page of the run is there. Test processes that exit later draw it again.
-pub(crate) fn timeline(page: &Path) {
-    let text = format!("timeline in {}", page.display());
-    report(Level::Info, false, format_args!("{text}"));
+/// The page of the run is there, or why it is not. Test processes that exit later draw it again.
+pub(crate) fn timeline(page: Result<&Path, String>) {
+    let (level, text) = match page {
+        Ok(page) => (Level::Info, format!("timeline in {}", page.display())),
+        Err(why) => (Level::Warn, format!("no timeline: {why}")),
+    };
+    report(level, false, format_args!("{text}"));
     if settings::log_level() != LogLevel::Off {
         progress::print_once(&text);
     }

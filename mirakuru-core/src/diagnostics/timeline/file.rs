@@ -12,9 +12,6 @@ use crate::sys;
 
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A line of the file that is no event: the user knows where the page is.
-const REPORTED: &str = "reported";
-
 pub(super) struct EventFile {
     /// The page that is drawn from it.
     pub(super) page: PathBuf,
@@ -48,12 +45,13 @@ impl EventFile {
         text.lines().filter(whole).map(str::to_owned).collect()
     }
 
-    /// Returns true for one of the processes of the run. It is called while no other process does.
-    pub(super) fn claim_report(&self) -> bool {
+    /// Returns true for the first process of the run that claims to report this. It is called while no
+    /// other process does.
+    pub(super) fn claim(&self, report: &str) -> bool {
         let text = fs::read_to_string(&self.path).unwrap_or_default();
-        let is_first = text.lines().all(|line| line != REPORTED);
+        let is_first = text.lines().all(|line| line != report);
         if is_first {
-            self.append(REPORTED);
+            self.append(report);
         }
         is_first
     }

@@ -8,6 +8,10 @@ use super::file::EventFile;
 use super::json::{array, object, text};
 use crate::diagnostics::events;
 
+/// Lines of the file of events that are none: the user knows where the page is, or why it is not there.
+const REPORTED: &str = "reported";
+const FAILED: &str = "failed";
+
 const TEMPLATE: &str = include_str!("page.html");
 
 /// What the template has in place of the data.
@@ -26,18 +30,24 @@ pub(super) fn draw(file: &EventFile) {
             logs.iter().map(|(path, log)| format!("{}:{log}", text(path))).collect();
         let data =
             object(&[("events", events.clone()), ("logs", format!("{{{}}}", quoted.join(",")))]);
-        replace(&file.page.with_extension("trace.json"), &events);
-        replace(&file.page, &TEMPLATE.replacen(DATA, &data, 1));
-        if file.claim_report() {
-            events::timeline(&file.page);
+        let trace = replace(&file.page.with_extension("trace.json"), &events);
+        let page = replace(&file.page, &TEMPLATE.replacen(DATA, &data, 1));
+        let written = page.and(trace);
+        if file.claim(if written.is_ok() { REPORTED } else { FAILED }) {
+            events::timeline(written.map(|()| &*file.page));
         }
     });
 }
 
-/// Writes a file that is never half there. It may have become impossible since the first event.
-fn replace(path: &Path, text: &str) {
+/// Writes a file that is never half there. It may have become impossible since the first event: the error
+/// names the file.
+fn replace(path: &Path, text: &str) -> Result<(), String> {
     let new = path.with_extension("new");
-    let _ = fs::write(&new, text).and_then(|()| fs::rename(&new, path));
+    let written = fs::write(&new, text).and_then(|()| fs::rename(&new, path));
+    written.map_err(|error| {
+        let _ = fs::remove_file(&new); // It may not be there.
+        format!("{}: {error}", path.display())
+    })
 }
 
 /// Returns the paths that an event names. One with an escape in it is not found, and has no lines.
