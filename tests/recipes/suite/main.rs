@@ -10,8 +10,6 @@ mod async_test;
 mod certificate;
 #[cfg(has_redis)]
 mod config_file;
-#[cfg(has_postgres)]
-mod database_per_test;
 mod docker;
 #[cfg(has_redis)]
 mod front_door;
