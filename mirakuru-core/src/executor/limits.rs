@@ -46,6 +46,9 @@ impl Executor {
 
     /// Sets the signal that asks the process to stop. Default: [`Signal::TERM`].
     ///
+    /// [`Signal::KILL`] saves the time in which a server shuts down that has nothing to keep, such as the
+    /// 100 ms of Redis.
+    ///
     /// # Examples
     ///
     /// ```
