@@ -2,6 +2,8 @@
 //!
 //! This crate is [`mirakuru_core`] with two things added for rstest: `#[process_fixture]` makes a
 //! fixture of a definition, and [`process`](fn@process) is a fixture that is ready to use.
+//! [Getting started](guide::getting_started) begins with one test. The rest of the [guide] has recipes, CI,
+//! nextest, tokio, IDEs, what a failure prints, and what is not guaranteed.
 //!
 //! ```
 //! # mod tests {
@@ -62,8 +64,6 @@
 //! }
 //! # }
 //! ```
-//!
-//! The [guide] has more: recipes, CI, nextest, tokio, IDEs, what a failure prints, what is not guaranteed.
 //!
 // The first definition of a link counts: those of the pages themselves are for readers of the repository.
 #![doc = include_str!("reference/links.md")]

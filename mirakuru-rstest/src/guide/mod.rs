@@ -11,6 +11,7 @@
 macro_rules! pages {
     ($($name:ident $(if $condition:meta)?),+ $(,)?) => {
         $(
+            /// [`servers`]: crate::servers
             /// [ci]: crate::guide::ci
             /// [environment]: crate#environment-variables
             /// [failures]: crate::guide::failures

@@ -5,8 +5,8 @@ use mirakuru_rstest::{Executor, Process, servers, with_process};
 fn website() -> Executor {
     servers::nginx()
         .before_start(
-            "openssl req -x509 -days 2 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
-             -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 \
+            "openssl req -x509 -days 2 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 \
+             -nodes -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 \
              -keyout {dir}/key.pem -out {dir}/certificate.pem",
         )
         .file(
@@ -23,9 +23,8 @@ fn website() -> Executor {
 fn its_certificate_is_verified(website: &Process) {
     let address = website.render("127.0.0.1:{port:tls}").unwrap();
     let trusted = website.dir().join("certificate.pem");
+    let connect = ["s_client", "-brief", "-verify_return_error", "-connect", &address];
     let mut client = Command::new("openssl");
-    client
-        .args(["s_client", "-brief", "-verify_return_error", "-connect", &address, "-CAfile"])
-        .arg(trusted);
-    assert!(client.stdin(Stdio::null()).output().unwrap().status.success());
+    client.args(connect).arg("-CAfile").arg(trusted).stdin(Stdio::null());
+    assert!(client.output().unwrap().status.success());
 }

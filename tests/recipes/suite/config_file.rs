@@ -10,7 +10,7 @@ use mirakuru_rstest::{Process, with_process};
 #[test]
 fn has_its_configuration(server: &Process) {
     let port = server.port().to_string();
-    let client =
-        Command::new("redis-cli").args(["-p", &port, "config", "get", "maxmemory"]).output();
+    let query = ["-p", &port, "config", "get", "maxmemory"];
+    let client = Command::new("redis-cli").args(query).output();
     assert!(String::from_utf8(client.unwrap().stdout).unwrap().contains("67108864"));
 }
