@@ -88,9 +88,12 @@ fn stderr_lines(command: &mut Command) -> Vec<String> {
 fn a_slow_start_is_reported_once_with_the_last_observation() {
     let lines = stderr_lines(&mut playing("starts a slow one"));
     let [line] = &lines[..] else { panic!("{lines:#?}") };
-    assert!(line.starts_with("mirakuru: waiting for slow: HEAD http://127.0.0.1:"), "{line}");
+    assert!(
+        line.starts_with("mirakuru: waiting (1 of 30 s) for slow: HEAD http://127.0.0.1:"),
+        "{line}"
+    );
     assert!(line.contains("/warm?ms=1300 "), "{line}");
-    assert!(line.ends_with(" (so far: HTTP status 503; 1 of 30 s)"), "{line}");
+    assert!(line.ends_with(" (so far: HTTP status 503)"), "{line}");
 }
 
 #[test]
@@ -112,15 +115,18 @@ fn a_slow_start_is_reported_where_the_user_of_nextest_looks() {
     let mut nextest = test_process::run_by(&["sh", "-c", CAPTURING, "sh"], &run);
     let lines = stderr_lines(nextest.env_remove("MIRAKURU_SESSION"));
     let [line] = &lines[..] else { panic!("{lines:#?}") };
-    assert!(line.starts_with("mirakuru: waiting for slow: HEAD http://127.0.0.1:"), "{line}");
+    assert!(
+        line.starts_with("mirakuru: waiting (1 of 30 s) for slow: HEAD http://127.0.0.1:"),
+        "{line}"
+    );
 }
 
 #[test]
 fn reports_of_several_waits_at_once_do_not_mix() {
     let lines = stderr_lines(&mut playing("starts eight"));
     let name = |line: &String| {
-        let rest = line.strip_prefix("mirakuru: waiting for ").unwrap();
-        assert!(rest.contains(": HEAD http") && rest.ends_with("; 1 of 30 s)"), "{line}");
+        let rest = line.strip_prefix("mirakuru: waiting (1 of 30 s) for ").unwrap();
+        assert!(rest.contains(": HEAD http") && rest.contains(" (so far: "), "{line}");
         rest.split(':').next().unwrap().to_owned()
     };
     let names: BTreeSet<_> = lines.iter().map(name).collect();
@@ -130,7 +136,7 @@ fn reports_of_several_waits_at_once_do_not_mix() {
 #[test]
 fn a_wait_for_a_lease_names_the_holder_and_is_reported_by_one_of_the_waiting_tests() {
     let lines = lines_until_the_holder_lets_go(playing("waits for a lease"));
-    let line = "mirakuru: waiting for a lease of quick, held by the holder (1 of 60 s)";
+    let line = "mirakuru: waiting (1 of 60 s) for a lease of quick, held by the holder";
     assert_eq!(lines, [line]);
 }
 
@@ -200,9 +206,9 @@ mod across_processes {
         });
         all.sort();
         let [other, own] = &all[..] else { panic!("{all:#?}") };
-        let line = "mirakuru: waiting for another test process to start slow (1 of 30 s)";
+        let line = "mirakuru: waiting (1 of 30 s) for another test process to start slow";
         assert_eq!(other, line);
-        assert!(own.starts_with("mirakuru: waiting for slow: HEAD http"), "{own}");
+        assert!(own.starts_with("mirakuru: waiting (1 of 30 s) for slow: HEAD http"), "{own}");
     }
 
     #[test]
@@ -219,7 +225,7 @@ mod across_processes {
         let holder = format!("pid {} (`holds the quick one`)", holder.pid());
         assert_eq!(
             lines,
-            [format!("mirakuru: waiting for a lease of quick, held by {holder} (1 of 60 s)")]
+            [format!("mirakuru: waiting (1 of 60 s) for a lease of quick, held by {holder}")]
         );
     }
 }
@@ -256,7 +262,7 @@ fn a_terminal_gets_a_bar_that_is_erased_when_the_wait_is_over() {
     }
     let (_, end) = shown.rsplit_once(ERASE).unwrap();
     assert!(!end.contains("mirakuru"), "the bar is left: {shown:?}");
-    assert!(!shown.contains("waiting for"), "{shown:?}");
+    assert!(!shown.contains("waiting ("), "{shown:?}");
 }
 
 #[test]
@@ -267,9 +273,10 @@ fn of_two_waits_on_a_terminal_one_draws_and_the_other_prints_a_line() {
         .filter_map(|piece| piece.strip_prefix("mirakuru: [                    ] 1 of 30 s: "))
         .map(|rest| rest.split(':').next().unwrap())
         .collect();
-    let lines: Vec<_> =
-        pieces().filter_map(|piece| piece.strip_prefix("mirakuru: waiting for ")).collect();
-    let whole = lines.iter().all(|line| line.ends_with(" of 30 s)"));
+    let lines: Vec<_> = pieces()
+        .filter_map(|piece| piece.strip_prefix("mirakuru: waiting (1 of 30 s) for "))
+        .collect();
+    let whole = lines.iter().all(|line| line.contains(" (so far: ") && line.ends_with(')'));
     assert!(bars.len() == 1 && lines.len() == 1 && whole, "{shown:?}");
     assert!(!lines[0].starts_with(bars.first().unwrap()), "{shown:?}");
 }

@@ -36,7 +36,7 @@ fn the_server_of_an_earlier_run_that_is_being_stopped_is_waited_for() {
     all_passed(&outputs);
     for output in &outputs {
         let printed = test_process::printed(output);
-        assert!(printed.contains("waiting for the stop of an earlier server"), "{printed}");
+        assert!(printed.contains(" for the stop of an earlier server"), "{printed}");
     }
     second.abandon();
     first.abandon();

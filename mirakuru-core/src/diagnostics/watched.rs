@@ -44,9 +44,17 @@ pub(super) fn print(line: &str) -> bool {
 fn above_the_bar(line: &str, width: usize) -> String {
     let threads = std::env::var("NEXTEST_TEST_THREADS").ok().and_then(|it| it.parse().ok());
     let tests = threads.unwrap_or(1usize).min(TESTS_IN_BAR);
-    let line: String = line.chars().take(width.saturating_sub(1)).collect();
+    let line = cut(line, width.saturating_sub(1));
     // The next line, which may scroll; save it; up to the bar; insert; back.
     format!("\n\x1b7\x1b[{}A\r\x1b[L{line}\x1b8", tests + 1)
+}
+
+/// Cuts the end of a text that has more characters than this, and shows that it did.
+pub(super) fn cut(text: &str, n_chars: usize) -> String {
+    if text.chars().count() <= n_chars {
+        return text.to_owned();
+    }
+    text.chars().take(n_chars.saturating_sub(1)).chain(['…']).take(n_chars).collect()
 }
 
 /// Opens standard error of the parent process, if a person or a log gets it, and this process writes
