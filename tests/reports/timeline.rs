@@ -191,6 +191,7 @@ fn a_browser_draws_the_page() {
         assert!(drawn.contains(&format!("class=\"{bar}")), "no `{bar}` in {drawn}");
     }
     assert!(drawn.contains("2 servers, 2 tests"), "{drawn}");
+    assert!(drawn.contains(">waits for the lease of timed</span>"), "{drawn}");
     for (scheme, number) in [("dark", 0), ("light", 1)] {
         let picture = std::env::current_exe().unwrap().with_extension(format!("{scheme}.png"));
         let colors = format!("--blink-settings=preferredColorScheme={number}");
