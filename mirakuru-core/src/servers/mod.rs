@@ -6,8 +6,7 @@
 //!
 //! ```no_run
 //! # use mirakuru_core::servers;
-//! let postgres = servers::postgres().after_ready("createdb -h 127.0.0.1 -p {port} -U postgres app");
-//! let postgres = postgres.start()?;
+//! let postgres = servers::postgres().after_ready("createdb app").start()?;
 //! println!("{}", postgres.render("postgresql://postgres@127.0.0.1:{port}/app")?);
 //! # Ok::<(), mirakuru_core::Error>(())
 //! ```

@@ -57,13 +57,12 @@ pub use running::RunningStack;
 ///
 /// # A development environment
 ///
-/// A program that calls [`run`](Self::run) is a development environment that starts by one command, as
-/// `examples/dev.rs` that `cargo run --example dev` runs. Examples may use dev-dependencies:
+/// A program that calls [`run`](Self::run) is a development environment that starts by one command: that
+/// for `examples/dev.rs` is `cargo run --example dev`. Examples may use dev-dependencies:
 ///
 /// ```no_run
 /// # use mirakuru_core::{Executor, Result, Stack, servers};
 /// fn main() -> Result<()> {
-///     let database = "createdb -h 127.0.0.1 -p {port} -U postgres app";
 ///     let app = Executor::new("cargo run")
 ///         .env("DATABASE_URL", "postgresql://postgres@{postgres.addr}/app")
 ///         .env("REDIS_URL", "redis://{redis.addr}/")
@@ -71,7 +70,7 @@ pub use running::RunningStack;
 ///         .http("http://127.0.0.1:{port}/");
 ///     let proxy = "location / { proxy_pass http://{app.addr}; }";
 ///     Stack::new()
-///         .add("postgres", servers::postgres().after_ready(database))
+///         .add("postgres", servers::postgres().after_ready("createdb app"))
 ///         .add("redis", servers::redis())
 ///         .add("app", app)
 ///         .add("web", servers::nginx().file("{dir}/server.d/app.conf", proxy))
