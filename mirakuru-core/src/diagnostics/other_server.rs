@@ -1,6 +1,6 @@
 //! Servers of other tests, which are in the way of one that is to be started.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, OsString};
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -126,10 +126,11 @@ impl OwnMarks {
     }
 }
 
-/// Kills what is left of the server of this process, a supervisor.
-pub(crate) fn kill_marked_as_this() {
+/// Kills what is left of a server with this environment.
+pub(crate) fn kill_marked_by(environment: &[(OsString, OsString)]) {
     const TIMEOUT: Duration = Duration::from_secs(10);
-    if let Ok(value) = std::env::var(MARK_VARIABLE) {
+    let mark = environment.iter().find(|(name, _)| name == MARK_VARIABLE);
+    if let Some(value) = mark.and_then(|(_, value)| value.to_str()) {
         sys::kill_marked(&format!("{MARK_VARIABLE}={value}"), Instant::now() + TIMEOUT);
     }
 }

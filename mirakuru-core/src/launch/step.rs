@@ -46,10 +46,8 @@ pub(super) struct StepContext<'a> {
 
 impl StepContext<'_> {
     fn find_program(&self, name: &OsStr) -> Result<PathBuf> {
-        match self.is_running {
-            true => Ok(PathBuf::from(name)),
-            false => program::find_or_expect(name, self.values.dir(), self.environment, self.dir),
-        }
+        let found = program::find_or_expect(name, self.values.dir(), self.environment, self.dir);
+        if self.is_running { Ok(found.unwrap_or_else(|_| PathBuf::from(name))) } else { found }
     }
 
     /// Fails if the program of a command that runs later is missing. The process itself may give its

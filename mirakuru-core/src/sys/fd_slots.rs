@@ -1,10 +1,9 @@
 //! Descriptors that a child inherits at given numbers.
 //!
 //! The numbers are reserved from the start of the supervisor, so that neither its own descriptors nor
-//! the pipe by which std reports a failed `exec` ever get one of them. A descriptor can therefore be
+//! the pipe by which a failed `exec` is reported ever get one of them. A descriptor can therefore be
 //! installed at a number, and left to a child, without closing another one.
 
-use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -13,9 +12,6 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
-use nix::unistd::execve;
-
-const SHELL: &CStr = c"/bin/sh";
 
 /// The reserved numbers.
 pub(crate) struct FdSlots {
@@ -76,33 +72,5 @@ pub(super) fn leave(numbers: &[RawFd]) {
     for number in numbers {
         // SAFETY: setting a flag has no preconditions.
         unsafe { libc::fcntl(*number, libc::F_SETFD, 0) };
-    }
-}
-
-/// A program that is executed with `LISTEN_PID` set to its own process id.
-///
-/// std builds the environment before the fork, when the process id is not known yet.
-pub(crate) struct ExecWithListenPid {
-    pub(crate) program: CString,
-    pub(crate) arguments: Vec<CString>,
-    pub(crate) environment: Vec<CString>,
-}
-
-impl ExecWithListenPid {
-    /// Executes the program. Returns only if that fails.
-    pub(super) fn exec(&self) -> io::Error {
-        let mut environment = self.environment.clone();
-        let variable = CString::new(format!("LISTEN_PID={}", std::process::id()));
-        environment.extend(variable);
-        let Err(errno) = execve(&self.program, &self.arguments, &environment);
-        if errno != Errno::ENOEXEC {
-            return errno.into();
-        }
-        // A script without a `#!` line is run by the shell, as `execvp` does.
-        let rest = self.arguments.iter().skip(1).cloned();
-        let words: Vec<_> =
-            [SHELL.to_owned(), self.program.clone()].into_iter().chain(rest).collect();
-        let Err(errno) = execve(SHELL, &words, &environment);
-        errno.into()
     }
 }

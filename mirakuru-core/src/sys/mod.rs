@@ -15,7 +15,7 @@ mod unix;
 #[cfg_attr(not(all(target_os = "linux", not(mirakuru_fallback))), path = "fallback/mod.rs")]
 mod platform;
 
-pub(crate) use fd_slots::{ExecWithListenPid, FdSlots, InstalledFds};
+pub(crate) use fd_slots::{FdSlots, InstalledFds};
 pub(crate) use fs::{PrivateDir, check_temp_dir, remove_tree, unnamed_file, write_atomically};
 pub(crate) use platform::*;
 pub(crate) use threads::{on_own_thread, thread_number};

@@ -11,7 +11,7 @@ mod needs;
 mod output;
 mod process_tree;
 mod readiness_fds;
-mod server_command;
+mod server_files;
 mod session_listener;
 mod shared_memory;
 mod source;

@@ -7,7 +7,6 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
-use std::process::Command;
 
 use nix::libc;
 
@@ -45,11 +44,11 @@ impl OutputPipes {
         Ok(Self { stdout: OutputPipe::new(stdout)?, stderr })
     }
 
-    /// Connects the output of a server that is about to start.
-    pub(super) fn connect(&mut self, command: &mut Command) -> io::Result<()> {
+    /// Returns the standard streams of a server that is about to start.
+    pub(super) fn streams(&mut self, stdin: Option<OwnedFd>) -> io::Result<[OwnedFd; 3]> {
+        let stdin = stdin.map_or_else(|| File::open("/dev/null").map(OwnedFd::from), Ok)?;
         let stderr = self.stderr.as_mut().unwrap_or(&mut self.stdout).open()?;
-        command.stdout(self.stdout.open()?).stderr(stderr);
-        Ok(())
+        Ok([stdin, self.stdout.open()?, stderr])
     }
 
     /// Returns the ends that become readable when the server writes.

@@ -4,6 +4,7 @@
 //! that it meant before. Deeper descendants become children of the supervisor, a subreaper, when
 //! their parents end. They are reached wave by wave, and `ECHILD` proves that nothing is left.
 
+use std::ffi::OsString;
 use std::mem;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
@@ -33,6 +34,8 @@ pub(super) struct ProcessTree {
     /// The supervisor adopts orphans. Otherwise, what has left the server's process group is found by its
     /// environment only.
     pub(super) adopts: bool,
+    /// The environment of the server, and of what sets it up.
+    pub(super) environment: Vec<(OsString, OsString)>,
     pub(super) job: Job,
     /// What its steps have made outside of its directory.
     pub(super) drafts: Vec<PathBuf>,
@@ -40,7 +43,7 @@ pub(super) struct ProcessTree {
     pub(super) readiness_fds: ReadinessFds,
     pub(super) shared_memory: SharedMemory,
     /// The writing end of the standard input of a server that outlives its starter.
-    stdin: Option<OwnedFd>,
+    pub(super) stdin: Option<OwnedFd>,
     pub(super) stage: Stage,
     /// The main process of the last start; 0 before the first.
     pub(super) main: i32,
@@ -59,6 +62,7 @@ impl ProcessTree {
     pub(super) fn new(
         settings: Settings,
         adopts: bool,
+        environment: Vec<(OsString, OsString)>,
         job: Job,
         output: OutputPipes,
         fd_slots: FdSlots,
@@ -68,6 +72,7 @@ impl ProcessTree {
             readiness_fds: ReadinessFds::new(fd_slots, &settings),
             settings,
             adopts,
+            environment,
             job,
             drafts: Vec::new(),
             shared_memory: SharedMemory::begin(),
@@ -227,7 +232,7 @@ impl ProcessTree {
                 }
                 return;
             }
-            other_server::kill_marked_as_this();
+            other_server::kill_marked_by(&self.environment);
         }
         self.shared_memory.remove();
         self.stage = Stage::Idle;
@@ -243,15 +248,6 @@ impl ProcessTree {
 
     pub(super) fn stop_timeout(&self) -> Duration {
         self.settings.stop_timeout
-    }
-
-    /// Keeps the writing end of the standard input until the server is stopped.
-    pub(super) fn keep_stdin(&mut self, stdin: Option<OwnedFd>) {
-        self.stdin = stdin;
-    }
-
-    pub(super) fn take_stdin(&mut self) -> Option<OwnedFd> {
-        self.stdin.take()
     }
 
     /// Begins a stop, which reaches at once what belongs to `wave`.

@@ -1,19 +1,17 @@
 //! The descriptors of a server beside its standard streams: the socket for `sd_notify`, the pipe for
 //! a readiness line, and listening sockets that are passed to it.
 
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
 use crate::supervisor::protocol::ReadinessFd;
 use crate::supervisor::settings::Settings;
 use crate::syntax::numbers::EXTRA_FDS;
-use crate::sys::{self, Account, ExecWithListenPid, FdSlots, InstalledFds};
+use crate::sys::{self, Account, FdSlots, InstalledFds};
 
 /// The size of the buffer for a message of `sd_notify`. Messages are a few lines long.
 const MESSAGE_MAX: usize = 4096; // 4 KiB
@@ -61,18 +59,12 @@ impl ReadinessFds {
         Ok(())
     }
 
-    /// Makes the other descriptors of the next server, and sets the variables that name them.
-    pub(super) fn open(&mut self, command: &mut Command) -> io::Result<()> {
+    /// Makes the other descriptors of the next server.
+    pub(super) fn open(&mut self) -> io::Result<()> {
         // Messages of the last server do not count for this one.
         self.drain();
-        if let Some(path) = &self.notify_path {
-            command.env("NOTIFY_SOCKET", path);
-        }
         if self.ready_fd.is_some() {
             self.ready = Some(sys::pipe()?);
-        }
-        if !self.listeners.is_empty() {
-            command.env("LISTEN_FDS", self.listeners.len().to_string());
         }
         Ok(())
     }
@@ -86,27 +78,17 @@ impl ReadinessFds {
         self.fd_slots.install(&fds)
     }
 
-    /// Returns the command in a form that sets `LISTEN_PID`, if sockets are passed to the server.
-    pub(super) fn with_listen_pid(
-        &self,
-        command: &Command,
-        words: &[OsString],
-    ) -> io::Result<Option<ExecWithListenPid>> {
-        if self.listeners.is_empty() {
-            return Ok(None);
-        }
-        let text = |word: &OsStr| Ok(CString::new(word.as_bytes())?);
-        let changed = |name: &OsStr| command.get_envs().any(|(changed, _)| changed == name);
-        let kept = std::env::vars_os().filter(|(name, _)| !changed(name) && name != "LISTEN_PID");
-        let set = command.get_envs().filter_map(|(name, value)| Some((name.into(), value?.into())));
-        let variable = |(name, value): (OsString, OsString)| {
-            text(&[name.as_os_str(), value.as_os_str()].join(OsStr::new("=")))
-        };
-        Ok(Some(ExecWithListenPid {
-            program: text(command.get_program())?,
-            arguments: words[1..].iter().map(|word| text(word)).collect::<io::Result<_>>()?,
-            environment: kept.chain(set).map(variable).collect::<io::Result<_>>()?,
-        }))
+    /// Returns the variables that name them. The value of `LISTEN_PID` comes with the process.
+    pub(super) fn variables(&self) -> Vec<(OsString, OsString)> {
+        let path = self.notify_path.as_ref().map(|path| ("NOTIFY_SOCKET", path.into()));
+        let count = || ("LISTEN_FDS", self.listeners.len().to_string().into());
+        let count = self.has_listeners().then(count);
+        let variables = path.into_iter().chain(count);
+        variables.map(|(name, value)| (name.into(), value)).collect()
+    }
+
+    pub(super) fn has_listeners(&self) -> bool {
+        !self.listeners.is_empty()
     }
 
     /// Returns the reading ends for the process that waits for the server.

@@ -1,18 +1,18 @@
 //! Starting the server, and the commands that set it up.
 
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::process::Child;
 
 use nix::libc;
 
 use super::process_tree::ProcessTree;
-use super::server_command;
+use super::server_files;
 use super::shared_memory::SharedMemory;
 use super::stop::Stage;
 use crate::supervisor::job::Job;
 use crate::supervisor::protocol::{Event, Start};
-use crate::sys;
+use crate::sys::{self, Program};
 
 impl ProcessTree {
     /// Starts the server, or a step before it.
@@ -30,13 +30,13 @@ impl ProcessTree {
             self.emit(Event::OrphansAreLost);
         }
         let account = self.job.account.as_ref();
-        server_command::enter_dir(&self.settings, account, self.main != 0)
+        server_files::enter_dir(&self.settings, account, self.main != 0)
             .map_err(|error| Event::NoDirectory(errno_of(&error)))?;
         self.readiness_fds
             .bind_notify_socket(account)
             .map_err(|e| Event::NoSocket(errno_of(&e)))?;
         if what.writes_files {
-            server_command::write_files(&self.job)
+            server_files::write_files(&self.job)
                 .map_err(|(file, error)| Event::NoFile { file, errno: errno_of(&error) })?;
         }
         self.shared_memory = SharedMemory::begin();
@@ -44,7 +44,7 @@ impl ProcessTree {
             false => self.spawn_server(fd),
             true => self.spawn_step(fd),
         };
-        self.main = child.map_err(|error| Event::StartFailed(errno_of(&error)))?.id() as i32;
+        self.main = child.map_err(|error| Event::StartFailed(errno_of(&error)))?;
         (self.main_ended, self.is_step) = (false, what.is_step);
         self.announced_main = None;
         self.was_killed = false;
@@ -53,31 +53,42 @@ impl ProcessTree {
         Ok(())
     }
 
-    fn spawn_server(&mut self, stdin: Option<OwnedFd>) -> io::Result<Child> {
-        let words = &self.job.command;
-        let mut command = server_command::command(words, stdin);
-        self.output.connect(&mut command)?;
-        self.readiness_fds.open(&mut command)?;
+    fn spawn_server(&mut self, stdin: Option<OwnedFd>) -> io::Result<i32> {
+        let streams = self.output.streams(stdin)?;
+        self.readiness_fds.open()?;
         let fds = self.readiness_fds.install_fds()?;
-        let with_listen_pid = self.readiness_fds.with_listen_pid(&command, words)?;
+        let changed = self.readiness_fds.variables();
+        let is_kept = |(name, _): &&(OsString, OsString)| changed.iter().all(|(it, _)| it != name);
+        let kept = self.environment.iter().filter(is_kept);
+        let has_listeners = self.readiness_fds.has_listeners();
+        let program = Program::new(&self.job.command, kept.chain(&changed), has_listeners)?;
         let account = self.job.account.as_ref();
-        sys::spawn_with_pdeathsig(&mut command, account, fds.numbers(), with_listen_pid)
+        sys::spawn_with_pdeathsig(&program, &streams, account, &fds.numbers())
     }
 
     /// Spawns the command of the job in a file.
-    fn spawn_step(&mut self, job: Option<OwnedFd>) -> io::Result<Child> {
+    fn spawn_step(&mut self, job: Option<OwnedFd>) -> io::Result<i32> {
         let job = job.and_then(|job| Job::read(job.into()));
         let job = job.ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
-        let mut command = server_command::command(&job.command, None);
-        self.output.connect(&mut command)?;
+        let streams = self.output.streams(None)?;
         self.drafts.extend(job.draft);
-        sys::spawn_with_pdeathsig(&mut command, job.account.as_ref(), Vec::new(), None)
+        let program = Program::new(&job.command, self.environment.iter(), false)?;
+        sys::spawn_with_pdeathsig(&program, &streams, job.account.as_ref(), &[])
+    }
+
+    /// Keeps the writing end of the standard input until the server is stopped.
+    pub(super) fn keep_stdin(&mut self, stdin: Option<OwnedFd>) {
+        self.stdin = stdin;
+    }
+
+    pub(super) fn take_stdin(&mut self) -> Option<OwnedFd> {
+        self.stdin.take()
     }
 
     /// Runs a step beside the server. What it leaves behind ends with the server.
     pub(super) fn run_step(&mut self, job: Option<OwnedFd>) {
         match self.spawn_step(job) {
-            Ok(child) => self.step = Some(child.id() as i32),
+            Ok(child) => self.step = Some(child),
             Err(error) => self.emit(Event::StepFailed(errno_of(&error))),
         }
     }

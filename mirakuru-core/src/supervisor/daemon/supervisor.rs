@@ -63,11 +63,10 @@ impl Supervisor {
         let control_socket = UnixStream::from(sys::standard_fd(0)?);
         let logs = [sys::standard_fd(1)?, sys::standard_fd(2)?].map(File::from);
         let Launch { settings, environment, job } = connections::receive_launch(&control_socket)?;
-        sys::replace_environment(environment);
         sys::set_command_line(&[&["mirakuru-supervisor".into()], &job.command[..]].concat());
         let output = OutputPipes::new(logs, settings.log_lengths)?;
         Ok(Self {
-            tree: ProcessTree::new(settings, adopts, job, output, fd_slots),
+            tree: ProcessTree::new(settings, adopts, environment, job, output, fd_slots),
             signals: sys::signal_pipe(&wake_up)?,
             kept_fds: Vec::new(),
             connections: Connections::new(control_socket)?,

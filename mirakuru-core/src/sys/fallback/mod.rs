@@ -54,6 +54,10 @@ pub(crate) fn become_subreaper() -> bool {
     false
 }
 
+pub(crate) fn fork_to_execute(run: &mut dyn FnMut() -> i32) -> io::Result<i32> {
+    super::fork(run)
+}
+
 pub(crate) fn set_name(_name: &CStr) {}
 
 pub(crate) fn set_command_line(_words: &[OsString]) {}

@@ -6,8 +6,10 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::os::unix::fs::MetadataExt;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::libc;
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
@@ -140,6 +142,33 @@ pub(crate) fn set_name(name: &std::ffi::CStr) {
 /// Has the kernel send SIGKILL to this process when the thread that forked it ends.
 pub(crate) fn set_pdeathsig() {
     let _ = prctl::set_pdeathsig(Signal::SIGKILL); // SIGKILL is a valid signal.
+}
+
+/// The stack of a child that shares the memory of this process.
+const CHILD_STACK: usize = 64 * 1024; // 64 KiB
+
+/// Calls `run` in a child, which ends with the exit code that it returns unless it executes a program.
+///
+/// Until then, this process sleeps, and the child has its memory: to copy the tables of that takes longer
+/// than all else that happens before a program is executed. All signals must be blocked.
+pub(crate) fn fork_to_execute(run: &mut dyn FnMut() -> i32) -> io::Result<i32> {
+    type Run<'a> = &'a mut dyn FnMut() -> i32;
+    extern "C" fn call(run: *mut libc::c_void) -> libc::c_int {
+        // SAFETY: it points to the variable below, which outlives the call: the parent sleeps.
+        let run = unsafe { &mut *run.cast::<Run<'_>>() };
+        panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or(1)
+    }
+    let mut run: Run<'_> = run;
+    let mut stack = Vec::<u8>::with_capacity(CHILD_STACK);
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+    // SAFETY: the child has a stack of its own, which grows down from an aligned end and which nothing else
+    // uses. This process has one thread, which sleeps until the child has left its memory.
+    let pid = unsafe {
+        let end = stack.as_mut_ptr().add(CHILD_STACK);
+        let end = end.sub(end as usize % 16);
+        libc::clone(call, end.cast(), flags, (&raw mut run).cast())
+    };
+    Ok(Errno::result(pid)?)
 }
 
 /// While it lives, the sleeps of this thread end on time. Otherwise, the kernel lets them end 50 µs late, to

@@ -1,6 +1,7 @@
 //! System calls that every Unix has.
 
 mod account;
+mod child;
 mod fds;
 pub(super) mod messages;
 mod process;
@@ -9,6 +10,7 @@ mod socket;
 mod sockets;
 
 pub(crate) use account::*;
+pub(crate) use child::*;
 pub(crate) use fds::*;
 pub(crate) use process::*;
 pub(crate) use signals::*;

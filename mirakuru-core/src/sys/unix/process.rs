@@ -1,22 +1,16 @@
 //! This process, and its children.
 
-use std::ffi::OsString;
 use std::io;
-use std::os::fd::RawFd;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::panic::{self, AssertUnwindSafe};
-use std::process::{Child, Command, ExitStatus};
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::unistd::{ForkResult, Pid, Uid, User, getppid, setsid};
+use nix::unistd::{ForkResult, Uid, User, setsid};
 
-use super::account::Account;
-use super::fds::{restore_fd_limit, wait_readable};
-use super::signals::reset_signals;
-use crate::sys::fd_slots::{ExecWithListenPid, leave};
+use super::fds::wait_readable;
 use crate::sys::platform;
 
 /// The interval at which to look whether a process has ended.
@@ -44,26 +38,12 @@ pub(crate) fn exit_now(code: i32) -> ! {
 }
 
 /// Forks this process, which must have one thread. The child ends with the exit code that `in_child`
-/// returns, or 1 if it panics.
-pub(crate) fn fork(in_child: impl FnOnce() -> i32) -> io::Result<()> {
+/// returns, or 1 if it panics. Returns its process id.
+pub(crate) fn fork(in_child: impl FnOnce() -> i32) -> io::Result<i32> {
     // SAFETY: with one thread, no other can hold a lock that the child waits for.
     match unsafe { nix::unistd::fork()? } {
-        ForkResult::Parent { .. } => Ok(()),
+        ForkResult::Parent { child } => Ok(child.as_raw()),
         ForkResult::Child => exit_now(panic::catch_unwind(AssertUnwindSafe(in_child)).unwrap_or(1)),
-    }
-}
-
-/// Replaces the environment of this process, which must have one thread. A variable that another program
-/// has given a name with `=` cannot be set or removed: it stays.
-pub(crate) fn replace_environment(variables: Vec<(OsString, OsString)>) {
-    let is_usual = |(name, _): &(OsString, _)| !name.as_bytes().contains(&b'=');
-    for (name, _) in std::env::vars_os().filter(is_usual) {
-        // SAFETY: no other thread reads the environment.
-        unsafe { std::env::remove_var(name) };
-    }
-    for (name, value) in variables.into_iter().filter(is_usual) {
-        // SAFETY: no other thread reads the environment.
-        unsafe { std::env::set_var(name, value) };
     }
 }
 
@@ -76,40 +56,6 @@ pub(crate) fn effective_user() -> u32 {
 pub(crate) fn new_session() {
     // This can only fail for a group leader, which a process that was just spawned is not.
     let _ = setsid();
-}
-
-/// Starts `command` in a session of its own, as `account` if one is given, with default signal
-/// handling. Where the kernel supports it, the child is killed when the calling process ends. It
-/// inherits the descriptors at `numbers`, and executes `with_listen_pid` instead of `command` if that is
-/// given.
-///
-/// The caller must be single-threaded: `PR_SET_PDEATHSIG` follows the thread that forks.
-pub(crate) fn spawn_with_pdeathsig(
-    command: &mut Command,
-    account: Option<&Account>,
-    numbers: Vec<RawFd>,
-    with_listen_pid: Option<ExecWithListenPid>,
-) -> io::Result<Child> {
-    let parent = Pid::this();
-    let account = account.cloned();
-    let prepare = move || {
-        account.as_ref().map_or(Ok(()), Account::assume)?;
-        // A change of the user clears it.
-        platform::set_pdeathsig();
-        if getppid() != parent {
-            // The parent ended before the signal was set.
-            exit_now(1);
-        }
-        new_session();
-        reset_signals();
-        restore_fd_limit();
-        leave(&numbers);
-        with_listen_pid.as_ref().map_or(Ok(()), |program| Err(program.exec()))
-    };
-    // SAFETY: the closure makes system calls and allocates. That is safe because the process had one
-    // thread when it forked, so no other thread can hold a lock.
-    unsafe { command.pre_exec(prepare) };
-    command.spawn()
 }
 
 impl platform::Process {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction};
 use nix::unistd::read;
 
 use crate::sys::platform;
@@ -127,6 +127,24 @@ extern "C" fn on_signal(number: i32) {
 /// Unblocks the signals that the thread which started this process had blocked.
 pub(crate) fn unblock_signals() {
     let _ = SigSet::empty().thread_set_mask(); // An empty set is valid.
+}
+
+/// While it lives, no signal reaches this thread.
+pub(super) struct BlockedSignals {
+    former: SigSet,
+}
+
+impl BlockedSignals {
+    pub(super) fn all() -> Self {
+        let former = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK);
+        Self { former: former.unwrap_or_else(|_| SigSet::empty()) } // A full set is valid.
+    }
+}
+
+impl Drop for BlockedSignals {
+    fn drop(&mut self) {
+        let _ = self.former.thread_set_mask(); // The kernel returned it.
+    }
 }
 
 /// Lets the kernel reap all children.

@@ -1,13 +1,9 @@
-//! The commands of the server, its files, and the directory that it runs in.
+//! The files of the server, and the directory that it runs in.
 
-use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use crate::supervisor::job::Job;
 use crate::supervisor::settings::Settings;
@@ -55,12 +51,4 @@ fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
     }
     let mode = if content.starts_with(b"#!") { 0o700 } else { 0o600 };
     File::options().write(true).create_new(true).mode(mode).open(path)?.write_all(content)
-}
-
-/// Returns a command from its words: its program, its `argv[0]`, and its arguments.
-pub(super) fn command(words: &[OsString], stdin: Option<OwnedFd>) -> Command {
-    let mut command = Command::new(&words[0]);
-    command.arg0(&words[1]).args(&words[2..]);
-    command.stdin(stdin.map_or_else(Stdio::null, Stdio::from));
-    command
 }

@@ -1,0 +1,128 @@
+//! The processes of a server, as children of this process.
+
+use std::ffi::{CStr, CString, OsString};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::unistd::{Pid, execve, getppid};
+
+use super::account::Account;
+use super::fds::restore_fd_limit;
+use super::process::{exit_now, new_session};
+use super::signals::{BlockedSignals, reset_signals, unblock_signals};
+use crate::sys::fd_slots::leave;
+use crate::sys::platform;
+
+const SHELL: &CStr = c"/bin/sh";
+
+/// What a child executes.
+pub(crate) struct Program {
+    path: CString,
+    arguments: Vec<CString>,
+    environment: Vec<CString>,
+    /// `LISTEN_PID` is set to the id of the process, which is not known before.
+    has_listen_pid: bool,
+}
+
+impl Program {
+    /// A program from its path, its `argv[0]`, its arguments, and its environment, which has each name once.
+    pub(crate) fn new<'a>(
+        words: &[OsString],
+        environment: impl Iterator<Item = &'a (OsString, OsString)>,
+        has_listen_pid: bool,
+    ) -> io::Result<Self> {
+        let (path, arguments) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+        let variables = environment.filter(|(name, _)| !has_listen_pid || name != "LISTEN_PID");
+        let variable = |(name, value): &(OsString, OsString)| {
+            CString::new([name.as_bytes(), value.as_bytes()].join(&b'='))
+        };
+        let texts = arguments.iter().map(|word| CString::new(word.as_bytes()));
+        Ok(Self {
+            path: CString::new(path.as_bytes())?,
+            arguments: texts.collect::<Result<_, _>>()?,
+            environment: variables.map(variable).collect::<Result<_, _>>()?,
+            has_listen_pid,
+        })
+    }
+
+    /// Executes the program. Returns only if that fails.
+    fn exec(&self) -> io::Error {
+        let own = self.has_listen_pid.then(|| format!("LISTEN_PID={}", std::process::id()));
+        let own = own.and_then(|variable| CString::new(variable).ok());
+        let environment: Vec<&CStr> =
+            self.environment.iter().chain(&own).map(CString::as_c_str).collect();
+        let Err(errno) = execve(&self.path, &self.arguments, &environment);
+        if errno != Errno::ENOEXEC {
+            return errno.into();
+        }
+        // A script without a `#!` line is run by the shell, as `execvp` does.
+        let words = [SHELL, &self.path].into_iter();
+        let words: Vec<_> =
+            words.chain(self.arguments.iter().skip(1).map(CString::as_c_str)).collect();
+        let Err(errno) = execve(SHELL, &words, &environment);
+        errno.into()
+    }
+}
+
+/// Starts a program in a session of its own, as `account` if one is given, with default signal handling.
+/// Where the kernel supports it, the child is killed when the calling process ends. `streams` become its
+/// standard streams, and it inherits the descriptors at `numbers`. Returns its process id.
+///
+/// The caller must be single-threaded: `PR_SET_PDEATHSIG` follows the thread that forks.
+pub(crate) fn spawn_with_pdeathsig(
+    program: &Program,
+    streams: &[OwnedFd; 3],
+    account: Option<&Account>,
+    numbers: &[RawFd],
+) -> io::Result<i32> {
+    let (failure, report) = platform::pipe()?;
+    let parent = Pid::this();
+    let prepare = || {
+        for (number, stream) in (0..).zip(streams) {
+            put(stream.as_raw_fd(), number)?;
+        }
+        account.map_or(Ok(()), Account::assume)?;
+        // A change of the user clears it.
+        platform::set_pdeathsig();
+        if getppid() != parent {
+            // The parent ended before the signal was set.
+            exit_now(1);
+        }
+        new_session();
+        reset_signals();
+        unblock_signals();
+        restore_fd_limit();
+        leave(numbers);
+        Ok(())
+    };
+    let mut run = || {
+        let error = prepare().err().unwrap_or_else(|| program.exec());
+        let errno = error.raw_os_error().unwrap_or(libc::EIO);
+        let _ = nix::unistd::write(&report, &errno.to_ne_bytes()); // The parent may have ended.
+        1
+    };
+    // A handler must not run in a child that has the memory of this process.
+    let blocked = BlockedSignals::all();
+    let pid = platform::fork_to_execute(&mut run)?;
+    drop(blocked);
+    drop(report);
+    // At `exec`, the kernel closes the other end.
+    let mut errno = [0; 4];
+    match File::from(failure).read_exact(&mut errno) {
+        Ok(()) => {
+            let _ = nix::sys::wait::waitpid(Pid::from_raw(pid), None); // It has ended by itself.
+            Err(io::Error::from_raw_os_error(i32::from_ne_bytes(errno)))
+        }
+        Err(_) => Ok(pid),
+    }
+}
+
+fn put(fd: RawFd, number: RawFd) -> io::Result<()> {
+    // SAFETY: in the child, nothing owns the descriptor of a standard stream.
+    Errno::result(unsafe { libc::dup2(fd, number) })?;
+    Ok(())
+}
