@@ -158,6 +158,81 @@ fn a_variable_with_an_odd_name_reaches_the_server() {
     assert!(output.status.success(), "{}", test_process::printed(&output));
 }
 
+/// Starts two processes, and returns the supervisor that was forked for a third one.
+fn spare() -> u32 {
+    let earlier = [sleeping(), sleeping()];
+    let launcher = launcher_of(&earlier[1]);
+    let list = format!("/proc/{launcher}/task/{launcher}/children");
+    let name = |pid: &u32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    let mut spare = None;
+    eventually(LONG, || {
+        let children = fs::read_to_string(&list).unwrap();
+        let mut children = children.split_whitespace().map(|pid| pid.parse().unwrap());
+        spare = children.find(|pid| name(pid) == "mirakuru-spare\n");
+        spare.is_some()
+    });
+    spare.unwrap()
+}
+
+#[test]
+fn the_supervisor_of_a_later_start_is_forked_in_advance() {
+    if is_alone(this_test!()) {
+        let supervisor = spare();
+        assert_eq!(parent_of(sleeping().pid()), supervisor);
+    }
+}
+
+#[test]
+fn a_supervisor_that_was_killed_before_its_start_is_replaced() {
+    if is_alone(this_test!()) {
+        let killed = spare();
+        kill(killed, Signal::SIGKILL);
+        eventually(LONG, || !alive(killed));
+        assert_ne!(parent_of(sleeping().pid()), killed);
+    }
+}
+
+#[test]
+fn a_supervisor_that_has_inherited_something_else_is_not_used() {
+    if is_alone(this_test!()) {
+        let unused = spare();
+        umask(Mode::from_bits_truncate(0o027));
+        let later = Executor::shell("umask; exec sleep 300").output("0027").start().unwrap();
+        assert_ne!(parent_of(later.pid()), unused);
+        eventually(LONG, || !alive(unused));
+    }
+}
+
+#[test]
+fn an_unused_supervisor_ends_with_the_test_process_even_if_a_fork_lives_on() {
+    if test_process::role().is_some() {
+        say(format_args!("spare {}", spare()));
+        // SAFETY: the child makes system calls and ends.
+        if let ForkResult::Child = unsafe { fork() }.unwrap() {
+            wait_for_end_of_input();
+            // SAFETY: it only ends the process.
+            unsafe { nix::libc::_exit(0) };
+        }
+        return wait_for_end_of_input();
+    }
+    let mut tests = TestProcess::playing(this_test!(), "forks");
+    let spare = tests.number("spare ");
+    kill(tests.pid(), Signal::SIGKILL);
+    eventually(LONG, || !alive(spare));
+    tests.finish();
+}
+
+#[test]
+fn no_unused_supervisor_is_left_when_the_test_process_has_ended() {
+    if test_process::role().is_some() {
+        return say(format_args!("spare {}", spare()));
+    }
+    let mut tests = TestProcess::playing(this_test!(), "ends");
+    let spare = tests.number("spare ");
+    tests.finish();
+    assert!(!alive(spare));
+}
+
 /// Returns how many sockets this process has open.
 fn sockets() -> usize {
     let fds = fs::read_dir("/proc/self/fd").unwrap().flatten();

@@ -135,7 +135,7 @@ impl Question {
         let until = Instant::now() + limit;
         let exchange = self.connect(at, limit).and_then(|socket| {
             socket.set_write_timeout(Some(left(until)))?;
-            sys::send_all(&socket, &self.send)?;
+            sys::send_all(&socket, &self.send, &[])?;
             Received::read(&socket, until, |bytes| self.pattern.is_match(bytes))
         });
         let seen = match exchange {

@@ -19,7 +19,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::panic;
 
-use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, fchdir};
+use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout};
 
 use super::daemon;
 use super::protocol::{Event, Frame};
@@ -88,7 +88,7 @@ fn fork_supervisors() -> io::Result<()> {
             if length == 0 {
                 return Ok(());
             }
-            fork_supervisor(fds);
+            fds.into_iter().for_each(fork_supervisor);
         } else if !tests.as_ref().is_some_and(sys::Process::is_alive) {
             // A fork of it may still have the other end of the socket.
             return Ok(());
@@ -96,25 +96,17 @@ fn fork_supervisors() -> io::Result<()> {
     }
 }
 
-/// Forks a supervisor with a control socket, two logs, and perhaps a working directory.
-fn fork_supervisor(fds: Vec<OwnedFd>) {
-    let mut fds = fds.into_iter();
-    let (Some(control), Some(stdout), Some(stderr)) = (fds.next(), fds.next(), fds.next()) else {
-        return;
-    };
-    let mut begin = || {
-        dup2_stdin(&control)?;
-        dup2_stdout(&stdout)?;
-        dup2_stderr(&stderr)?;
-        fds.next().map_or(Ok(()), fchdir)
-    };
+/// Forks a supervisor with this end of a control socket.
+fn fork_supervisor(control_socket: OwnedFd) {
     let forked = sys::fork(|| {
-        let result = begin().map_err(io::Error::from).and_then(|()| daemon::run());
+        let begun = dup2_stdin(&control_socket).map_err(io::Error::from);
+        let result = begun.and_then(|()| daemon::run());
         exit_code(result.map_err(|error| format!("the supervisor cannot begin: {error}")))
     });
     if let Err(error) = forked {
         let event = Event::NotForked(error.raw_os_error().unwrap_or_default());
-        let _ = sys::send(&UnixStream::from(control), &event.to_bytes(), &[]); // It may be gone.
+        let control_socket = UnixStream::from(control_socket);
+        let _ = sys::send(&control_socket, &event.to_bytes(), &[]); // It may be gone.
     }
 }
 

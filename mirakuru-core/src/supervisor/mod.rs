@@ -7,7 +7,8 @@
 //! The kernel closes the control socket however the test process ends. The supervisor then stops the
 //! server, reaps until no child is left, and ends.
 //!
-//! The launcher is one more process for each test process: it forks supervisors. `client` runs in the
+//! The launcher is one more process for each test process: it forks supervisors, from the second start on
+//! one in advance. `client` runs in the
 //! test process, `launcher` in the launcher, `daemon` in the supervisor. `job`, `protocol` and
 //! `lease_queue` are data that they use.
 

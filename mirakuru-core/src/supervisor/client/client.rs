@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 
 use super::exit_hook::StopAtExit;
 use super::info::SupervisorInfo;
+use super::launcher;
 use super::state::{Phase, State};
 use crate::diagnostics::{events, log_dir, timeline};
 use crate::supervisor::protocol::{Event, FRAME_LEN, Frame, ReadinessFd, Request, Start};
@@ -139,6 +140,7 @@ impl Client {
         self.send(Request::Start(what), fd.as_ref().map(AsFd::as_fd).as_slice())?;
         let state = self.wait(deadline, |state| state.phase != Phase::Starting);
         self.is_end_reported.store(what.is_step, Ordering::Relaxed);
+        launcher::prepare_next();
         state.ok_or_else(|| {
             io::Error::new(io::ErrorKind::TimedOut, "the supervisor does not answer")
         })

@@ -9,6 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
+use nix::libc;
 use parking_lot::Mutex;
 
 use crate::supervisor::protocol::{Event, FRAME_LEN, Frame};
@@ -36,6 +37,16 @@ struct Launcher {
     inheritance: Option<Vec<u8>>,
     /// The process that started it. A copy in a fork of that does nothing.
     owner: u32,
+    /// A start has asked for a supervisor after the one for which it was started.
+    has_later_start: bool,
+    spare: Option<Spare>,
+}
+
+/// A supervisor that waits for the next start.
+struct Spare {
+    control_socket: UnixStream,
+    /// That of the launcher that has forked it.
+    inheritance: Vec<u8>,
 }
 
 /// A supervisor that was asked for.
@@ -50,13 +61,26 @@ pub(super) struct Launched {
 
 /// Starts a supervisor that logs to these files, and sends it the launch.
 pub(super) fn launch(logs: &[File; 2], launch: &[u8]) -> io::Result<Launched> {
+    let directory = File::open(".").ok();
+    let mut fds: Vec<_> = logs.iter().map(AsFd::as_fd).collect();
+    fds.extend(directory.as_ref().map(AsFd::as_fd));
+    let spare = take_spare().filter(|_| directory.is_some());
+    // It reads the launch while this process looks whether the spare is like a child of this thread.
+    let begun = spare.and_then(|spare| spare.launch(launch, &fds));
+    let inheritance = sys::inheritance();
+    if let Some((launched, its_inheritance)) = begun {
+        if inheritance.as_ref() == Some(&its_inheritance) {
+            return Ok(launched);
+        }
+        // Otherwise, it would remove what it would have made.
+        launched.process.iter().for_each(|process| process.signal(libc::SIGKILL));
+    }
+    let inheritance = inheritance.filter(|_| directory.is_some());
     let mut attempts = 0;
     loop {
         attempts += 1;
-        let (control_socket, theirs) = UnixStream::pair()?;
-        control_socket.set_write_timeout(Some(TIMEOUT))?;
-        let launcher = ask(theirs, logs)?;
-        let sent = sys::send_all(&control_socket, launch);
+        let (control_socket, launcher) = ask(logs, inheritance.clone())?;
+        let sent = sys::send_all(&control_socket, launch, &fds);
         if let Some((pid, process)) = answer(&control_socket)? {
             sent?;
             return Ok(Launched { control_socket, pid, process, cannot_begin: false });
@@ -71,25 +95,38 @@ pub(super) fn launch(logs: &[File; 2], launch: &[u8]) -> io::Result<Launched> {
     }
 }
 
-/// Asks the launcher for a supervisor with this end of a control socket. Returns the id of the launcher.
-fn ask(control_socket: UnixStream, logs: &[File; 2]) -> io::Result<i32> {
-    let (inheritance, directory) = (sys::inheritance(), File::open(".").ok());
-    let mut fds = vec![control_socket.as_fd(), logs[0].as_fd(), logs[1].as_fd()];
-    fds.extend(directory.as_ref().map(AsFd::as_fd));
+/// Asks a launcher that has this inheritance for a supervisor. Returns the control socket, and the id of the
+/// launcher.
+fn ask(logs: &[File; 2], inheritance: Option<Vec<u8>>) -> io::Result<(UnixStream, i32)> {
     let mut current = LAUNCHER.try_lock_for(TIMEOUT).ok_or(io::ErrorKind::TimedOut)?;
-    let is_usable = |it: &&Launcher| directory.is_some() && it.has(inheritance.as_deref());
-    if let Some(launcher) = current.as_ref().filter(is_usable) {
-        match launcher.send(&fds) {
-            Ok(()) => return Ok(launcher.pid()),
-            Err(error) if !is_hang_up(&error) => return Err(error),
-            Err(_) => {} // It was killed.
+    let launcher = match &mut *current {
+        Some(launcher) if launcher.has(inheritance.as_deref()) => {
+            launcher.has_later_start = true;
+            launcher
         }
-    }
-    *current = None;
-    let launcher = current.insert(Launcher::start(logs, inheritance)?);
-    match launcher.send(&fds) {
-        Err(error) if !is_hang_up(&error) => Err(error),
-        _ => Ok(launcher.pid()),
+        other => {
+            *other = None; // It has to end first.
+            other.insert(Launcher::start(logs, inheritance)?)
+        }
+    };
+    Ok((launcher.fork()?, launcher.pid()))
+}
+
+fn take_spare() -> Option<Spare> {
+    let mut current = LAUNCHER.try_lock_for(TIMEOUT)?;
+    current.as_mut().filter(|launcher| launcher.is_own())?.spare.take()
+}
+
+/// Has the next supervisor forked while the server of this one starts. After the first start there may be no
+/// other.
+pub(super) fn prepare_next() {
+    let Some(mut current) = LAUNCHER.try_lock() else { return };
+    let is_usable = |it: &&mut Launcher| it.is_own() && it.has_later_start && it.spare.is_none();
+    if let Some(launcher) = current.as_mut().filter(is_usable) {
+        let inheritance = launcher.inheritance.clone();
+        launcher.spare = inheritance.and_then(|inheritance| {
+            Some(Spare { control_socket: launcher.fork().ok()?, inheritance })
+        });
     }
 }
 
@@ -136,7 +173,7 @@ fn end_of(launcher: i32) -> End {
     end
 }
 
-/// Ends the launcher, at the exit of this process or if it was paused.
+/// Ends the launcher and the spare supervisor, at the exit of this process or if it was paused.
 pub(super) fn close() {
     LAUNCHER.try_lock_for(END_TIMEOUT).into_iter().for_each(|mut current| *current = None);
 }
@@ -161,7 +198,7 @@ impl Launcher {
         let (child, owner) = (command.spawn()?, std::process::id());
         // Before its first child, a thread has no PID namespace for children if that is a new one.
         let inheritance = inheritance.and_then(|_| sys::inheritance());
-        Ok(Self { child, socket, inheritance, owner })
+        Ok(Self { child, socket, inheritance, owner, has_later_start: false, spare: None })
     }
 
     fn pid(&self) -> i32 {
@@ -170,25 +207,56 @@ impl Launcher {
 
     /// Returns true if a child of this thread would inherit the same as the launcher has.
     fn has(&self, inheritance: Option<&[u8]>) -> bool {
-        self.owner == std::process::id()
-            && inheritance.is_some()
-            && self.inheritance.as_deref() == inheritance
+        self.is_own() && inheritance.is_some() && self.inheritance.as_deref() == inheritance
     }
 
-    fn send(&self, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
-        sys::send(&self.socket, &[0], fds)
+    fn is_own(&self) -> bool {
+        self.owner == std::process::id()
+    }
+
+    /// Asks for a supervisor, and returns its control socket. If the launcher has ended, so has the supervisor.
+    fn fork(&self) -> io::Result<UnixStream> {
+        let (control_socket, theirs) = UnixStream::pair()?;
+        control_socket.set_write_timeout(Some(TIMEOUT))?;
+        match sys::send(&self.socket, &[0], &[theirs.as_fd()]) {
+            Err(error) if !is_hang_up(&error) => Err(error),
+            _ => Ok(control_socket),
+        }
     }
 }
 
 impl Drop for Launcher {
     fn drop(&mut self) {
-        if self.owner != std::process::id() {
+        if !self.is_own() {
             return;
         }
+        self.spare.iter().for_each(Spare::end);
         let _ = self.socket.shutdown(Shutdown::Both); // It may be gone already.
         if let Ok(None) = wait_for_exit(&mut self.child, END_TIMEOUT) {
             let _ = self.child.kill(); // It is paused.
             let _ = self.child.wait();
+        }
+    }
+}
+
+impl Spare {
+    /// Sends it the launch. Returns it with its inheritance, or none if it was killed.
+    fn launch(self, launch: &[u8], fds: &[BorrowedFd<'_>]) -> Option<(Launched, Vec<u8>)> {
+        let Self { control_socket, inheritance } = self;
+        sys::send_all(&control_socket, launch, fds).ok()?;
+        let (pid, process) = answer(&control_socket).ok()??;
+        Some((Launched { control_socket, pid, process, cannot_begin: false }, inheritance))
+    }
+
+    /// Ends it, and waits for that.
+    fn end(&self) {
+        let _ = self.control_socket.shutdown(Shutdown::Write); // It may be gone already.
+        let has_begun = sys::wait_readable(&[self.control_socket.as_fd()], Some(END_TIMEOUT));
+        if !has_begun.is_ok_and(|has_begun| has_begun[0]) {
+            return;
+        }
+        if let Ok(Some((_, Some(process)))) = answer(&self.control_socket) {
+            process.wait(Instant::now() + END_TIMEOUT);
         }
     }
 }

@@ -2,46 +2,15 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::iter;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use crate::supervisor::job::{self, HEAD_LEN, Launch};
 use crate::supervisor::protocol::{Event, FRAME_LEN, Frame, Request};
 use crate::sys;
 
 /// The connection of the process that started this supervisor: its control socket.
 pub(super) const CONTROL_SOCKET: u64 = 0;
-
-/// Receives the launch, which comes before all requests. Fails if the process that sends it ends, even if
-/// a fork of it holds the socket open.
-pub(super) fn receive_launch(control_socket: &UnixStream) -> io::Result<Launch> {
-    let starter = sys::peer_process(control_socket);
-    let receive = |bytes: &mut [u8]| {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let starter_fd = starter.as_ref().and_then(sys::Process::as_fd);
-            let sources: Vec<_> = iter::once(control_socket.as_fd()).chain(starter_fd).collect();
-            let interval = starter.as_ref().and_then(sys::Process::poll_interval);
-            let received = match sys::wait_readable(&sources, interval)?[0] {
-                true => sys::receive(control_socket, rest)?.0,
-                false if starter.as_ref().is_some_and(sys::Process::is_alive) => continue,
-                false => 0,
-            };
-            if received == 0 {
-                return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
-            }
-            rest = &mut rest[received..];
-        }
-        Ok(())
-    };
-    let mut head = [0; HEAD_LEN];
-    receive(&mut head)?;
-    let mut bytes = vec![0; job::length(head)];
-    receive(&mut bytes)?;
-    Launch::from_bytes(&bytes).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
-}
 
 /// The connections, each with a number that is never used again.
 pub(super) struct Connections {

@@ -5,6 +5,7 @@
 
 mod connections;
 mod kept;
+mod launch;
 mod leases;
 mod mode;
 mod needs;
@@ -19,19 +20,22 @@ mod start;
 mod stop;
 mod supervisor;
 
+use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use self::supervisor::Supervisor;
-use crate::diagnostics::other_server;
 use crate::supervisor::protocol::{Event, Frame};
 use crate::sys;
 
+/// The name of a supervisor that waits for a launch, for `ps`.
+const NAME: &CStr = c"mirakuru-spare";
+
 /// Makes this process the supervisor of a server, until nothing of it is left. Its standard input is the
-/// control socket, its standard output and error are the logs.
+/// control socket; the logs come with the launch.
 pub(super) fn run() -> io::Result<()> {
-    sys::set_name(other_server::SUPERVISOR);
+    sys::set_name(NAME);
     sys::close_inherited();
     let own = sys::own_pidfd();
     send(Event::Begun(std::process::id() as i32), own.as_ref())?;

@@ -85,6 +85,11 @@ impl ProcessTree {
         self.stdin.take()
     }
 
+    /// Shows the command of the server as that of this process. It takes a while, so the server starts before.
+    pub(super) fn show_command(&self) {
+        sys::set_command_line(&[&["mirakuru-supervisor".into()], &self.job.command[..]].concat());
+    }
+
     /// Runs a step beside the server. What it leaves behind ends with the server.
     pub(super) fn run_step(&mut self, job: Option<OwnedFd>) {
         match self.spawn_step(job) {

@@ -1,8 +1,8 @@
 //! The supervisor's loop: one thread that serves the users of one server, and ends when the server
 //! has no users any more.
 
-use std::fs::File;
 use std::io;
+use std::mem;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -10,8 +10,9 @@ use std::time::Duration;
 use nix::libc;
 use nix::sys::signal::Signal;
 
-use super::connections::{self, Connections, Received};
+use super::connections::{Connections, Received};
 use super::kept::KeptUntil;
+use super::launch;
 use super::mode::{EndedSession, Mode};
 use super::needs::Needs;
 use super::output::OutputPipes;
@@ -53,18 +54,19 @@ enum Readiness {
 }
 
 impl Supervisor {
+    /// Waits for a launch, and prepares all else before: most supervisors are forked in advance.
     pub(super) fn new() -> io::Result<Self> {
         sys::raise_fd_limit();
-        let fd_slots = sys::FdSlots::reserve(EXTRA_FDS)?;
+        let fd_slots = sys::FdSlots::reserve(EXTRA_FDS);
+        let control_socket = UnixStream::from(sys::standard_fd(0)?);
         sys::new_session();
         let adopts = sys::become_subreaper();
         sys::ignore_signals();
+        let (launch, logs) = launch::receive(&control_socket)?;
+        let Launch { settings, environment, job } = launch;
+        let (fd_slots, output) = (fd_slots?, OutputPipes::new(logs, settings.log_lengths)?);
+        sys::set_name(other_server::SUPERVISOR);
         let wake_up = [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
-        let control_socket = UnixStream::from(sys::standard_fd(0)?);
-        let logs = [sys::standard_fd(1)?, sys::standard_fd(2)?].map(File::from);
-        let Launch { settings, environment, job } = connections::receive_launch(&control_socket)?;
-        sys::set_command_line(&[&["mirakuru-supervisor".into()], &job.command[..]].concat());
-        let output = OutputPipes::new(logs, settings.log_lengths)?;
         Ok(Self {
             tree: ProcessTree::new(settings, adopts, environment, job, output, fd_slots),
             signals: sys::signal_pipe(&wake_up)?,
@@ -81,11 +83,15 @@ impl Supervisor {
 
     /// Runs until the server has no users any more and nothing of it is left.
     pub(super) fn run(mut self) {
+        let mut shows_command = false;
         while !(self.mode.is_leaving() && self.tree.is_idle()) {
             self.wait();
             self.tree.reap();
             self.tree.escalate();
             self.broadcast_events();
+            if self.readiness == Readiness::Starting && !mem::replace(&mut shows_command, true) {
+                self.tree.show_command();
+            }
             self.update_mode();
         }
         self.tree.remove_files();
@@ -275,7 +281,7 @@ impl Supervisor {
         if was_exclusive && !queue.is_exclusive() {
             // The test that used the server alone may have paused it.
             self.tree.signal_tree(libc::SIGCONT);
-            if std::mem::take(&mut self.is_dirty) {
+            if mem::take(&mut self.is_dirty) {
                 self.close_session();
             }
         }

@@ -91,12 +91,17 @@ pub(crate) fn abstract_name(path: &Path) -> Option<&[u8]> {
     path.as_os_str().as_bytes().strip_prefix(b"@")
 }
 
-/// Sends bytes over a connected socket of any type. Those of a datagram are one message, even none.
-pub(crate) fn send_all(socket: &impl AsRawFd, bytes: &[u8]) -> io::Result<()> {
+/// Sends bytes over a connected socket of any type, with descriptors that come with the first of them. Those
+/// of a datagram are one message, even none.
+pub(crate) fn send_all(
+    socket: &impl AsRawFd,
+    bytes: &[u8],
+    mut fds: &[BorrowedFd<'_>],
+) -> io::Result<()> {
     let mut rest = bytes;
     loop {
-        let sent = retry(|| send_message(socket.as_raw_fd(), rest, &[]))?;
-        rest = &rest[sent..];
+        let sent = retry(|| send_message(socket.as_raw_fd(), rest, fds))?;
+        (rest, fds) = (&rest[sent..], &[]);
         if rest.is_empty() {
             return Ok(());
         }
