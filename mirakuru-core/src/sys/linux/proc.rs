@@ -34,9 +34,7 @@ pub(super) fn read_text(path: impl AsRef<Path>) -> io::Result<String> {
 
 /// Returns the children of a process, including those of its threads.
 pub(crate) fn children_of(pid: i32) -> Vec<i32> {
-    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
-    let lists = tasks.flatten().map(|task| read_text(task.path().join("children")));
-    let text: String = lists.flatten().collect();
+    let text: String = of_threads(pid, "children").collect();
     text.split_whitespace().filter_map(|word| word.parse().ok()).collect()
 }
 
@@ -142,9 +140,17 @@ pub(crate) fn processor_time(pid: i32) -> Option<Duration> {
 
 /// Reads a file of each thread of a process.
 fn of_threads(pid: i32, name: &str) -> impl Iterator<Item = String> {
-    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    tasks.filter_map(move |task| read_text(task.path().join(name)).ok())
+    let tasks = PathBuf::from(format!("/proc/{pid}/task"));
+    // Each thread is a link. Most processes have one, and a list takes four more system calls.
+    let has_one = fs::metadata(&tasks).is_ok_and(|meta| meta.nlink() == LINKS_OF_A_DIRECTORY + 1);
+    let one = has_one.then(|| tasks.join(pid.to_string()));
+    let list = (!has_one).then(|| fs::read_dir(tasks)).into_iter().flatten().flatten().flatten();
+    let all = one.into_iter().chain(list.map(|task| task.path()));
+    all.filter_map(move |task| read_text(task.join(name)).ok())
 }
+
+/// The links of a directory in `/proc` that has no other directory in it.
+const LINKS_OF_A_DIRECTORY: u64 = 2;
 
 /// Returns true if a process is exiting or has ended; none if the kernel does not report it.
 pub(crate) fn is_ending(pid: i32) -> Option<bool> {
