@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::ready_times::ReadyTimes;
 
 /// The shortest and the longest time between two polls.
-const STEP_MIN: Duration = Duration::from_micros(200);
+const STEP_MIN: Duration = Duration::from_micros(100);
 const STEP_MAX: Duration = Duration::from_millis(10);
 
 /// The longest time between two polls before the time that earlier starts took; for a process that takes
@@ -30,13 +30,15 @@ pub(super) struct Pace {
     /// The steps grow with the time since then.
     grows_since: Instant,
     earlier: Option<ReadyTimes>,
+    /// A condition was polled by a timer, so that the times are of use.
+    is_used: bool,
 }
 
 impl Pace {
     /// The pace of a wait that begins now, for the definition with this number if it has one.
     pub(super) fn new(definition: Option<u64>) -> Self {
         let began = Instant::now();
-        Self { began, grows_since: began, earlier: definition.map(ReadyTimes::of) }
+        Self { began, grows_since: began, earlier: definition.map(ReadyTimes::of), is_used: false }
     }
 
     /// Has the steps grow from the shortest again: something has happened.
@@ -46,13 +48,14 @@ impl Pace {
 
     /// Returns how long to sleep after a poll that took so long.
     pub(super) fn step(&mut self, now: Instant, poll: Duration) -> Duration {
+        self.is_used = true;
         let rest = (poll * SLEEP_PER_POLL).min(SLEEP_MAX);
         self.undisturbed(now).max(rest)
     }
 
     fn undisturbed(&mut self, now: Instant) -> Duration {
         let waited = now - self.began;
-        let grown = |since: Instant| ((now - since) / 32).max(STEP_MIN);
+        let grown = |since: Instant| ((now - since) / 64).max(STEP_MIN);
         let early = (waited / 1000).clamp(STEP_EARLY, STEP_MAX);
         let earlier = self.earlier.as_ref().filter(|_| waited > SHORT);
         let Some(range) = earlier.and_then(ReadyTimes::range) else {
@@ -70,9 +73,10 @@ impl Pace {
         step.min(if waited > *range.end() { STEP_MAX } else { early })
     }
 
-    /// Keeps for later starts how long the wait took until then.
+    /// Keeps for later starts how long the wait took until then, unless the kernel has reported all.
     pub(super) fn remember(&self, ready: Instant) {
-        self.earlier.iter().for_each(|earlier| earlier.add(ready - self.began));
+        let earlier = self.earlier.iter().filter(|_| self.is_used);
+        earlier.for_each(|earlier| earlier.add(ready - self.began));
     }
 }
 
@@ -103,7 +107,7 @@ mod tests {
     #[test]
     fn steps_are_short_at_first_and_grow_with_the_time_waited() {
         let pace = &mut first();
-        assert_eq!([0, 10_000].map(|at| step(pace, at, 0)), [200, 312]);
+        assert_eq!([0, 10_000].map(|at| step(pace, at, 0)), [100, 156]);
         let late = [900_000, 5_000_000, 60_000_000].map(|at| step(pace, at, 0));
         assert_eq!(late, [1000, 5000, 10_000]);
     }
@@ -118,21 +122,21 @@ mod tests {
     fn steps_are_long_before_the_time_of_earlier_starts_and_short_near_it() {
         let pace = &mut later(1, [100, 120]);
         assert_eq!([20_000, 98_000].map(|at| step(pace, at, 0)), [2000, 1000]);
-        assert_eq!([99_000, 100_000, 105_000].map(|at| step(pace, at, 0)), [200, 200, 200]);
+        assert_eq!([99_000, 100_000, 105_000].map(|at| step(pace, at, 0)), [100, 100, 100]);
         let slow = &mut later(2, [1000, 1200]);
-        assert_eq!([500_000, 992_000].map(|at| step(slow, at, 0)), [9921, 200]);
+        assert_eq!([500_000, 992_000].map(|at| step(slow, at, 0)), [9921, 187]);
     }
 
     #[test]
     fn a_server_that_is_slower_than_ever_is_polled_as_rarely_as_by_hand() {
         let pace = &mut later(3, [100, 120]);
-        assert_eq!([115_000, 800_000].map(|at| step(pace, at, 0)), [500, 10_000]);
+        assert_eq!([115_000, 800_000].map(|at| step(pace, at, 0)), [250, 10_000]);
     }
 
     #[test]
     fn steps_are_short_again_after_something_has_happened() {
         let pace = &mut later(4, [100, 120]);
         pace.quicken(pace.began + micros(20_000));
-        assert_eq!([20_000, 40_000].map(|at| step(pace, at, 0)), [200, 625]);
+        assert_eq!([20_000, 40_000].map(|at| step(pace, at, 0)), [100, 312]);
     }
 }

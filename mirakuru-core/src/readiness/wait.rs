@@ -321,17 +321,17 @@ fn with_attempts(error: Error, attempts: Attempts) -> Error {
 /// Most sleep at once.
 pub(super) fn settle(client: &Client) {
     let has_ended = |state: &State| state.exit.is_some() || !state.is_running();
-    if sys::is_busy(client.state().main).is_none() {
+    let Some(mut is_still_busy) = is_busy(client) else {
         client.wait(Instant::now() + SETTLE_UNSEEN, has_ended);
         return;
-    }
+    };
     let (end, mut step) = (Instant::now() + SETTLE_MAX, SETTLE_STEP);
     let used = || -> Duration {
         let tree = sys::descendants_of(client.supervisor_pid());
         tree.into_iter().filter_map(sys::processor_time).sum()
     };
     let mut used_before = None;
-    while is_busy(client) && Instant::now() < end {
+    while is_still_busy && Instant::now() < end {
         let used = used();
         if used.saturating_sub(*used_before.get_or_insert(used)) >= SETTLE_USED {
             return;
@@ -341,16 +341,19 @@ pub(super) fn settle(client: &Client) {
             return;
         }
         step *= 2;
+        is_still_busy = is_busy(client) == Some(true);
     }
 }
 
-/// Returns true if a process of the server is running or exiting.
-fn is_busy(client: &Client) -> bool {
+/// Returns true if a process of the server is running or exiting; none if the kernel does not report it.
+fn is_busy(client: &Client) -> Option<bool> {
     // An end of the main process that the supervisor has not reported yet.
-    sys::is_ending(client.state().main) == Some(true)
-        || sys::descendants_of(client.supervisor_pid())
-            .into_iter()
-            .any(|pid| sys::is_busy(pid) == Some(true))
+    let is_ending = sys::is_ending(client.state().main)?;
+    let any_is_busy = || {
+        let mut tree = sys::descendants_of(client.supervisor_pid()).into_iter();
+        tree.any(|pid| sys::is_busy(pid) == Some(true))
+    };
+    Some(is_ending || any_is_busy())
 }
 
 /// Fails if the main process has failed since all conditions held.
