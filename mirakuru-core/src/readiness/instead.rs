@@ -15,7 +15,7 @@ pub(super) fn help(wanted: &[SocketAddr], supervisor: i32) -> Option<String> {
         let sockets = sockets.unwrap_or_default().into_iter();
         sockets.filter(move |(_, inode)| own.contains(inode)).map(|(address, _)| address)
     };
-    let mut listening: Vec<_> = of_tree(sys::listeners()).map(|it| it.to_string()).collect();
+    let mut listening: Vec<_> = of_tree(sys::listeners(None)).map(|it| it.to_string()).collect();
     listening.sort();
     listening.dedup();
     if !listening.is_empty() {
@@ -23,6 +23,6 @@ pub(super) fn help(wanted: &[SocketAddr], supervisor: i32) -> Option<String> {
         return Some(format!("it listens on {listening} instead: wait for that, or configure it"));
     }
     let is_wanted = |address: &SocketAddr| wanted.iter().any(|it| it.port() == address.port());
-    let udp = of_tree(sys::udp_sockets()).find(is_wanted)?;
+    let udp = of_tree(sys::udp_sockets(None)).find(is_wanted)?;
     Some(format!("it has a UDP socket at {udp}, and none for TCP: wait for `udp`"))
 }

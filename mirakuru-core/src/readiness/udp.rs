@@ -137,7 +137,8 @@ impl Seat for Bound {
     /// Returns the sockets that share the address by `SO_REUSEADDR` or `SO_REUSEPORT`: one of them
     /// gets a datagram.
     fn sharing(&self) -> Vec<u64> {
-        sharing_address(sys::udp_sockets().unwrap_or_default(), self.socket.inode)
+        let at_port = sys::udp_sockets(Some(self.candidate.port())).unwrap_or_default();
+        sharing_address(at_port, self.socket.inode)
     }
 
     /// Does nothing: there are no connections.

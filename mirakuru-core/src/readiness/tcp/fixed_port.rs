@@ -1,5 +1,6 @@
 //! A TCP port that is known before the start.
 
+use std::cell::RefCell;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
@@ -43,7 +44,7 @@ impl FixedPort {
     ) -> Result<Self> {
         let candidates = ports::resolve(address)?.into_iter().map(listener::reachable).collect();
         let is_inherited = context.listens.iter().any(|it| it.port() == address.number());
-        if is_inherited && sys::listeners().is_none() {
+        if is_inherited && sys::listeners(None).is_none() {
             let what = format!(
                 "{address} accepts before the process does, and this system does not tell the \
                  difference; wait for `http`, `output` or `notify`"
@@ -138,7 +139,10 @@ impl FixedPort {
         match listener::find_by(&mut self.finder, candidate) {
             _ if self.is_external => Ok(connect(candidate, attempt.deadline()).map(drop)),
             Listener::None if self.judge.wants_tree() => Ok(Err(listener::refused())),
-            Listener::Socket(socket) => self.judge.judge(&Listening { candidate, socket }, attempt),
+            Listener::Socket(socket) => {
+                let finder = RefCell::new(&mut self.finder);
+                self.judge.judge(&Listening { candidate, socket, finder }, attempt)
+            }
             // What answers for another process may do so without a listener of this machine.
             Listener::None => Ok(connect(candidate, attempt.deadline()).map(drop)),
             Listener::Unknown => {
@@ -150,12 +154,13 @@ impl FixedPort {
 }
 
 /// A socket that listens at an address.
-struct Listening {
+struct Listening<'a> {
     candidate: SocketAddr,
     socket: ListeningSocket,
+    finder: RefCell<&'a mut ListenerFinder>,
 }
 
-impl Seat for Listening {
+impl Seat for Listening<'_> {
     fn socket(&self) -> ListeningSocket {
         self.socket
     }
@@ -165,12 +170,13 @@ impl Seat for Listening {
     }
 
     fn is_taken(&self) -> bool {
-        let now = listener::find(self.candidate);
+        let now = listener::find_by(&mut self.finder.borrow_mut(), self.candidate);
         matches!(now, Listener::Socket(now) if now.inode == self.socket.inode)
     }
 
     fn sharing(&self) -> Vec<u64> {
-        listener::sharing_address(sys::listeners().unwrap_or_default(), self.socket.inode)
+        let at_port = sys::listeners(Some(self.candidate.port())).unwrap_or_default();
+        listener::sharing_address(at_port, self.socket.inode)
     }
 
     fn connect(&self, attempt: &Attempt<'_>) -> Result<io::Result<()>> {

@@ -99,7 +99,7 @@ impl ListenerFinder {
     }
 }
 
-pub(crate) fn listeners() -> Option<Vec<(SocketAddr, u64)>> {
+pub(crate) fn listeners(_port: Option<u16>) -> Option<Vec<(SocketAddr, u64)>> {
     None
 }
 
@@ -107,7 +107,7 @@ pub(crate) fn udp_socket(_address: SocketAddr) -> Listener {
     Listener::Unknown
 }
 
-pub(crate) fn udp_sockets() -> Option<Vec<(SocketAddr, u64)>> {
+pub(crate) fn udp_sockets(_port: Option<u16>) -> Option<Vec<(SocketAddr, u64)>> {
     None
 }
 

@@ -58,9 +58,9 @@ pub(super) fn udp_socket(address: SocketAddr) -> io::Result<Listener> {
     }))
 }
 
-/// Returns the addresses of all UDP sockets that are not connected, with their inodes.
-pub(super) fn udp_sockets() -> io::Result<Vec<(SocketAddr, u64)>> {
-    all(ask_for_udp)
+/// Returns the addresses of the UDP sockets that are not connected, at a port or at all, with their inodes.
+pub(super) fn udp_sockets(port: Option<u16>) -> io::Result<Vec<(SocketAddr, u64)>> {
+    all(port, ask_for_udp)
 }
 
 /// Returns true if the listener at `server` has accepted the connection from `client`.
@@ -70,16 +70,18 @@ pub(super) fn is_accepted(server: SocketAddr, client: SocketAddr) -> io::Result<
     Ok(!find(&request(server, Some(client), 0))?.is_some_and(waits))
 }
 
-/// Returns the addresses of all listening sockets, with their inodes.
-pub(super) fn listeners() -> io::Result<Vec<(SocketAddr, u64)>> {
-    all(|_| ())
+/// Returns the addresses of the listening sockets, at a port or at all, with their inodes.
+pub(super) fn listeners(port: Option<u16>) -> io::Result<Vec<(SocketAddr, u64)>> {
+    all(port, |_| ())
 }
 
 /// Lists sockets of both families. `adapt` changes a request for TCP sockets that listen.
-fn all(adapt: fn(&mut [u8; REQUEST_LEN])) -> io::Result<Vec<(SocketAddr, u64)>> {
+fn all(port: Option<u16>, adapt: fn(&mut [u8; REQUEST_LEN])) -> io::Result<Vec<(SocketAddr, u64)>> {
     let (netlink, mut found) = (Netlink::open()?, Vec::new());
     for any in [IpAddr::from([0; 4]), IpAddr::from([0; 16])] {
-        let mut request = request(SocketAddr::new(any, 0), None, libc::NLM_F_DUMP);
+        // The kernel takes port 0 for all ports.
+        let address = SocketAddr::new(any, port.unwrap_or(0));
+        let mut request = request(address, None, libc::NLM_F_DUMP);
         adapt(&mut request);
         let sockets = netlink.list(&request, socket_of)?;
         found.extend(sockets.into_iter().map(|socket| (socket.address, socket.inode)));
@@ -176,7 +178,10 @@ mod tests {
             let server = TcpListener::bind(host).unwrap();
             let address = server.local_addr().unwrap();
             let Listener::Socket(found) = listener_at(address) else { panic!("{host}") };
-            assert!(listeners().unwrap().contains(&(address, found.inode)), "{host}");
+            let listed = |port| listeners(port).unwrap().contains(&(address, found.inode));
+            assert!(listed(None) && listed(Some(address.port())), "{host}");
+            let other = TcpListener::bind(host).unwrap().local_addr().unwrap().port();
+            assert!(!listed(Some(other)), "{host}");
             let client = std::net::TcpStream::connect(address).unwrap();
             let from = client.local_addr().unwrap();
             assert!(!is_accepted(address, from).unwrap(), "{host}");
@@ -223,8 +228,13 @@ mod tests {
                 };
                 assert_eq!(found, is_reached.then_some(link.ino()), "{host} by {to}");
             }
-            assert!(udp_sockets().unwrap().contains(&(bound, link.ino())), "{host}");
-            assert!(!listeners().unwrap().iter().any(|(_, inode)| *inode == link.ino()), "{host}");
+            for port in [None, Some(bound.port())] {
+                assert!(udp_sockets(port).unwrap().contains(&(bound, link.ino())), "{host}");
+            }
+            assert!(
+                !listeners(None).unwrap().iter().any(|(_, inode)| *inode == link.ino()),
+                "{host}"
+            );
         }
     }
 

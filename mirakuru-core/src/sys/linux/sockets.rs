@@ -67,9 +67,9 @@ impl ListenerFinder {
     }
 }
 
-/// Returns the addresses of all listening sockets, with their inodes.
-pub(crate) fn listeners() -> Option<Vec<(SocketAddr, u64)>> {
-    sock_diag::listeners().ok()
+/// Returns the addresses of the listening sockets, at a port or at all, with their inodes.
+pub(crate) fn listeners(port: Option<u16>) -> Option<Vec<(SocketAddr, u64)>> {
+    sock_diag::listeners(port).ok()
 }
 
 /// Finds the socket that takes datagrams to a UDP address.
@@ -77,9 +77,9 @@ pub(crate) fn udp_socket(address: SocketAddr) -> Listener {
     sock_diag::udp_socket(address).unwrap_or(Listener::Unknown)
 }
 
-/// Returns the addresses of all UDP sockets that are not connected, with their inodes.
-pub(crate) fn udp_sockets() -> Option<Vec<(SocketAddr, u64)>> {
-    sock_diag::udp_sockets().ok()
+/// Returns the addresses of the UDP sockets that are not connected, at a port or at all, with their inodes.
+pub(crate) fn udp_sockets(port: Option<u16>) -> Option<Vec<(SocketAddr, u64)>> {
+    sock_diag::udp_sockets(port).ok()
 }
 
 /// Gives a Unix socket a name by which others can reply.
