@@ -4,11 +4,11 @@ from plot import open_svg, powers, scale, short, text
 from samples import median, p95
 
 NAMES = {
-    "ours later": "ours", "ours first": "ours, first time", "tree": "tree", "event": "event",
+    "ours later": "ours", "ours first": "ours, first time", "before": "ours, before", "tree": "tree", "event": "event",
     "hand": "loop by hand", "processkit": "processkit", "mirakuru": "mirakuru (Python)",
 }
-COLOURS = {"ours first": 3, "ours later": 0, "tree": 2, "event": 2, "hand": 4, "processkit": 1, "mirakuru": 5}
-HOLLOW = {"ours first", "event"}
+COLOURS = {"ours first": 3, "ours later": 0, "before": 0, "tree": 2, "event": 2, "hand": 4, "processkit": 1, "mirakuru": 5}
+HOLLOW = {"ours first", "before", "event"}
 LEFT, RIGHT, TOP, STEP, WIDTH = 250, 40, 92, 26, 880
 LEAST = 0.02
 
@@ -23,7 +23,7 @@ def draw(samples, path):
     at = scale(exponents, LEFT, WIDTH - RIGHT)
     bottom = height - 40
     out = open_svg(WIDTH, height, "Milliseconds, median and p95 (CPU: milliseconds of processor time); left is better")
-    out += legend()
+    out += legend({name for cells in rows.values() for name in cells})
     for power in exponents:
         x = at(10**power)
         out.append(f'<line class="grid" x1="{x:.1f}" y1="{TOP - 14}" x2="{x:.1f}" y2="{bottom}"/>')
@@ -38,9 +38,11 @@ def draw(samples, path):
         file.write("\n".join([*out, "</svg>", ""]))
 
 
-def legend():
+def legend(shown):
     out, x = [], 20
     for name, words in NAMES.items():
+        if name not in shown:
+            continue
         out.append(mark(x + 5, 56, name))
         out.append(text(x + 15, 60, words))
         x += 34 + 7 * len(words)

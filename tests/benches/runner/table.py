@@ -1,4 +1,4 @@
-"""Measures the table of all ways side by side: `table.py [SAMPLES]`."""
+"""Measures the table of all ways side by side: `table.py [SAMPLES [PARTS]]`."""
 
 import os
 import random
@@ -14,13 +14,25 @@ SAMPLES = int(sys.argv[1]) if len(sys.argv) > 1 else 30
 OUT = os.environ["BENCH_OUT"]
 #: Milliseconds until a server is ready, and how much is added at random at most.
 DELAYS = {7: 10, 53: 20, 210: 50}
-COLUMNS = ["ours first", "ours later", "tree", "event", "hand", "processkit", "mirakuru"]
+#: The column `before` is for another commit of this library, if the caller has asked for one.
+COLUMNS = {
+    "ours first": "ours, first time",
+    "ours later": "ours",
+    "before": f"ours, {os.environ.get('BEFORE')}",
+    "tree": "tree",
+    "event": "event",
+    "hand": "loop by hand",
+    "processkit": "processkit",
+    "mirakuru": "mirakuru (Python)",
+}
+if "BEFORE" not in os.environ:
+    del COLUMNS["before"]
 NAMES = {"unix": "Unix socket", "pid_file": "pid file", "tcp": "TCP", "http": "HTTP", "banner": "banner"}
 #: The kernel announces `listen` alone; all else, `tree` does as well.
 WOKEN = ["tcp", "http"]
 
 samples = Samples()
-workers = {name: Worker(name) for name in ["ours", "tree", "event", "hand", "processkit", "mirakuru"]}
+workers = {name: Worker(name) for name in dict.fromkeys(column.split()[0] for column in COLUMNS)}
 fresh_names = iter(range(10**9))
 
 
@@ -142,8 +154,7 @@ def redis():
 
 
 def markdown():
-    titles = ["ours, first time", "ours", "tree", "event", "loop by hand", "processkit", "mirakuru (Python)"]
-    lines = ["| | " + " | ".join(titles) + " |", "|---|" + "--:|" * len(titles)]
+    lines = ["| | " + " | ".join(COLUMNS.values()) + " |", "|---|" + "--:|" * len(COLUMNS)]
     for row, cells in samples.rows.items():
         lines.append(f"| {row} | " + " | ".join(cell(cells.get(it, [])) for it in COLUMNS) + " |")
     return "\n".join(lines)

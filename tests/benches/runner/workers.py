@@ -14,6 +14,7 @@ VENV_PYTHON = os.environ["BENCH_PYTHON"]
 
 COMMANDS = {
     "ours": [BIN / "bench-ours"],
+    "before": [BIN / "bench-before"],
     "debug": [BIN / "debug/bench-ours"],
     "tree": [BIN / "bench-limits", "tree"],
     "event": [BIN / "bench-limits", "event"],
