@@ -178,6 +178,13 @@ fn the_line_about_the_page_is_not_in_the_captured_output_too() {
 fn browse(dir: &Path, options: &[&str]) -> Option<String> {
     let mut browser = Command::new(std::env::var_os("MIRAKURU_BROWSER")?);
     browser.args(["--headless=new", "--no-sandbox", "--disable-gpu"]).args(options);
+    // Otherwise, it calls its maker.
+    browser.args([
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+    ]);
+    browser.arg("--disable-sync").arg(format!("--user-data-dir={}", dir.join("browser").display()));
     let page = format!("file://{}", dir.join("run.html").display());
     Some(String::from_utf8(browser.arg(page).output().unwrap().stdout).unwrap())
 }
