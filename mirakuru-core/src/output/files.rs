@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::follower::{Follower, last_lines};
 use super::lease_marks::LeaseMark;
 use super::matcher::Matcher;
+use super::open_logs::OpenLogs;
 use crate::diagnostics::log_dir;
 use crate::error::{Error, Output, Result};
 use crate::types::Stream;
@@ -155,7 +156,7 @@ impl LogFiles {
     }
 
     /// Marks where the lease of the test on this thread begins.
-    pub(crate) fn begin_lease(&self) -> LeaseMark {
-        LeaseMark::new(&self.stdout, self.lengths())
+    pub(crate) fn begin_lease(&self, open: &OpenLogs) -> LeaseMark {
+        LeaseMark::new(&self.stdout, open.lengths(self))
     }
 }

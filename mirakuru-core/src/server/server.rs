@@ -11,7 +11,7 @@ use super::stop_later;
 use crate::diagnostics::timeline::Track;
 use crate::error::{Error, ErrorKind, Result};
 use crate::launch::plan::LaunchPlan;
-use crate::output::Log;
+use crate::output::{Log, OpenLogs};
 use crate::readiness::Endpoint;
 use crate::resources::placeholders::OtherValues;
 use crate::supervisor::{Client, InheritedFds, Request, State};
@@ -34,6 +34,7 @@ pub(crate) struct Server {
     pub(super) is_set_up: bool,
     /// Dropping the server does not wait for its end.
     pub(crate) stops_later: Arc<AtomicBool>,
+    pub(super) open_logs: OpenLogs,
     /// Kept for the next supervisor, in case this one is killed.
     pub(super) inherited_fds: InheritedFds,
 }

@@ -18,6 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::launch::plan::LaunchPlan;
 use crate::launch::spec::ProcessSpec;
 use crate::launch::step::Step;
+use crate::output::OpenLogs;
 use crate::readiness::{ConditionSet, Endpoint};
 use crate::resources::placeholders::Placeholders;
 use crate::supervisor::{Client, InheritedFds, Phase, Request, Start, is_hang_up};
@@ -49,6 +50,7 @@ impl Server {
             is_filled: false,
             is_set_up: false,
             stops_later: Arc::default(),
+            open_logs: OpenLogs::default(),
             inherited_fds,
         };
         server.introduce_supervisors()?;
@@ -97,6 +99,7 @@ impl Server {
             is_filled: true,
             is_set_up: true,
             stops_later: Arc::default(),
+            open_logs: OpenLogs::default(),
             inherited_fds: InheritedFds::default(),
         })
     }
