@@ -2,10 +2,11 @@
 
 use std::error::Error as _;
 use std::io;
+use std::os::unix::fs::symlink;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mirakuru_rstest::{Attempt, Error, ErrorKind, Executor, Process};
-use mirakuru_tests::bin;
+use mirakuru_tests::{bin, scratch_dir};
 
 /// Returns the error of a missing value, and checks that the panic says the same.
 #[track_caller]
@@ -39,6 +40,36 @@ fn a_value_that_a_process_does_not_have_is_an_error_with_help() {
         assert!(report.starts_with(&format!("sleeper has {what}: ")), "{report}");
         assert!(report.split("help: ").nth(1).is_some_and(|rest| rest.contains(help)), "{report}");
     }
+}
+
+/// A server whose program has this name, waited for by `tcp`.
+fn listening_as(program: &str) -> Process {
+    let dir = scratch_dir(); // It is only needed until the program runs.
+    let path = dir.join(program);
+    symlink(bin!("mk-tcp-server"), &path).unwrap();
+    let executor = Executor::new([path]).args(["{port}"]).tcp("127.0.0.1:{port}");
+    executor.start().unwrap()
+}
+
+#[test]
+fn a_url_that_is_not_waited_for_is_written_with_the_address() {
+    let help = |process: &Process| {
+        let report = absent(process.try_url(), || process.url());
+        report.split("help: ").nth(1).unwrap().trim_end().to_owned()
+    };
+    let redis = listening_as("redis-server");
+    assert_eq!(help(&redis), r#"write `format!("redis://{}/", server.addr())`"#);
+    let other = help(&listening_as("my-server"));
+    assert!(
+        other.starts_with(r#"write it with `addr()`, as in `format!("redis://{}/""#),
+        "{other}"
+    );
+    assert!(
+        other.ends_with("if it speaks HTTP, wait for it by `http` instead of `tcp`"),
+        "{other}"
+    );
+    let nowhere = help(&sleeper());
+    assert!(nowhere.contains("otherwise by `tcp`, and write the URL with `addr()`"), "{nowhere}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Where a process is reached, and what else its placeholders stand for.
 
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -136,7 +137,8 @@ impl Process {
         })
     }
 
-    /// Returns the URL that answered.
+    /// Returns the URL that answered. A server of another protocol has none: its URL is written with
+    /// [`addr`](Self::addr), as in `format!("redis://{}/", server.addr())`.
     ///
     /// # Panics
     ///
@@ -173,10 +175,7 @@ impl Process {
     /// # Ok::<(), mirakuru_core::Error>(())
     /// ```
     pub fn try_url(&self) -> Result<String> {
-        self.server.endpoint.url.clone().ok_or_else(|| {
-            let help = "wait for one by `http`, or use `render`";
-            self.missing("URL", "its definition waits for none", help)
-        })
+        self.server.endpoint.url.clone().ok_or_else(|| self.no_url())
     }
 
     /// Returns the directory that `{dir}` stands for.
@@ -221,6 +220,26 @@ impl Process {
         })
     }
 
+    /// Returns the error for a URL that was not waited for, with the line to write instead.
+    fn no_url(&self) -> Error {
+        let what = format!("{} has no URL: its definition waits for none", self.name());
+        let program = self.server.plan.program.file_name().and_then(OsStr::to_str);
+        let help = match (self.server.endpoint.addr, program.and_then(url_of_clients)) {
+            (Some(_), Some(url)) => format!("write {}", line(url)),
+            (Some(_), None) => format!(
+                "write it with `addr()`, as in {}; if it speaks HTTP, wait for it by `http` instead \
+                 of `tcp`",
+                line("redis://{}/")
+            ),
+            (None, _) => format!(
+                "if it speaks HTTP, wait for it by `http`; otherwise by `tcp`, and write the URL \
+                 with `addr()`, as in {}",
+                line("redis://{}/")
+            ),
+        };
+        Error::invalid(what).with_help(help)
+    }
+
     fn missing(&self, what: &str, why: &str, help: &str) -> Error {
         match &self.server.plan.external {
             Some(external) => external.refuse(self.name(), &format!("has no {what}")),
@@ -247,4 +266,23 @@ impl Process {
     pub fn render(&self, text: impl AsRef<str>) -> Result<String> {
         self.server.plan.values.render(text.as_ref())
     }
+}
+
+/// Returns the URL by which clients connect to a program that speaks no HTTP, without its address.
+fn url_of_clients(program: &str) -> Option<&'static str> {
+    Some(match program {
+        "redis-server" | "valkey-server" => "redis://{}/",
+        "postgres" => "postgresql://postgres@{}/postgres",
+        "mariadbd" | "mysqld" => "mysql://root@{}/",
+        "mongod" => "mongodb://{}/",
+        "nats-server" => "nats://{}",
+        "rabbitmq-server" => "amqp://guest:guest@{}/",
+        "mosquitto" => "mqtt://{}",
+        _ => return None,
+    })
+}
+
+/// Returns the line that puts the address into a URL.
+fn line(url: &str) -> String {
+    format!("`format!(\"{url}\", server.addr())`")
 }
