@@ -130,9 +130,12 @@ struct Lease<'a> {
 
 impl<'a> Lease<'a> {
     fn new((place, (attribute, param)): (usize, (&'a Attribute, &Option<&'a Param>))) -> Self {
-        // The span makes the name invisible to the body.
         let prefix = if param.is_some() { "" } else { "_" };
-        let grant = format_ident!("{prefix}grant_{place}", span = Span::mixed_site());
+        let at = param.map_or_else(Span::mixed_site, |param| param.original.ty.span());
+        // The span makes the name invisible to the body.
+        let span = Span::mixed_site().located_at(at);
+        let unnamed = || format_ident!("{prefix}grant_{place}", span = span);
+        let grant = param.and_then(lent_as).unwrap_or_else(unnamed);
         Self { attribute, param: *param, grant }
     }
 
@@ -141,8 +144,9 @@ impl<'a> Lease<'a> {
     }
 
     fn pattern(&self) -> TokenStream {
-        let mutability = (self.access() == Access::Exclusive).then(<syn::Token![mut]>::default);
         let grant = &self.grant;
+        let mutability =
+            (self.access() == Access::Exclusive).then(|| syn::Token![mut](grant.span()));
         quote!(#mutability #grant)
     }
 
@@ -182,13 +186,17 @@ impl<'a> Lease<'a> {
         let PatType { attrs, pat, ty, .. } = &self.param?.original;
         // If the type is another `Process`, the compiler error points at it.
         let span = Span::mixed_site().located_at(ty.span());
-        let mut grant = self.grant.clone();
-        grant.set_span(span);
-        Some(match self.access() {
-            Access::Shared => quote_spanned!(span=> #(#attrs)* let #pat: #ty = #grant.shared();),
-            Access::Exclusive => {
-                quote_spanned!(span=> #(#attrs)* let #pat: #ty = #grant.exclusive();)
+        let grant = &self.grant;
+        let lent = |access| {
+            quote_spanned! {span=>
+                #[allow(clippy::shadow_reuse)]
+                #(#attrs)*
+                let #pat: #ty = #grant.#access();
             }
+        };
+        Some(match self.access() {
+            Access::Shared => lent(quote!(shared)),
+            Access::Exclusive => lent(quote!(exclusive)),
             // `let _ = …` would drop the process at once; a parameter `_` does not.
             Access::Own => {
                 let own = if is_async { quote!(own_in_async) } else { quote!(own) };
@@ -199,6 +207,16 @@ impl<'a> Lease<'a> {
             }
         })
     }
+}
+
+/// Returns the name of a parameter that is lent to the body, and hides what it is lent from.
+///
+/// The compiler says "`server` does not live long enough" if the body lends it for too long, and has no
+/// name for a variable of a macro.
+fn lent_as(param: &Param) -> Option<Ident> {
+    let Pat::Ident(pat) = &*param.original.pat else { return None };
+    let is_lent = param.access != Access::Own && !pat.ident.to_string().starts_with('_');
+    is_lent.then(|| pat.ident.clone())
 }
 
 fn has_parameter(sig: &Signature, path: &ExprPath) -> bool {

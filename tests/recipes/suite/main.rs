@@ -21,3 +21,5 @@ mod own_database;
 mod runs_already;
 #[cfg(has_redis)]
 mod shared;
+#[cfg(has_redis)]
+mod spawned_task;
