@@ -12,6 +12,8 @@ mod certificate;
 mod config_file;
 mod docker;
 #[cfg(has_redis)]
+mod empty_redis;
+#[cfg(has_redis)]
 mod front_door;
 #[cfg(has_postgres)]
 mod migrations;
