@@ -58,6 +58,8 @@ pub(crate) struct LaunchPlan {
     /// The socket for `sd_notify`, if a condition requires one.
     pub(super) notify_socket: Option<TempPath>,
     pub(super) ready_fd: Option<i32>,
+    /// The placeholder of a port that the process is given, if nothing is waited for.
+    pub(crate) unawaited_port: Option<String>,
     /// The server that the process stands for, if that was not started here.
     pub(crate) external: Option<External>,
     /// Ends the process while another thread starts it.
@@ -171,6 +173,7 @@ impl LaunchPlan {
             definition: spec.hash(),
             notify_socket: notifies.then(notify_socket).transpose()?,
             ready_fd: validate::ready_fds(spec).next(),
+            unawaited_port: spec.unawaited_port(),
             external: spec.external.clone(),
             interrupt: spec.interrupt.clone(),
             prefix: spec.prefix.clone(),

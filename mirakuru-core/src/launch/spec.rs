@@ -162,6 +162,18 @@ impl ProcessSpec {
             .any(|piece| matches!(piece, Piece::Port(_) | Piece::Udp(_) | Piece::LowPort(_)))
     }
 
+    /// Returns the placeholder of a port that the process is given, if nothing is waited for.
+    pub(super) fn unawaited_port(&self) -> Option<String> {
+        let words = self.words().ok().filter(|_| self.conditions.is_empty())?;
+        let early = self.texts(&words).early.into_iter();
+        let templates = early.filter_map(|it| Template::parse(it.text, Captured::These(&[])).ok());
+        templates.flat_map(|template| template.pieces).find_map(|piece| match piece {
+            Piece::Port(name) if name.is_empty() => Some("{port}".to_owned()),
+            Piece::Port(name) => Some(format!("{{port:{name}}}")),
+            _ => None,
+        })
+    }
+
     /// Returns how ports are reserved for the process at the first try.
     pub(crate) fn reservation(&self) -> Reservation {
         let known = NEEDS_LOCK_FILE.lock();

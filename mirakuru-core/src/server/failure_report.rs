@@ -122,6 +122,8 @@ pub(crate) struct ServerView {
     address: Option<String>,
     /// The command that connects to it.
     connect: Option<String>,
+    /// The placeholder of its port, if the test began before it could listen there.
+    unawaited_port: Option<String>,
     /// Where it is, if it was not started here.
     external: Option<String>,
 }
@@ -130,8 +132,9 @@ impl ServerView {
     pub(super) fn new(server: &Server, contacts: String) -> Self {
         let (address, connect) = (kept::address(server), kept::connect(server));
         let external = server.plan.external.as_ref().map(ToString::to_string);
+        let unawaited_port = server.plan.unawaited_port.clone();
         let (name, client, log) = (server.plan.name.clone(), server.client(), server.log());
-        Self { name, client, log, contacts, address, connect, external }
+        Self { name, client, log, contacts, address, connect, unawaited_port, external }
     }
 
     fn snapshot(&self) -> ServerSnapshot<'_> {
@@ -183,7 +186,7 @@ enum Fate {
 impl fmt::Display for ServerSnapshot<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { view, state, fate, output } = self;
-        let ServerView { name, contacts, address, connect, external, .. } = view;
+        let ServerView { name, contacts, address, connect, unawaited_port, external, .. } = view;
         if let Some(external) = external {
             return write!(f, "--- {name}: {external}, which was not started here");
         }
@@ -197,10 +200,15 @@ impl fmt::Display for ServerSnapshot<'_> {
             write!(f, " at {address}")?;
         }
         write!(f, ", {output}")?;
-        match connect {
-            Some(connect) if is_reached.is_some() && contacts.is_empty() => write!(
+        match (connect, unawaited_port) {
+            (Some(connect), _) if is_reached.is_some() && contacts.is_empty() => write!(
                 f,
                 "\n  help: `MIRAKURU_KEEP=failed` keeps it running, to be reached by `{connect}`"
+            ),
+            (_, Some(port)) if state.is_running() => write!(
+                f,
+                "\n  help: nothing was waited for, so the test began as soon as its program ran: add \
+                 `tcp = \"127.0.0.1:{port}\"`"
             ),
             _ => Ok(()),
         }

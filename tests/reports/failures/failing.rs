@@ -349,6 +349,19 @@ fn has_a_silent_one() -> AnyResult {
     Ok(())
 }
 
+#[with_process(bin = "mk-tcp-server", args = ["{port}"], name = "early")]
+#[test]
+fn has_one_without_a_condition() -> AnyResult {
+    no_number(test_process::role().is_some())?;
+    Ok(())
+}
+
+#[with_process(bin = "mk-tcp-server", args = ["{port}"], name = "early")]
+#[test]
+fn has_one_of_its_own_without_a_condition(server: Process) {
+    assert!(test_process::role().is_none(), "it is to fail: {}", server.port());
+}
+
 static THE_STATIC: Shared = Shared::new(|| Executor::shell("exec sleep 100 # static"));
 
 #[process_fixture]

@@ -212,6 +212,16 @@ fn of_a_very_long_line_the_beginning_is_shown() {
 fn a_silent_server_is_shown_too() {
     let shown = shown_by("has_a_silent_one");
     says(&shown, &["--- silent: running as pid ", ", output: none ("]);
+    assert!(!shown.contains("help"), "it has no port: {shown}");
+}
+
+#[rstest]
+fn a_server_that_was_not_waited_for_says_so(
+    #[values("has_one_without_a_condition", "has_one_of_its_own_without_a_condition")] name: &str,
+) {
+    let help = "\n  help: nothing was waited for, so the test began as soon as its program ran: add \
+                `tcp = \"127.0.0.1:{port}\"`\n";
+    says(&shown_by(name), &["--- early: running as pid ", help]);
 }
 
 #[rstest]
