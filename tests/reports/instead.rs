@@ -43,6 +43,27 @@ print('ready', flush=True); time.sleep(300)";
 }
 
 #[test]
+fn a_server_that_is_not_given_its_port() {
+    let script = "s = socket.create_server(('127.0.0.1', 0)); time.sleep(300)";
+    let server = Executor::new(["python3", "-c", &format!("import socket, time\n{script}")]);
+    let server = server.name("server").timeout(Duration::from_secs(2)).tcp("127.0.0.1:{port}");
+    fails(
+        &server,
+        &expect![[r#"
+        server: not ready within 2.0 s: a TCP connection to 127.0.0.1:PORT
+          waited for: a TCP connection to 127.0.0.1:PORT
+          last observation: 127.0.0.1:PORT: connection refused (checked N times in TIME of 2.0 s)
+          process: running as pid PID
+          output: none (LOG)
+          command:
+            python3 -c "import socket, time
+            s = socket.create_server(('127.0.0.1', 0)); time.sleep(300)"
+          help: it listens on 127.0.0.1:PORT instead: wait for that, or configure it. Only the condition has `{port}`: give it to the process, too, in its command, a variable or a file
+    "#]],
+    );
+}
+
+#[test]
 fn a_server_that_has_a_socket_for_udp_only() {
     let script = "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.bind(('127.0.0.1', int(os.environ['PORT'])))

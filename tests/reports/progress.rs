@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use mirakuru_rstest::{Executor, Scope, Shared};
 use mirakuru_tests::test_process::{self, say, wait_for_end_of_input};
@@ -14,6 +15,13 @@ static QUICK: Shared = Shared::new(|| answers_after(0).name("quick"));
 static QUICK_FOR_ALL: Shared = Shared::new(|| answers_after(0).name("quick")).scope(Scope::Session);
 static SLOW_FOR_ALL: Shared =
     Shared::new(|| answers_after(1500).name("slow")).scope(Scope::Session);
+
+static RUNS_ALREADY: Shared = Shared::new(|| {
+    Executor::new("false")
+        .name("absent")
+        .tcp("127.0.0.1:{port}")
+        .timeout(Duration::from_millis(1300))
+});
 
 /// A server that answers 503 until that much time has passed.
 fn answers_after(millis: u64) -> Executor {
@@ -28,6 +36,13 @@ fn plays_a_role() {
     match role.as_str() {
         "starts a slow one" => drop(answers_after(1300).name("slow").start().unwrap()),
         "starts a quick one" => drop(answers_after(0).start().unwrap()),
+        "starts one that listens elsewhere" => {
+            let elsewhere =
+                Executor::new([bin!("mk-tcp-server"), "{port:other}"]).name("elsewhere");
+            let limit = Duration::from_millis(1300);
+            elsewhere.tcp("127.0.0.1:{port}").timeout(limit).start().unwrap_err();
+        }
+        "leases one that does not run" => drop(RUNS_ALREADY.lease().unwrap_err()),
         "starts two" => start_at_once(2),
         "starts eight" => start_at_once(8),
         "waits for a lease" => wait_for_a_lease(),
@@ -94,6 +109,26 @@ fn a_slow_start_is_reported_once_with_the_last_observation() {
     );
     assert!(line.contains("/warm?ms=1300 "), "{line}");
     assert!(line.ends_with(" (so far: HTTP status 503)"), "{line}");
+}
+
+/// The fallback does not know which process listens.
+#[cfg(not(mirakuru_fallback))]
+#[test]
+fn a_slow_start_says_where_the_process_listens_instead() {
+    let lines = stderr_lines(&mut playing("starts one that listens elsewhere"));
+    let [line] = &lines[..] else { panic!("{lines:#?}") };
+    let (_, seen) = line.split_once("connection refused; it listens on 127.0.0.1:").expect(line);
+    assert!(seen.ends_with(" instead)"), "{line}");
+}
+
+#[test]
+fn a_wait_for_a_server_that_is_to_run_already_says_who_says_so() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut tests = playing("leases one that does not run");
+    let lines = stderr_lines(tests.env("MIRAKURU_USE_ABSENT", free.to_string()));
+    let [line] = &lines[..] else { panic!("{lines:#?}") };
+    let end = "connection refused; MIRAKURU_USE_ABSENT says that it runs already)";
+    assert!(line.ends_with(end), "{line}");
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn a_port_without_a_listener() {
               last observation: 127.0.0.1:PORT: connection refused (checked N times in TIME of 0.600 s)
               process: running as pid PID
               output: none (LOG)
-              help: no process listens at 127.0.0.1:PORT: is that the address in the command, its variables or its configuration? If it only needs longer, give it a longer `timeout`
+              help: no process listens at 127.0.0.1:PORT: is that the address in the command, its variables or its configuration? If it only needs longer, give it a longer `timeout`. Only the condition has `{port}`: give it to the process, too, in its command, a variable or a file
         "#]],
     );
     fails(
@@ -35,7 +35,7 @@ fn a_port_without_a_listener() {
               last observation: [::1]:PORT: connection refused (checked N times in TIME of 0.600 s)
               process: running as pid PID
               output: none (LOG)
-              help: no process listens at localhost:PORT: is that the address in the command, its variables or its configuration? If it only needs longer, give it a longer `timeout`
+              help: no process listens at localhost:PORT: is that the address in the command, its variables or its configuration? If it only needs longer, give it a longer `timeout`. Only the condition has `{port}`: give it to the process, too, in its command, a variable or a file
         "#]],
     );
 }
@@ -90,9 +90,33 @@ fn an_http_port_without_a_listener() {
               last observation: 127.0.0.1:PORT: connection refused (checked N times in TIME of 0.600 s)
               process: running as pid PID
               output: none (LOG)
-              help: no process listens at 127.0.0.1:PORT: is that the address in the command, its variables or its configuration? If it only needs longer, give it a longer `timeout`
+              help: no process listens at 127.0.0.1:PORT: is that the address in the command, its variables or its configuration? If it only needs longer, give it a longer `timeout`. Only the condition has `{port}`: give it to the process, too, in its command, a variable or a file
         "#]],
     );
+}
+
+#[test]
+fn a_server_that_does_not_speak_http() {
+    let hangs_up = "import socket, sys
+s = socket.create_server(('127.0.0.1', int(sys.argv[1])))
+while c := s.accept()[0]:
+    c.recv(1000), c.close()";
+    let Some(python) = mirakuru_tests::need("python3") else { return };
+    let hangs_up = Executor::new([python]).args(["-c", hangs_up, "{port}"]).timeout(SHORT * 5);
+    let echoes = Executor::new([bin!("mk-tcp-server"), "{port}"]).timeout(SHORT);
+    let mut reports = String::new();
+    for server in [hangs_up, echoes] {
+        let error = server.http("http://127.0.0.1:{port}/").start().unwrap_err();
+        let is_shown = |line: &&str| line.contains("last observation") || line.contains("help:");
+        let report = normal(&format!("{error:?}"));
+        report.lines().filter(is_shown).for_each(|line| reports.extend([line.trim_start(), "\n"]));
+    }
+    expect![[r#"
+          last observation: closed the connection without an answer (checked N times in TIME of 3.0 s)
+          help: it listens there, but does not speak HTTP: `tcp` waits for servers of other protocols. If it only needs longer, give it a longer `timeout`
+          last observation: the answer is not HTTP (invalid HTTP version) (checked N times in TIME of 0.600 s)
+          help: it listens there, but does not speak HTTP: `tcp` waits for servers of other protocols. If it only needs longer, give it a longer `timeout`
+    "#]].assert_eq(&reports);
 }
 
 #[test]

@@ -141,12 +141,16 @@ impl Progress {
         Self { began, limit, due: next_line(began.elapsed()), draws: false }
     }
 
+    pub(crate) fn is_due(&self) -> bool {
+        self.began.elapsed() >= self.due && *STYLE != Style::Nothing
+    }
+
     /// Reports what is waited for (a noun) and the last observation, if a report is due.
     pub(crate) fn tick(&mut self, what: &dyn Fn() -> String, last: &str) {
-        let elapsed = self.began.elapsed();
-        if elapsed < self.due || *STYLE == Style::Nothing {
+        if !self.is_due() {
             return;
         }
+        let elapsed = self.began.elapsed();
         let report = Report { what: &what(), last, elapsed, limit: self.limit };
         Screen::with(|screen| {
             let is_first = !self.draws;

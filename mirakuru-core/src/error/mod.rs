@@ -160,6 +160,21 @@ impl Error {
         })
     }
 
+    /// Adds a sentence to what the reader can do about it.
+    pub(crate) fn and_help(self, help: &str) -> Self {
+        self.with_report(|report| {
+            report.help = Some(match report.help.take() {
+                Some(first) => {
+                    let (begin, rest) =
+                        help.split_at(help.chars().next().map_or(0, char::len_utf8));
+                    let stop = if first.ends_with('?') { "" } else { "." };
+                    format!("{first}{stop} {}{rest}", begin.to_uppercase())
+                }
+                None => help.to_owned(),
+            });
+        })
+    }
+
     /// Puts the name of the process before the message.
     pub(crate) fn about(mut self, name: &str) -> Self {
         let inner = self.inner();

@@ -29,6 +29,11 @@ impl External {
         Ok(found.map(|(variable, address)| Self { address, variable: Some(variable) }))
     }
 
+    /// Returns who names it.
+    pub(super) fn source(&self) -> &str {
+        self.variable.as_deref().unwrap_or("`external`")
+    }
+
     /// Returns its address, unless that is faulty, which `effective` reports.
     pub(super) fn address(&self) -> Option<Address> {
         self.parse().ok()
@@ -71,8 +76,6 @@ impl External {
 
 impl fmt::Display for External {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { address, variable } = self;
-        let source = variable.as_deref().unwrap_or("`external`");
-        write!(f, "the server at {address} that {source} names")
+        write!(f, "the server at {} that {} names", self.address, self.source())
     }
 }

@@ -60,6 +60,8 @@ pub(crate) struct LaunchPlan {
     pub(super) ready_fd: Option<i32>,
     /// The placeholder of a port that the process is given, if nothing is waited for.
     pub(crate) unawaited_port: Option<String>,
+    /// The placeholder of a port that is waited for, if no port is given to the process.
+    pub(crate) ungiven_port: Option<String>,
     /// The server that the process stands for, if that was not started here.
     pub(crate) external: Option<External>,
     /// Ends the process while another thread starts it.
@@ -174,6 +176,7 @@ impl LaunchPlan {
             notify_socket: notifies.then(notify_socket).transpose()?,
             ready_fd: validate::ready_fds(spec).next(),
             unawaited_port: spec.unawaited_port(),
+            ungiven_port: spec.ungiven_port(),
             external: spec.external.clone(),
             interrupt: spec.interrupt.clone(),
             prefix: spec.prefix.clone(),
@@ -206,6 +209,7 @@ impl LaunchPlan {
             connects: self.connects,
             owner: self.owner,
             external: self.external.as_ref().and_then(External::address),
+            external_source: self.external.as_ref().map(External::source),
             definition: self.definition.filter(|_| self.external.is_none()),
             account: self.set_up.account.as_ref(),
         }

@@ -153,23 +153,37 @@ impl ProcessSpec {
     /// Returns true if a port is reserved for the process.
     pub(crate) fn has_port(&self) -> bool {
         let words = self.words().unwrap_or_default();
-        let Texts { early, late, captured, .. } = self.texts(&words);
-        let captured = Captured::These(&captured);
-        let templates = early.into_iter().chain(late);
-        let pieces = templates.filter_map(|it| Template::parse(it.text, captured).ok());
-        pieces
-            .flat_map(|template| template.pieces)
-            .any(|piece| matches!(piece, Piece::Port(_) | Piece::Udp(_) | Piece::LowPort(_)))
+        let Texts { early, late, .. } = self.texts(&words);
+        self.ports(early.iter().chain(&late).map(|it| it.text)).next().is_some()
     }
 
     /// Returns the placeholder of a port that the process is given, if nothing is waited for.
     pub(super) fn unawaited_port(&self) -> Option<String> {
         let words = self.words().ok().filter(|_| self.conditions.is_empty())?;
-        let early = self.texts(&words).early.into_iter();
-        let templates = early.filter_map(|it| Template::parse(it.text, Captured::These(&[])).ok());
-        templates.flat_map(|template| template.pieces).find_map(|piece| match piece {
-            Piece::Port(name) if name.is_empty() => Some("{port}".to_owned()),
-            Piece::Port(name) => Some(format!("{{port:{name}}}")),
+        self.ports(self.texts(&words).early.iter().map(|it| it.text)).next()
+    }
+
+    /// Returns the placeholder of a port that is waited for, if no port is given to the process.
+    pub(super) fn ungiven_port(&self) -> Option<String> {
+        let words = self.words().ok().filter(|_| self.port.is_none() && self.external.is_none())?;
+        let awaited = self.conditions.iter().flat_map(|condition| condition.templates());
+        let awaited = self.ports(awaited).next()?;
+        let given = self.texts(&words).early;
+        self.ports(given.iter().map(|it| it.text)).next().is_none().then_some(awaited)
+    }
+
+    /// Returns the placeholders of the ports in these texts that are reserved for the process.
+    fn ports<'a>(&self, texts: impl Iterator<Item = &'a str>) -> impl Iterator<Item = String> {
+        let captured = self.captured();
+        let parse = move |text| Template::parse(text, Captured::These(&captured)).ok();
+        let pieces = texts.filter_map(parse).flat_map(|template| template.pieces);
+        pieces.filter_map(|piece| match piece {
+            Piece::Port(name) | Piece::Udp(name) | Piece::LowPort(name) if name.is_empty() => {
+                Some("{port}".to_owned())
+            }
+            Piece::Port(name) | Piece::Udp(name) | Piece::LowPort(name) => {
+                Some(format!("{{port:{name}}}"))
+            }
             _ => None,
         })
     }

@@ -122,6 +122,11 @@ pub(crate) trait Condition {
     fn explain(&self) -> Explanation {
         Explanation::default()
     }
+
+    /// Returns what the report of a long wait says beyond the last poll. Default: nothing.
+    fn hint(&self) -> Option<String> {
+        None
+    }
 }
 
 /// A reason why a condition holds before the process is started.
@@ -247,6 +252,8 @@ pub(crate) struct StartContext<'a> {
     pub(crate) owner: Owner,
     /// Where the server is, if it runs already.
     pub(crate) external: Option<Address>,
+    /// Who says that it does.
+    pub(crate) external_source: Option<&'a str>,
     /// Tells the definition from others at its next start, if it can be told.
     pub(crate) definition: Option<u64>,
     /// The user that the process runs as, if it is another one.

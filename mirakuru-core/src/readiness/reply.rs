@@ -255,4 +255,8 @@ impl Condition for Reply {
                     client that sends these bytes, each line to its end?";
         Explanation { seen: None, help: Some(help.to_owned()) }
     }
+
+    fn hint(&self) -> Option<String> {
+        self.requests.destination.hint()
+    }
 }

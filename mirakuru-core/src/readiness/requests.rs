@@ -48,6 +48,13 @@ impl Destination {
             Self::Other(condition) => condition.explain(),
         }
     }
+
+    pub(super) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Tcp(port) => port.hint(),
+            Self::Other(condition) => condition.hint(),
+        }
+    }
 }
 
 /// The requests of one condition. `T` is what it knows about each address.

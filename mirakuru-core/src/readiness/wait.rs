@@ -145,7 +145,7 @@ impl<'a> Wait<'a> {
                 let (attempts, help) = self.explained(condition, &seen);
                 return Err(self.timed_out(attempts).with_help(help));
             }
-            self.report_progress(&|| condition.describe(), &seen);
+            self.report_progress(&|| condition.describe(), &seen, &|| condition.hint());
             let was_woken = std::mem::replace(&mut is_woken, self.wakes(&wake));
             let step = if is_woken {
                 Self::STEP_WOKEN
@@ -234,7 +234,7 @@ impl<'a> Wait<'a> {
         if now >= self.deadline {
             return Err(self.timed_out(self.attempts(what, seen)));
         }
-        self.report_progress(&|| what.clone(), &seen);
+        self.report_progress(&|| what.clone(), &seen, &|| None);
         let step = self.pace.step(now, Duration::ZERO);
         self.sleep(step.min(self.deadline - now), all, false)
     }
@@ -279,9 +279,19 @@ impl<'a> Wait<'a> {
         sys::wait_readable(&fds, Some(step)).is_ok_and(|ready| ready.first() == Some(&true))
     }
 
-    /// Reports a wait that takes long on stderr.
-    fn report_progress(&mut self, what: &dyn Fn() -> String, seen: &str) {
-        self.progress.tick(&|| format!("{}: {}", self.client.name(), what()), seen);
+    /// Reports a wait that takes long on stderr. The hint is asked for only if a report is due.
+    fn report_progress(
+        &mut self,
+        what: &dyn Fn() -> String,
+        seen: &str,
+        hint: &dyn Fn() -> Option<String>,
+    ) {
+        if !self.progress.is_due() {
+            return;
+        }
+        let hint = hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+        let what = || format!("{}: {}", self.client.name(), what());
+        self.progress.tick(&what, &format!("{seen}{hint}"));
     }
 
     /// Returns what an error says about a condition that did not hold: the attempts, and the help.

@@ -55,11 +55,22 @@ impl Server {
         );
         match is_address_in_use && may_be_why {
             true => error.with_help(self.help_with_address()),
-            false if may_be_why => match self.plan.unknown_other() {
-                Some(placeholder) => error.or_help(no_such_other(&placeholder)),
-                None => error,
-            },
+            false if may_be_why => self.what_was_given(error),
             false => error,
+        }
+    }
+
+    /// Adds what is striking about the texts that the process was given.
+    fn what_was_given(&self, mut error: Error) -> Error {
+        if let Some(placeholder) = self.plan.unknown_other() {
+            error = error.or_help(no_such_other(&placeholder));
+        }
+        match &self.plan.ungiven_port {
+            Some(port) if error.kind() == ErrorKind::Timeout => error.and_help(&format!(
+                "only the condition has `{port}`: give it to the process, too, in its command, a \
+                 variable or a file"
+            )),
+            _ => error,
         }
     }
 

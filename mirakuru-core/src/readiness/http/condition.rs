@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ureq::http::{HeaderValue, Method, Request, header};
 
-use super::request::{Answer, NO_TLS, PLAIN_HINT, RequestError, send};
+use super::request::{Answer, NO_ANSWER, NO_TLS, NOT_HTTP, PLAIN_HINT, RequestError, send};
 use super::status::{Status, StatusMatcher};
 use super::transport::Transport;
 use crate::error::Result;
@@ -85,6 +85,21 @@ impl HttpSpec {
         }
     }
 
+    /// Says what to do about a server that listens, and ends each request without an answer of HTTP.
+    fn help_with_protocol(&self, seen: &str) -> Option<String> {
+        if seen != NO_ANSWER && !seen.starts_with(NOT_HTTP) {
+            return None;
+        }
+        let condition = match self.transport {
+            Transport::Tcp { .. } => "tcp",
+            Transport::Unix(_) => "unix_socket",
+        };
+        Some(format!(
+            "it listens there, but does not speak HTTP: `{condition}` waits for servers of other \
+             protocols. If it only needs longer, give it a longer `timeout`"
+        ))
+    }
+
     /// Returns the URL that has answered.
     fn found_url(&self) -> Option<String> {
         match &self.transport {
@@ -126,7 +141,13 @@ impl Condition for HttpCondition {
         let candidates = &self.requests.candidates;
         let by_status = || help_with(candidates.iter().rev().find_map(|it| it.known.code)?);
         let by_tls = || candidates.iter().find_map(|it| help_with_tls(&it.seen));
-        Explanation { seen, help: help.or_else(by_status).or_else(by_tls) }
+        let by_protocol =
+            || candidates.iter().find_map(|it| self.spec.help_with_protocol(&it.seen));
+        Explanation { seen, help: help.or_else(by_status).or_else(by_tls).or_else(by_protocol) }
+    }
+
+    fn hint(&self) -> Option<String> {
+        self.requests.destination.hint()
     }
 }
 

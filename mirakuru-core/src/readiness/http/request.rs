@@ -143,7 +143,7 @@ fn no_answer(error: ureq::Error, transport: &Transport) -> RequestError {
             io::ErrorKind::UnexpectedEof
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::BrokenPipe => "closed the connection without an answer".to_owned(),
+            | io::ErrorKind::BrokenPipe => NO_ANSWER.to_owned(),
             io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
             io::ErrorKind::WouldBlock => "a process listens but does not accept".to_owned(),
             io::ErrorKind::InvalidData if is_https => no_tls(&error.to_string()),
@@ -155,6 +155,12 @@ fn no_answer(error: ureq::Error, transport: &Transport) -> RequestError {
         error => error.to_string(),
     })
 }
+
+/// What is seen of a server that hangs up.
+pub(super) const NO_ANSWER: &str = "closed the connection without an answer";
+
+/// The beginning of what is seen of a server that answers in another protocol.
+pub(super) const NOT_HTTP: &str = "the answer is not HTTP";
 
 /// The beginning of what was seen when there is no TLS connection.
 pub(super) const NO_TLS: &str = "the TLS handshake failed";
@@ -169,7 +175,7 @@ fn no_tls(why: &str) -> String {
 
 fn no_http(why: &str) -> String {
     match why.strip_prefix("http parse fail: ") {
-        Some(why) => format!("the answer is not HTTP ({why})"),
+        Some(why) => format!("{NOT_HTTP} ({why})"),
         None => format!("the exchange is not HTTP ({why})"),
     }
 }

@@ -25,8 +25,8 @@ pub(in crate::readiness) struct FixedPort {
     finder: ListenerFinder,
     /// The process inherits a socket that already listens there.
     is_inherited: bool,
-    /// The server was not started here.
-    is_external: bool,
+    /// Who says that the server runs already, if it was not started here.
+    external_source: Option<String>,
     /// The connection that the process has not accepted yet.
     queued: Option<TcpStream>,
     is_queue_taken: bool,
@@ -52,8 +52,9 @@ impl FixedPort {
             return Err(Error::invalid(what));
         }
         let judge = Judge::new(context, certainty);
-        let is_external = context.external.is_some();
-        Ok(Self { is_inherited, is_external, ..Self::new(address.to_string(), candidates, judge) })
+        let external_source = context.external_source.map(str::to_owned);
+        let port = Self::new(address.to_string(), candidates, judge);
+        Ok(Self { is_inherited, external_source, ..port })
     }
 
     /// A port that the process itself listens on.
@@ -69,7 +70,7 @@ impl FixedPort {
             judge,
             finder: ListenerFinder::default(),
             is_inherited: false,
-            is_external: false,
+            external_source: None,
             queued: None,
             is_queue_taken: false,
             supervisor: None,
@@ -109,6 +110,11 @@ impl FixedPort {
         Ok(if found.is_empty() { Err(seen) } else { Ok(found) })
     }
 
+    /// Returns true if no process of this machine listens at any of the addresses.
+    fn is_free(&self) -> bool {
+        self.candidates.iter().all(|it| listener::find(*it) == Listener::None)
+    }
+
     /// Checks whether the process accepts at a socket where the kernel completes connections on its
     /// behalf: a connection has to be taken out of the queue.
     fn poll_inherited(
@@ -137,7 +143,9 @@ impl FixedPort {
     /// does.
     fn look(&mut self, candidate: SocketAddr, attempt: &Attempt<'_>) -> Result<io::Result<()>> {
         match listener::find_by(&mut self.finder, candidate) {
-            _ if self.is_external => Ok(connect(candidate, attempt.deadline()).map(drop)),
+            _ if self.external_source.is_some() => {
+                Ok(connect(candidate, attempt.deadline()).map(drop))
+            }
             Listener::None if self.judge.wants_tree() => Ok(Err(listener::refused())),
             Listener::Socket(socket) => {
                 let finder = RefCell::new(&mut self.finder);
@@ -215,14 +223,13 @@ impl Condition for FixedPort {
     }
 
     fn explain(&self) -> Explanation {
-        let is_free = |it: &SocketAddr| listener::find(*it) == Listener::None;
         let help = if self.is_inherited {
             Some(
                 "the process inherits the socket, but does not accept: does it read `LISTEN_FDS`, \
                  and is it what was started? A shell in front of it has to `exec` it"
                     .to_owned(),
             )
-        } else if self.candidates.iter().all(is_free) {
+        } else if self.is_free() {
             let instead = self.supervisor.and_then(|it| instead::help(&self.candidates, it));
             Some(instead.unwrap_or_else(|| {
                 format!(
@@ -235,5 +242,15 @@ impl Condition for FixedPort {
             None
         };
         Explanation { seen: None, help }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let is_there = |it: &SocketAddr| matches!(listener::find(*it), Listener::Socket(_));
+        match &self.external_source {
+            Some(_) if self.candidates.iter().any(is_there) => None,
+            Some(source) => Some(format!("{source} says that it runs already")),
+            None if self.is_inherited || !self.is_free() => None,
+            None => instead::listens(self.supervisor?),
+        }
     }
 }

@@ -104,4 +104,11 @@ impl TcpPort {
             Self::Any(port) => port.explain(),
         }
     }
+
+    pub(in crate::readiness) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Fixed(port) => port.hint(),
+            Self::Any(port) => port.hint(),
+        }
+    }
 }
