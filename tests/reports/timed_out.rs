@@ -120,6 +120,35 @@ while c := s.accept()[0]:
 }
 
 #[test]
+fn a_command_with_words_for_a_shell() {
+    fails(
+        &Executor::new("false && echo").name("database").timeout(SHORT).output("ready"),
+        &expect![[r#"
+            database: exited with code 1 before it was ready
+              command: false '&&' echo
+              waited for: a line of output that matches `ready`
+              last observation: nothing was written (checked N times in TIME of 0.600 s)
+              process: exited with code 1
+              output: none (LOG)
+              help: `&&` in the command is passed to the program as it is: no shell runs `cmd`, and `shell = "…"` has one
+        "#]],
+    );
+    let given = Executor::new("sh -c 'exec sleep 60' $PORT").name("database").timeout(SHORT);
+    fails(
+        &given.tcp("127.0.0.1:{port}"),
+        &expect![[r#"
+        database: not ready within 0.600 s: a TCP connection to 127.0.0.1:PORT
+          command: sh -c 'exec sleep 60' '$PORT'
+          waited for: a TCP connection to 127.0.0.1:PORT
+          last observation: 127.0.0.1:PORT: connection refused (checked N times in TIME of 0.600 s)
+          process: running as pid PID
+          output: none (LOG)
+          help: no process listens at 127.0.0.1:PORT: is that the address in the command, its variables or its configuration? If it only needs longer, give it a longer `timeout`. `$PORT` in the command is passed to the program as it is: no shell runs `cmd`, and `shell = "…"` has one. Only the condition has `{port}`: give it to the process, too, in its command, a variable or a file
+    "#]],
+    );
+}
+
+#[test]
 fn a_unix_socket_that_is_not_there() {
     fails(
         &sleeper().unix_socket("{dir}/socket"),

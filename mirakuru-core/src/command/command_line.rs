@@ -53,6 +53,12 @@ impl CommandLine {
         }
     }
 
+    /// Returns the first word of a text that would have a meaning in a shell.
+    pub(crate) fn word_for_a_shell(&self) -> Option<String> {
+        let Line::Text(text) = &self.0 else { return None };
+        command::split(text).ok()?.into_iter().skip(1).find(|word| command::is_for_a_shell(word))
+    }
+
     /// Returns the texts in which placeholders may stand.
     pub(crate) fn texts(&self) -> Vec<&str> {
         match &self.0 {

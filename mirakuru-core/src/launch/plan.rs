@@ -62,6 +62,8 @@ pub(crate) struct LaunchPlan {
     pub(crate) unawaited_port: Option<String>,
     /// The placeholder of a port that is waited for, if no port is given to the process.
     pub(crate) ungiven_port: Option<String>,
+    /// A word of the command that would have a meaning in a shell, which does not run it.
+    pub(crate) word_for_a_shell: Option<String>,
     /// The server that the process stands for, if that was not started here.
     pub(crate) external: Option<External>,
     /// Ends the process while another thread starts it.
@@ -177,6 +179,7 @@ impl LaunchPlan {
             ready_fd: validate::ready_fds(spec).next(),
             unawaited_port: spec.unawaited_port(),
             ungiven_port: spec.ungiven_port(),
+            word_for_a_shell: spec.command.word_for_a_shell(),
             external: spec.external.clone(),
             interrupt: spec.interrupt.clone(),
             prefix: spec.prefix.clone(),

@@ -65,6 +65,12 @@ impl Server {
         if let Some(placeholder) = self.plan.unknown_other() {
             error = error.or_help(no_such_other(&placeholder));
         }
+        if let Some(word) = &self.plan.word_for_a_shell {
+            error = error.and_help(&format!(
+                "`{word}` in the command is passed to the program as it is: no shell runs `cmd`, and \
+                 `shell = \"…\"` has one"
+            ));
+        }
         match &self.plan.ungiven_port {
             Some(port) if error.kind() == ErrorKind::Timeout => error.and_help(&format!(
                 "only the condition has `{port}`: give it to the process, too, in its command, a \

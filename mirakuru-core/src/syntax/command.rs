@@ -7,6 +7,16 @@ pub(crate) fn split(text: &str) -> Result<Vec<String>, String> {
     })
 }
 
+/// Returns true if a word would have a meaning in a shell: it combines or redirects commands, or has the
+/// value of a variable.
+pub(crate) fn is_for_a_shell(word: &str) -> bool {
+    let is_operator = ["|", "||", "&", "&&", ";"].contains(&word);
+    let is_redirection = [">", "<", "1>", "2>", "&>"].iter().any(|it| word.starts_with(it));
+    let is_value =
+        |rest: &str| rest.starts_with(|c: char| c.is_ascii_alphabetic() || "_{(".contains(c));
+    is_operator || is_redirection || word.split('$').skip(1).any(is_value)
+}
+
 /// Fails if the first word of a command names no program.
 pub(crate) fn check_program(first: Option<&[u8]>) -> Result<(), String> {
     match first {
@@ -38,6 +48,16 @@ mod tests {
             assert!(check_program(first).unwrap_err().contains(why));
         }
         assert_eq!(check_program(Some(b"sh")), Ok(()));
+    }
+
+    #[test]
+    fn words_for_a_shell_are_recognised() {
+        for word in ["&&", "|", ">", "2>&1", ">/dev/null", "$PORT", "--port=${PORT}", "$(id)"] {
+            assert!(is_for_a_shell(word), "{word}");
+        }
+        for word in ["", "a&b", "->", "x;", "costs$", "^a$|^b$", "$1", "{port}", "a|b"] {
+            assert!(!is_for_a_shell(word), "{word}");
+        }
     }
 
     #[test]
