@@ -118,7 +118,15 @@ fn value(input: ParseStream<'_>, ident: &Ident, key: Key) -> Result<Value> {
         }
         _ if !has_list => Err(misuse()),
         Form::Pair => pair(input)?.map(|pair| Value::Pairs(vec![pair])).ok_or_else(misuse),
-        Form::Pairs => some(list(input, name_and_value)?).map(Value::Pairs).ok_or_else(misuse),
+        Form::Pairs => {
+            let pairs = list(input, name_and_value).map_err(|error| match error.to_string() {
+                what if what == NO_VALUE => {
+                    Error::new(error.span(), format!("{what}; {}", key.usage()))
+                }
+                _ => error,
+            });
+            some(pairs?).map(Value::Pairs).ok_or_else(misuse)
+        }
         Form::Names => some(list(input, name)?).map(Value::Names).ok_or_else(misuse),
     }
 }
@@ -147,10 +155,12 @@ fn pair(input: ParseStream<'_>) -> Result<Option<(Expr, Expr)>> {
     Ok(list.pop().zip(second).filter(|_| list.is_empty()))
 }
 
+const NO_VALUE: &str = "expected `= value` behind the name";
+
 fn name_and_value(input: ParseStream<'_>) -> Result<(Expr, Expr)> {
     let name = name(input)?;
     if !input.peek(Token![=]) {
-        return Err(Error::new_spanned(name, "expected `= value` behind the name"));
+        return Err(Error::new_spanned(name, NO_VALUE));
     }
     input.parse::<Token![=]>()?;
     Ok((name, input.parse()?))

@@ -244,10 +244,59 @@ pub(crate) fn find(name: &str, known: &[Key]) -> Option<Key> {
 }
 
 pub(crate) fn unknown(name: &str, known: &[Key]) -> String {
-    match nearest(name, known) {
-        Some(near) => format!("unknown key `{name}`; did you mean `{near}`?"),
-        None => format!("unknown key `{name}`; known are {}", list(known)),
+    let listed = match known.len() <= USUAL.len() {
+        true => format!("known are {}", list(known)),
+        false => {
+            format!("the usual ones are {}; the page of `with_process` has all", list(USUAL))
+        }
+    };
+    match (nearest(name, known), meant(name).filter(|key| known.contains(key))) {
+        (Some(near), _) => format!("unknown key `{name}`; did you mean `{near}`?"),
+        (None, Some(key)) => {
+            format!("unknown key `{name}`; did you mean `{}`? {}", key.name(), key.usage())
+        }
+        (None, None) => format!("unknown key `{name}`; {listed}"),
     }
+}
+
+/// The keys that a message lists instead of all.
+const USUAL: &[Key] = &[
+    Key::Cmd,
+    Key::Shell,
+    Key::Bin,
+    Key::Args,
+    Key::Tcp,
+    Key::Http,
+    Key::Output,
+    Key::Env,
+    Key::Cwd,
+    Key::File,
+    Key::AfterReady,
+    Key::Timeout,
+    Key::Name,
+    Key::Scope,
+];
+
+/// Returns the key for what other libraries and languages call by this name.
+fn meant(name: &str) -> Option<Key> {
+    Some(match name {
+        "command" | "program" | "run" | "exec" => Key::Cmd,
+        "script" | "sh" => Key::Shell,
+        "binary" => Key::Bin,
+        "arguments" | "argv" => Key::Args,
+        "port" | "ports" | "addr" | "address" | "host" | "wait_for_port" => Key::Tcp,
+        "url" | "health" | "health_check" | "healthcheck" | "endpoint" => Key::Http,
+        "banner" | "line" | "log" | "stdout" | "stderr" | "wait_for" => Key::Output,
+        "socket" | "unix" => Key::UnixSocket,
+        "check" | "ready" => Key::ReadyCommand,
+        "environment" | "envs" | "vars" => Key::Env,
+        "dir" | "directory" | "current_dir" | "working_dir" | "workdir" => Key::Cwd,
+        "config" | "files" => Key::File,
+        "setup" | "init" | "migrations" => Key::AfterReady,
+        "signal" => Key::StopSignal,
+        "depends_on" | "requires" => Key::Needs,
+        _ => return None,
+    })
 }
 
 /// Returns the key that was meant, if the name is a typing error.
@@ -298,5 +347,13 @@ mod tests {
     fn an_unknown_key_lists_the_known_ones() {
         let message = unknown("port", OF_A_DEFINITION);
         assert_eq!(message, "unknown key `port`; known are `name`, `scope` and `crate`");
+    }
+
+    #[test]
+    fn a_name_from_elsewhere_finds_its_key() {
+        let key = |name| meant(name).map(Key::name);
+        assert_eq!(key("command"), Some("cmd"));
+        assert_eq!(key("url"), Some("http"));
+        assert!(TABLE.iter().all(|(_, row)| meant(row.name).is_none()), "a key is no other one");
     }
 }

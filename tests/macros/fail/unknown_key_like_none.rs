@@ -1,6 +1,6 @@
 use mirakuru_rstest::{Process, with_process};
 
-#[with_process(cmd = "server", port = 6379)]
+#[with_process(cmd = "server", colour = 1)]
 fn answers(server: &Process) {
     server.port();
 }
