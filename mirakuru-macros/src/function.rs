@@ -61,6 +61,9 @@ pub(crate) fn expand(
     let mut params = params::take(&mut function.sig, &mut faults);
     if item::is_plain_test(&function.attrs) {
         params.extend(params::refuse_leases(&mut function.sig, &mut faults));
+        if item::has_no_parameters(&function.attrs) {
+            params.extend(params::refuse_others(&mut function.sig, &mut faults));
+        }
     }
     let has_params = !params.is_empty() || !function.sig.inputs.is_empty();
     if let Some(fixture) = below_rstest::fixture(&function.body.tokens).filter(|_| !has_params) {

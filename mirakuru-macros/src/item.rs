@@ -86,6 +86,28 @@ pub(crate) fn is_plain_test(attrs: &[Attribute]) -> bool {
     !is_called_otherwise(attrs) && !attrs.iter().any(has_parameters)
 }
 
+/// Returns true if nothing below could give the function other parameters.
+pub(crate) fn has_no_parameters(attrs: &[Attribute]) -> bool {
+    const WITHOUT: [&str; 12] = [
+        "test",
+        "tokio::test",
+        "async_std::test",
+        "actix_web::test",
+        "ignore",
+        "should_panic",
+        "doc",
+        "allow",
+        "expect",
+        "warn",
+        "deny",
+        "cfg",
+    ];
+    attrs.iter().all(|attr| {
+        let path = attr.path().to_token_stream().to_string().replace(' ', "");
+        WITHOUT.contains(&path.as_str()) || path.ends_with("prelude::v1::test")
+    })
+}
+
 /// Returns true if something other than the test harness calls the function.
 pub(crate) fn is_called_otherwise(attrs: &[Attribute]) -> bool {
     attrs.iter().map(last_segment).any(|name| name == "fixture" || name == "bench")

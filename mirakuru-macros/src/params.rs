@@ -55,6 +55,26 @@ pub(crate) fn refuse_leases(sig: &mut Signature, faults: &mut Faults) -> Vec<Par
     leases
 }
 
+/// Removes and reports the parameters of a test that can have none but processes.
+pub(crate) fn refuse_others(sig: &mut Signature, faults: &mut Faults) -> Vec<Param> {
+    let others = extract(sig, |input| match input {
+        FnArg::Typed(original) => {
+            Some(Param { access: Access::Shared, original: original.clone() })
+        }
+        FnArg::Receiver(_) => None,
+    });
+    for other in &others {
+        let name = Some(other.name()).filter(|name| !name.is_empty());
+        let message = format!(
+            "a plain test has no parameters but processes; write `{}: &Process` if it is one, or put \
+             `#[rstest]` above",
+            name.as_deref().unwrap_or("server")
+        );
+        faults.add(&other.original, message);
+    }
+    others
+}
+
 fn extract(sig: &mut Signature, taken: impl Fn(&FnArg) -> Option<Param>) -> Vec<Param> {
     let mut params = Vec::new();
     let mut left = Punctuated::new();
