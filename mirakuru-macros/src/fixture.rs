@@ -18,7 +18,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream, home: &Path) -> Token
     let args = args::parse(args, Span::call_site(), OF_A_FIXTURE, &mut faults);
     valid::fixture_args(&args, &mut faults);
     let read = |input: ParseStream<'_>| item::function(input, ON);
-    let function = match read.parse2(item.clone()) {
+    let mut function = match read.parse2(item.clone()) {
         Ok(function) => function,
         Err(fault) => {
             faults.push(fault);
@@ -26,16 +26,29 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream, home: &Path) -> Token
             return quote!(#faults #item);
         }
     };
+    without_once(&mut function, &mut faults);
     valid::fixture(&function, &mut faults);
     let home = args.home().unwrap_or(home).clone();
     if !faults.is_empty() {
         let faults = faults.into_tokens();
         let fixture = fixture(&function, quote!(::core::unreachable!()), &home);
+        let Function { attrs, vis, sig, body } = function;
+        let (inner_attrs, body) = (body.inner_attrs, body.tokens);
+        let item = quote!(#(#attrs)* #vis #sig { #(#inner_attrs)* #body });
         return quote!(#faults #[allow(dead_code)] #item #fixture);
     }
     let fixture = fixture(&function, shared(&function, &args, &home), &home);
     let definition = definition(function, &args, &home);
     quote!(#definition #fixture)
+}
+
+/// Removes and reports an attribute that only rstest's own fixtures have.
+fn without_once(function: &mut Function, faults: &mut Faults) {
+    let is_once = |attr: &Attribute| attr.path().is_ident("once");
+    for attr in function.attrs.iter().filter(|attr| is_once(attr)) {
+        faults.add(attr, "remove `#[once]`: all tests share the process anyway");
+    }
+    function.attrs.retain(|attr| !is_once(attr));
 }
 
 // The definition stays a function: a parameter can have the name of a function, but not of a static.

@@ -1,4 +1,4 @@
-use syn::{Expr, ExprRange, Lit, LitStr, RangeLimits, ReturnType, UnOp};
+use syn::{Expr, ExprRange, Lit, LitStr, RangeLimits, ReturnType, Type, UnOp};
 
 use crate::fault::Faults;
 use crate::item;
@@ -326,9 +326,31 @@ pub(crate) fn fixture(function: &Function, faults: &mut Faults) {
             "the definition of a process is one for all tests; it cannot be generic",
         );
     }
-    if matches!(sig.output, ReturnType::Default) {
-        faults.add(&sig.ident, format!("write `fn {}() -> Executor`", sig.ident));
+    match &sig.output {
+        ReturnType::Default => {
+            faults.add(&sig.ident, format!("write `fn {}() -> Executor`", sig.ident));
+        }
+        ReturnType::Type(_, ty) => {
+            if let Some(message) = not_a_definition(ty) {
+                faults.add(ty, message);
+            }
+        }
     }
+}
+
+/// Says what is wrong with a type that is no `Executor`, whatever an alias may mean.
+fn not_a_definition(ty: &Type) -> Option<&'static str> {
+    let Type::Path(path) = ty else { return None };
+    Some(match path.path.segments.last()?.ident.to_string().as_str() {
+        "Process" | "Lease" | "ExclusiveLease" | "Shared" => {
+            "write `-> Executor`: the fixture starts the process that it describes, and hands out a `Lease`"
+        }
+        "Result" => {
+            "write `-> Executor`: a definition only describes the process; what is wrong with it is \
+             reported when it starts"
+        }
+        _ => return None,
+    })
 }
 
 /// Reports a test that would wait for the end of its own lease.
