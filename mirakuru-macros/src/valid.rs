@@ -14,9 +14,28 @@ pub(crate) fn attribute(attribute: &Attribute, faults: &mut Faults) {
     duplicates(attribute, faults);
     let captured = attribute.captured();
     attribute.entries.iter().for_each(|entry| literals(entry, &captured, faults));
+    others(attribute, faults);
     match &attribute.definition {
         Some(_) => beside_definition(attribute, faults),
         None => relations(attribute, faults),
+    }
+}
+
+/// Reports variables that name a process which is not needed: the server would get the text. In other
+/// places, that may be a placeholder of another program.
+fn others(attribute: &Attribute, faults: &mut Faults) {
+    let needed: Vec<_> =
+        attribute.pairs(Key::Needs).filter_map(|(name, _)| model::text(name)).collect();
+    let is_needed = |name: &str| needed.iter().any(|needed| needed.value() == name);
+    for text in attribute.pairs(Key::Env).filter_map(|(_, value)| model::text(value)) {
+        if let Some((name, word)) =
+            template::value_of_another(&text.value(), &|name| !is_needed(name))
+        {
+            let message = format!(
+                "`{{{name}.{word}}}` is a value of no process that this one needs; add `needs({name} = …)`"
+            );
+            faults.add(text, message);
+        }
     }
 }
 

@@ -158,6 +158,21 @@ pub(crate) fn other_in(text: &str, is_other: IsOther<'_>) -> Option<String> {
     })
 }
 
+/// Returns the name and the word of the first usual placeholder of another process, if there is one.
+pub(crate) fn value_of_another(text: &str, is_other: IsOther<'_>) -> Option<(String, String)> {
+    let pieces = Template::parse_with(text, Captured::Any, is_other).ok()?.pieces;
+    pieces.into_iter().find_map(|piece| match piece {
+        Piece::Other(name, word) if is_usual(&word) => Some((name, word)),
+        _ => None,
+    })
+}
+
+/// Returns true for a word that means little in texts for other programs.
+fn is_usual(word: &str) -> bool {
+    let kind = word.split(':').next().unwrap_or(word);
+    ["port", "udp", "low_port", "dir", "addr", "url"].contains(&kind)
+}
+
 /// Returns what begins at a brace, and where it ends.
 fn piece_at(
     text: &str,

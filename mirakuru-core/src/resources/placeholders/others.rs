@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::text::Text;
 use crate::error::{Error, Result};
 use crate::syntax::suggest;
-use crate::syntax::template::{Captured, Piece, Template};
+use crate::syntax::template;
 
 /// What stands behind the dot, and its value. None if only the ready process has it.
 pub(crate) type OtherValues = BTreeMap<String, Option<String>>;
@@ -41,12 +41,8 @@ impl Others {
 
     /// Returns what looks like a value of another process, and is literal, since there is none of that name.
     pub(crate) fn unknown(&self, text: &str) -> Option<String> {
-        let template = Template::parse_with(text, Captured::Any, &|name| !self.has(name));
-        let mut pieces = template.map(|template| template.pieces).unwrap_or_default().into_iter();
-        pieces.find_map(|piece| match piece {
-            Piece::Other(name, word) if is_usual(&word) => Some(format!("{{{name}.{word}}}")),
-            _ => None,
-        })
+        let (name, word) = template::value_of_another(text, &|name| !self.has(name))?;
+        Some(format!("{{{name}.{word}}}"))
     }
 
     /// Fails if a text has what looks like a value of another process, and is none.
@@ -65,13 +61,7 @@ impl Others {
     pub(super) fn check_names(&self, Text { part, text }: &Text<'_>) -> Result<()> {
         let nearest = |name: &str| suggest::name(name, self.0.keys().map(String::as_str));
         let is_near = |name: &str| !self.has(name) && nearest(name).is_some();
-        let template = Template::parse_with(text, Captured::Any, &is_near);
-        let mut pieces = template.map(|template| template.pieces).unwrap_or_default().into_iter();
-        let found = pieces.find_map(|piece| match piece {
-            Piece::Other(name, word) if is_usual(&word) => Some((name, word)),
-            _ => None,
-        });
-        let Some((name, word)) = found else { return Ok(()) };
+        let Some((name, word)) = template::value_of_another(text, &is_near) else { return Ok(()) };
         let what = format!("there is no `{name}` for `{{{name}.{word}}}` in {part}");
         let error = Error::invalid(what);
         let near = nearest(&name).unwrap_or_default();
@@ -119,12 +109,6 @@ pub(crate) fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<()
         }
     }
     Ok(())
-}
-
-/// Returns true for a word that means little in texts for other programs.
-fn is_usual(word: &str) -> bool {
-    let kind = word.split(':').next().unwrap_or(word);
-    ["port", "udp", "low_port", "dir", "addr", "url"].contains(&kind)
 }
 
 /// Returns the word for a port, which UDP and low ports are too.
