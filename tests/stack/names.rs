@@ -74,7 +74,11 @@ fn what_a_member_does_not_have_is_an_error_before_anything_starts() {
     for (text, expected) in [
         ("{web.prot}", "did you mean `{web.port}`?"),
         ("{web.port:admni}", "did you mean `{web.port:admin}`?"),
-        ("{web.secret}", "known are `{web.port}`, `{web.port:admin}`, "),
+        (
+            "{web.secret}",
+            "known are `{web.port}`, `{web.port:admin}`, `{web.addr}` and `{web.dir}`;",
+        ),
+        ("{none.secret}", "known are `{none.addr}`;"),
         ("{wbe.port}", "did you mean `{web.port}`?"),
         ("{wbe.port}", "there is no `wbe` for `{wbe.port}` in the environment variable `TEXT`"),
         ("{none.dir}", "`none` has no placeholder for `{none.dir}`"),

@@ -78,7 +78,7 @@ fn a_member_waits_for_one_that_it_needs_and_does_not_name() {
 
 #[test]
 fn members_of_which_none_can_start_first_are_named() {
-    let up = |other: &str| Executor::new("sleep 300").env("OTHER", format!("{{{other}.url}}"));
+    let up = |other: &str| Executor::new("sleep 300").env("OTHER", format!("{{{other}.addr}}"));
     let stack = Stack::new().add("one", up("two")).add("two", up("three")).add("three", up("one"));
     let error = fails(&stack, ErrorKind::InvalidInput).to_string();
     assert!(error.contains("`one` needs `two` needs `three` needs `one`"), "{error}");

@@ -150,6 +150,11 @@ impl ProcessSpec {
         }
     }
 
+    /// Returns true if the process has a URL when it is ready.
+    pub(crate) fn awaits_url(&self) -> bool {
+        self.conditions.iter().any(|condition| condition.key() == "http")
+    }
+
     /// Returns true if a port is reserved for the process.
     pub(crate) fn has_port(&self) -> bool {
         let words = self.words().unwrap_or_default();

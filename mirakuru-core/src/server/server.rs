@@ -76,7 +76,9 @@ impl Server {
     /// Returns what texts of other processes may name of this one.
     pub(crate) fn for_others(&self) -> OtherValues {
         let Endpoint { addr, url } = &self.endpoint;
-        self.plan.values.for_others(Some([addr.map(|addr| addr.to_string()), url.clone()]))
+        let addr = addr.map(|addr| ("addr", Some(addr.to_string())));
+        let url = url.clone().map(|url| ("url", Some(url)));
+        self.plan.values.for_others(addr.into_iter().chain(url).collect())
     }
 
     /// Returns the server in the page of the run, if one is wanted.

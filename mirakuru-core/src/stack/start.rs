@@ -117,7 +117,11 @@ impl<'a> Launch<'a> {
             reserved.push(executor.reserve(reservation).map_err(failure(at))?);
             executors.push(executor);
         }
-        let values = reserved.iter().map(|(values, _)| values.for_others(None)).collect();
+        let values = executors.iter().zip(&reserved).map(|(executor, (values, _))| {
+            let url = executor.spec().awaits_url().then_some(("url", None));
+            values.for_others(std::iter::once(("addr", None)).chain(url).collect())
+        });
+        let values = values.collect();
         let launch = Self {
             members,
             observer,

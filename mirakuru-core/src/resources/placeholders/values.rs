@@ -112,9 +112,9 @@ impl Placeholders {
         Ok(Self { ports, dir, bins, captures: Captures::new(captured)?, others })
     }
 
-    /// Returns what texts of other processes may name of this one. `endpoint` has what it has when it
-    /// is ready, its address and its URL.
-    pub(crate) fn for_others(&self, endpoint: Option<[Option<String>; 2]>) -> OtherValues {
+    /// Returns what texts of other processes may name of this one. `at` has its address and its URL: the
+    /// word of each, and the value if that is known.
+    pub(crate) fn for_others(&self, at: Vec<(&str, Option<String>)>) -> OtherValues {
         let port_word = |name: &str| match name {
             "" => "port".to_owned(),
             name => format!("port:{name}"),
@@ -124,11 +124,7 @@ impl Placeholders {
             self.dir().map(|dir| ("dir".to_owned(), Some(dir.to_string_lossy().into_owned())));
         let captured =
             self.captures.names().iter().map(|name| (name.clone(), self.captures.get(name)));
-        let at = ["addr", "url"].map(str::to_owned).into_iter();
-        let at: Vec<_> = match endpoint {
-            Some(found) => at.zip(found).filter(|(_, found)| found.is_some()).collect(),
-            None => at.map(|word| (word, None)).collect(),
-        };
+        let at = at.into_iter().map(|(word, value)| (word.to_owned(), value));
         ports.chain(dir).chain(at).chain(captured).collect()
     }
 
