@@ -48,6 +48,9 @@ fn a_server_of_one_test_process_says_that_it_has_stopped() {
 fn each_end_counts_the_leases_since_the_start_before_it() {
     let mut test = test_process::playing("info::plays_a_test", "restarts");
     let printed = test_process::printed(&test.env("MIRAKURU_LOG", "info").output().unwrap());
+    let starts =
+        ["started", "restarted"].map(|it| printed.matches(&format!(": {it} of the run")).count());
+    assert_eq!(starts, [1, 1], "{printed}");
     let ends: Vec<_> =
         printed.lines().filter(|line| line.contains(": stopped of the run")).collect();
     let [first, last] = ends[..] else { panic!("{printed}") };

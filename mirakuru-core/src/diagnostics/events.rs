@@ -24,8 +24,17 @@ pub(crate) fn exiting() {
 }
 
 pub(crate) fn started(name: &str, pid: i32, elapsed: Duration, why: &str) {
+    runs("started", name, pid, elapsed, why);
+}
+
+/// A process that a test has stopped, or that has died, is ready again.
+pub(crate) fn restarted(name: &str, pid: i32, elapsed: Duration, why: &str) {
+    runs("restarted", name, pid, elapsed, why);
+}
+
+fn runs(since: &str, name: &str, pid: i32, elapsed: Duration, why: &str) {
     let millis = elapsed.as_secs_f64() * 1000.0;
-    line(format_args!("started {name} (pid {pid}), ready after {millis:.1} ms: {why}"));
+    line(format_args!("{since} {name} (pid {pid}), ready after {millis:.1} ms: {why}"));
 }
 
 /// A server that runs already is used instead of one that is started.

@@ -149,6 +149,7 @@ impl Server {
 
     /// Returns why it is ready.
     fn bring_up_since(&mut self, began: Instant, mut conditions: ConditionSet) -> Result<String> {
+        let is_again = self.is_set_up;
         if self.prepare(began).inspect_err(|_| self.abandon())? {
             // They look at what has changed since.
             conditions = self.plan.conditions()?;
@@ -180,17 +181,18 @@ impl Server {
         }
         let _ = self.client.request(Request::Ready); // It fails only if the server has just ended.
         let why = conditions.describe();
-        self.report_start(began.elapsed(), &why);
+        self.report_start(began.elapsed(), &why, is_again);
         Ok(why)
     }
 
-    fn report_start(&self, elapsed: Duration, why: &str) {
+    fn report_start(&self, elapsed: Duration, why: &str, is_again: bool) {
         let name = &self.plan.name;
         match &self.plan.external {
             Some(external) => {
                 self.client.suppress_end_report();
                 events::uses_external(name, &external.to_string(), elapsed, why);
             }
+            None if is_again => events::restarted(name, self.state().main, elapsed, why),
             None => events::started(name, self.state().main, elapsed, why),
         }
     }
