@@ -119,8 +119,7 @@ fn parse_log(value: &str) -> Result<Log> {
         "info,output" | "output,info" => Log { level: LogLevel::Info, output: true },
         "off,output" | "output,off" => Log { level: LogLevel::Off, output: true },
         _ => {
-            let help =
-                "known values are `info` and `off`, `output`, and one of each, as `info,output`";
+            let help = "known values are `info`, `off`, `output`, `info,output` and `off,output`";
             return Err(unknown(LOG, value, help));
         }
     };
