@@ -33,11 +33,10 @@ fn main() -> Result<()> {
 
 /// Tests can start the same processes, by `stack().start()`.
 fn stack() -> Stack {
-    let client = "-h 127.0.0.1 -p {port} -U postgres";
     let database = servers::postgres()
         .file("{dir}/schema.sql", SCHEMA)
-        .after_ready(format!("createdb {client} app"))
-        .after_ready(format!("psql {client} -q -v ON_ERROR_STOP=1 -f {{dir}}/schema.sql app"));
+        .after_ready("createdb app")
+        .after_ready("psql -q -v ON_ERROR_STOP=1 -f {dir}/schema.sql app");
     let app = Executor::new(["python3", "-c", APPLICATION])
         .env("PORT", "{port}")
         .env("DATABASE_URL", "postgresql://postgres@{postgres.addr}/app")

@@ -74,7 +74,6 @@ fn an_application_has_redis_and_postgresql_and_nginx_in_front() {
     if ["redis-server", "postgres", "nginx", "psql"].iter().any(|it| need(it).is_none()) {
         return;
     }
-    let client = "-h 127.0.0.1 -p {port} -U postgres";
     let page = "echo \"$(redis-cli -u $REDIS_URL get name) $(psql -qAt $DATABASE_URL -c 'select name from names')\"";
     let app = Executor::new("python3 -m http.server {port} --bind 127.0.0.1 --directory {dir}")
         .env("DATABASE_URL", "postgresql://postgres@{postgres.addr}/app")
@@ -83,8 +82,8 @@ fn an_application_has_redis_and_postgresql_and_nginx_in_front() {
         .http(Http::get("http://127.0.0.1:{port}/"));
     let postgres = servers::postgres()
         .file("{dir}/schema.sql", "CREATE TABLE names AS SELECT 'Karlsson' AS name")
-        .after_ready(format!("createdb {client} app"))
-        .after_ready(format!("psql {client} -q -f {{dir}}/schema.sql app"));
+        .after_ready("createdb app")
+        .after_ready("psql -q -f {dir}/schema.sql app");
     let redis = servers::redis().after_ready("redis-cli -p {port} set name Nils");
     let web =
         servers::nginx().file("{dir}/server.d/app.conf", "location / { proxy_pass {app.url}; }");
