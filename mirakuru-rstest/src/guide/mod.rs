@@ -24,6 +24,7 @@ macro_rules! pages {
             /// [recipes]: crate::guide::recipes
             /// [sharing]: crate::guide::sharing
             /// [testcontainers]: crate::guide::testcontainers
+            /// [tokio]: crate::guide::tokio
             ///
             #[doc = include_str!(concat!(stringify!($name), ".md"))]
             $(#[cfg($condition)])?
