@@ -1,14 +1,15 @@
 //! The processes of a server, as children of this process.
 
-use std::ffi::{CStr, CString, OsString};
+use std::ffi::{CStr, CString, OsString, c_char};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
+use std::ptr;
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::unistd::{Pid, execve, getppid};
+use nix::unistd::{Pid, getppid};
 
 use super::account::Account;
 use super::fds::restore_fd_limit;
@@ -18,6 +19,9 @@ use crate::sys::fd_slots::leave;
 use crate::sys::platform;
 
 const SHELL: &CStr = c"/bin/sh";
+
+/// The variable with room for a process id.
+const LISTEN_PID: [u8; 22] = *b"LISTEN_PID=\0\0\0\0\0\0\0\0\0\0\0";
 
 /// What a child executes.
 pub(crate) struct Program {
@@ -49,22 +53,55 @@ impl Program {
         })
     }
 
-    /// Executes the program. Returns only if that fails.
-    fn exec(&self) -> io::Error {
-        let own = self.has_listen_pid.then(|| format!("LISTEN_PID={}", std::process::id()));
-        let own = own.and_then(|variable| CString::new(variable).ok());
-        let environment: Vec<&CStr> =
-            self.environment.iter().chain(&own).map(CString::as_c_str).collect();
-        let Err(errno) = execve(&self.path, &self.arguments, &environment);
-        if errno != Errno::ENOEXEC {
-            return errno.into();
+    /// Prepares the lists that `exec` takes: what a child allocates is left in the memory that it shares.
+    fn prepare(&self) -> Prepared<'_> {
+        let pointers = |texts: &[CString]| texts.iter().map(|it| it.as_ptr()).collect::<Vec<_>>();
+        let arguments = pointers(&self.arguments);
+        let script = [SHELL, &self.path].map(CStr::as_ptr).into_iter();
+        let script = script.chain(arguments.iter().skip(1).copied());
+        let mut environment = pointers(&self.environment);
+        if self.has_listen_pid {
+            // Its place: the value is known in the child.
+            environment.push(ptr::null());
         }
-        // A script without a `#!` line is run by the shell, as `execvp` does.
-        let words = [SHELL, &self.path].into_iter();
-        let words: Vec<_> =
-            words.chain(self.arguments.iter().skip(1).map(CString::as_c_str)).collect();
-        let Err(errno) = execve(SHELL, &words, &environment);
-        errno.into()
+        Prepared {
+            program: self,
+            script: script.chain([ptr::null()]).collect(),
+            arguments: [arguments, vec![ptr::null()]].concat(),
+            environment: [environment, vec![ptr::null()]].concat(),
+        }
+    }
+}
+
+/// A program with its arguments and its environment as lists of pointers that end with a null.
+struct Prepared<'a> {
+    program: &'a Program,
+    arguments: Vec<*const c_char>,
+    /// The arguments of the shell, if the program is a script without a `#!` line.
+    script: Vec<*const c_char>,
+    environment: Vec<*const c_char>,
+}
+
+impl Prepared<'_> {
+    /// Executes the program. Returns only if that fails.
+    fn exec(&mut self) -> io::Error {
+        let mut listen_pid = LISTEN_PID;
+        if self.program.has_listen_pid {
+            // The zero at the end is left: there is room for the longest id.
+            let _ = write!(&mut listen_pid["LISTEN_PID=".len()..], "{}", std::process::id());
+            let place = self.environment.len() - 2;
+            self.environment[place] = listen_pid.as_ptr().cast();
+        }
+        let execute = |path: &CStr, arguments: &[*const c_char]| {
+            // SAFETY: the lists end with a null, and the texts that they point to live longer than the call.
+            unsafe { libc::execve(path.as_ptr(), arguments.as_ptr(), self.environment.as_ptr()) };
+            Errno::last()
+        };
+        match execute(&self.program.path, &self.arguments) {
+            // As `execvp` does.
+            Errno::ENOEXEC => execute(SHELL, &self.script).into(),
+            errno => errno.into(),
+        }
     }
 }
 
@@ -80,6 +117,7 @@ pub(crate) fn spawn_with_pdeathsig(
     numbers: &[RawFd],
 ) -> io::Result<i32> {
     let (failure, report) = platform::pipe()?;
+    let mut program = program.prepare();
     let parent = Pid::this();
     let prepare = || {
         for (number, stream) in (0..).zip(streams) {
