@@ -233,6 +233,19 @@ fn no_unused_supervisor_is_left_when_the_test_process_has_ended() {
     assert!(!alive(spare));
 }
 
+#[test]
+fn no_unused_supervisor_is_left_even_if_it_was_paused() {
+    if test_process::role().is_some() {
+        let spare = spare();
+        kill(spare, Signal::SIGSTOP);
+        return say(format_args!("spare {spare}"));
+    }
+    let mut tests = TestProcess::playing(this_test!(), "ends");
+    let spare = tests.number("spare ");
+    tests.finish();
+    assert!(!alive(spare));
+}
+
 /// Returns how many sockets this process has open.
 fn sockets() -> usize {
     let fds = fs::read_dir("/proc/self/fd").unwrap().flatten();

@@ -64,7 +64,7 @@ pub(super) fn launch(logs: &[File; 2], launch: &[u8]) -> io::Result<Launched> {
     let directory = File::open(".").ok();
     let mut fds: Vec<_> = logs.iter().map(AsFd::as_fd).collect();
     fds.extend(directory.as_ref().map(AsFd::as_fd));
-    let spare = take_spare().filter(|_| directory.is_some());
+    let spare = directory.as_ref().and_then(|_| take_spare());
     // It reads the launch while this process looks whether the spare is like a child of this thread.
     let begun = spare.and_then(|spare| spare.launch(launch, &fds));
     let inheritance = sys::inheritance();
@@ -72,8 +72,7 @@ pub(super) fn launch(logs: &[File; 2], launch: &[u8]) -> io::Result<Launched> {
         if inheritance.as_ref() == Some(&its_inheritance) {
             return Ok(launched);
         }
-        // Otherwise, it would remove what it would have made.
-        launched.process.iter().for_each(|process| process.signal(libc::SIGKILL));
+        launched.discard();
     }
     let inheritance = inheritance.filter(|_| directory.is_some());
     let mut attempts = 0;
@@ -230,7 +229,7 @@ impl Drop for Launcher {
         if !self.is_own() {
             return;
         }
-        self.spare.iter().for_each(Spare::end);
+        self.spare.take().into_iter().for_each(Spare::end);
         let _ = self.socket.shutdown(Shutdown::Both); // It may be gone already.
         if let Ok(None) = wait_for_exit(&mut self.child, END_TIMEOUT) {
             let _ = self.child.kill(); // It is paused.
@@ -239,24 +238,38 @@ impl Drop for Launcher {
     }
 }
 
+impl Launched {
+    /// Ends it, and waits for that. Nothing was started, and it must not remove what another one makes.
+    fn discard(self) {
+        self.process.iter().for_each(|process| process.signal(libc::SIGKILL));
+        // If the tests have changed their user, it cannot be killed, but it ends by itself.
+        let _ = self.control_socket.shutdown(Shutdown::Both); // It may be gone already.
+        self.process.iter().for_each(|process| process.wait(Instant::now() + END_TIMEOUT));
+    }
+}
+
 impl Spare {
-    /// Sends it the launch. Returns it with its inheritance, or none if it was killed.
+    /// Sends it the launch. Returns it with its inheritance, or none if it was killed or paused.
     fn launch(self, launch: &[u8], fds: &[BorrowedFd<'_>]) -> Option<(Launched, Vec<u8>)> {
+        if sys::send_all(&self.control_socket, launch, fds).is_err() {
+            self.end();
+            return None;
+        }
         let Self { control_socket, inheritance } = self;
-        sys::send_all(&control_socket, launch, fds).ok()?;
         let (pid, process) = answer(&control_socket).ok()??;
         Some((Launched { control_socket, pid, process, cannot_begin: false }, inheritance))
     }
 
     /// Ends it, and waits for that.
-    fn end(&self) {
-        let _ = self.control_socket.shutdown(Shutdown::Write); // It may be gone already.
-        let has_begun = sys::wait_readable(&[self.control_socket.as_fd()], Some(END_TIMEOUT));
+    fn end(self) {
+        let Self { control_socket, .. } = self;
+        let _ = control_socket.shutdown(Shutdown::Write); // It may be gone already.
+        let has_begun = sys::wait_readable(&[control_socket.as_fd()], Some(END_TIMEOUT));
         if !has_begun.is_ok_and(|has_begun| has_begun[0]) {
             return;
         }
-        if let Ok(Some((_, Some(process)))) = answer(&self.control_socket) {
-            process.wait(Instant::now() + END_TIMEOUT);
+        if let Ok(Some((pid, process))) = answer(&control_socket) {
+            Launched { control_socket, pid, process, cannot_begin: false }.discard();
         }
     }
 }
