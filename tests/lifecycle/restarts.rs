@@ -1,11 +1,13 @@
 //! Restarts: after a stop, a crash, a panic, and of daemons.
 
+use std::fs;
 use std::net::TcpStream;
+use std::os::unix::fs::symlink;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mirakuru_core::{Executor, Process, Signal};
 use mirakuru_tests::starting::{LONG, SOON, StartSoon, ended, fails, pids, reports, soon};
-use mirakuru_tests::{alive, bin, eventually, http_get};
+use mirakuru_tests::{alive, bin, eventually, http_get, scratch_dir};
 
 #[test]
 fn it_is_started_again_when_the_body_panics() {
@@ -148,4 +150,16 @@ fn a_restart_that_fails_leaves_it_stopped_and_says_why() {
     reports(&error, &["no more"]);
     assert!(!process.is_running());
     fails(&Executor::shell("exit 6").output("^up$"), mirakuru_core::ErrorKind::Exited);
+}
+
+#[test]
+fn a_restart_of_a_program_that_was_removed_says_so() {
+    let dir = scratch_dir();
+    let program = dir.join("server");
+    symlink("/bin/sleep", &program).unwrap();
+    let words = [program.as_os_str(), "300".as_ref()];
+    let mut process = Executor::new(words).start_soon();
+    fs::remove_file(&program).unwrap();
+    let error = soon(|| process.restart()).unwrap_err();
+    reports(&error, &["there is no program", "server` any more"]);
 }

@@ -166,6 +166,11 @@ pub(crate) fn cannot_run(program: &Path, errno: i32) -> Error {
     let shown = program.display();
     let what = format!("`{shown}` cannot be run: {source}");
     match source.kind() {
+        // It was there before the first start.
+        io::ErrorKind::NotFound if matches!(program.try_exists(), Ok(false)) => {
+            let what = format!("there is no program `{shown}` any more");
+            Error::new(ErrorKind::NotFound, what).with_help(not_there(program, is_executable))
+        }
         io::ErrorKind::NotFound => no_interpreter(program),
         io::ErrorKind::PermissionDenied => Error::new(ErrorKind::PermissionDenied, what),
         _ => Error::new(ErrorKind::Os, what),
