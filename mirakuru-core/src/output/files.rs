@@ -7,9 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::follower::{Follower, last_lines};
-use super::lease_marks::LeaseMark;
 use super::matcher::Matcher;
-use super::open_logs::OpenLogs;
 use crate::diagnostics::log_dir;
 use crate::error::{Error, Output, Result};
 use crate::types::Stream;
@@ -153,10 +151,5 @@ impl LogFiles {
     /// Returns where the whole output begins.
     pub(super) fn beginning(&self) -> Vec<u64> {
         vec![0; self.paths().count()]
-    }
-
-    /// Marks where the lease of the test on this thread begins.
-    pub(crate) fn begin_lease(&self, open: &OpenLogs) -> LeaseMark {
-        LeaseMark::new(&self.stdout, open.lengths(self))
     }
 }

@@ -6,13 +6,19 @@ use std::os::unix::fs::MetadataExt;
 use once_cell::sync::OnceCell;
 
 use super::files::LogFiles;
+use super::lease_marks::LeaseMark;
 
 #[derive(Debug, Default)]
 pub(crate) struct OpenLogs(OnceCell<Vec<File>>);
 
 impl OpenLogs {
+    /// Marks where the lease of the test on this thread begins.
+    pub(crate) fn begin_lease(&self, files: &LogFiles) -> LeaseMark {
+        LeaseMark::new(&files.stdout, self.lengths(files))
+    }
+
     /// Returns the lengths of the files.
-    pub(super) fn lengths(&self, files: &LogFiles) -> Vec<u64> {
+    fn lengths(&self, files: &LogFiles) -> Vec<u64> {
         let open = || files.paths().map(File::open).collect::<Result<_, _>>();
         let open = self.0.get_or_try_init(open).ok();
         let lengths = open.and_then(|files| files.iter().map(length).collect());

@@ -165,7 +165,7 @@ impl Server {
             self.client.sync_log();
         }
         self.client.count_lease();
-        self.plan.files.begin_lease(&self.open_logs)
+        self.open_logs.begin_lease(&self.plan.files)
     }
 
     /// Says whether the server cannot be used after this exclusive lease.
