@@ -2,7 +2,7 @@
 
 use crate::diagnostics::port_owner;
 use crate::error::{Error, ErrorKind, Result};
-use crate::supervisor::Client;
+use crate::supervisor::{Client, State};
 use crate::sys;
 
 /// The owner of a socket.
@@ -70,7 +70,9 @@ pub(super) fn check_pid(pid: i32, what: &str, client: &Client) -> Result<()> {
 
 /// Returns true if `pid` is below our supervisor, or unknown because it has exited.
 pub(super) fn is_one_of_ours(pid: i32, client: &Client) -> bool {
-    !client.state().adopts || !sys::is_alive(pid) || sys::is_below(pid, client.supervisor_pid())
+    let State { adopts, main, exit, .. } = client.state();
+    let is_main = pid == main && exit.is_none();
+    is_main || !adopts || !sys::is_alive(pid) || sys::is_below(pid, client.supervisor_pid())
 }
 
 fn stranger(who: &str, what: &str) -> Error {

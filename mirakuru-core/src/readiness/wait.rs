@@ -39,6 +39,9 @@ const SETTLE_UNSEEN: Duration = Duration::from_millis(5);
 /// The first pause before such a server is looked at again; the others are longer.
 const SETTLE_STEP: Duration = Duration::from_micros(20);
 
+/// Its processor time is looked up before longer pauses only: that takes longer than the first ones.
+const SETTLE_UNMEASURED: Duration = Duration::from_micros(100);
+
 /// A wait for one condition after the other, within one time limit.
 pub(super) struct Wait<'a> {
     values: &'a Placeholders,
@@ -342,9 +345,11 @@ pub(super) fn settle(client: &Client) {
     };
     let mut used_before = None;
     while is_still_busy && Instant::now() < end {
-        let used = used();
-        if used.saturating_sub(*used_before.get_or_insert(used)) >= SETTLE_USED {
-            return;
+        if step > SETTLE_UNMEASURED {
+            let used = used();
+            if used.saturating_sub(*used_before.get_or_insert(used)) >= SETTLE_USED {
+                return;
+            }
         }
         let next = end.min(Instant::now() + step);
         if client.wait(next, has_ended).is_some() {
