@@ -7,9 +7,9 @@ use std::thread;
 use std::time::Duration;
 
 use mirakuru_rstest::{ErrorKind, Executor, Process, Scope, Shared, Signal, with_process};
-use mirakuru_tests::{bin, http_get, test_process};
+use mirakuru_tests::{bin, eventually, http_get, test_process};
 
-use crate::run::{Run, all_passed, run_all};
+use crate::run::{LONG, Run, all_passed, run_all};
 
 static OF_BINARY: Shared = Shared::new(service);
 static OF_SESSION: Shared = Shared::new(service).scope(Scope::Session);
@@ -42,6 +42,12 @@ fn plays_a_role() {
         "threads" => thread::scope(|scope| {
             (0..4).for_each(|_| drop(scope.spawn(|| alone(&OF_BINARY))));
         }),
+        "outlives the run" => {
+            let lease = OF_SESSION.lease().unwrap();
+            let runner = test_process::value("MIRAKURU_SESSION").parse().unwrap();
+            test_process::kill(runner, nix::sys::signal::SIGKILL);
+            eventually(LONG, || !lease.is_running());
+        }
         "panics" => {
             let _lease = OF_BINARY.lease().unwrap();
             panic!("as it should");
@@ -89,7 +95,9 @@ pub(crate) fn printed(command: &mut Command) -> String {
 fn found_ready(outputs: &[Output], address: &str) -> usize {
     all_passed(outputs);
     let printed: String = outputs.iter().map(test_process::printed).collect();
-    assert!(!printed.contains("stopped") && !printed.contains("started my"), "{printed}");
+    for word in ["stop", "started my", "has ended"] {
+        assert!(!printed.contains(word), "{word}: {printed}");
+    }
     let line = format!(
         "mirakuru: my-service 2 is the server at {address} that MIRAKURU_USE_MY_SERVICE_2 names, ready"
     );
@@ -123,6 +131,22 @@ fn threads_lease_the_server_that_a_variable_names() {
     let mut test = playing("threads", &address);
     let output = test.env("ALONE", temp.join("alone")).output().unwrap();
     assert_eq!(found_ready(&[output], &address), 1);
+    assert!(server.is_running());
+}
+
+#[test]
+fn its_end_is_not_reported_when_the_run_ends_before_a_lease() {
+    let server = server("127.0.0.1");
+    let run = Run::new();
+    let mut test = run.playing("external::plays_a_role", "outlives the run");
+    test.env("MIRAKURU_LOG", "info").env("MIRAKURU_TIMELINE", run.temp.join("run.html"));
+    test.env("MIRAKURU_USE_MY_SERVICE_2", server.addr().to_string());
+    let printed = printed(&mut test);
+    let is_told = ["died", "stop", "not started here"].map(|word| printed.contains(word));
+    assert_eq!(is_told, [false; 3], "{printed}");
+    let trace = fs::read_to_string(run.temp.join("run.trace.json")).unwrap();
+    assert!(trace.contains("\"ready\"") && !trace.contains("was ended by"), "{trace}");
+    run.finish();
     assert!(server.is_running());
 }
 

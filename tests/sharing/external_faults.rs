@@ -29,6 +29,7 @@ fn a_server_that_is_not_there_is_an_error_that_names_it() {
     let help = "help: check that it runs, and that it is the server which the tests expect; or unset \
                 MIRAKURU_USE_MY_SERVICE_2, and one is started here";
     assert!(printed.contains(help), "{printed}");
+    assert!(!printed.contains("stopped"), "{printed}");
 }
 
 #[test]

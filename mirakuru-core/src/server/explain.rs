@@ -99,15 +99,20 @@ impl Server {
         std::iter::once(Arc::new(view)).chain(further).collect()
     }
 
-    /// Reports that the server ended while a test held a lease of it.
+    /// Reports that the server ended while a test held a lease of it. The end of what stands for one that
+    /// runs already says nothing about that one.
     pub(crate) fn report_death(&self) {
-        events::died(&self.plan.name, self.state().exit);
-        self.print_report();
+        if self.plan.external.is_none() {
+            events::died(&self.plan.name, self.state().exit);
+            self.print_report();
+        }
     }
 
     /// Notes for the page of the run that the server has ended.
     pub(crate) fn note_end(&self) {
-        self.client.note_end(&self.state());
+        if self.plan.external.is_none() {
+            self.client.note_end(&self.state());
+        }
     }
 
     /// Prints the state and the last lines for the calling test, unless they were printed already.

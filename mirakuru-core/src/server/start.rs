@@ -158,6 +158,9 @@ impl Server {
         self.stdin = write;
         let what = Start { is_step: false, writes_files: self.plan.set_up.before_start.is_empty() };
         self.run_program(what, None, stdin, began)?;
+        if self.plan.external.is_some() {
+            self.client.suppress_end_report(); // It is the end of what stands for the server.
+        }
         let start_context = self.plan.start_context();
         let endpoint = conditions.wait(&start_context, &self.client, began, self.plan.timeout);
         self.endpoint = endpoint.map_err(|error| {
@@ -188,10 +191,7 @@ impl Server {
     fn report_start(&self, elapsed: Duration, why: &str, is_again: bool) {
         let name = &self.plan.name;
         match &self.plan.external {
-            Some(external) => {
-                self.client.suppress_end_report();
-                events::uses_external(name, &external.to_string(), elapsed, why);
-            }
+            Some(external) => events::uses_external(name, &external.to_string(), elapsed, why),
             None if is_again => events::restarted(name, self.state().main, elapsed, why),
             None => events::started(name, self.state().main, elapsed, why),
         }

@@ -246,7 +246,9 @@ impl Session {
         let listener = UnixListener::bind(&socket).map_err(failed)?;
         let server = process.server_mut();
         server.share(&listener, self.directory.as_fd(), self.runner.pid, self.runner.started)?;
-        events::stops_after_run(process.name(), self.runner.pid);
+        if process.server().plan.external.is_none() {
+            events::stops_after_run(process.name(), self.runner.pid);
+        }
         Ok(())
     }
 }
