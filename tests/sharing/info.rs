@@ -20,7 +20,7 @@ fn plays_a_test() {
 }
 
 #[test]
-fn a_server_that_outlives_the_tests_says_when_it_stops() {
+fn a_server_that_outlives_the_tests_says_whose_end_it_waits_for() {
     let run = Run::new();
     let test = |_| {
         let mut test = run.playing("info::plays_a_test", "leases");
@@ -30,8 +30,11 @@ fn a_server_that_outlives_the_tests_says_when_it_stops() {
     let outputs = run_all((0..3).map(test).collect(), 2);
     all_passed(&outputs);
     let printed: String = outputs.iter().map(test_process::printed).collect();
-    let line = "mirakuru: of the run stops when the run has ended (pid ";
-    assert_eq!(printed.matches(line).count(), 1, "{printed}");
+    let line = format!(
+        "mirakuru: of the run stays until mk-cat (pid {}) has ended, which no test process can print\n",
+        run.runner_pid()
+    );
+    assert_eq!(printed.matches(&line).count(), 1, "{printed}");
     assert!(!printed.contains("stopped"), "{printed}");
     run.finish();
 }
@@ -41,7 +44,7 @@ fn a_server_of_one_test_process_says_that_it_has_stopped() {
     let mut test = test_process::playing("info::plays_a_test", "leases");
     let printed = test_process::printed(&test.env("MIRAKURU_LOG", "info").output().unwrap());
     assert!(printed.contains("mirakuru: stopped of the run: was ended by SIGTERM"), "{printed}");
-    assert!(!printed.contains("stops when"), "{printed}");
+    assert!(!printed.contains("stays until"), "{printed}");
 }
 
 #[test]

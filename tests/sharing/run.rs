@@ -48,7 +48,7 @@ impl Run {
         command
             .env("NEXTEST_EXECUTION_MODE", "process-per-test")
             .env("NEXTEST_TEST_NAME", role)
-            .env("MIRAKURU_SESSION", self.runner.id().to_string())
+            .env("MIRAKURU_SESSION", self.runner_pid().to_string())
             .env("TMPDIR", &*self.temp)
             .env("START_LOG", self.start_log())
             .env("EVENTS", self.temp.join("events"))
@@ -88,6 +88,10 @@ impl Run {
 
     pub(crate) fn processes(&self) -> Vec<i32> {
         processes_with_mark(&self.mark)
+    }
+
+    pub(crate) fn runner_pid(&self) -> u32 {
+        self.runner.id()
     }
 
     pub(crate) fn kill_runner(&mut self) {

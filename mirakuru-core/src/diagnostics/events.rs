@@ -63,9 +63,10 @@ pub(crate) fn unused_variable(variable: &str, names: &str) {
 }
 
 /// A process outlives the test processes, so none of them prints its end.
-pub(crate) fn stops_after_run(name: &str, runner: i32) {
+pub(crate) fn stays_for_run(name: &str, runner: i32) {
+    let program = sys::program_name(runner).unwrap_or_else(|| "the run".to_owned());
     line(format_args!(
-        "{name} stops when the run has ended (pid {runner}); no test process prints that then"
+        "{name} stays until {program} (pid {runner}) has ended, which no test process can print"
     ));
 }
 

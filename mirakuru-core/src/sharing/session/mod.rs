@@ -247,7 +247,7 @@ impl Session {
         let server = process.server_mut();
         server.share(&listener, self.directory.as_fd(), self.runner.pid, self.runner.started)?;
         if process.server().plan.external.is_none() {
-            events::stops_after_run(process.name(), self.runner.pid);
+            events::stays_for_run(process.name(), self.runner.pid);
         }
         Ok(())
     }
