@@ -87,6 +87,15 @@ fn an_address_without_a_port() {
 }
 
 #[test]
+fn an_address_without_a_host() {
+    let error = server().tcp("{port}").start().unwrap_err().to_string();
+    let (_, port) = error.rsplit_once(':').unwrap();
+    let port = port.trim_end_matches('`');
+    let expected = format!("database: `{port}` has no host; write `127.0.0.1:{port}`");
+    assert_eq!(error, expected);
+}
+
+#[test]
 fn an_address_that_does_not_resolve() {
     fails(
         &server().tcp("nonsuch.invalid:80"),

@@ -28,6 +28,7 @@ impl Address {
         // A placeholder may hold a colon of its own.
         let last = text.rfind('{').filter(|_| text.ends_with('}')).unwrap_or(text.len());
         let Some(colon) = text[..last].rfind(':') else {
+            check_host(text)?;
             return Err(format!("`{text}` has no port; write `host:port`"));
         };
         let (host, port) = (&text[..colon], &text[colon + 1..]);
@@ -84,6 +85,17 @@ impl fmt::Display for Address {
             (v6, port) if v6.contains(':') => write!(f, "[{v6}]:{port}"),
             (host, port) => write!(f, "{host}:{port}"),
         }
+    }
+}
+
+/// Fails if what stands in place of an address or a host is a port: its number, or one of its placeholders.
+fn check_host(text: &str) -> Result<(), String> {
+    let is_placeholder = ["{port", "{udp", "{low_port"]
+        .iter()
+        .any(|start| text.strip_prefix(start).is_some_and(|rest| rest.starts_with([':', '}'])));
+    match is_placeholder || text.parse::<u16>().is_ok() {
+        true => Err(format!("`{text}` has no host; write `127.0.0.1:{text}`")),
+        false => Ok(()),
     }
 }
 
@@ -229,6 +241,7 @@ fn with_default_port(authority: &str, https: bool, text: &str) -> Result<Address
     if authority[end_of_host..].contains(':') {
         return Address::parse(authority);
     }
+    check_host(authority)?;
     let port = Port::Number(if https { 443 } else { 80 });
     Ok(Address { host: parse_host(authority, text)?, port })
 }
@@ -279,6 +292,25 @@ mod tests {
             ["", "localhost", ":80", "h:", "h:x", "h:+80", "h:65536", "::1:80", "[x]:80", "a b:1"]
         {
             assert!(Address::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_port_alone_lacks_a_host() {
+        for port in ["{port}", "{port:admin}", "{udp}", "{udp:dns}", "{low_port}", "6379"] {
+            let expected = format!("`{port}` has no host; write `127.0.0.1:{port}`");
+            for error in [
+                Address::parse(port).unwrap_err(),
+                Address::parse_udp(port).unwrap_err(),
+                Target::parse(&format!("udp://{port}")).unwrap_err(),
+                Url::parse(&format!("http://{port}/health")).unwrap_err(),
+            ] {
+                assert_eq!(error, expected);
+            }
+        }
+        for text in ["{host}", "{portal}", "127.0.0.1", "65536"] {
+            let expected = format!("`{text}` has no port; write `host:port`");
+            assert_eq!(Address::parse(text).unwrap_err(), expected);
         }
     }
 
