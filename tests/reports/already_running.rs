@@ -65,6 +65,23 @@ fn by_a_pid_file() {
 }
 
 #[test]
+fn by_a_process_whose_command_is_a_script() {
+    let directory = scratch_dir();
+    let path = directory.join("pid");
+    let script = format!("sleep 60\n\t: {}", "longer ".repeat(20));
+    let first = Executor::new(["sh", "-c", &script]).start().unwrap();
+    std::fs::write(&path, first.pid().to_string()).unwrap();
+    fails(
+        &Executor::new("sleep 60").pid_file(&path),
+        &expect![[r#"
+        sleep: already running: the pid file SCRATCH/pid names pid PID (`sh -c sleep 60\n\t: longer longer longer longer longer longer longer longer longer l…`)
+          command: sleep 60
+          help: these tests have started that server: let them share it, or give each process an address of its own by {port} or {dir}
+    "#]],
+    );
+}
+
+#[test]
 fn a_stranger_answers() {
     let taken = Mutex::new(Vec::new());
     let take = move |attempt: &Attempt<'_>| {

@@ -7,12 +7,36 @@ use nix::unistd::{Uid, User};
 use super::other_server::OtherServer;
 use crate::sys::{self, Listener};
 
+/// The number of characters of a foreign command that are shown after its program.
+const ARGS_MAX: usize = 80;
+
 /// Describes a process by its id and command.
 pub(crate) fn describe(pid: i32) -> String {
-    match sys::command_line(pid).filter(|command| !command.is_empty()) {
+    match command(pid) {
         Some(command) => format!("pid {pid} (`{command}`)"),
         None => format!("pid {pid}"),
     }
+}
+
+/// Returns the command of a process as one line of some 100 characters.
+pub(crate) fn command(pid: i32) -> Option<String> {
+    sys::command_line(pid).filter(|command| !command.is_empty()).map(|it| in_one_line(&it))
+}
+
+/// Escapes control characters, and cuts the arguments. Those may be a whole script.
+fn in_one_line(command: &str) -> String {
+    let (program, args) = command.split_at(command.find(' ').unwrap_or(command.len()));
+    let mut shown = String::new();
+    for c in program.chars().chain(args.chars().take(ARGS_MAX)) {
+        match c.is_control() {
+            true => shown.extend(c.escape_debug()),
+            false => shown.push(c),
+        }
+    }
+    if args.chars().nth(ARGS_MAX).is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 /// Says that a process cannot be signalled, and whose it is.
@@ -114,4 +138,22 @@ fn of_another_user(address: SocketAddr) -> String {
          {USE_PLACEHOLDER}",
         of_socket(None)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_foreign_command_is_one_line_and_not_a_whole_script() {
+        let program = format!("/{}", "p".repeat(200));
+        for (command, expected) in [
+            ("redis-server *:6379".to_owned(), "redis-server *:6379".to_owned()),
+            ("sh -c a\nb\r\x1b[2J\t\"ü\"".to_owned(), r#"sh -c a\nb\r\u{1b}[2J\t"ü""#.to_owned()),
+            (format!("{program} {}", "ä".repeat(79)), format!("{program} {}", "ä".repeat(79))),
+            (format!("{program} {}", "ä".repeat(80)), format!("{program} {}…", "ä".repeat(79))),
+        ] {
+            assert_eq!(in_one_line(&command), expected);
+        }
+    }
 }

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use super::manifest::ServerManifest;
 use super::{Publication, Server};
-use crate::diagnostics::events;
 use crate::diagnostics::progress::Progress;
 use crate::diagnostics::time_limit::{Limit, TimeLimit};
+use crate::diagnostics::{events, port_owner};
 use crate::error::{Error, Result};
 use crate::launch::plan::LaunchPlan;
 use crate::output::LeaseMark;
@@ -185,6 +185,6 @@ fn holder(state: &State) -> String {
         // A lease is changing hands, or its holder is in another PID namespace.
         return "another test".to_owned();
     }
-    let test = sys::variable_of(pid, "NEXTEST_TEST_NAME").or_else(|| sys::command_line(pid));
+    let test = sys::variable_of(pid, "NEXTEST_TEST_NAME").or_else(|| port_owner::command(pid));
     test.map_or_else(|| format!("pid {pid}"), |test| format!("pid {pid} (`{test}`)"))
 }
