@@ -40,6 +40,15 @@ fn a_program_with_a_near_name() {
 }
 
 #[test]
+fn a_search_path_names_each_directory_once() {
+    let directory = scratch_dir();
+    let path = format!("{0}:/nonsuch:{0}/:/nonsuch", directory.display());
+    let error = Executor::new("nonsuch-program").env("PATH", path).start().unwrap_err();
+    let shown = format!("in PATH ({}:/nonsuch)", directory.display());
+    assert!(error.to_string().ends_with(&shown), "{error}");
+}
+
+#[test]
 fn a_program_that_is_nowhere() {
     fails(
         &Executor::new("nonsuch-program"),

@@ -29,8 +29,19 @@ pub(crate) fn find(name: &OsStr, environment: &Environment, dir: &Path) -> Resul
         check(path)?;
     }
     let shown = name.to_string_lossy();
-    let what = format!("no program `{shown}` in PATH ({})", search.to_string_lossy());
+    let what = format!("no program `{shown}` in PATH ({})", shown_path(&search));
     Err(Error::new(ErrorKind::NotFound, what).with_help(explain::not_in_path(&shown, &dirs)))
+}
+
+/// Returns a search path without the directories that it has more than once.
+fn shown_path(search: &OsStr) -> String {
+    let mut dirs: Vec<PathBuf> = Vec::new();
+    for dir in std::env::split_paths(search) {
+        if !dirs.contains(&dir) {
+            dirs.push(dir);
+        }
+    }
+    dirs.iter().map(|dir| dir.to_string_lossy()).collect::<Vec<_>>().join(":")
 }
 
 /// Finds the file of a program as `find` does, but expects one in `own`, the directory that the process
