@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::announced::{check_not_failed, settle};
 use super::condition::{Condition, ConditionSpec, Conflict, Endpoint, StartContext};
 use super::fail_on::FailOn;
 use super::pace::Pace;
-use super::wait::{Wait, check_alive, check_not_failed, settle};
+use super::wait::{Wait, check_alive};
 use crate::diagnostics::other_server::OtherServer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::resources::placeholders::Placeholders;

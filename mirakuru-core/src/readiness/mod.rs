@@ -4,6 +4,7 @@
 //! `condition.rs` has the contract, `wait.rs` the loop; each condition has a file of its own, with
 //! its [`ConditionSpec`] and its `Condition`.
 
+mod announced;
 mod attempt;
 mod command;
 mod condition;
