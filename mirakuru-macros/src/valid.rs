@@ -32,7 +32,8 @@ fn others(attribute: &Attribute, faults: &mut Faults) {
             template::value_of_another(&text.value(), &|name| !is_needed(name))
         {
             let message = format!(
-                "`{{{name}.{word}}}` is a value of no process that this one needs; add `needs({name} = …)`"
+                "`{{{name}.{word}}}` is a value of no process that this one needs; add `needs({name} = …)`. If \
+                 the server is to get this text, set the variable in a fixture, by `env`"
             );
             faults.add(text, message);
         }

@@ -31,7 +31,7 @@ fn a_server_that_outlives_the_tests_says_whose_end_it_waits_for() {
     all_passed(&outputs);
     let printed: String = outputs.iter().map(test_process::printed).collect();
     let line = format!(
-        "mirakuru: of the run stays until mk-cat (pid {}) has ended, which no test process can print\n",
+        "mirakuru: of the run stops when mk-cat (pid {}) ends; no test process is left then to print that\n",
         run.runner_pid()
     );
     assert_eq!(printed.matches(&line).count(), 1, "{printed}");
@@ -44,7 +44,7 @@ fn a_server_of_one_test_process_says_that_it_has_stopped() {
     let mut test = test_process::playing("info::plays_a_test", "leases");
     let printed = test_process::printed(&test.env("MIRAKURU_LOG", "info").output().unwrap());
     assert!(printed.contains("mirakuru: stopped of the run: was ended by SIGTERM"), "{printed}");
-    assert!(!printed.contains("stays until"), "{printed}");
+    assert!(!printed.contains("stops when"), "{printed}");
 }
 
 #[test]

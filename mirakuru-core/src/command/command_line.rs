@@ -53,10 +53,12 @@ impl CommandLine {
         }
     }
 
-    /// Returns the first word of a text that would have a meaning in a shell.
+    /// Returns the first word of a text that would have a meaning in a shell. One with a space was quoted: it
+    /// may be the script of a shell or of another interpreter.
     pub(crate) fn word_for_a_shell(&self) -> Option<String> {
         let Line::Text(text) = &self.0 else { return None };
-        command::split(text).ok()?.into_iter().skip(1).find(|word| command::is_for_a_shell(word))
+        let is_meant = |word: &String| !word.contains(' ') && command::is_for_a_shell(word);
+        command::split(text).ok()?.into_iter().skip(1).find(is_meant)
     }
 
     /// Returns the texts in which placeholders may stand.
@@ -154,6 +156,13 @@ pub(crate) fn in_one_line(words: &[OsString]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_quoted_script_is_for_its_own_shell() {
+        let word = |text| CommandLine::from(text).word_for_a_shell();
+        assert_eq!(word("server --port $PORT"), Some("$PORT".to_owned()));
+        assert_eq!(word("sh -c 'exec server --port $PORT'"), None);
+    }
 
     #[test]
     fn a_path_is_one_word_and_is_never_split() {

@@ -66,7 +66,7 @@ pub(crate) fn unused_variable(variable: &str, names: &str) {
 pub(crate) fn stays_for_run(name: &str, runner: i32) {
     let program = sys::program_name(runner).unwrap_or_else(|| "the run".to_owned());
     line(format_args!(
-        "{name} stays until {program} (pid {runner}) has ended, which no test process can print"
+        "{name} stops when {program} (pid {runner}) ends; no test process is left then to print that"
     ));
 }
 

@@ -18,13 +18,13 @@ pub(crate) fn describe(pid: i32) -> String {
     }
 }
 
-/// Returns the command of a process as one line of some 100 characters.
+/// Returns the command of a process in one line: its program, and the first 80 characters of its arguments.
 pub(crate) fn command(pid: i32) -> Option<String> {
-    sys::command_line(pid).filter(|command| !command.is_empty()).map(|it| in_one_line(&it))
+    sys::command_line(pid).filter(|command| !command.is_empty()).map(|it| shortened(&it))
 }
 
 /// Escapes control characters, and cuts the arguments. Those may be a whole script.
-fn in_one_line(command: &str) -> String {
+fn shortened(command: &str) -> String {
     let (program, args) = command.split_at(command.find(' ').unwrap_or(command.len()));
     let mut shown = String::new();
     for c in program.chars().chain(args.chars().take(ARGS_MAX)) {
@@ -153,7 +153,7 @@ mod tests {
             (format!("{program} {}", "ä".repeat(79)), format!("{program} {}", "ä".repeat(79))),
             (format!("{program} {}", "ä".repeat(80)), format!("{program} {}…", "ä".repeat(79))),
         ] {
-            assert_eq!(in_one_line(&command), expected);
+            assert_eq!(shortened(&command), expected);
         }
     }
 }

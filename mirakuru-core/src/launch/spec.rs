@@ -182,14 +182,15 @@ impl ProcessSpec {
         let captured = self.captured();
         let parse = move |text| Template::parse(text, Captured::These(&captured)).ok();
         let pieces = texts.filter_map(parse).flat_map(|template| template.pieces);
-        pieces.filter_map(|piece| match piece {
-            Piece::Port(name) | Piece::Udp(name) | Piece::LowPort(name) if name.is_empty() => {
-                Some("{port}".to_owned())
-            }
-            Piece::Port(name) | Piece::Udp(name) | Piece::LowPort(name) => {
-                Some(format!("{{port:{name}}}"))
-            }
-            _ => None,
+        pieces.filter_map(|piece| {
+            let (kind, name) = match piece {
+                Piece::Port(name) => ("port", name),
+                Piece::Udp(name) => ("udp", name),
+                Piece::LowPort(name) => ("low_port", name),
+                _ => return None,
+            };
+            let text = if name.is_empty() { kind.to_owned() } else { format!("{kind}:{name}") };
+            Some(format!("{{{text}}}"))
         })
     }
 

@@ -47,6 +47,7 @@ pub(super) struct StepContext<'a> {
 impl StepContext<'_> {
     fn find_program(&self, name: &OsStr) -> Result<PathBuf> {
         let found = program::find_or_expect(name, self.values.dir(), self.environment, self.dir);
+        // It may never run again. If it does, the name is looked up in the working directory, not in PATH.
         if self.is_running { Ok(found.unwrap_or_else(|_| PathBuf::from(name))) } else { found }
     }
 

@@ -205,11 +205,14 @@ impl fmt::Display for ServerSnapshot<'_> {
                 f,
                 "\n  help: `MIRAKURU_KEEP=failed` keeps it running, to be reached by `{connect}`"
             ),
-            (_, Some(port)) if state.is_running() => write!(
-                f,
-                "\n  help: nothing was waited for, so the test began as soon as its program ran: add \
-                 `tcp = \"127.0.0.1:{port}\"`"
-            ),
+            (_, Some(port)) if state.is_running() => {
+                let key = if port.starts_with("{udp") { "udp" } else { "tcp" };
+                write!(
+                    f,
+                    "\n  help: nothing was waited for, so the test began as soon as its program ran: add \
+                     `{key} = \"127.0.0.1:{port}\"`"
+                )
+            }
             _ => Ok(()),
         }
     }

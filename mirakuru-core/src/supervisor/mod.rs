@@ -8,9 +8,8 @@
 //! server, reaps until no child is left, and ends.
 //!
 //! The launcher is one more process for each test process: it forks supervisors, from the second start on
-//! one in advance. `client` runs in the
-//! test process, `launcher` in the launcher, `daemon` in the supervisor. `job`, `protocol` and
-//! `lease_queue` are data that they use.
+//! one in advance. `client` runs in the test process, `launcher` in the launcher, `daemon` in the
+//! supervisor. `job`, `protocol` and `lease_queue` are data that they use.
 
 mod client;
 mod daemon;

@@ -8,7 +8,7 @@ use super::file::EventFile;
 use super::json::{array, object, text};
 use crate::diagnostics::events;
 
-/// Lines of the file of events that are none: the user knows where the page is, or why it is not there.
+/// Lines of the file that are no events: the user was told where the page is, or why there is none.
 const REPORTED: &str = "reported";
 const FAILED: &str = "failed";
 

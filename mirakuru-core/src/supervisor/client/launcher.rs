@@ -249,7 +249,7 @@ impl Launched {
 }
 
 impl Spare {
-    /// Sends it the launch. Returns it with its inheritance, or none if it was killed or paused.
+    /// Sends it the launch. Returns it with its inheritance, or none if it has ended or does not begin.
     fn launch(self, launch: &[u8], fds: &[BorrowedFd<'_>]) -> Option<(Launched, Vec<u8>)> {
         if sys::send_all(&self.control_socket, launch, fds).is_err() {
             self.end();

@@ -1,7 +1,8 @@
 //! Code that runs in the supervisor process.
 //!
 //! [`run`] turns the process into a supervisor, [`supervisor`] is its loop, [`process_tree`] the server
-//! with everything below it. The supervisor has one thread and never blocks but in `poll`.
+//! with everything below it. The supervisor has one thread and never blocks but in `poll`,
+//! and until a child has executed its program.
 
 mod connections;
 mod kept;

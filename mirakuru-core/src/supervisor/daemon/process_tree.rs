@@ -42,7 +42,7 @@ pub(super) struct ProcessTree {
     pub(super) output: OutputPipes,
     pub(super) readiness_fds: ReadinessFds,
     pub(super) shared_memory: SharedMemory,
-    /// The writing end of the standard input of a server that outlives its starter.
+    /// The writing end of the standard input of a server that outlives its starter, until it is stopped.
     pub(super) stdin: Option<OwnedFd>,
     pub(super) stage: Stage,
     /// The main process of the last start; 0 before the first.

@@ -76,15 +76,6 @@ impl ProcessTree {
         sys::spawn_with_pdeathsig(&program, &streams, job.account.as_ref(), &[])
     }
 
-    /// Keeps the writing end of the standard input until the server is stopped.
-    pub(super) fn keep_stdin(&mut self, stdin: Option<OwnedFd>) {
-        self.stdin = stdin;
-    }
-
-    pub(super) fn take_stdin(&mut self) -> Option<OwnedFd> {
-        self.stdin.take()
-    }
-
     /// Shows the command of the server as that of this process. It takes a while, so the server starts before.
     pub(super) fn show_command(&self) {
         sys::set_command_line(&[&["mirakuru-supervisor".into()], &self.job.command[..]].concat());

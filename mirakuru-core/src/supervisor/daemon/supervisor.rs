@@ -225,8 +225,8 @@ impl Supervisor {
             Request::Lease { test, access } => self.lease(id, test, access),
             Request::GiveUp => self.mode.queue().into_iter().for_each(|queue| queue.give_up(id)),
             Request::Count => self.send_lease_count(id),
-            Request::KeepStdin => self.tree.keep_stdin(fds.into_iter().next()),
-            Request::TakeStdin => self.connections.pass(id, Event::Stdin, self.tree.take_stdin()),
+            Request::KeepStdin => self.tree.stdin = fds.into_iter().next(),
+            Request::TakeStdin => self.connections.pass(id, Event::Stdin, self.tree.stdin.take()),
             Request::KeepRunning(millis) => self.kept_until.set(millis),
             Request::Need => self.needs.add_needed(fds),
             Request::NeededBy(millis) => {

@@ -149,8 +149,9 @@ const CHILD_STACK: usize = 64 * 1024; // 64 KiB
 
 /// Calls `run` in a child, which ends with the exit code that it returns unless it executes a program.
 ///
-/// Until then, this process sleeps, and the child has its memory: to copy the tables of that takes longer
-/// than all else that happens before a program is executed. All signals must be blocked.
+/// Until then, this process sleeps, and the child uses its memory: to copy the page tables would take longer
+/// than all else before `exec`. All signals must be blocked, and `run` must not allocate: nothing frees what a
+/// child leaves that has executed a program.
 pub(crate) fn fork_to_execute(run: &mut dyn FnMut() -> i32) -> io::Result<i32> {
     type Run<'a> = &'a mut dyn FnMut() -> i32;
     extern "C" fn call(run: *mut libc::c_void) -> libc::c_int {

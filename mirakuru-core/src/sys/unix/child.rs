@@ -3,13 +3,13 @@
 use std::ffi::{CStr, CString, OsString, c_char};
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::ptr;
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::unistd::{Pid, getppid};
+use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, getppid};
 
 use super::account::Account;
 use super::fds::restore_fd_limit;
@@ -120,9 +120,9 @@ pub(crate) fn spawn_with_pdeathsig(
     let mut program = program.prepare();
     let parent = Pid::this();
     let prepare = || {
-        for (number, stream) in (0..).zip(streams) {
-            put(stream.as_raw_fd(), number)?;
-        }
+        dup2_stdin(&streams[0])?;
+        dup2_stdout(&streams[1])?;
+        dup2_stderr(&streams[2])?;
         account.map_or(Ok(()), Account::assume)?;
         // A change of the user clears it.
         platform::set_pdeathsig();
@@ -157,10 +157,4 @@ pub(crate) fn spawn_with_pdeathsig(
         }
         Err(_) => Ok(pid),
     }
-}
-
-fn put(fd: RawFd, number: RawFd) -> io::Result<()> {
-    // SAFETY: in the child, nothing owns the descriptor of a standard stream.
-    Errno::result(unsafe { libc::dup2(fd, number) })?;
-    Ok(())
 }

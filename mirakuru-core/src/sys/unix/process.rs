@@ -38,7 +38,8 @@ pub(crate) fn exit_now(code: i32) -> ! {
 }
 
 /// Forks this process, which must have one thread. The child ends with the exit code that `in_child`
-/// returns, or 1 if it panics. Returns its process id.
+/// returns, or 1 if it panics. Returns the process id
+/// of the child.
 pub(crate) fn fork(in_child: impl FnOnce() -> i32) -> io::Result<i32> {
     // SAFETY: with one thread, no other can hold a lock that the child waits for.
     match unsafe { nix::unistd::fork()? } {
