@@ -25,7 +25,7 @@ COLUMNS = {
     "processkit": "processkit",
     "mirakuru": "mirakuru (Python)",
 }
-if "BEFORE" not in os.environ:
+if not os.environ.get("BEFORE"):
     del COLUMNS["before"]
 NAMES = {"unix": "Unix socket", "pid_file": "pid file", "tcp": "TCP", "http": "HTTP", "banner": "banner"}
 #: The kernel announces `listen` alone; all else, `tree` does as well.
