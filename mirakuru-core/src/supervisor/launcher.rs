@@ -112,7 +112,7 @@ fn fork_supervisor(control_socket: OwnedFd) {
 
 /// Returns the exit code of a launcher or a supervisor.
 fn exit_code(result: Result<(), String>) -> i32 {
-    // Standard error is the log of the server, in a supervisor from its launch on. Nobody reads it before.
+    // Standard error is the log of the server, in a supervisor from its launch on. Before, it is `/dev/null`.
     let _ = result.as_ref().inspect_err(|what| drop(writeln!(io::stderr(), "mirakuru: {what}")));
     if result.is_ok() { 0 } else { FAILED }
 }
