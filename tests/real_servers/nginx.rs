@@ -182,7 +182,7 @@ fn is_not_ready_by_another_status(
 ) {
     let Some(nginx) = nginx("daemon off;") else { return };
     let http = Http::head(format!("http://127.0.0.1:{{port}}{path}")).status(wanted);
-    let error = nginx.http(http).timeout(Duration::from_millis(500)).start().unwrap_err();
+    let error = nginx.http(http).timeout(Duration::from_secs(3)).start().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
     let report = format!("{error:?}");
     assert!(report.contains(&format!("HTTP status {answered}")), "{report}");
