@@ -75,24 +75,34 @@ fn a_supervisor_of_a_killed_launcher_is_noticed_when_it_is_killed() {
     }
 }
 
+/// Waits, as a fork of this process does that has all its sockets.
+fn wait_beside_a_fork() {
+    // SAFETY: the child makes system calls and ends.
+    if let ForkResult::Child = unsafe { fork() }.unwrap() {
+        wait_for_end_of_input();
+        // SAFETY: it only ends the process.
+        unsafe { nix::libc::_exit(0) };
+    }
+    wait_for_end_of_input();
+}
+
+/// Kills a test process that forks, and waits for the end of the process that it has named.
+fn expect_end_with_killed_tests(test: &str, name: &str) {
+    let mut tests = TestProcess::playing(test, "forks");
+    let pid = tests.number(name);
+    kill(tests.pid(), Signal::SIGKILL);
+    eventually(LONG, || !alive(pid));
+    tests.finish();
+}
+
 #[test]
 fn the_launcher_ends_with_the_test_process_even_if_a_fork_lives_on() {
     if test_process::role().is_some() {
         let process = sleeping();
         say(format_args!("launcher {}", launcher_of(&process)));
-        // SAFETY: the child makes system calls and ends.
-        if let ForkResult::Child = unsafe { fork() }.unwrap() {
-            wait_for_end_of_input();
-            // SAFETY: it only ends the process.
-            unsafe { nix::libc::_exit(0) };
-        }
-        return wait_for_end_of_input();
+        return wait_beside_a_fork();
     }
-    let mut tests = TestProcess::playing(this_test!(), "forks");
-    let launcher = tests.number("launcher ");
-    kill(tests.pid(), Signal::SIGKILL);
-    eventually(LONG, || !alive(launcher));
-    tests.finish();
+    expect_end_with_killed_tests(this_test!(), "launcher ");
 }
 
 #[test]
@@ -207,19 +217,9 @@ fn a_supervisor_that_has_inherited_something_else_is_not_used() {
 fn an_unused_supervisor_ends_with_the_test_process_even_if_a_fork_lives_on() {
     if test_process::role().is_some() {
         say(format_args!("spare {}", spare()));
-        // SAFETY: the child makes system calls and ends.
-        if let ForkResult::Child = unsafe { fork() }.unwrap() {
-            wait_for_end_of_input();
-            // SAFETY: it only ends the process.
-            unsafe { nix::libc::_exit(0) };
-        }
-        return wait_for_end_of_input();
+        return wait_beside_a_fork();
     }
-    let mut tests = TestProcess::playing(this_test!(), "forks");
-    let spare = tests.number("spare ");
-    kill(tests.pid(), Signal::SIGKILL);
-    eventually(LONG, || !alive(spare));
-    tests.finish();
+    expect_end_with_killed_tests(this_test!(), "spare ");
 }
 
 #[test]
