@@ -35,7 +35,10 @@ impl OutputPipes {
     /// Takes the logs of standard output and standard error, and cuts them to these lengths.
     pub(super) fn new(logs: [File; 2], lengths: [u64; 2]) -> io::Result<Self> {
         for (log, length) in logs.iter().zip(lengths) {
-            let _ = log.set_len(length); // A device has no length.
+            // When an empty file was cut, ext4 writes it to the disk at its next close, which is that of a reader.
+            if log.metadata()?.len() > length {
+                let _ = log.set_len(length); // It may be for appending only.
+            }
         }
         let [stdout, stderr] = logs;
         let identity = |file: &File| file.metadata().map(|meta| (meta.dev(), meta.ino()));
