@@ -86,11 +86,13 @@ impl LogFollower {
         let mut watcher = Watcher::new();
         let mut followers = Vec::new();
         for (path, offset) in self.files.paths().zip(&self.offsets) {
-            watcher.watch(path);
             followers.push(Follower::new(path.to_owned(), *offset, Matcher::new(pattern, 1)?));
         }
         loop {
             watcher.clear();
+            for path in self.files.paths() {
+                watcher.watch(path);
+            }
             // Asked before the files are read, so that the last lines of a process that has ended
             // are found.
             let client = self.client.upgrade();

@@ -111,8 +111,8 @@ impl<'a> Wait<'a> {
         loop {
             // The state is read before the poll: if the process has exited by then, the poll sees all
             // of its output. Whatever happens between the two wakes the sleep.
-            self.watch_fail_on();
             self.watcher.clear();
+            self.watch_fail_on();
             let state = self.client.state();
             self.check_fail_on()?;
             self.observe(all)?;
@@ -149,7 +149,7 @@ impl<'a> Wait<'a> {
 
     /// Polls a condition. What wakes a sleep has to be watched before the poll that leads to it:
     /// between the poll and the watch, a change would wake nothing. So the condition is polled again
-    /// after each new watch, at the first poll and after a watched file was moved away.
+    /// after each new watch, at the first poll and after each change.
     fn poll_watched(&mut self, condition: &mut dyn Condition) -> Result<Poll> {
         self.polls += 1;
         loop {
@@ -248,6 +248,7 @@ impl<'a> Wait<'a> {
                 return Ok(());
             }
             self.watcher.clear();
+            self.watch_fail_on();
             self.check_fail_on()?;
             self.observe(all)?;
         }

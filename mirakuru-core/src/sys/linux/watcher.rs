@@ -25,7 +25,11 @@ impl Watcher {
         Self { inotify, watched: HashMap::new() }
     }
 
-    /// Watches a file, or the entries of a directory. Returns true if it is watched.
+    /// Watches a file, or the entries of a directory, until one change. Returns true if it is watched.
+    ///
+    /// The kernel removes the watch for the process that makes the change. To remove one takes longer than most
+    /// looks at a file, and the test would wait for it. A watch that is made before the kernel has removed the
+    /// one before is the same, and is removed, too; the event that follows has its number, and wakes once more.
     pub(crate) fn watch(&mut self, path: &Path) -> bool {
         if self.watched.contains_key(path) {
             return true;
@@ -35,7 +39,8 @@ impl Watcher {
             | AddWatchFlags::IN_CREATE
             | AddWatchFlags::IN_MOVED_TO
             | AddWatchFlags::IN_CLOSE_WRITE
-            | AddWatchFlags::IN_MOVE_SELF;
+            | AddWatchFlags::IN_MOVE_SELF
+            | AddWatchFlags::IN_ONESHOT;
         let watch = inotify.add_watch(path, flags).ok();
         watch.map(|watch| self.watched.insert(path.to_owned(), watch));
         watch.is_some()
@@ -50,17 +55,15 @@ impl Watcher {
         self.inotify.as_ref().map(AsFd::as_fd)
     }
 
-    /// Discards the events so far, and the watches of paths that are gone.
+    /// Discards the events so far. What has changed is not watched any more: it has to be watched again, and
+    /// looked at after that.
     pub(crate) fn clear(&mut self) {
         let Some(inotify) = &self.inotify else { return };
         while let Ok(events) = inotify.read_events() {
-            let lost = AddWatchFlags::IN_IGNORED | AddWatchFlags::IN_MOVE_SELF;
-            for event in events.iter().filter(|event| event.mask.intersects(lost)) {
-                self.watched.retain(|_, watch| *watch != event.wd);
-            }
             if events.is_empty() {
                 return;
             }
+            self.watched.retain(|_, watch| events.iter().all(|event| event.wd != *watch));
         }
     }
 }
@@ -72,5 +75,35 @@ impl Drop for Watcher {
             let _ = inotify.rm_watch(*watch); // The kernel removes it with its file.
         }
         IDLE_WATCHERS.lock().push(inotify);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn each_change_wakes_once_and_what_changed_can_be_watched_again() {
+        let dir = std::env::temp_dir().join(format!("mirakuru-watcher-{}", std::process::id()));
+        fs::create_dir(&dir).unwrap();
+        let mut watcher = Watcher::new();
+        let wakes = |watcher: &Watcher| {
+            let fd = watcher.as_fd().expect("this user has an inotify instance left");
+            crate::sys::wait_readable(&[fd], Some(Duration::ZERO)).unwrap() == [true]
+        };
+        for name in ["first", "second"] {
+            assert!(watcher.watch(&dir) && watcher.is_watching(&dir));
+            assert!(!wakes(&watcher));
+            fs::write(dir.join(name), "").unwrap();
+            assert!(wakes(&watcher));
+            watcher.clear();
+            assert!(!watcher.is_watching(&dir) && !wakes(&watcher));
+            fs::write(dir.join(name), "unseen").unwrap();
+            assert!(!wakes(&watcher));
+        }
+        fs::remove_dir_all(dir).unwrap();
     }
 }
