@@ -53,13 +53,12 @@ pub(super) fn settle(client: &Client) {
 
 /// Returns true if a process of the server is running or exiting; none if the kernel does not report it.
 fn is_busy(client: &Client) -> Option<bool> {
-    // An end of the main process that the supervisor has not reported yet.
-    let is_ending = sys::is_ending(client.state().main)?;
-    let any_is_busy = || {
-        let mut tree = sys::descendants_of(client.supervisor_pid()).into_iter();
-        tree.any(|pid| sys::is_busy(pid) == Some(true))
-    };
-    Some(is_ending || any_is_busy())
+    // Parents after their children: one whose child has ended meanwhile is woken then.
+    let main = client.state().main;
+    let tree = sys::descendants_of(client.supervisor_pid()).into_iter().rev();
+    let any_is_busy = tree.filter(|pid| *pid != main).any(|pid| sys::is_busy(pid) == Some(true));
+    // The supervisor may not have reported yet that the main process has ended.
+    Some(any_is_busy || !sys::is_resting(main)?)
 }
 
 /// Fails if the main process has failed since all conditions held.

@@ -3,7 +3,7 @@
 use crate::diagnostics::port_owner;
 use crate::error::{Error, ErrorKind, Result};
 use crate::supervisor::{Client, State};
-use crate::sys;
+use crate::sys::{self, SocketFd};
 
 /// The owner of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,19 +16,19 @@ pub(super) enum Ownership {
     Unknown,
 }
 
-/// Returns a process below our supervisor that has the socket with this inode open.
-pub(super) fn find_ours(inode: u64, client: &Client) -> Option<i32> {
-    let is_ours = |pid: &i32| sys::owns_socket(*pid, inode) == Some(true);
+/// Returns a descriptor of a process below our supervisor that is the socket with this inode.
+pub(super) fn find_ours(inode: u64, client: &Client) -> Option<SocketFd> {
+    let find = |pid| SocketFd::find(pid, inode);
     // The main process first: it nearly always owns the socket.
-    let main = Some(client.state().main).filter(is_ours);
-    main.or_else(|| sys::descendants_of(client.supervisor_pid()).into_iter().find(is_ours))
+    let all = || sys::descendants_of(client.supervisor_pid());
+    find(client.state().main).or_else(|| all().into_iter().find_map(find))
 }
 
 /// Finds out who owns the socket with this inode. A process that forks at this moment may be missed,
 /// so a stranger counts only after several tries.
 pub(super) fn of_socket(inode: u64, client: &Client) -> Ownership {
-    if let Some(pid) = find_ours(inode, client) {
-        return Ownership::Ours(pid);
+    if let Some(fd) = find_ours(inode, client) {
+        return Ownership::Ours(fd.pid);
     }
     let supervisor = client.supervisor_pid();
     match sys::socket_owner(inode) {

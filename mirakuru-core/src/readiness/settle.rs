@@ -11,7 +11,7 @@ use super::ownership::{self, Ownership};
 use crate::diagnostics::events;
 use crate::error::Result;
 use crate::supervisor::Client;
-use crate::sys::{self, ListeningSocket};
+use crate::sys::{self, ListeningSocket, SocketFd};
 use crate::types::Owner;
 
 /// The shortest and the longest time between two looks.
@@ -138,7 +138,7 @@ impl Judge {
 
 /// A process of ours that has a socket, between two looks.
 struct Watched {
-    pid: i32,
+    fd: SocketFd,
     /// All its threads slept at the last look; none if there was no look.
     slept: Option<bool>,
     /// The processor time that it had used when it was first seen to run, if the kernel reports it.
@@ -146,13 +146,13 @@ struct Watched {
 }
 
 impl Watched {
-    fn new(pid: i32) -> Self {
-        Self { pid, slept: None, used: None }
+    fn new(fd: SocketFd) -> Self {
+        Self { fd, slept: None, used: None }
     }
 
-    /// Returns true if the process has the socket with this inode open, as it had when it was found.
-    fn still_owns(&self, inode: u64) -> bool {
-        self.slept.is_none() || sys::owns_socket(self.pid, inode) == Some(true)
+    /// Returns true if the process has the socket open, as it had when it was found.
+    fn still_owns(&self) -> bool {
+        self.slept.is_none() || self.fd.is_open()
     }
 
     /// Returns true if the socket of the process stays, after this time; none if the process has ended.
@@ -161,12 +161,12 @@ impl Watched {
     /// threads of its process sleep at the second look, or if the process has run for some
     /// milliseconds and has not closed it.
     fn stays(&mut self, age: Duration) -> Option<bool> {
-        let sleeps = sys::is_asleep(self.pid)?;
+        let sleeps = sys::is_asleep(self.fd.pid)?;
         let is_first = self.slept.replace(sleeps).is_none();
         if sleeps || age >= STAYS_UNUSED {
             return Some(!is_first || age >= STAYS_UNUSED);
         }
-        let used = sys::processor_time(self.pid);
+        let used = sys::processor_time(self.fd.pid);
         Some(match (*self.used.get_or_insert(used), used) {
             (Some(before), Some(now)) => now.saturating_sub(before) >= HAS_RUN,
             _ => age >= HAS_RUN,
@@ -187,10 +187,10 @@ fn settle(seat: &dyn Seat, client: &Client, certainty: Certainty) -> Option<Owne
             None => None,
         };
         if stays == Some(true) {
-            let ours = watched.take().filter(|owner| owner.still_owns(inode));
+            let ours = watched.take().filter(|owner| owner.still_owns());
             if let Some(owner) = ours.filter(|_| is_ours_alone(seat, client)) {
                 // It may have been closed right before the process fell asleep.
-                return seat.is_taken().then_some(Ownership::Ours(owner.pid));
+                return seat.is_taken().then_some(Ownership::Ours(owner.fd.pid));
             }
         }
         if stays != Some(false) {
@@ -199,11 +199,12 @@ fn settle(seat: &dyn Seat, client: &Client, certainty: Certainty) -> Option<Owne
                 return seat.is_taken().then_some(owner);
             }
         }
-        if watched.as_ref().and_then(|owner| owner.slept) != Some(true) {
-            // Wakes when something happens to the process. An error only makes the pause shorter.
-            let _ = sys::wait_readable(&[client.as_fd()], Some(step));
-            step = (2 * step).min(STEP_MAX);
+        if watched.as_ref().and_then(|owner| owner.slept) == Some(true) {
+            continue;
         }
+        // Wakes when something happens to the process. An error only makes the pause shorter.
+        let _ = sys::wait_readable(&[client.as_fd()], Some(step));
+        step = (2 * step).min(STEP_MAX);
         if !seat.is_taken() {
             return None;
         }

@@ -159,6 +159,10 @@ pub(crate) fn is_ending(_pid: i32) -> Option<bool> {
     None
 }
 
+pub(crate) fn is_resting(_pid: i32) -> Option<bool> {
+    None
+}
+
 pub(crate) fn is_busy(_pid: i32) -> Option<bool> {
     None
 }
@@ -271,6 +275,20 @@ pub(crate) fn exhausted_fd_limit(_pid: i32) -> Option<usize> {
 
 pub(crate) fn owns_socket(_pid: i32, _inode: u64) -> Option<bool> {
     None
+}
+
+pub(crate) struct SocketFd {
+    pub(crate) pid: i32,
+}
+
+impl SocketFd {
+    pub(crate) fn find(_pid: i32, _inode: u64) -> Option<Self> {
+        None
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        false
+    }
 }
 
 pub(crate) fn socket_owner(_inode: u64) -> Option<i32> {

@@ -2,15 +2,22 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::iter;
+use std::ops::RangeInclusive;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use nix::libc;
 
-/// Reads a file of `/proc`. It has no size, without which std would read a few bytes at a time.
+/// Reads a file of `/proc`.
 pub(super) fn read_bytes(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
+    read_file(File::open(path)?)
+}
+
+/// Reads an open file of `/proc`. It has no size, without which std would read a few bytes at a time.
+pub(super) fn read_file(mut file: File) -> io::Result<Vec<u8>> {
     let (mut bytes, mut length) = (vec![0; 4096], 0);
     loop {
         match file.read(&mut bytes[length..]) {
@@ -83,9 +90,9 @@ pub(crate) fn all_processes() -> impl Iterator<Item = i32> {
 
 /// Returns true if a process exists and is no zombie.
 pub(crate) fn is_alive(pid: i32) -> bool {
-    stat_fields(pid).is_some_and(|fields| match fields[0].as_str() {
-        "Z" => has_living_thread(pid),
-        state => state != "X",
+    Stat::of(pid).is_some_and(|stat| match stat.has_state("Z") {
+        true => has_living_thread(pid),
+        false => !stat.has_state("X"),
     })
 }
 
@@ -93,7 +100,7 @@ pub(crate) fn is_alive(pid: i32) -> bool {
 /// stay for ever.
 pub(crate) fn is_group_alive(group: i32) -> bool {
     let is_member = |pid: &i32| {
-        stat_fields(*pid).is_some_and(|fields| fields[2].parse() == Ok(group)) && is_alive(*pid)
+        Stat::of(*pid).is_some_and(|stat| stat.number(2) == Some(group)) && is_alive(*pid)
     };
     crate::sys::kill(-group, 0).is_ok() && all_processes().any(|pid| is_member(&pid))
 }
@@ -102,33 +109,42 @@ pub(crate) fn is_group_alive(group: i32) -> bool {
 /// before the others: it is a zombie then, but the process is not.
 fn has_living_thread(pid: i32) -> bool {
     let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return false };
-    let flags = |task: fs::DirEntry| task_flags(&stat_fields_at(task.path().join("stat"))?);
-    tasks.flatten().filter_map(flags).any(|flags| flags & PF_EXITING == 0)
+    let is_exiting = |task: fs::DirEntry| Stat::read(task.path().join("stat"))?.is_exiting();
+    tasks.flatten().filter_map(is_exiting).any(|is_exiting| !is_exiting)
 }
 
 /// Returns true if the main thread of a process is running, waiting for a disk, or exiting; none if the
 /// kernel does not report it.
 pub(crate) fn is_busy(pid: i32) -> Option<bool> {
-    let Some(fields) = stat_fields(pid) else { return Some(false) };
-    let is_exiting = task_flags(&fields)? & PF_EXITING != 0 && fields[0] != "Z";
-    Some(is_exiting || matches!(fields[0].as_str(), "R" | "D"))
+    let Some(stat) = Stat::of(pid) else { return Some(false) };
+    Some(stat.is_exiting()? && !stat.has_state("Z") || stat.has_state("RD"))
+}
+
+/// Returns true if the main thread of a process sleeps or is stopped, or has ended before others; none if the
+/// kernel does not report it.
+pub(crate) fn is_resting(pid: i32) -> Option<bool> {
+    let Some(stat) = Stat::of(pid) else { return Some(false) };
+    match stat.has_state("Z") {
+        true => Some(has_living_thread(pid)),
+        false => Some(!stat.is_exiting()? && !stat.has_state("RDX")),
+    }
 }
 
 /// Returns true if a process is stopped or has ended.
 pub(crate) fn is_paused(pid: i32) -> bool {
-    stat_fields(pid).is_none_or(|fields| matches!(fields[0].as_str(), "T" | "t" | "Z" | "X"))
+    Stat::of(pid).is_none_or(|stat| stat.has_state("TtZX"))
 }
 
 /// Returns true if all threads of a process sleep, those aside that have ended; none if all have.
 pub(crate) fn is_asleep(pid: i32) -> Option<bool> {
-    let state = |stat: String| {
-        // The name before the state is in parentheses and can contain anything.
-        stat.rsplit_once(") ").and_then(|(_, fields)| fields.chars().next())
-    };
-    let states = of_threads(pid, "stat").filter_map(state);
-    let mut living = states.filter(|state| !matches!(state, 'Z' | 'X')).peekable();
+    let main = Stat::of(pid)?;
+    if main.has_one_thread() {
+        return (!main.has_state("ZX")).then(|| main.has_state("S"));
+    }
+    let stats = of_threads(pid, "stat").filter_map(|text| Stat::parse(&text));
+    let mut living = stats.filter(|stat| !stat.has_state("ZX")).peekable();
     living.peek()?;
-    Some(living.all(|state| state == 'S'))
+    Some(living.all(|stat| stat.has_state("S")))
 }
 
 /// Returns how long the threads of a process have run; none if the kernel does not report it.
@@ -154,37 +170,60 @@ const LINKS_OF_A_DIRECTORY: u64 = 2;
 
 /// Returns true if a process is exiting or has ended; none if the kernel does not report it.
 pub(crate) fn is_ending(pid: i32) -> Option<bool> {
-    let Some(fields) = stat_fields(pid) else { return Some(true) };
-    Some(task_flags(&fields)? & PF_EXITING != 0 && !has_living_thread(pid))
+    let Some(stat) = Stat::of(pid) else { return Some(true) };
+    Some(stat.is_exiting()? && !has_living_thread(pid))
 }
 
 /// The flag of a thread that exits. It is set before the kernel closes what the process has open.
 const PF_EXITING: u32 = 0x4;
 
-fn task_flags(fields: &[String]) -> Option<u32> {
-    fields[6].parse().ok()
-}
-
 /// Returns the parent of a process.
 pub(crate) fn parent_of(pid: i32) -> Option<i32> {
-    stat_fields(pid)?[1].parse().ok()
+    Stat::of(pid)?.number(1)
 }
 
 /// Returns the start time of a process, which distinguishes it from a later one with the same id.
 pub(crate) fn start_time(pid: i32) -> Option<u64> {
-    stat_fields(pid)?[19].parse().ok()
+    Stat::of(pid)?.number(19)
 }
 
-/// Returns the fields of `/proc/PID/stat` from the state on, at least twenty.
-fn stat_fields(pid: i32) -> Option<Vec<String>> {
-    stat_fields_at(format!("/proc/{pid}/stat").into())
-}
+/// `/proc/PID/stat` of a process or a thread, from the state on.
+struct Stat(String);
 
-fn stat_fields_at(path: PathBuf) -> Option<Vec<String>> {
-    let stat = read_text(path).ok()?;
-    // The name before them is in parentheses and can contain anything.
-    let fields = stat.rsplit_once(") ")?.1.split(' ').map(str::to_owned).collect::<Vec<_>>();
-    (fields.len() >= 20).then_some(fields)
+impl Stat {
+    fn of(pid: i32) -> Option<Self> {
+        Self::read(format!("/proc/{pid}/stat"))
+    }
+
+    fn read(path: impl AsRef<Path>) -> Option<Self> {
+        Self::parse(&read_text(path).ok()?)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        // The name before them is in parentheses and can contain anything.
+        Some(Self(text.rsplit_once(") ")?.1.to_owned()))
+    }
+
+    /// Returns a field; 0 is the state.
+    fn field(&self, at: usize) -> Option<&str> {
+        self.0.split(' ').nth(at)
+    }
+
+    fn number<T: FromStr>(&self, at: usize) -> Option<T> {
+        self.field(at)?.parse().ok()
+    }
+
+    fn has_state(&self, states: &str) -> bool {
+        self.0.starts_with(|state| states.contains(state))
+    }
+
+    fn has_one_thread(&self) -> bool {
+        self.number(17) == Some(1)
+    }
+
+    fn is_exiting(&self) -> Option<bool> {
+        Some(self.number::<u32>(6)? & PF_EXITING != 0)
+    }
 }
 
 /// Returns the name of the program that a process runs.
@@ -239,7 +278,7 @@ pub(crate) fn exhausted_fd_limit(pid: i32) -> Option<usize> {
 /// thread has ended, whose files are empty then.
 fn views(pid: i32) -> Vec<PathBuf> {
     let own = PathBuf::from(format!("/proc/{pid}"));
-    if stat_fields(pid).is_none_or(|fields| fields[0] != "Z") {
+    if Stat::of(pid).is_none_or(|stat| !stat.has_state("Z")) {
         return vec![own];
     }
     let tasks = fs::read_dir(own.join("task")).into_iter().flatten().flatten();
@@ -252,15 +291,19 @@ pub(super) fn read_of(pid: i32, name: &str) -> Vec<u8> {
     texts.next().unwrap_or_default()
 }
 
-/// Returns links to what a process has open.
+/// Returns what a process has open.
 fn open_files(pid: i32) -> impl Iterator<Item = io::Result<PathBuf>> {
+    fd_links(pid).map(|link| link.and_then(fs::read_link))
+}
+
+/// Returns the links to what a process has open.
+fn fd_links(pid: i32) -> impl Iterator<Item = io::Result<PathBuf>> {
     views(pid).into_iter().flat_map(|view| {
         let (fds, error) = match fs::read_dir(view.join("fd")) {
             Ok(fds) => (Some(fds), None),
             Err(error) => (None, Some(Err(error))),
         };
-        let links = fds.into_iter().flatten().flatten().map(|fd| fs::read_link(fd.path()));
-        links.chain(error)
+        fds.into_iter().flatten().flatten().map(|fd| Ok(fd.path())).chain(error)
     })
 }
 
@@ -271,9 +314,43 @@ pub(crate) fn sockets_of(pid: i32) -> Vec<u64> {
     open_files(pid).flatten().filter_map(inode).collect()
 }
 
+/// A descriptor of a process that is a certain socket.
+pub(crate) struct SocketFd {
+    pub(crate) pid: i32,
+    link: PathBuf,
+    inode: u64,
+}
+
+impl SocketFd {
+    /// Finds the descriptor by which a process has the socket with this inode open.
+    pub(crate) fn find(pid: i32, inode: u64) -> Option<Self> {
+        // A server opens its socket early, and a list takes as long as ten links.
+        let first = FIRST_FDS.map(|fd| PathBuf::from(format!("/proc/{pid}/fd/{fd}")));
+        let mut all = first.chain(iter::once_with(|| fd_links(pid)).flatten().flatten());
+        let link = all.find(|link| is_socket(link, inode))?;
+        Some(Self { pid, link, inode })
+    }
+
+    /// Returns true if it is still the socket.
+    pub(crate) fn is_open(&self) -> bool {
+        is_socket(&self.link, self.inode)
+    }
+}
+
+/// Where the descriptors begin that are no standard streams.
+const FIRST_FDS: RangeInclusive<i32> = 3..=12;
+
+fn is_socket(link: &Path, inode: u64) -> bool {
+    fs::read_link(link).is_ok_and(|target| target == socket_name(inode))
+}
+
+fn socket_name(inode: u64) -> PathBuf {
+    PathBuf::from(format!("socket:[{inode}]"))
+}
+
 /// Returns true if a process has the socket with this inode open; none if this user cannot inspect it.
 pub(crate) fn owns_socket(pid: i32, inode: u64) -> Option<bool> {
-    let wanted = PathBuf::from(format!("socket:[{inode}]"));
+    let wanted = socket_name(inode);
     for link in open_files(pid) {
         match link {
             Ok(link) if link == wanted => return Some(true),
