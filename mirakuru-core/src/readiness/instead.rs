@@ -18,7 +18,7 @@ pub(super) fn help(wanted: &[SocketAddr], supervisor: i32) -> Option<String> {
 
 /// Says where a process below the supervisor listens, if one does.
 pub(super) fn listens(supervisor: i32) -> Option<String> {
-    let listening = of_tree(sys::listeners(None), supervisor);
+    let listening = of_tree(sys::listeners(), supervisor);
     let mut listening: Vec<_> = listening.iter().map(SocketAddr::to_string).collect();
     listening.sort();
     listening.dedup();

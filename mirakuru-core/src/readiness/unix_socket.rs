@@ -182,8 +182,7 @@ impl Seat for Bound<'_> {
     }
 
     fn is_taken(&self) -> bool {
-        let now = self.place.sockets().unwrap_or_default();
-        now.iter().any(|now| now.inode == self.socket.inode && now.is_open)
+        self.place.is_open(&self.socket)
     }
 
     fn connect(&self, attempt: &Attempt<'_>) -> Result<io::Result<()>> {

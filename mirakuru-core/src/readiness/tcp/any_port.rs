@@ -39,7 +39,7 @@ impl AnyPort {
         context: &StartContext<'_>,
         certainty: Certainty,
     ) -> Result<Self> {
-        if sys::listeners(None).is_none() {
+        if sys::listeners().is_none() {
             let what =
                 "this system does not list the ports that a process listens on; write `{port}`";
             return Err(Error::invalid(what));
@@ -84,7 +84,7 @@ impl AnyPort {
     /// Returns the addresses that the process listens on. Its descriptors are searched only if there is
     /// a listener that was not there before.
     fn candidates(&mut self, client: &Client) -> Vec<SocketAddr> {
-        let listeners = sys::listeners(None).unwrap_or_default();
+        let listeners = sys::listeners().unwrap_or_default();
         let tree = sys::descendants_of(client.supervisor_pid());
         if tree != self.tree {
             // A daemon that was just being re-parented to the supervisor may have been missed, and its

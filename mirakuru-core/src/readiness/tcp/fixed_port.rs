@@ -44,7 +44,7 @@ impl FixedPort {
     ) -> Result<Self> {
         let candidates = ports::resolve(address)?.into_iter().map(listener::reachable).collect();
         let is_inherited = context.listens.iter().any(|it| it.port() == address.number());
-        if is_inherited && sys::listeners(None).is_none() {
+        if is_inherited && sys::listeners().is_none() {
             let what = format!(
                 "{address} accepts before the process does, and this system does not tell the \
                  difference; wait for `http`, `output` or `notify`"
@@ -183,8 +183,8 @@ impl Seat for Listening<'_> {
     }
 
     fn sharing(&self) -> Vec<u64> {
-        let at_port = sys::listeners(Some(self.candidate.port())).unwrap_or_default();
-        listener::sharing_address(at_port, self.socket.inode)
+        let at_port = self.finder.borrow_mut().at_port(self.candidate.port());
+        listener::sharing_address(at_port.unwrap_or_default(), self.socket.inode)
     }
 
     fn connect(&self, attempt: &Attempt<'_>) -> Result<io::Result<()>> {

@@ -73,6 +73,10 @@ impl UnixPlace {
         None
     }
 
+    pub(crate) fn is_open(&self, _socket: &BoundSocket) -> bool {
+        false
+    }
+
     pub(crate) fn identity(&self) -> Option<(u64, i64, i64)> {
         file_identity(&self.path)
     }
@@ -97,9 +101,13 @@ impl ListenerFinder {
     pub(crate) fn find(&mut self, address: SocketAddr) -> Listener {
         listener(address)
     }
+
+    pub(crate) fn at_port(&mut self, _port: u16) -> Option<Vec<(SocketAddr, u64)>> {
+        None
+    }
 }
 
-pub(crate) fn listeners(_port: Option<u16>) -> Option<Vec<(SocketAddr, u64)>> {
+pub(crate) fn listeners() -> Option<Vec<(SocketAddr, u64)>> {
     None
 }
 

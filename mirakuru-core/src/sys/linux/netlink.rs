@@ -13,8 +13,9 @@ pub(super) const HEADER_LEN: usize = 16;
 
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 
-/// The size of the buffer for a part of a list.
-const PART_MAX: usize = 32 * 1024; // 32 KiB
+/// The size of the buffer for a part of a list, which the kernel fills if it has been read from before. A
+/// first part has at most this size.
+const PART_MAX: usize = 8 * 1024; // 8 KiB
 
 /// Fills in the header of a request. `more_flags` are added to `NLM_F_REQUEST`.
 pub(super) fn set_header(request: &mut [u8], more_flags: i32) {

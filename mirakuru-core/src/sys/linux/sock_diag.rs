@@ -60,7 +60,7 @@ pub(super) fn udp_socket(address: SocketAddr) -> io::Result<Listener> {
 
 /// Returns the addresses of the UDP sockets that are not connected, at a port or at all, with their inodes.
 pub(super) fn udp_sockets(port: Option<u16>) -> io::Result<Vec<(SocketAddr, u64)>> {
-    all(port, ask_for_udp)
+    all(&Netlink::open()?, port, ask_for_udp)
 }
 
 /// Returns true if the listener at `server` has accepted the connection from `client`.
@@ -71,13 +71,20 @@ pub(super) fn is_accepted(server: SocketAddr, client: SocketAddr) -> io::Result<
 }
 
 /// Returns the addresses of the listening sockets, at a port or at all, with their inodes.
-pub(super) fn listeners(port: Option<u16>) -> io::Result<Vec<(SocketAddr, u64)>> {
-    all(port, |_| ())
+pub(super) fn listeners(
+    netlink: &Netlink,
+    port: Option<u16>,
+) -> io::Result<Vec<(SocketAddr, u64)>> {
+    all(netlink, port, |_| ())
 }
 
 /// Lists sockets of both families. `adapt` changes a request for TCP sockets that listen.
-fn all(port: Option<u16>, adapt: fn(&mut [u8; REQUEST_LEN])) -> io::Result<Vec<(SocketAddr, u64)>> {
-    let (netlink, mut found) = (Netlink::open()?, Vec::new());
+fn all(
+    netlink: &Netlink,
+    port: Option<u16>,
+    adapt: fn(&mut [u8; REQUEST_LEN]),
+) -> io::Result<Vec<(SocketAddr, u64)>> {
+    let mut found = Vec::new();
     for any in [IpAddr::from([0; 4]), IpAddr::from([0; 16])] {
         // The kernel takes port 0 for all ports.
         let address = SocketAddr::new(any, port.unwrap_or(0));
@@ -178,7 +185,11 @@ mod tests {
             let server = TcpListener::bind(host).unwrap();
             let address = server.local_addr().unwrap();
             let Listener::Socket(found) = listener_at(address) else { panic!("{host}") };
-            let listed = |port| listeners(port).unwrap().contains(&(address, found.inode));
+            let listed = |port| {
+                listeners(&Netlink::open().unwrap(), port)
+                    .unwrap()
+                    .contains(&(address, found.inode))
+            };
             assert!(listed(None) && listed(Some(address.port())), "{host}");
             let other = TcpListener::bind(host).unwrap().local_addr().unwrap().port();
             assert!(!listed(Some(other)), "{host}");
@@ -232,7 +243,10 @@ mod tests {
                 assert!(udp_sockets(port).unwrap().contains(&(bound, link.ino())), "{host}");
             }
             assert!(
-                !listeners(None).unwrap().iter().any(|(_, inode)| *inode == link.ino()),
+                !listeners(&Netlink::open().unwrap(), None)
+                    .unwrap()
+                    .iter()
+                    .any(|(_, inode)| *inode == link.ino()),
                 "{host}"
             );
         }

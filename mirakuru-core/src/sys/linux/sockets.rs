@@ -54,22 +54,25 @@ pub(crate) struct ListenerFinder(Option<Netlink>);
 impl ListenerFinder {
     /// Finds the listener at a TCP address, without a connection.
     pub(crate) fn find(&mut self, address: SocketAddr) -> Listener {
-        let Some(netlink) = self.0.take().or_else(|| Netlink::open().ok()) else {
-            return Listener::Unknown;
-        };
-        match sock_diag::listener(&netlink, address) {
-            Ok(listener) => {
-                self.0 = Some(netlink);
-                listener
-            }
-            Err(_) => Listener::Unknown,
-        }
+        self.ask(|netlink| sock_diag::listener(netlink, address)).unwrap_or(Listener::Unknown)
+    }
+
+    /// Returns the addresses of the listening sockets at a port, with their inodes.
+    pub(crate) fn at_port(&mut self, port: u16) -> Option<Vec<(SocketAddr, u64)>> {
+        self.ask(|netlink| sock_diag::listeners(netlink, Some(port)))
+    }
+
+    fn ask<T>(&mut self, question: impl FnOnce(&Netlink) -> io::Result<T>) -> Option<T> {
+        let netlink = self.0.take().or_else(|| Netlink::open().ok())?;
+        let answer = question(&netlink).ok()?;
+        self.0 = Some(netlink); // After an error, it is of no use.
+        Some(answer)
     }
 }
 
-/// Returns the addresses of the listening sockets, at a port or at all, with their inodes.
-pub(crate) fn listeners(port: Option<u16>) -> Option<Vec<(SocketAddr, u64)>> {
-    sock_diag::listeners(port).ok()
+/// Returns the addresses of the listening sockets, with their inodes.
+pub(crate) fn listeners() -> Option<Vec<(SocketAddr, u64)>> {
+    sock_diag::listeners(&Netlink::open().ok()?, None).ok()
 }
 
 /// Finds the socket that takes datagrams to a UDP address.

@@ -51,6 +51,11 @@ impl UnixPlace {
         found.ok()
     }
 
+    /// Returns true if a socket that was bound there still takes connections or datagrams.
+    pub(crate) fn is_open(&self, socket: &BoundSocket) -> bool {
+        unix_diag::is_open(socket.inode).unwrap_or(false)
+    }
+
     /// Returns what distinguishes the file from a later one at the same path; none for a name.
     pub(crate) fn identity(&self) -> Option<(u64, i64, i64)> {
         self.file.as_ref().and_then(|_| sys::file_identity(&self.pinned()))
