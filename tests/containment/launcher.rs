@@ -14,6 +14,8 @@ use mirakuru_tests::{alive, eventually, scratch_dir, this_test};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use nix::sys::stat::{Mode, umask};
+use nix::libc;
+use nix::sys::ptrace::{self, Options};
 use nix::unistd::{ForkResult, fork};
 
 const LONG: Duration = Duration::from_secs(20);
@@ -150,7 +152,7 @@ fn a_later_server_is_in_the_time_namespace_that_the_test_has_then() {
     if is_alone(this_test!()) {
         let _earlier = sleeping();
         // SAFETY: it changes what later children of this thread get.
-        if unsafe { nix::libc::unshare(nix::libc::CLONE_NEWTIME) } != 0 {
+        if unsafe { libc::unshare(libc::CLONE_NEWTIME) } != 0 {
             return println!("skipped: this user cannot make a time namespace");
         }
         let own = fs::read_link("/proc/thread-self/ns/time_for_children").unwrap();
@@ -179,6 +181,13 @@ fn spare() -> u32 {
         let children = fs::read_to_string(&list).unwrap();
         let mut children = children.split_whitespace().map(|pid| pid.parse().unwrap());
         spare = children.find(|pid| name(pid) == "mirakuru-spare\n");
+        let nice: i32 = printed("nice").parse().unwrap();
+        // SAFETY: it changes the nice value of this thread.
+        assert_eq!(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice + 1) }, 0);
+        assert_eq!(printed("nice"), (nice + 1).to_string());
+        // SAFETY: it changes what `uname` says to this process and to what it executes. Containers allow it.
+        assert!(unsafe { libc::personality(libc::UNAME26 as _) } >= 0);
+        assert_eq!(printed("cat /proc/$$/personality"), "00020000");
         spare.is_some()
     });
     spare.unwrap()

@@ -1,6 +1,7 @@
 //! System calls that only Linux has. `fallback/` has the same functions.
 
 mod fds;
+mod inheritance;
 mod netlink;
 mod other_process;
 mod peer;
@@ -14,6 +15,7 @@ mod unix_place;
 mod watcher;
 
 pub(crate) use self::fds::*;
+pub(crate) use self::inheritance::*;
 pub(crate) use self::other_process::*;
 pub(crate) use self::peer::*;
 pub(crate) use self::proc::*;

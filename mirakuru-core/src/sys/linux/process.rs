@@ -7,14 +7,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::os::unix::fs::MetadataExt;
 use std::panic::{self, AssertUnwindSafe};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 
-use super::proc::{read_bytes, read_text};
+use super::proc::read_text;
 
 /// Returns a path to the program that has this code in it, even after the file was replaced.
 ///
@@ -37,55 +37,6 @@ pub(crate) fn own_program() -> io::Result<PathBuf> {
     Ok(if is_other { own } else { EXE }.into())
 }
 
-/// Returns all that a child inherits from this thread and that is not given to it later: users, capabilities,
-/// namespaces, limits and the like. As long as it stays the same, one child can start another in place
-/// of this thread. None if the kernel does not show it.
-pub(crate) fn inheritance() -> Option<Vec<u8>> {
-    const LINES: [&str; 13] = [
-        "Umask:",
-        "Uid:",
-        "Gid:",
-        "Groups:",
-        "CapInh:",
-        "CapPrm:",
-        "CapEff:",
-        "CapBnd:",
-        "CapAmb:",
-        "NoNewPrivs:",
-        "Seccomp",
-        "Cpus_allowed:",
-        "Mems_allowed:",
-    ];
-    const FILES: [&str; 4] = ["cgroup", "limits", "oom_score_adj", "personality"];
-    const LINKS: [&str; 8] = [
-        "ns/cgroup",
-        "ns/ipc",
-        "ns/mnt",
-        "ns/net",
-        "ns/pid_for_children",
-        "ns/time_for_children",
-        "ns/user",
-        "ns/uts",
-    ];
-    let own = Path::new("/proc/thread-self");
-    let status = read_text(own.join("status")).ok()?;
-    let mut all = Vec::new();
-    for line in status.lines().filter(|line| LINES.iter().any(|name| line.starts_with(name))) {
-        all.extend(line.as_bytes());
-    }
-    for name in FILES {
-        all.extend(read_bytes(own.join(name)).unwrap_or_default());
-    }
-    for name in LINKS {
-        all.extend(fs::read_link(own.join(name)).unwrap_or_default().as_os_str().as_bytes());
-    }
-    // The link `root` is `/` within a chroot, too.
-    let root = fs::metadata("/").ok()?;
-    all.extend([root.dev(), root.ino()].map(u64::to_ne_bytes).as_flattened());
-    all.extend(scheduling(&read_text(own.join("stat")).ok()?)?.as_bytes());
-    Some(all)
-}
-
 /// Shows other words as the command line of this process, as far as there is room, for `ps`.
 pub(crate) fn set_command_line(words: &[OsString]) {
     let stat = read_text("/proc/self/stat").unwrap_or_default();
@@ -99,13 +50,6 @@ pub(crate) fn set_command_line(words: &[OsString]) {
     // The words are only for people to see.
     let memory = File::options().write(true).open("/proc/self/mem");
     let _ = memory.and_then(|memory| memory.write_all_at(&bytes, start));
-}
-
-/// Returns the nice value, the priority and the policy of a thread.
-fn scheduling(stat: &str) -> Option<String> {
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
-    let (nice, priority, policy) = (fields.nth(16)?, fields.nth(20)?, fields.next()?);
-    Some([nice, priority, policy].join(" "))
 }
 
 /// Returns the id that this process has in `/proc`, which may be that of another PID namespace.
