@@ -67,18 +67,18 @@ pub(super) fn launch(logs: &[File; 2], launch: &[u8]) -> io::Result<Launched> {
     let spare = directory.as_ref().and_then(|_| take_spare());
     // It reads the launch while this process looks whether the spare is like a child of this thread.
     let begun = spare.and_then(|spare| spare.launch(launch, &fds));
-    let inheritance = sys::inheritance();
     if let Some((launched, its_inheritance)) = begun {
-        if inheritance.as_ref() == Some(&its_inheritance) {
+        if sys::inheritance() == Some(its_inheritance) {
             return Ok(launched);
         }
         launched.discard();
     }
-    let inheritance = inheritance.filter(|_| directory.is_some());
+    // Other threads need not wait for that.
+    let known = has_launcher().then(sys::inheritance).flatten();
     let mut attempts = 0;
     loop {
         attempts += 1;
-        let (control_socket, launcher) = ask(logs, inheritance.clone())?;
+        let (control_socket, launcher) = ask(logs, directory.is_some(), known.as_deref())?;
         let sent = sys::send_all(&control_socket, launch, &fds);
         if let Some((pid, process)) = answer(&control_socket)? {
             sent?;
@@ -94,18 +94,18 @@ pub(super) fn launch(logs: &[File; 2], launch: &[u8]) -> io::Result<Launched> {
     }
 }
 
-/// Asks a launcher that has this inheritance for a supervisor. Returns the control socket, and the id of the
-/// launcher.
-fn ask(logs: &[File; 2], inheritance: Option<Vec<u8>>) -> io::Result<(UnixStream, i32)> {
+/// Asks a launcher that has the inheritance of this thread for a supervisor. Returns the control socket, and
+/// the id of the launcher. One that is not to be kept is for this start alone.
+fn ask(logs: &[File; 2], is_kept: bool, known: Option<&[u8]>) -> io::Result<(UnixStream, i32)> {
     let mut current = LAUNCHER.try_lock_for(TIMEOUT).ok_or(io::ErrorKind::TimedOut)?;
     let launcher = match &mut *current {
-        Some(launcher) if launcher.has(inheritance.as_deref()) => {
+        Some(launcher) if is_kept && launcher.is_own() && launcher.has(known) => {
             launcher.has_later_start = true;
             launcher
         }
         other => {
             *other = None; // It has to end first.
-            other.insert(Launcher::start(logs, inheritance)?)
+            other.insert(Launcher::start(logs, is_kept)?)
         }
     };
     Ok((launcher.fork()?, launcher.pid()))
@@ -115,6 +115,10 @@ fn take_spare() -> Option<Spare> {
     let mut current = LAUNCHER.try_lock_for(TIMEOUT)?;
     current.as_mut().filter(|launcher| launcher.is_own())?.spare.take()
 }
+fn has_launcher() -> bool {
+    LAUNCHER.try_lock_for(TIMEOUT).is_some_and(|current| current.is_some())
+}
+
 
 /// Has the next supervisor forked while the server of this one starts. After the first start there may be no
 /// other.
@@ -179,7 +183,7 @@ pub(super) fn close() {
 
 impl Launcher {
     /// Executes this program again.
-    fn start(logs: &[File; 2], inheritance: Option<Vec<u8>>) -> io::Result<Self> {
+    fn start(logs: &[File; 2], is_kept: bool) -> io::Result<Self> {
         if std::env::var_os(VARIABLE).is_some() {
             // This process was meant to become a launcher, but its constructors did not run. To go on
             // would execute the program without end.
@@ -196,7 +200,7 @@ impl Launcher {
         command.stdout(logs[0].try_clone()?).stderr(logs[1].try_clone()?);
         let (child, owner) = (command.spawn()?, std::process::id());
         // Before its first child, a thread has no PID namespace for children if that is a new one.
-        let inheritance = inheritance.and_then(|_| sys::inheritance());
+        let inheritance = is_kept.then(sys::inheritance).flatten();
         Ok(Self { child, socket, inheritance, owner, has_later_start: false, spare: None })
     }
 
@@ -204,9 +208,14 @@ impl Launcher {
         self.child.id() as i32
     }
 
-    /// Returns true if a child of this thread would inherit the same as the launcher has.
-    fn has(&self, inheritance: Option<&[u8]>) -> bool {
-        self.is_own() && inheritance.is_some() && self.inheritance.as_deref() == inheritance
+    /// Returns true if a child of this thread would inherit the same as the launcher has. `known` is what it
+    /// would inherit, if that was looked up before.
+    fn has(&self, known: Option<&[u8]>) -> bool {
+        let same = |inheritance: &[u8]| match known {
+            Some(known) => inheritance == known,
+            None => Some(inheritance) == sys::inheritance().as_deref(),
+        };
+        self.inheritance.as_deref().is_some_and(same)
     }
 
     fn is_own(&self) -> bool {
