@@ -1,9 +1,12 @@
 //! The launcher: supervisors that it forks are like ones that the test process starts itself. The test
 //! process changes here, so each test has one of its own.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::PathBuf;
+use std::process;
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -255,11 +258,35 @@ fn no_unused_supervisor_is_left_even_if_it_was_paused() {
     assert!(!alive(spare));
 }
 
-/// Returns how many sockets this process has open.
+/// Returns the sockets that a process has open.
+fn sockets_of(pid: u32) -> BTreeSet<PathBuf> {
+    let fds = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
+    let links = fds.filter_map(|fd| fs::read_link(fd.path()).ok());
+    links.filter(|link| link.to_string_lossy().starts_with("socket:")).collect()
+}
+
 fn sockets() -> usize {
-    let fds = fs::read_dir("/proc/self/fd").unwrap().flatten();
-    let is_socket = |link: PathBuf| link.to_string_lossy().starts_with("socket:");
-    fds.filter(|fd| fs::read_link(fd.path()).is_ok_and(is_socket)).count()
+    sockets_of(process::id()).len()
+}
+
+#[test]
+fn a_supervisor_has_all_ports_and_the_directory_of_the_test_process() {
+    if is_alone(this_test!()) {
+        let spare = spare();
+        for supervisor in [Some(spare), None] {
+            let before = sockets_of(process::id());
+            // More than one message has room for.
+            let server = Executor::new("sleep 300 {port:a} {port:b} {port:c} {port:d}").start();
+            let server = server.unwrap();
+            let pid = parent_of(server.pid());
+            assert!(supervisor.is_none_or(|spare| spare == pid));
+            let own = &sockets_of(process::id()) - &before;
+            let ports = &own & &sockets_of(pid);
+            assert!([4, 8].contains(&ports.len()), "of IPv4 alone, or IPv6, too: {ports:?}");
+            let directory = fs::read_link(format!("/proc/{pid}/cwd")).unwrap();
+            assert_eq!(directory, env::current_dir().unwrap());
+        }
+    }
 }
 
 #[test]

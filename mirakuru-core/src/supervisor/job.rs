@@ -20,6 +20,8 @@ pub(crate) struct Launch {
     /// The environment of the server, and of what sets it up.
     pub(crate) environment: Vec<(OsString, OsString)>,
     pub(crate) job: Job,
+    /// How many of the descriptors that come with it are only kept open.
+    pub(crate) kept_fds: usize,
 }
 
 impl Launch {
@@ -30,6 +32,7 @@ impl Launch {
         let words = self.environment.iter().flat_map(|(name, value)| [name, value]);
         put_words(&mut bytes, words);
         put(&mut bytes, &self.job.to_bytes()[HEAD_LEN..]);
+        put_len(&mut bytes, self.kept_fds);
         with_head(&bytes)
     }
 
@@ -41,7 +44,8 @@ impl Launch {
         let variables = iter::from_fn(|| Some((words.next()?, words.next()?)));
         let environment = variables.collect();
         let job = Job::from_bytes(take(bytes)?)?;
-        bytes.is_empty().then_some(Self { settings, environment, job })
+        let kept_fds = take_len(bytes)?;
+        bytes.is_empty().then_some(Self { settings, environment, job, kept_fds })
     }
 }
 
@@ -155,6 +159,8 @@ fn take_words(bytes: &mut &[u8]) -> Option<Vec<OsString>> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -172,6 +178,30 @@ mod tests {
             assert_eq!(length(*head), rest.len());
             assert_eq!(Job::from_bytes(rest), Some(job));
         }
+    }
+
+    #[test]
+    fn a_launch_survives_the_wire() {
+        let launch = Launch {
+            settings: Settings {
+                stop_signal: 2,
+                kill_signal: 9,
+                stop_timeout: Duration::from_secs(1),
+                notify_socket: None,
+                ready_fd: None,
+                dir: None,
+                current_dir: None,
+                log_lengths: [0, 7],
+            },
+            environment: vec![("NAME".into(), "a value".into()), ("EMPTY".into(), "".into())],
+            job: Job { command: vec!["/bin/true".into()], ..Job::default() },
+            kept_fds: 5,
+        };
+        let bytes = launch.to_bytes();
+        let (head, rest) = bytes.split_first_chunk().unwrap();
+        assert_eq!(length(*head), rest.len());
+        assert_eq!(Launch::from_bytes(rest), Some(launch));
+        assert_eq!(Launch::from_bytes(&rest[..rest.len() - 1]), None);
     }
 
     #[test]

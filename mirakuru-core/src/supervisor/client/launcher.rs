@@ -59,10 +59,14 @@ pub(super) struct Launched {
     pub(super) cannot_begin: bool,
 }
 
-/// Starts a supervisor that logs to these files, and sends it the launch.
-pub(super) fn launch(logs: &[File; 2], launch: &[u8]) -> io::Result<Launched> {
+/// The number of descriptors that a launch can have, besides those of the logs and of the directory.
+pub(super) const KEPT_MAX: usize = sys::FDS_MAX - 3;
+
+/// Starts a supervisor that logs to these files and keeps `kept` open, and sends it the launch.
+pub(super) fn launch(logs: &[File; 2], kept: &[OwnedFd], launch: &[u8]) -> io::Result<Launched> {
     let directory = File::open(".").ok();
-    let mut fds: Vec<_> = logs.iter().map(AsFd::as_fd).collect();
+    let mut fds: Vec<_> =
+        logs.iter().map(AsFd::as_fd).chain(kept.iter().map(AsFd::as_fd)).collect();
     fds.extend(directory.as_ref().map(AsFd::as_fd));
     let spare = directory.as_ref().and_then(|_| take_spare());
     // It reads the launch while this process looks whether the spare is like a child of this thread.
@@ -111,14 +115,14 @@ fn ask(logs: &[File; 2], is_kept: bool, known: Option<&[u8]>) -> io::Result<(Uni
     Ok((launcher.fork()?, launcher.pid()))
 }
 
-fn take_spare() -> Option<Spare> {
-    let mut current = LAUNCHER.try_lock_for(TIMEOUT)?;
-    current.as_mut().filter(|launcher| launcher.is_own())?.spare.take()
-}
 fn has_launcher() -> bool {
     LAUNCHER.try_lock_for(TIMEOUT).is_some_and(|current| current.is_some())
 }
 
+fn take_spare() -> Option<Spare> {
+    let mut current = LAUNCHER.try_lock_for(TIMEOUT)?;
+    current.as_mut().filter(|launcher| launcher.is_own())?.spare.take()
+}
 
 /// Has the next supervisor forked while the server of this one starts. After the first start there may be no
 /// other.

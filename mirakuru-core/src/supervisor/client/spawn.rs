@@ -49,9 +49,11 @@ impl Client {
             environment.retain(|(other, _)| other != name);
             environment.push((name.into(), value.into()));
         }
-        let launch = Launch { settings, environment, job }.to_bytes();
+        // One wake-up less than if they came after it.
+        let (ports, more_ports) = fds.ports.split_at(fds.ports.len().min(launcher::KEPT_MAX));
+        let launch = Launch { settings, environment, job, kept_fds: ports.len() }.to_bytes();
         let Launched { control_socket, pid, process, cannot_begin } =
-            launcher::launch(&logs, &launch)?;
+            launcher::launch(&logs, ports, &launch)?;
         control_socket.set_write_timeout(Some(GRACE))?;
         let started = sys::start_time(pid).unwrap_or_default();
         let info = SupervisorInfo { pid, started, mark, name, stop_timeout };
@@ -60,7 +62,7 @@ impl Client {
         let client = Arc::new(client);
         registration.complete(Arc::downgrade(&client) as _);
         let sent = client
-            .send_in_parts(Request::KeepFds, &fds.ports)
+            .send_in_parts(Request::KeepFds, more_ports)
             .and_then(|()| client.send_in_parts(Request::Listen, &fds.listeners));
         match sent {
             // The supervisor has ended. The start, which comes next, reports why.

@@ -11,9 +11,16 @@ use nix::unistd::{dup2_stderr, dup2_stdout, fchdir};
 use crate::supervisor::job::{self, HEAD_LEN, Launch};
 use crate::sys;
 
-/// Receives the launch, and the logs of the server, which become the standard output and error of this
-/// process. Fails if the process that sends it ends, even if a fork of it holds the socket open.
-pub(super) fn receive(control_socket: &UnixStream) -> io::Result<(Launch, [File; 2])> {
+/// What comes with a launch.
+pub(super) struct LaunchFds {
+    pub(super) logs: [File; 2],
+    /// Are kept open.
+    pub(super) kept: Vec<OwnedFd>,
+}
+
+/// Receives the launch with its descriptors. The logs of the server become the standard output and error of
+/// this process, too. Fails if the process that sends it ends, even if a fork of it holds the socket open.
+pub(super) fn receive(control_socket: &UnixStream) -> io::Result<(Launch, LaunchFds)> {
     let starter = sys::peer_process(control_socket);
     let mut fds = Vec::new();
     let mut receive = |bytes: &mut [u8]| {
@@ -40,17 +47,19 @@ pub(super) fn receive(control_socket: &UnixStream) -> io::Result<(Launch, [File;
     let mut bytes = vec![0; job::length(head)];
     receive(&mut bytes)?;
     let launch = Launch::from_bytes(&bytes).ok_or(io::ErrorKind::InvalidData)?;
-    Ok((launch, take_over(fds)?))
+    let fds = take_over(fds, launch.kept_fds)?;
+    Ok((launch, fds))
 }
 
 /// Takes over the logs, and the working directory if there is one. Without it, it is inherited.
-fn take_over(fds: Vec<OwnedFd>) -> io::Result<[File; 2]> {
+fn take_over(fds: Vec<OwnedFd>, kept: usize) -> io::Result<LaunchFds> {
     let mut fds = fds.into_iter();
     let (Some(stdout), Some(stderr)) = (fds.next(), fds.next()) else {
         return Err(io::ErrorKind::InvalidData.into());
     };
     dup2_stdout(&stdout)?;
     dup2_stderr(&stderr)?;
+    let kept = fds.by_ref().take(kept).collect();
     fds.next().map_or(Ok(()), fchdir)?;
-    Ok([stdout, stderr].map(File::from))
+    Ok(LaunchFds { logs: [stdout, stderr].map(File::from), kept })
 }

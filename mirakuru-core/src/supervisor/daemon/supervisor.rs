@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 
 use super::connections::{Connections, Received};
 use super::kept::KeptUntil;
-use super::launch;
+use super::launch::{self, LaunchFds};
 use super::mode::{EndedSession, Mode};
 use super::needs::Needs;
 use super::output::OutputPipes;
@@ -62,15 +62,15 @@ impl Supervisor {
         sys::new_session();
         let adopts = sys::become_subreaper();
         sys::ignore_signals();
-        let (launch, logs) = launch::receive(&control_socket)?;
-        let Launch { settings, environment, job } = launch;
+        let (launch, LaunchFds { logs, kept }) = launch::receive(&control_socket)?;
+        let Launch { settings, environment, job, .. } = launch;
         let (fd_slots, output) = (fd_slots?, OutputPipes::new(logs, settings.log_lengths)?);
         sys::set_name(other_server::SUPERVISOR);
         let wake_up = [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
         Ok(Self {
             tree: ProcessTree::new(settings, adopts, environment, job, output, fd_slots),
             signals: sys::signal_pipe(&wake_up)?,
-            kept_fds: Vec::new(),
+            kept_fds: kept,
             connections: Connections::new(control_socket)?,
             readiness: Readiness::Stopped,
             is_dirty: false,
