@@ -18,6 +18,7 @@ mod session_listener;
 mod shared_memory;
 mod source;
 mod start;
+mod stages;
 mod stop;
 mod supervisor;
 

@@ -17,7 +17,7 @@ use nix::libc;
 use super::output::OutputPipes;
 use super::readiness_fds::ReadinessFds;
 use super::shared_memory::SharedMemory;
-use super::stop::{Stage, Stop, Wave};
+use super::stages::Stage;
 use crate::diagnostics::other_server;
 use crate::supervisor::job::Job;
 use crate::supervisor::protocol::Event;
@@ -55,6 +55,10 @@ pub(super) struct ProcessTree {
     /// The process that announced itself as the main one (`MAINPID`).
     pub(super) announced_main: Option<i32>,
     pub(super) was_killed: bool,
+    /// What the main process with this id ignored when the server was ready.
+    pub(super) ignored: Option<(i32, u64)>,
+    /// A signal to a process of it was refused.
+    pub(super) was_refused: bool,
     events: Vec<Event>,
 }
 
@@ -84,6 +88,8 @@ impl ProcessTree {
             step: None,
             announced_main: None,
             was_killed: false,
+            ignored: None,
+            was_refused: false,
             events: Vec::new(),
         }
     }
@@ -138,10 +144,21 @@ impl ProcessTree {
         &mut self.readiness_fds
     }
 
-    /// Takes note that the server is ready.
-    pub(super) fn on_ready(&mut self) {
-        // If it crashes later, the kernel does not show any more what it had mapped.
+    /// Notes what the server has mapped: if it crashes later, the kernel does not show that any more.
+    pub(super) fn note_mapped(&mut self) {
         self.shared_memory.note_mapped(own_pid());
+    }
+
+    /// Notes which signals the main process ignores. A stop would take longer if it had to look that up.
+    pub(super) fn note_ignored(&mut self) {
+        self.ignored = Some((self.main, sys::ignored_signals(self.main)));
+    }
+
+    /// Returns true if the main process ignores a signal.
+    pub(super) fn main_ignores(&self, signal: i32) -> bool {
+        let noted = self.ignored.filter(|(pid, _)| *pid == self.main);
+        let ignored = noted.map_or_else(|| sys::ignored_signals(self.main), |(_, ignored)| ignored);
+        ignored.checked_shr(signal as u32 - 1).is_some_and(|ignored| ignored & 1 == 1)
     }
 
     /// Reaps all children that have ended.
@@ -177,7 +194,7 @@ impl ProcessTree {
     fn on_step_ended(&mut self, pid: i32, status: ExitStatus) {
         self.step = None;
         if !self.adopts {
-            signal_process(-pid, libc::SIGKILL); // Later, its group is not known.
+            let _ = sys::kill(-pid, libc::SIGKILL); // Later, its group is not known.
         }
         // What is killed with the server has not failed by itself.
         if matches!(self.stage, Stage::Running) {
@@ -239,157 +256,11 @@ impl ProcessTree {
         self.emit(Event::TreeExited(self.was_killed.into()));
     }
 
-    /// Stops the server as its settings say, if it is running. It is not started again.
-    pub(super) fn stop_for_good(&mut self) {
-        if matches!(self.stage, Stage::Running) {
-            self.stop(self.settings.stop_signal, Wave::Main);
-        }
-    }
-
-    pub(super) fn stop_timeout(&self) -> Duration {
-        self.settings.stop_timeout
-    }
-
-    /// Begins a stop, which reaches at once what belongs to `wave`.
-    pub(super) fn stop(&mut self, signal: i32, wave: Wave) {
-        self.stdin = None;
-        if self.is_idle() || self.stage.is_killing(wave) {
-            return; // `TreeExited` was sent before, or will be soon.
-        }
-        if wave == Wave::All {
-            self.shared_memory.note_mapped(own_pid());
-            self.shared_memory.abandon();
-            if signal == libc::SIGKILL {
-                self.stage = Stage::Killing;
-                return;
-            }
-        }
-        let mut stop = match wave {
-            Wave::Main | Wave::Children => Stop::gentle(signal, &self.settings),
-            Wave::All => Stop::kill(signal),
-        };
-        if let Stage::Stopping(before) = &self.stage {
-            // What a stop has reached, the next one reaches at once.
-            stop.wave = stop.wave.max(before.wave);
-        }
-        if !self.main_ended && sys::ignores(self.main, signal) {
-            stop.wave = Wave::All;
-        }
-        if stop.wave == Wave::Main && !self.main_ended {
-            signal_to_end(self.main, signal);
-            stop.signalled.insert(self.main);
-        }
-        // A paused process could not handle the signal, nor what its parent then sends it.
-        self.signal_tree(libc::SIGCONT);
-        self.stage = Stage::Stopping(stop);
-    }
-
-    /// Gives a server that is being stopped more time, because it has asked for it.
-    pub(super) fn extend_stop(&mut self, more: Duration) {
-        if let Stage::Stopping(stop) = &mut self.stage {
-            if stop.extend(more) {
-                self.emit(Event::StopExtended(more.as_micros() as u64));
-            }
-        }
-    }
-
-    /// Continues a stop: with the next wave, or with a stronger signal after the deadline.
-    pub(super) fn escalate(&mut self) {
-        let now = Instant::now();
-        match &mut self.stage {
-            Stage::Stopping(stop) if now >= stop.deadline => {
-                self.was_killed = true;
-                let signal = if stop.is_last { libc::SIGKILL } else { self.settings.kill_signal };
-                self.stop(signal, Wave::All);
-            }
-            Stage::Stopping(stop) => stop.advance(now, self.main_ended),
-            Stage::Idle | Stage::Running | Stage::Killing => {}
-        }
-        self.signal_wave();
-        self.give_up_if_refused();
-    }
-
-    /// Ends the stop if processes of other users are all that is left: the kernel refuses to signal
-    /// them.
-    fn give_up_if_refused(&mut self) {
-        let is_ending = matches!(self.stage, Stage::Stopping(_) | Stage::Killing);
-        if !is_ending || !self.reachable().into_iter().all(sys::refuses_signals) {
-            return;
-        }
-        let left = match self.adopts {
-            true => sys::descendants_of(own_pid()),
-            false => vec![self.main],
-        };
-        if let (Some(pid), true) = (left.first(), left.iter().all(|pid| sys::refuses_signals(*pid)))
-        {
-            self.stage = Stage::Idle;
-            self.emit(Event::Refused(*pid));
-        }
-    }
-
-    /// Signals what the stage is to reach now.
-    fn signal_wave(&mut self) {
-        let is_main_alone = matches!(self.stage, Stage::Stopping(Stop { wave: Wave::Main, .. }));
-        if is_main_alone || matches!(self.stage, Stage::Idle | Stage::Running) {
-            return;
-        }
-        let reachable = self.reachable();
-        match &mut self.stage {
-            Stage::Stopping(stop) => {
-                let signal = stop.signal;
-                for pid in reachable {
-                    if stop.signalled.insert(pid) {
-                        signal_to_end(pid, signal);
-                    }
-                }
-                if stop.wave == Wave::All {
-                    sys::signal_new_descendants(own_pid(), signal, &mut stop.signalled);
-                }
-            }
-            _ => reachable.into_iter().for_each(|pid| signal_process(pid, libc::SIGKILL)),
-        }
-    }
-
-    /// Sends a signal to the main process.
-    pub(super) fn signal_main(&self, signal: i32) {
-        if !self.main_ended {
-            signal_process(self.main, signal);
-        }
-    }
-
-    /// Sends a signal to everything.
-    pub(super) fn signal_tree(&self, signal: i32) {
-        if self.adopts {
-            sys::signal_descendants(own_pid(), signal);
-        } else {
-            signal_process(-self.main, signal);
-        }
-    }
-
-    /// Returns what can be signalled safely: children that are not reaped, or if orphans are not adopted,
-    /// the process groups of the server and its step.
-    fn reachable(&self) -> Vec<i32> {
-        match self.adopts {
-            true => sys::children_of(own_pid()),
-            false => std::iter::once(self.main).chain(self.step).map(|pid| -pid).collect(),
-        }
-    }
-
     pub(super) fn emit(&mut self, event: Event) {
         self.events.push(event);
     }
 }
 
-/// Sends a signal that ends a process, which a paused one handles only when it is continued.
-fn signal_to_end(pid: i32, signal: i32) {
-    signal_process(pid, signal);
-    signal_process(pid, libc::SIGCONT);
-}
-
-fn signal_process(pid: i32, signal: i32) {
-    let _ = sys::kill(pid, signal); // If it has ended, it is still a zombie of ours.
-}
-
-fn own_pid() -> i32 {
+pub(super) fn own_pid() -> i32 {
     std::process::id() as i32
 }

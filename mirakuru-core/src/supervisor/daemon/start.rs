@@ -9,7 +9,7 @@ use nix::libc;
 use super::process_tree::ProcessTree;
 use super::server_files;
 use super::shared_memory::SharedMemory;
-use super::stop::Stage;
+use super::stages::Stage;
 use crate::supervisor::job::Job;
 use crate::supervisor::protocol::{Event, Start};
 use crate::sys::{self, Program};
@@ -47,7 +47,8 @@ impl ProcessTree {
         self.main = child.map_err(|error| Event::StartFailed(errno_of(&error)))?;
         (self.main_ended, self.is_step) = (false, what.is_step);
         self.announced_main = None;
-        self.was_killed = false;
+        (self.was_killed, self.was_refused) = (false, false);
+        self.ignored = None;
         self.stage = Stage::Running;
         self.emit(Event::Started(self.main));
         Ok(())

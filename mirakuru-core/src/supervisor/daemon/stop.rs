@@ -1,160 +1,183 @@
-//! The stages of ending a server: which processes get which signal, and when.
+//! Ending the server, and signals to its processes.
 
-use std::collections::HashSet;
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use nix::libc;
 
-use crate::supervisor::settings::Settings;
+use super::process_tree::{ProcessTree, own_pid};
+use super::stages::{Stage, Stop, Wave};
+use crate::supervisor::protocol::Event;
+use crate::sys;
 
-/// The time between a kill signal other than SIGKILL and the SIGKILL that follows it.
-const KILL_SIGNAL_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// The part of the stop timeout after which a main process that is still there counts as one that
-/// keeps the signal to itself.
-const ALONE_FOR: u32 = 10;
-
-pub(super) enum Stage {
-    /// There is no server.
-    Idle,
-    Running,
-    Stopping(Stop),
-    /// Everything gets SIGKILL until nothing is left.
-    Killing,
-}
-
-impl Stage {
-    /// Returns true if a stop that begins with this wave would be gentler than what happens already.
-    pub(super) fn is_killing(&self, wave: Wave) -> bool {
-        match self {
-            Self::Killing => true,
-            Self::Stopping(before) => !before.is_gentle && wave != Wave::All,
-            Self::Idle | Self::Running => false,
+impl ProcessTree {
+    /// Stops the server as its settings say, if it is running. It is not started again.
+    pub(super) fn stop_for_good(&mut self) {
+        if matches!(self.stage, Stage::Running) {
+            self.stop(self.settings.stop_signal, Wave::Main);
         }
     }
-}
 
-/// A stop by a signal that processes can handle.
-pub(super) struct Stop {
-    pub(super) signal: i32,
-    pub(super) deadline: Instant,
-    pub(super) wave: Wave,
-    /// The processes that were sent the signal.
-    pub(super) signalled: HashSet<i32>,
-    /// When everything gets the signal, whatever the main process does.
-    widened_at: Instant,
-    /// SIGKILL follows at the deadline, instead of the configured kill signal.
-    pub(super) is_last: bool,
-    /// The server may ask for more time.
-    is_gentle: bool,
-}
+    pub(super) fn stop_timeout(&self) -> Duration {
+        self.settings.stop_timeout
+    }
 
-/// The processes that a stop has reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Wave {
-    /// The main process, which ends its own children if it can.
-    Main,
-    /// The children of the supervisor: what the main process has left behind when it ended.
-    Children,
-    /// Everything.
-    All,
-}
+    /// Begins a stop, which reaches at once what belongs to `wave`.
+    pub(super) fn stop(&mut self, signal: i32, wave: Wave) {
+        self.stdin = None;
+        if self.is_idle() || self.stage.is_killing(wave) {
+            return; // `TreeExited` was sent before, or will be soon.
+        }
+        if wave == Wave::All {
+            self.shared_memory.note_mapped(own_pid());
+            self.shared_memory.abandon();
+            if signal == libc::SIGKILL {
+                self.stage = Stage::Killing;
+                return;
+            }
+        }
+        let mut stop = match wave {
+            Wave::Main | Wave::Children => Stop::gentle(signal, &self.settings),
+            Wave::All => Stop::kill(signal),
+        };
+        if let Stage::Stopping(before) = &self.stage {
+            // What a stop has reached, the next one reaches at once.
+            stop.wave = stop.wave.max(before.wave);
+        }
+        // It is asked before the handler of the signal can change that.
+        if !self.main_ended && self.main_ignores(signal) {
+            stop.wave = Wave::All;
+        }
+        if stop.wave == Wave::Main && !self.main_ended {
+            self.was_refused |= !signal_to_end(self.main, signal);
+            stop.signalled.insert(self.main);
+        } else {
+            self.continue_all();
+        }
+        self.stage = Stage::Stopping(stop);
+    }
 
-impl Stop {
-    /// Sends a stop signal to the main process, then to what it leaves behind, and to everything if
-    /// it keeps the signal to itself.
-    pub(super) fn gentle(signal: i32, settings: &Settings) -> Self {
+    /// Gives a server that is being stopped more time, because it has asked for it.
+    pub(super) fn extend_stop(&mut self, more: Duration) {
+        if let Stage::Stopping(stop) = &mut self.stage {
+            if stop.extend(more) {
+                self.emit(Event::StopExtended(more.as_micros() as u64));
+            }
+        }
+    }
+
+    /// Continues a stop: with the next wave, or with a stronger signal after the deadline.
+    pub(super) fn escalate(&mut self) {
         let now = Instant::now();
-        Self {
-            signal,
-            deadline: now + settings.stop_timeout,
-            wave: Wave::Main,
-            signalled: HashSet::new(),
-            widened_at: now + settings.stop_timeout / ALONE_FOR,
-            is_last: settings.kill_signal == libc::SIGKILL,
-            is_gentle: true,
+        match &mut self.stage {
+            Stage::Stopping(stop) if now >= stop.deadline => {
+                self.was_killed = true;
+                let signal = if stop.is_last { libc::SIGKILL } else { self.settings.kill_signal };
+                self.stop(signal, Wave::All);
+            }
+            Stage::Stopping(stop) => {
+                stop.advance(now, self.main_ended);
+                if stop.is_time_to_continue(now) {
+                    self.continue_all();
+                }
+            }
+            Stage::Idle | Stage::Running | Stage::Killing => {}
+        }
+        self.signal_wave();
+        self.give_up_if_refused();
+    }
+
+    /// Ends the stop if processes of other users are all that is left: the kernel refuses to signal
+    /// them.
+    fn give_up_if_refused(&mut self) {
+        let may_be_refused = match &self.stage {
+            // What was not a child of the supervisor when it was signalled did not report that.
+            Stage::Stopping(stop) => self.was_refused || stop.wave == Wave::All,
+            Stage::Killing => self.was_refused,
+            Stage::Idle | Stage::Running => false,
+        };
+        if !may_be_refused || !self.reachable().into_iter().all(sys::refuses_signals) {
+            return;
+        }
+        let left = match self.adopts {
+            true => sys::descendants_of(own_pid()),
+            false => vec![self.main],
+        };
+        if let (Some(pid), true) = (left.first(), left.iter().all(|pid| sys::refuses_signals(*pid)))
+        {
+            self.stage = Stage::Idle;
+            self.emit(Event::Refused(*pid));
         }
     }
 
-    /// Sends the user's kill signal to everything at once.
-    pub(super) fn kill(signal: i32) -> Self {
-        let now = Instant::now();
-        Self {
-            signal,
-            deadline: now + KILL_SIGNAL_TIMEOUT,
-            wave: Wave::All,
-            signalled: HashSet::new(),
-            widened_at: now,
-            is_last: true,
-            is_gentle: false,
+    /// Signals what the stage is to reach now.
+    fn signal_wave(&mut self) {
+        let is_main_alone = matches!(self.stage, Stage::Stopping(Stop { wave: Wave::Main, .. }));
+        if is_main_alone || matches!(self.stage, Stage::Idle | Stage::Running) {
+            return;
+        }
+        let reachable = self.reachable();
+        match &mut self.stage {
+            Stage::Stopping(stop) => {
+                let signal = stop.signal;
+                for pid in reachable {
+                    if stop.signalled.insert(pid) {
+                        self.was_refused |= !signal_to_end(pid, signal);
+                    }
+                }
+                if stop.wave == Wave::All {
+                    sys::signal_new_descendants(own_pid(), signal, &mut stop.signalled);
+                }
+            }
+            _ => {
+                for pid in reachable {
+                    self.was_refused |= !signal_process(pid, libc::SIGKILL);
+                }
+            }
         }
     }
 
-    /// Goes on to the next wave when it is time for it.
-    pub(super) fn advance(&mut self, now: Instant, main_ended: bool) {
-        if main_ended {
-            self.wave = self.wave.max(Wave::Children);
-        }
-        if now >= self.widened_at {
-            self.wave = Wave::All;
+    /// Sends a signal to the main process.
+    pub(super) fn signal_main(&self, signal: i32) {
+        if !self.main_ended {
+            signal_process(self.main, signal);
         }
     }
 
-    /// Gives the server more time. Returns true if it was granted.
-    pub(super) fn extend(&mut self, more: Duration) -> bool {
-        let deadline = crate::sys::deadline_after(more);
-        let is_longer = self.is_gentle && deadline > self.deadline;
-        if is_longer {
-            self.deadline = deadline;
+    /// Continues what is paused: it could not handle a signal, nor what its parent then sends it.
+    pub(super) fn continue_all(&self) {
+        self.signal_tree(libc::SIGCONT);
+    }
+
+    /// Sends a signal to everything.
+    pub(super) fn signal_tree(&self, signal: i32) {
+        if self.is_idle() {
+            return;
         }
-        is_longer
+        if self.adopts {
+            sys::signal_descendants(own_pid(), signal);
+        } else {
+            signal_process(-self.main, signal);
+        }
+    }
+
+    /// Returns what can be signalled safely: children that are not reaped, or if orphans are not adopted,
+    /// the process groups of the server and its step.
+    fn reachable(&self) -> Vec<i32> {
+        match self.adopts {
+            true => sys::children_of(own_pid()),
+            false => std::iter::once(self.main).chain(self.step).map(|pid| -pid).collect(),
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Sends a signal that ends a process, which a paused one handles only when it is continued. Returns false
+/// if the kernel refuses that.
+fn signal_to_end(pid: i32, signal: i32) -> bool {
+    signal_process(pid, signal) & signal_process(pid, libc::SIGCONT)
+}
 
-    fn stop() -> Stop {
-        Stop::gentle(
-            libc::SIGTERM,
-            &Settings {
-                stop_signal: libc::SIGTERM,
-                kill_signal: libc::SIGKILL,
-                stop_timeout: Duration::from_secs(10),
-                notify_socket: None,
-                ready_fd: None,
-                dir: None,
-                current_dir: None,
-                log_lengths: [0; 2],
-            },
-        )
-    }
-
-    #[test]
-    fn a_stop_reaches_what_is_left_when_the_main_process_has_ended() {
-        let (mut stop, now) = (stop(), Instant::now());
-        stop.advance(now, false);
-        assert_eq!(stop.wave, Wave::Main);
-        stop.advance(now, true);
-        assert_eq!(stop.wave, Wave::Children);
-    }
-
-    #[test]
-    fn a_stop_reaches_everything_after_a_tenth_of_its_time() {
-        let (mut stop, now) = (stop(), Instant::now());
-        stop.advance(now + Duration::from_millis(1100), false);
-        assert_eq!(stop.wave, Wave::All);
-        stop.advance(now, true);
-        assert_eq!(stop.wave, Wave::All);
-    }
-
-    #[test]
-    fn only_a_gentle_stop_can_be_extended() {
-        let mut gentle = stop();
-        assert!(!gentle.extend(Duration::from_secs(1)));
-        assert!(gentle.extend(Duration::from_secs(60)));
-        assert!(gentle.deadline > Instant::now() + Duration::from_secs(50));
-        assert!(!Stop::kill(libc::SIGABRT).extend(Duration::from_secs(60)));
-    }
+fn signal_process(pid: i32, signal: i32) -> bool {
+    // If it has ended, it is still a zombie of ours.
+    !sys::kill(pid, signal).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
 }

@@ -19,7 +19,7 @@ use super::output::OutputPipes;
 use super::process_tree::ProcessTree;
 use super::session_listener::{SessionFiles, SessionListener};
 use super::source::Source;
-use super::stop::Wave;
+use super::stages::Wave;
 use crate::diagnostics::other_server;
 use crate::supervisor::job::Launch;
 use crate::supervisor::protocol::{Event, Request, Start};
@@ -214,13 +214,14 @@ impl Supervisor {
             Request::Main(pid) => self.tree.announce_main(pid),
             Request::Ready => {
                 self.readiness = Readiness::Ready;
-                self.tree.on_ready();
+                self.tree.note_mapped();
+                self.tree.note_ignored();
             }
             Request::Signal(signal) => self.tree.signal_main(signal),
             Request::Stop(signal) => self.stop(signal, Wave::Main),
             Request::Kill(signal) => self.stop(signal, Wave::All),
             Request::Pause => self.tree.signal_tree(libc::SIGSTOP),
-            Request::Resume => self.tree.signal_tree(libc::SIGCONT),
+            Request::Resume => self.tree.continue_all(),
             Request::Share { runner, started } => self.share(fds, runner, started),
             Request::Lease { test, access } => self.lease(id, test, access),
             Request::GiveUp => self.mode.queue().into_iter().for_each(|queue| queue.give_up(id)),
@@ -271,7 +272,7 @@ impl Supervisor {
         let Mode::Shared { queue, .. } = &mut self.mode else {
             if self.mode.is_leaving() {
                 // The test may have paused the server since its stop began.
-                self.tree.signal_tree(libc::SIGCONT);
+                self.tree.continue_all();
             }
             return self.connections.close(id);
         };
@@ -280,7 +281,7 @@ impl Supervisor {
         queue.remove(id);
         if was_exclusive && !queue.is_exclusive() {
             // The test that used the server alone may have paused it.
-            self.tree.signal_tree(libc::SIGCONT);
+            self.tree.continue_all();
             if mem::take(&mut self.is_dirty) {
                 self.close_session();
             }
@@ -337,7 +338,7 @@ impl Supervisor {
         self.readiness = Readiness::Stopped;
         sys::set_name(other_server::ENDING_SUPERVISOR);
         // What needs it may have something to write before it ends.
-        self.tree.signal_tree(libc::SIGCONT);
+        self.tree.continue_all();
         self.stop_after_dependants();
     }
 

@@ -123,8 +123,8 @@ pub(crate) fn signal_descendants(_root: i32, _signal: i32) {}
 
 pub(crate) fn signal_new_descendants(_root: i32, _signal: i32, _signalled: &mut HashSet<i32>) {}
 
-pub(crate) fn ignores(_pid: i32, _signal: i32) -> bool {
-    false
+pub(crate) fn ignored_signals(_pid: i32) -> u64 {
+    0
 }
 
 pub(crate) fn marked(_mark: &str) -> Vec<i32> {

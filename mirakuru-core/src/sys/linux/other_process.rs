@@ -120,16 +120,21 @@ pub(crate) fn signal_descendants(root: i32, signal: i32) {
 
 /// Sends a signal to those descendants of `root` that are not in `signalled`, and adds them to it.
 pub(crate) fn signal_new_descendants(root: i32, signal: i32, signalled: &mut HashSet<i32>) {
+    let is_own = root == std::process::id() as i32;
     for pid in children_of(root) {
-        // If it is still a child of its parent after it was opened, it is the one that was listed, and
-        // not a later one with the same id.
-        let Some(process) = Process::find(pid) else { continue };
-        if parent_of(pid) == Some(root) {
-            if signalled.insert(pid) {
-                process.signal(signal);
-            }
-            signal_new_descendants(pid, signal, signalled);
+        // A child of this process is not reaped meanwhile. Any other one is the one that was listed, and not
+        // a later one with the same id, if it is still a child of its parent after it was opened.
+        let process = (!is_own).then(|| Process::find(pid)).flatten();
+        if !is_own && (process.is_none() || parent_of(pid) != Some(root)) {
+            continue;
         }
+        if signalled.insert(pid) {
+            match process {
+                Some(process) => process.signal(signal),
+                None => drop(crate::sys::kill(pid, signal)), // It may refuse that.
+            }
+        }
+        signal_new_descendants(pid, signal, signalled);
     }
 }
 

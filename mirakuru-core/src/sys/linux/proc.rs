@@ -56,12 +56,11 @@ pub(crate) fn descendants_of(root: i32) -> Vec<i32> {
     found
 }
 
-/// Returns true if a process ignores a signal.
-pub(crate) fn ignores(pid: i32, signal: i32) -> bool {
+/// Returns the signals that a process ignores: the lowest bit is for signal 1.
+pub(crate) fn ignored_signals(pid: i32) -> u64 {
     let status = read_text(format!("/proc/{pid}/status")).unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
-    mask.checked_shr(signal as u32 - 1).is_some_and(|mask| mask & 1 == 1)
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
 }
 
 /// Returns all processes that have `mark` in their environment.
