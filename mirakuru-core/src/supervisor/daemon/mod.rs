@@ -4,6 +4,7 @@
 //! with everything below it. The supervisor has one thread and never blocks but in `poll`,
 //! and until a child has executed its program.
 
+mod chores;
 mod connections;
 mod kept;
 mod launch;

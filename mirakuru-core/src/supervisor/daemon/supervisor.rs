@@ -10,6 +10,7 @@ use std::time::Duration;
 use nix::libc;
 use nix::sys::signal::Signal;
 
+use super::chores::Chores;
 use super::connections::{Connections, Received};
 use super::kept::KeptUntil;
 use super::launch::{self, LaunchFds};
@@ -34,6 +35,7 @@ pub(super) struct Supervisor {
     kept_fds: Vec<OwnedFd>,
     pub(super) connections: Connections,
     readiness: Readiness,
+    chores: Chores,
     /// The server cannot be used after the exclusive lease.
     is_dirty: bool,
     pub(super) mode: Mode<SessionListener>,
@@ -73,6 +75,7 @@ impl Supervisor {
             kept_fds: kept,
             connections: Connections::new(control_socket)?,
             readiness: Readiness::Stopped,
+            chores: Chores::default(),
             is_dirty: false,
             mode: Mode::Private,
             kept_until: KeptUntil::default(),
@@ -83,15 +86,12 @@ impl Supervisor {
 
     /// Runs until the server has no users any more and nothing of it is left.
     pub(super) fn run(mut self) {
-        let mut shows_command = false;
         while !(self.mode.is_leaving() && self.tree.is_idle()) {
             self.wait();
             self.tree.reap();
             self.tree.escalate();
             self.broadcast_events();
-            if self.readiness == Readiness::Starting && !mem::replace(&mut shows_command, true) {
-                self.tree.show_command();
-            }
+            self.chores.do_if_due(&mut self.tree, self.readiness == Readiness::Ready);
             self.update_mode();
         }
         self.tree.remove_files();
@@ -143,7 +143,7 @@ impl Supervisor {
         let peers = self.connections.poll_interval();
         let (tree, needs, kept) =
             (self.tree.timeout(), self.needs.timeout(), self.kept_until.left());
-        [tree, listener, peers, needs, kept].into_iter().flatten().min()
+        [tree, listener, peers, needs, kept, self.chores.timeout()].into_iter().flatten().min()
     }
 
     fn handle(&mut self, source: Source) {
@@ -214,8 +214,10 @@ impl Supervisor {
             Request::Main(pid) => self.tree.announce_main(pid),
             Request::Ready => {
                 self.readiness = Readiness::Ready;
-                self.tree.note_mapped();
-                self.tree.note_ignored();
+                if sys::has_shm_files() {
+                    self.tree.note_mapped();
+                }
+                self.chores.plan();
             }
             Request::Signal(signal) => self.tree.signal_main(signal),
             Request::Stop(signal) => self.stop(signal, Wave::Main),
@@ -246,6 +248,7 @@ impl Supervisor {
         }
         self.readiness = Readiness::Starting;
         self.tree.start(what, fd);
+        self.chores.plan();
         for pipe in self.tree.output().readable() {
             self.connections.send(id, Event::OutputPipe, &[pipe]);
         }

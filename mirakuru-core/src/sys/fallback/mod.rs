@@ -253,6 +253,10 @@ pub(crate) fn segments() -> Vec<Segment> {
 
 pub(crate) fn remove_segment(_segment: &Segment) {}
 
+pub(crate) fn has_shm_files() -> bool {
+    false
+}
+
 pub(crate) fn mapped_shm_files(_pid: i32) -> Vec<PathBuf> {
     Vec::new()
 }
@@ -273,10 +277,6 @@ pub(crate) fn exhausted_fd_limit(_pid: i32) -> Option<usize> {
     None
 }
 
-pub(crate) fn owns_socket(_pid: i32, _inode: u64) -> Option<bool> {
-    None
-}
-
 pub(crate) struct SocketFd {
     pub(crate) pid: i32,
 }
@@ -289,6 +289,10 @@ impl SocketFd {
     pub(crate) fn is_open(&self) -> bool {
         false
     }
+}
+
+pub(crate) fn owns_socket(_pid: i32, _inode: u64) -> Option<bool> {
+    None
 }
 
 pub(crate) fn socket_owner(_inode: u64) -> Option<i32> {

@@ -7,6 +7,9 @@ use nix::libc;
 
 use super::proc;
 
+/// Where `shm_open` makes files.
+const DIR: &str = "/dev/shm";
+
 /// A segment of System V shared memory.
 pub(crate) struct Segment {
     id: i32,
@@ -18,7 +21,7 @@ pub(crate) struct Segment {
 
 /// Returns all segments.
 pub(crate) fn segments() -> Vec<Segment> {
-    let text = fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
+    let text = proc::read_text("/proc/sysvipc/shm").unwrap_or_default();
     text.lines().filter_map(segment_of).collect()
 }
 
@@ -40,12 +43,17 @@ pub(crate) fn remove_segment(segment: &Segment) {
     unsafe { libc::shmctl(segment.id, libc::IPC_RMID, std::ptr::null_mut()) };
 }
 
+/// Returns true if there are files in `/dev/shm`, or if that is unknown.
+pub(crate) fn has_shm_files() -> bool {
+    fs::read_dir(DIR).map_or(true, |mut files| files.next().is_some())
+}
+
 /// Returns the files that a process has mapped and that can have been made by `shm_open`: those in
 /// `/dev/shm` itself.
 pub(crate) fn mapped_shm_files(pid: i32) -> Vec<PathBuf> {
     let maps = proc::read_of(pid, "maps");
     let maps = String::from_utf8_lossy(&maps);
     let path = |line: &str| line.find("/dev/shm/").map(|at| PathBuf::from(&line[at..]));
-    let is_direct = |path: &PathBuf| path.parent() == Some(Path::new("/dev/shm"));
+    let is_direct = |path: &PathBuf| path.parent() == Some(Path::new(DIR));
     maps.lines().filter_map(path).filter(is_direct).collect()
 }

@@ -1,0 +1,39 @@
+//! What a start need not wait for: the supervisor does it soon after.
+
+use std::time::{Duration, Instant};
+
+use super::process_tree::ProcessTree;
+
+/// The time after which a start that is fast is over.
+const DELAY: Duration = Duration::from_millis(2);
+
+#[derive(Default)]
+pub(super) struct Chores {
+    due: Option<Instant>,
+    command_is_shown: bool,
+}
+
+impl Chores {
+    pub(super) fn plan(&mut self) {
+        self.due = Some(Instant::now() + DELAY);
+    }
+
+    /// Returns the time until they are due.
+    pub(super) fn timeout(&self) -> Option<Duration> {
+        self.due.map(|due| due.saturating_duration_since(Instant::now()))
+    }
+
+    /// Shows the command of the server, once, and looks at a server that is ready.
+    pub(super) fn do_if_due(&mut self, tree: &mut ProcessTree, is_ready: bool) {
+        if self.due.take_if(|due| Instant::now() >= *due).is_none() {
+            return;
+        }
+        if !std::mem::replace(&mut self.command_is_shown, true) {
+            tree.show_command();
+        }
+        if is_ready {
+            tree.note_mapped();
+            tree.note_ignored();
+        }
+    }
+}
