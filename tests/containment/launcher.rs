@@ -14,12 +14,13 @@ use mirakuru_rstest::{Executor, Process};
 use mirakuru_tests::starting::kill_supervisor;
 use mirakuru_tests::test_process::{self, TestProcess, kill, playing, say, wait_for_end_of_input};
 use mirakuru_tests::{alive, eventually, scratch_dir, this_test};
+use nix::libc;
+use nix::sys::ptrace::{self, Options};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use nix::sys::stat::{Mode, umask};
-use nix::libc;
-use nix::sys::ptrace::{self, Options};
-use nix::unistd::{ForkResult, fork};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, fork};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -121,6 +122,40 @@ fn no_launcher_is_left_when_the_test_process_has_ended() {
     assert!(!alive(launcher));
 }
 
+#[test]
+fn the_exit_of_a_supervisor_is_not_waited_for_by_a_drop_but_by_the_end_of_the_tests() {
+    if test_process::role().is_some() {
+        let process = sleeping();
+        say(format_args!("supervisor {}", parent_of(process.pid())));
+        wait_for_end_of_input();
+        drop(process);
+        return say("dropped");
+    }
+    let mut tests = TestProcess::playing(this_test!(), "drops");
+    let supervisor = Pid::from_raw(tests.number("supervisor ") as i32);
+    // It stops at the beginning of its exit, until it is released.
+    ptrace::seize(supervisor, Options::PTRACE_O_TRACEEXIT | Options::PTRACE_O_EXITKILL).unwrap();
+    tests.go_on();
+    loop {
+        let signal = match waitpid(supervisor, None).unwrap() {
+            WaitStatus::PtraceEvent(.., libc::PTRACE_EVENT_EXIT) => break,
+            WaitStatus::Stopped(_, signal) => Some(signal),
+            _ => None, // It was continued.
+        };
+        ptrace::cont(supervisor, signal).unwrap();
+    }
+    tests.line("dropped");
+    thread::scope(|scope| {
+        let (ended, end) = mpsc::channel();
+        scope.spawn(move || ended.send(tests.wait()));
+        let waits = end.recv_timeout(Duration::from_millis(300)).is_err();
+        ptrace::detach(supervisor, None).unwrap();
+        assert!(waits, "the tests have ended before their supervisor");
+        assert!(end.recv_timeout(LONG).unwrap().success());
+    });
+    assert!(!alive(supervisor.as_raw() as u32));
+}
+
 /// Returns what a server prints that starts now.
 fn printed(script: &str) -> String {
     let process = Executor::shell(format!("{script}; echo end; exec sleep 300")).output("^end$");
@@ -146,6 +181,13 @@ fn a_later_server_inherits_what_the_test_process_has_then() {
         assert_eq!(printed("ulimit -n"), "500");
         fs::write("/proc/self/oom_score_adj", "7").unwrap();
         assert_eq!(printed("cat /proc/$$/oom_score_adj"), "7");
+        let nice: i32 = printed("nice").parse().unwrap();
+        // SAFETY: it changes the nice value of this thread.
+        assert_eq!(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice + 1) }, 0);
+        assert_eq!(printed("nice"), (nice + 1).to_string());
+        // SAFETY: it changes what `uname` says to this process and to what it executes. Containers allow it.
+        assert!(unsafe { libc::personality(libc::UNAME26 as _) } >= 0);
+        assert_eq!(printed("cat /proc/$$/personality"), "00020000");
         assert_ne!(launcher_of(&sleeping()), launcher);
     }
 }
@@ -184,13 +226,6 @@ fn spare() -> u32 {
         let children = fs::read_to_string(&list).unwrap();
         let mut children = children.split_whitespace().map(|pid| pid.parse().unwrap());
         spare = children.find(|pid| name(pid) == "mirakuru-spare\n");
-        let nice: i32 = printed("nice").parse().unwrap();
-        // SAFETY: it changes the nice value of this thread.
-        assert_eq!(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice + 1) }, 0);
-        assert_eq!(printed("nice"), (nice + 1).to_string());
-        // SAFETY: it changes what `uname` says to this process and to what it executes. Containers allow it.
-        assert!(unsafe { libc::personality(libc::UNAME26 as _) } >= 0);
-        assert_eq!(printed("cat /proc/$$/personality"), "00020000");
         spare.is_some()
     });
     spare.unwrap()

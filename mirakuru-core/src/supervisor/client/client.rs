@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use nix::libc;
 use parking_lot::Mutex;
 
-use super::exit_hook::StopAtExit;
+use super::exit_hook::{self, GRACE, StopAtExit};
 use super::info::SupervisorInfo;
 use super::launcher;
 use super::state::{Phase, State};
@@ -22,15 +22,12 @@ use crate::sys;
 /// The interval at which a thread checks for events that another thread has read.
 const RECHECK_INTERVAL: Duration = Duration::from_millis(20);
 
-/// The time that a supervisor may take to end, in addition to the stop timeout.
-pub(super) const GRACE: Duration = Duration::from_secs(10);
-
 /// A connection to a supervisor. The supervisor stops its server when the last one is closed.
 pub(crate) struct Client {
     stream: UnixStream,
     info: SupervisorInfo,
     /// The supervisor, if this process has started it and it lived then.
-    process: Option<sys::Process>,
+    process: Option<Arc<sys::Process>>,
     /// This process has started the supervisor.
     pub(crate) is_starter: bool,
     /// The supervisor outlives this client.
@@ -75,7 +72,7 @@ impl Client {
             stream,
             info,
             is_starter,
-            process,
+            process: process.map(Arc::new),
             is_shared: AtomicBool::new(false),
             is_kept: AtomicBool::new(false),
             state: Mutex::new(State::new(Phase::Ended)),
@@ -373,14 +370,17 @@ impl StopAtExit for Client {
             return;
         }
         if let Some(process) = self.process.as_ref().filter(|process| process.is_alive()) {
-            if self.wait_for_stop(|_| false).is_none() {
+            let state = self.wait_for_stop(|_| false);
+            if state.is_none() {
                 // Its server does not end even by SIGKILL, or the supervisor is paused itself.
                 process.signal(libc::SIGKILL);
             }
-            // Without its descriptor, the end of its connection has to do: process 1 may take long to
-            // reap it.
-            if process.as_fd().is_some() {
-                process.wait(Instant::now() + GRACE);
+            match state {
+                Some(State { phase: Phase::Ended, .. }) => exit_hook::wait_at_exit(process),
+                // Without its descriptor, the end of its connection has to do: process 1 may take long to
+                // reap it. The kernel kills the main process of its server when it has gone.
+                _ if process.as_fd().is_some() => process.wait(Instant::now() + GRACE),
+                _ => {}
             }
         }
         self.sweep_if_lost();

@@ -1,8 +1,9 @@
 //! Stops every supervisor when the test process exits.
 
 use std::io;
+use std::mem;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::{Once, OnceLock, Weak};
+use std::sync::{Arc, Once, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
@@ -20,8 +21,14 @@ pub(super) trait StopAtExit: Send + Sync {
     fn finish(&self);
 }
 
+/// The time that a supervisor may take to end, in addition to the stop timeout.
+pub(super) const GRACE: Duration = Duration::from_secs(10);
+
 static REGISTERED: Mutex<Registered> =
     Mutex::new(Registered { clients: Vec::new(), pending: 0, is_exiting: false });
+/// Supervisors that have only to exit, and the process that has stopped their servers. A fork of it does not
+/// wait for them.
+static EXITING: Mutex<Vec<(u32, Arc<sys::Process>)>> = Mutex::new(Vec::new());
 /// What follows when everything was stopped.
 static AFTER_STOPS: OnceLock<fn()> = OnceLock::new();
 static COMPLETED: Condvar = Condvar::new();
@@ -79,6 +86,17 @@ pub(crate) fn call_after_stops(function: fn()) {
     let _ = AFTER_STOPS.set(function); // The only one sets it once.
 }
 
+/// Has the exit of this process wait for the exit of a supervisor, if it has a descriptor of that.
+pub(super) fn wait_at_exit(supervisor: &Arc<sys::Process>) {
+    if supervisor.as_fd().is_none() {
+        return; // Process 1 may take long to reap it.
+    }
+    if let Some(mut exiting) = EXITING.try_lock_for(EXIT_TIMEOUT) {
+        exiting.retain(|(_, process)| process.is_alive());
+        exiting.push((std::process::id(), Arc::clone(supervisor)));
+    }
+}
+
 extern "C" fn stop_all() {
     // A signal handler that calls `exit` may have interrupted the thread that holds the lock.
     let Some(mut registered) = REGISTERED.try_lock_for(EXIT_TIMEOUT) else { return };
@@ -97,9 +115,18 @@ extern "C" fn stop_all() {
     for client in clients.iter().rev() {
         caught(|| client.finish());
     }
+    caught(wait_for_exits);
     caught(launcher::close);
     caught(used_servers::report_unused);
     caught(|| AFTER_STOPS.get().into_iter().for_each(|call| call()));
+}
+
+fn wait_for_exits() {
+    let exiting = EXITING.try_lock_for(EXIT_TIMEOUT).map(|mut exiting| mem::take(&mut *exiting));
+    let (own, deadline) = (std::process::id(), Instant::now() + GRACE);
+    for (_, process) in exiting.into_iter().flatten().filter(|(owner, _)| *owner == own) {
+        process.wait(deadline);
+    }
 }
 
 fn caught(step: impl FnOnce()) {

@@ -6,8 +6,8 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::client::{Client, GRACE};
-use super::exit_hook::Registration;
+use super::client::Client;
+use super::exit_hook::{GRACE, Registration};
 use super::info::SupervisorInfo;
 use super::launcher::{self, Launched, is_hang_up};
 use crate::command::Environment;

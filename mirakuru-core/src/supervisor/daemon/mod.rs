@@ -18,15 +18,18 @@ mod server_files;
 mod session_listener;
 mod shared_memory;
 mod source;
-mod start;
 mod stages;
+mod start;
 mod stop;
 mod supervisor;
 
 use std::ffi::CStr;
 use std::io;
+use std::net::Shutdown;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+
+use nix::unistd::{chdir, dup2_stderr, dup2_stdout};
 
 use self::supervisor::Supervisor;
 use crate::supervisor::protocol::{Event, Frame};
@@ -47,6 +50,17 @@ pub(super) fn run() -> io::Result<()> {
     // Otherwise the test process has gone.
     let _ = supervisor.as_ref().inspect_err(|_| drop(send(Event::CannotBegin, None)));
     supervisor?.run();
+    end_connection()
+}
+
+/// Tells the test process that all is removed and closed, with the logs and the working directory. It need not
+/// wait for the exit, which takes the kernel as long as that of a server.
+fn end_connection() -> io::Result<()> {
+    let control_socket = UnixStream::from(sys::standard_fd(0)?);
+    dup2_stdout(&control_socket)?;
+    dup2_stderr(&control_socket)?;
+    let _ = chdir("/"); // The exit leaves the directory, too.
+    let _ = control_socket.shutdown(Shutdown::Both); // The tests may have ended.
     Ok(())
 }
 
