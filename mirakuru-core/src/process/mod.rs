@@ -27,7 +27,9 @@ pub(crate) use needs::{NeedLease, NeedLeases};
 /// # Drop behavior
 ///
 /// Dropping a process stops it as [`stop`](Process::stop) does, and ignores how it ended. If the
-/// thread panics, the state and the last lines of output are printed.
+/// thread panics, the state and the last lines of output are printed. All that it has spawned, its files
+/// and its reserved ports are gone then. The supervisor, a process named `mirakuru-ends`, may still be
+/// exiting: for a fraction of a millisecond, and never longer than the test process lives.
 ///
 /// In an async runtime of one thread, that blocks the tasks that are connected to the process: await
 /// [`stop_async`](Process::stop_async) before. The attribute does better for an async test that has
