@@ -54,12 +54,27 @@ fn a_wrapper_that_handles_the_signal_late_is_not_waited_for_to_the_end() {
 
 #[test]
 fn a_main_process_that_ends_its_children_itself_is_left_alone() {
-    let main = "import signal, subprocess, sys
+    // Ignoring the signal before it is sent, or after that, is not ignoring it.
+    for (early, late) in [("pass", "ignore()"), ("ignore()", "pass")] {
+        let main = format!(
+            "import signal, subprocess, sys, time
 child = subprocess.Popen(['sh', '-c', 'trap \"echo asked; exit\" TERM; while :; do sleep 0.02; done'])
-def bye(*_): child.kill(); child.wait(); print('done'); sys.exit()
-signal.signal(signal.SIGTERM, bye)
+def ignore(): signal.signal(signal.SIGTERM, signal.SIG_IGN)
+def bye(*_):
+    {late}; time.sleep(0.2)
+    child.kill(); child.wait(); print('done'); sys.exit()
+{early}
 print('ready', flush=True)
-while True: signal.pause()";
-    let (log, _) = stopped(Executor::new(["python3", "-c", main]), Signal::TERM);
-    assert!(log.ends_with("done\n") && !log.contains("asked"), "{log}");
+time.sleep(0.1)
+signal.signal(signal.SIGTERM, bye)
+print('handles it', flush=True)
+while True: signal.pause()"
+        );
+        let main = Executor::new(["python3", "-c", &main]).output("^ready").timeout(LONG);
+        let mut process = main.start_soon();
+        process.log().wait_for("^handles it", LONG).unwrap();
+        process.stop().unwrap();
+        let log = process.log().read().unwrap();
+        assert!(log.ends_with("done\n") && !log.contains("asked"), "{early}, {late}: {log}");
+    }
 }

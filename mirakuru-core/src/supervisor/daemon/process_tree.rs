@@ -154,11 +154,14 @@ impl ProcessTree {
         self.ignored = Some((self.main, sys::ignored_signals(self.main)));
     }
 
-    /// Returns true if the main process ignores a signal.
+    /// Returns true if the main process ignores a signal. One that did not when it was ready does not later.
     pub(super) fn main_ignores(&self, signal: i32) -> bool {
+        let contains = |signals: u64| {
+            signals.checked_shr(signal as u32 - 1).is_some_and(|signals| signals & 1 == 1)
+        };
         let noted = self.ignored.filter(|(pid, _)| *pid == self.main);
-        let ignored = noted.map_or_else(|| sys::ignored_signals(self.main), |(_, ignored)| ignored);
-        ignored.checked_shr(signal as u32 - 1).is_some_and(|ignored| ignored & 1 == 1)
+        noted.is_none_or(|(_, ignored)| contains(ignored))
+            && contains(sys::ignored_signals(self.main))
     }
 
     /// Reaps all children that have ended.
