@@ -1,5 +1,6 @@
 //! How often a condition is polled when the kernel does not report what is waited for.
 
+use std::mem;
 use std::time::{Duration, Instant};
 
 use super::ready_times::ReadyTimes;
@@ -16,7 +17,8 @@ const STEP_BEFORE: Duration = Duration::from_millis(2);
 /// the time waited.
 const STEP_EARLY: Duration = Duration::from_millis(1);
 
-/// Polling takes no more than a fifth of the time, unless a single poll takes very long.
+/// Polling takes no more than a fifth of the time, unless a single poll takes very long. A poll counts as long
+/// if the one before was: it may only have waited for a processor.
 const SLEEP_PER_POLL: u32 = 4;
 const SLEEP_MAX: Duration = Duration::from_millis(100);
 
@@ -30,6 +32,8 @@ pub(super) struct Pace {
     /// The steps grow with the time since then.
     grows_since: Instant,
     earlier: Option<ReadyTimes>,
+    /// How long the last poll took.
+    last_poll: Duration,
     /// A condition was polled by a timer, so that the times are of use.
     is_used: bool,
 }
@@ -38,7 +42,8 @@ impl Pace {
     /// The pace of a wait that begins now, for the definition with this number if it has one.
     pub(super) fn new(definition: Option<u64>) -> Self {
         let began = Instant::now();
-        Self { began, grows_since: began, earlier: definition.map(ReadyTimes::of), is_used: false }
+        let earlier = definition.map(ReadyTimes::of);
+        Self { began, grows_since: began, earlier, last_poll: Duration::ZERO, is_used: false }
     }
 
     /// Has the steps grow from the shortest again: something has happened.
@@ -49,7 +54,8 @@ impl Pace {
     /// Returns how long to sleep after a poll that took so long.
     pub(super) fn step(&mut self, now: Instant, poll: Duration) -> Duration {
         self.is_used = true;
-        let rest = (poll * SLEEP_PER_POLL).min(SLEEP_MAX);
+        let usual = poll.min(mem::replace(&mut self.last_poll, poll));
+        let rest = (usual * SLEEP_PER_POLL).min(SLEEP_MAX);
         self.undisturbed(now).max(rest)
     }
 
@@ -113,9 +119,11 @@ mod tests {
     }
 
     #[test]
-    fn a_poll_that_takes_long_is_followed_by_a_longer_sleep() {
-        let polls = [300, 5_000, 1_000_000].map(|poll| step(&mut first(), 0, poll));
-        assert_eq!(polls, [1200, 20_000, 100_000]);
+    fn polls_that_take_long_are_followed_by_longer_sleeps_but_a_single_one_is_not() {
+        let pace = &mut first();
+        let polls = [5_000, 300, 5_000, 5_000, 1_000_000, 1_000_000];
+        let steps = polls.map(|poll| step(pace, 0, poll));
+        assert_eq!(steps, [100, 1200, 1200, 20_000, 20_000, 100_000]);
     }
 
     #[test]
