@@ -71,14 +71,14 @@ pub(super) fn launch(logs: &[File; 2], kept: &[OwnedFd], launch: &[u8]) -> io::R
     let spare = directory.as_ref().and_then(|_| take_spare());
     // It reads the launch while this process looks whether the spare is like a child of this thread.
     let begun = spare.and_then(|spare| spare.launch(launch, &fds));
+    // It is looked up here, where no other thread waits for this one.
+    let known = (begun.is_some() || has_launcher()).then(sys::inheritance).flatten();
     if let Some((launched, its_inheritance)) = begun {
-        if sys::inheritance() == Some(its_inheritance) {
+        if known.as_ref() == Some(&its_inheritance) {
             return Ok(launched);
         }
         launched.discard();
     }
-    // Other threads need not wait for that.
-    let known = has_launcher().then(sys::inheritance).flatten();
     let mut attempts = 0;
     loop {
         attempts += 1;
