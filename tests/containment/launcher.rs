@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use mirakuru_rstest::{Executor, Process};
-use mirakuru_tests::starting::kill_supervisor;
+use mirakuru_tests::starting::{StartSoon, kill_supervisor, mark, marked};
 use mirakuru_tests::test_process::{self, TestProcess, kill, playing, say, wait_for_end_of_input};
 use mirakuru_tests::{alive, eventually, scratch_dir, this_test};
 use nix::libc;
@@ -122,6 +122,35 @@ fn no_launcher_is_left_when_the_test_process_has_ended() {
     assert!(!alive(launcher));
 }
 
+/// Traces a supervisor that `end` ends. It is held at the beginning of its exit, until it is released.
+fn hold_at_exit(supervisor: Pid, end: impl FnOnce()) {
+    ptrace::seize(supervisor, Options::PTRACE_O_TRACEEXIT | Options::PTRACE_O_EXITKILL).unwrap();
+    end();
+    loop {
+        let signal = match waitpid(supervisor, None).unwrap() {
+            WaitStatus::PtraceEvent(.., libc::PTRACE_EVENT_EXIT) => break,
+            WaitStatus::Stopped(_, signal) => Some(signal),
+            _ => None, // It was continued.
+        };
+        ptrace::cont(supervisor, signal).unwrap();
+    }
+}
+
+#[test]
+fn a_supervisor_that_exits_shows_the_command_of_its_server_no_longer() {
+    let mark = mark();
+    let process = Executor::shell(format!("sleep 300 && true # {mark}")).start_soon();
+    let supervisor = parent_of(process.pid());
+    eventually(LONG, || marked(&mark).contains(&supervisor));
+    thread::scope(|scope| {
+        let pid = Pid::from_raw(supervisor as i32);
+        hold_at_exit(pid, || drop(scope.spawn(|| drop(process))));
+        let left = marked(&mark);
+        ptrace::detach(pid, None).unwrap();
+        assert_eq!(left, []);
+    });
+}
+
 #[test]
 fn the_exit_of_a_supervisor_is_not_waited_for_by_a_drop_but_by_the_end_of_the_tests() {
     if test_process::role().is_some() {
@@ -133,17 +162,7 @@ fn the_exit_of_a_supervisor_is_not_waited_for_by_a_drop_but_by_the_end_of_the_te
     }
     let mut tests = TestProcess::playing(this_test!(), "drops");
     let supervisor = Pid::from_raw(tests.number("supervisor ") as i32);
-    // It stops at the beginning of its exit, until it is released.
-    ptrace::seize(supervisor, Options::PTRACE_O_TRACEEXIT | Options::PTRACE_O_EXITKILL).unwrap();
-    tests.go_on();
-    loop {
-        let signal = match waitpid(supervisor, None).unwrap() {
-            WaitStatus::PtraceEvent(.., libc::PTRACE_EVENT_EXIT) => break,
-            WaitStatus::Stopped(_, signal) => Some(signal),
-            _ => None, // It was continued.
-        };
-        ptrace::cont(supervisor, signal).unwrap();
-    }
+    hold_at_exit(supervisor, || tests.go_on());
     tests.line("dropped");
     thread::scope(|scope| {
         let (ended, end) = mpsc::channel();

@@ -3,6 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::process_tree::ProcessTree;
+use crate::sys::CommandLine;
+
+/// What a supervisor shows before the command of its server.
+pub(super) const SUPERVISOR: &str = "mirakuru-supervisor";
 
 /// The time after which a start that is fast is over.
 const DELAY: Duration = Duration::from_millis(2);
@@ -10,7 +14,8 @@ const DELAY: Duration = Duration::from_millis(2);
 #[derive(Default)]
 pub(super) struct Chores {
     due: Option<Instant>,
-    command_is_shown: bool,
+    /// Set once it shows the command of the server.
+    command_line: Option<CommandLine>,
 }
 
 impl Chores {
@@ -28,12 +33,19 @@ impl Chores {
         if self.due.take_if(|due| Instant::now() >= *due).is_none() {
             return;
         }
-        if !std::mem::replace(&mut self.command_is_shown, true) {
-            tree.show_command();
+        if self.command_line.is_none() {
+            self.command_line = tree.show_command();
         }
         if is_ready {
             tree.note_mapped();
             tree.note_ignored();
+        }
+    }
+
+    /// Shows the command no longer: who looks for the server by it, finds nothing once it is gone.
+    pub(super) fn hide_command(&self) {
+        if let Some(command_line) = &self.command_line {
+            command_line.show(&[SUPERVISOR.into()]);
         }
     }
 }

@@ -6,13 +6,14 @@ use std::os::fd::OwnedFd;
 
 use nix::libc;
 
+use super::chores::SUPERVISOR;
 use super::process_tree::ProcessTree;
 use super::server_files;
 use super::shared_memory::SharedMemory;
 use super::stages::Stage;
 use crate::supervisor::job::Job;
 use crate::supervisor::protocol::{Event, Start};
-use crate::sys::{self, Program};
+use crate::sys::{self, CommandLine, Program};
 
 impl ProcessTree {
     /// Starts the server, or a step before it.
@@ -78,8 +79,10 @@ impl ProcessTree {
     }
 
     /// Shows the command of the server as that of this process. It takes a while, so the server starts before.
-    pub(super) fn show_command(&self) {
-        sys::set_command_line(&[&["mirakuru-supervisor".into()], &self.job.command[..]].concat());
+    pub(super) fn show_command(&self) -> Option<CommandLine> {
+        let command_line = CommandLine::find()?;
+        command_line.show(&[&[SUPERVISOR.into()], &self.job.command[..]].concat());
+        Some(command_line)
     }
 
     /// Runs a step beside the server. What it leaves behind ends with the server.

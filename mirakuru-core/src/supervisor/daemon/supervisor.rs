@@ -96,6 +96,7 @@ impl Supervisor {
         }
         self.tree.remove_files();
         self.session_files.into_iter().for_each(SessionFiles::remove);
+        self.chores.hide_command();
     }
 
     /// Sleeps until something happens, and handles it.

@@ -60,7 +60,15 @@ pub(crate) fn fork_to_execute(run: &mut dyn FnMut() -> i32) -> io::Result<i32> {
 
 pub(crate) fn set_name(_name: &CStr) {}
 
-pub(crate) fn set_command_line(_words: &[OsString]) {}
+pub(crate) struct CommandLine;
+
+impl CommandLine {
+    pub(crate) fn find() -> Option<Self> {
+        None
+    }
+
+    pub(crate) fn show(&self, _words: &[OsString]) {}
+}
 
 pub(crate) fn proc_self() -> io::Result<u32> {
     Ok(std::process::id())

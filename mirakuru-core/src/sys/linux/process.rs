@@ -37,19 +37,32 @@ pub(crate) fn own_program() -> io::Result<PathBuf> {
     Ok(if is_other { own } else { EXE }.into())
 }
 
-/// Shows other words as the command line of this process, as far as there is room, for `ps`.
-pub(crate) fn set_command_line(words: &[OsString]) {
-    let stat = read_text("/proc/self/stat").unwrap_or_default();
-    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
-    let numbers: Vec<u64> = fields.skip(45).take(2).filter_map(|it| it.parse().ok()).collect();
-    let [start, end] = numbers[..] else { return };
-    let room = end.saturating_sub(start) as usize;
-    let mut bytes = words.iter().map(|word| word.as_bytes()).collect::<Vec<_>>().join(&0);
-    bytes.truncate(room.saturating_sub(1)); // Without a zero at the end, the kernel shows more than that.
-    bytes.resize(room, 0);
-    // The words are only for people to see.
-    let memory = File::options().write(true).open("/proc/self/mem");
-    let _ = memory.and_then(|memory| memory.write_all_at(&bytes, start));
+/// The command line of this process, for `ps`.
+pub(crate) struct CommandLine {
+    /// Its address.
+    start: u64,
+    room: usize,
+}
+
+impl CommandLine {
+    /// Finds it in the memory of this process.
+    pub(crate) fn find() -> Option<Self> {
+        let stat = read_text("/proc/self/stat").ok()?;
+        let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
+        let numbers: Vec<u64> = fields.skip(45).take(2).filter_map(|it| it.parse().ok()).collect();
+        let [start, end] = numbers[..] else { return None };
+        Some(Self { start, room: end.saturating_sub(start) as usize })
+    }
+
+    /// Shows other words in its place, as far as there is room.
+    pub(crate) fn show(&self, words: &[OsString]) {
+        let mut bytes = words.iter().map(|word| word.as_bytes()).collect::<Vec<_>>().join(&0);
+        bytes.truncate(self.room.saturating_sub(1)); // Without a zero at the end, the kernel shows more than that.
+        bytes.resize(self.room, 0);
+        // The words are only for people to see.
+        let memory = File::options().write(true).open("/proc/self/mem");
+        let _ = memory.and_then(|memory| memory.write_all_at(&bytes, self.start));
+    }
 }
 
 /// Returns the id that this process has in `/proc`, which may be that of another PID namespace.
