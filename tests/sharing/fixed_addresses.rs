@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
-use mirakuru_tests::{free_port, test_process};
+use mirakuru_tests::{eventually, free_port, test_process};
 
-use crate::run::{Run, all_passed, as_program, run_all};
+use crate::run::{LONG, Run, all_passed, as_program, run_all};
 
 fn server(run: &Run, kind: &str, at: &str) -> Command {
     let mut command = run.test("uses a fixed address");
@@ -32,6 +32,7 @@ fn the_server_of_an_earlier_run_that_is_being_stopped_is_waited_for() {
     let of = |run: &Run| servers.iter().map(|(kind, at)| server(run, kind, at)).collect::<Vec<_>>();
     all_passed(&run_all(of(&first), servers.len()));
     first.kill_runner();
+    eventually(LONG, || first.is_ending());
     let outputs = run_all(of(&second), servers.len());
     all_passed(&outputs);
     for output in &outputs {

@@ -34,12 +34,12 @@ fn plays_a_role() {
         "logs" => two(db(), logs("app", log)),
         "ignores" => with(sleeper(), "trap '' TERM; echo up; while :; do sleep 0.01; done"),
         "never ready" => with(db(), "sleep 300; true"),
-        "dies" => with(db(), "echo up; sleep 0.1; echo no space >&2; exit 3"),
+        "dies" => with(db(), "echo up; sleep 0.5; echo no space >&2; exit 3"),
         "dies twice" => {
             let stays = "[ $(wc -l < $DIR/starts) -lt 3 ] || sleep 300";
-            with(db(), &format!("{starts} {stays}; sleep 0.1; exit 4")).restart(true)
+            with(db(), &format!("{starts} {stays}; sleep 0.5; exit 4")).restart(true)
         }
-        "always dies" => with(db(), &format!("{starts} sleep 0.1; exit 4")).restart(true),
+        "always dies" => with(db(), &format!("{starts} sleep 0.5; exit 4")).restart(true),
         "writes much" => {
             let much = "yes | head -c 3000000; touch $DIR/written; echo; echo up; sleep 300";
             with(db(), much)
