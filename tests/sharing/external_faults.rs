@@ -44,7 +44,7 @@ fn a_server_of_another_kind_is_not_said_to_be_started_or_given_more_time() {
 
 #[test]
 fn a_step_that_takes_too_long_is_not_blamed_on_the_address() {
-    let service = Executor::new("a").after_ready("sleep 60").timeout(Duration::from_millis(200));
+    let service = Executor::new("a").after_ready("sleep 60").timeout(Duration::from_millis(500));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let service = service.external(listener.local_addr().unwrap().to_string());
     let report = format!("{:?}", service.start().unwrap_err());
