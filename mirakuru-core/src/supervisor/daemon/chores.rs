@@ -42,7 +42,7 @@ impl Chores {
         }
     }
 
-    /// Shows the command no longer: who looks for the server by it, finds nothing once it is gone.
+    /// Hides the command: the server is gone, and a search for its command line must not find this process.
     pub(super) fn hide_command(&self) {
         if let Some(command_line) = &self.command_line {
             command_line.show(&[SUPERVISOR.into()]);
