@@ -137,6 +137,14 @@ fn hold_at_exit(supervisor: Pid, end: impl FnOnce()) {
 }
 
 #[test]
+fn a_supervisor_shows_the_command_of_its_server() {
+    let process = sleeping();
+    let cmdline = format!("/proc/{}/cmdline", parent_of(process.pid()));
+    let shown = || fs::read_to_string(&cmdline).unwrap().replace('\0', " ");
+    eventually(LONG, || shown().trim_end() == "mirakuru-supervisor sleep 300");
+}
+
+#[test]
 fn a_supervisor_that_exits_shows_the_command_of_its_server_no_longer() {
     let mark = mark();
     let process = Executor::shell(format!("sleep 300 && true # {mark}")).start_soon();

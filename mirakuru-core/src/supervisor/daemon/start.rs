@@ -81,7 +81,8 @@ impl ProcessTree {
     /// Shows the command of the server as that of this process. It takes a while, so the server starts before.
     pub(super) fn show_command(&self) -> Option<CommandLine> {
         let command_line = CommandLine::find()?;
-        command_line.show(&[&[SUPERVISOR.into()], &self.job.command[..]].concat());
+        let (_path, words) = self.job.command.split_first()?;
+        command_line.show(&[&[SUPERVISOR.into()], words].concat());
         Some(command_line)
     }
 
