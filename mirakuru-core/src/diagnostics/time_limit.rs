@@ -7,8 +7,8 @@ use super::settings::{self, TIMEOUT_FACTOR};
 use crate::error::Seconds;
 use crate::sys;
 
-/// A sleep that ends so much later than it should shows that this process was stopped: by Ctrl-Z, by a
-/// debugger, or with its container.
+/// What takes so much longer than it should shows that this process was stopped: by Ctrl-Z, by a debugger, or
+/// with its container.
 const STOPPED_FOR: Duration = Duration::from_millis(50);
 
 /// The pauses between attempts grow from the first to the last.
@@ -51,34 +51,47 @@ pub(crate) struct TimeLimit {
     limit: Duration,
     began: Instant,
     deadline: Instant,
+    /// The last moment that counts.
+    counted: Instant,
 }
 
 impl TimeLimit {
     pub(crate) fn new(limit: Duration) -> Self {
-        Self { limit, began: Instant::now(), deadline: sys::deadline_after(limit) }
+        let now = Instant::now();
+        Self { limit, began: now, deadline: sys::deadline_after(limit), counted: now }
     }
 
     /// Begins again, unless it began after this instant.
     pub(crate) fn restart(&mut self, at: Instant) {
         if at > self.began {
             self.began = at;
+            self.counted = Instant::now();
             self.deadline = sys::deadline_after(self.limit);
         }
     }
 
-    pub(crate) fn is_over(&self) -> bool {
-        Instant::now() >= self.deadline
+    /// Returns true if it has passed. Between its sleeps, nothing should take long.
+    pub(crate) fn is_over(&mut self) -> bool {
+        self.count(self.counted);
+        self.counted >= self.deadline
     }
 
     /// Calls `sleep` with the end of its sleep: at the deadline, or after this step.
     pub(crate) fn sleep<T>(&mut self, step: Duration, sleep: impl FnOnce(Instant) -> T) -> T {
-        let end = self.deadline.min(Instant::now() + step);
+        self.count(self.counted);
+        let end = self.deadline.min(self.counted + step);
         let result = sleep(end);
-        let late = end.elapsed();
-        if late > STOPPED_FOR {
-            self.deadline += late;
-        }
+        self.count(end);
         result
+    }
+
+    /// Counts the time until now, or until the expected end if that was much earlier.
+    fn count(&mut self, expected: Instant) {
+        let now = Instant::now();
+        if now > expected + STOPPED_FOR {
+            self.deadline += now - expected;
+        }
+        self.counted = now;
     }
 }
 
@@ -140,15 +153,24 @@ mod tests {
     }
 
     #[test]
+    fn it_does_not_count_before_a_sleep_either() {
+        let mut limit = TimeLimit::new(LIMIT);
+        sleep_until(limit.deadline + LIMIT);
+        assert!(!limit.is_over());
+        sleep_until(limit.deadline + LIMIT);
+        assert!(limit.sleep(LIMIT, |end| end > Instant::now()));
+    }
+
+    #[test]
     fn a_limit_begins_again_once_for_one_hand_over() {
         let mut limit = TimeLimit::new(LIMIT);
         limit.restart(limit.began - LIMIT);
-        sleep_until(limit.deadline);
+        limit.sleep(LIMIT, sleep_until);
         assert!(limit.is_over());
         let hand_over = Instant::now();
         limit.restart(hand_over);
         assert!(!limit.is_over());
-        sleep_until(limit.deadline);
+        limit.sleep(LIMIT, sleep_until);
         limit.restart(hand_over);
         assert!(limit.is_over());
     }

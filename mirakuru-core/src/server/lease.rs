@@ -126,12 +126,14 @@ impl Server {
     fn wait_in_queue(&self, timeout: Duration) -> Result<State> {
         let mut progress = Progress::new(Instant::now(), timeout);
         let mut limit = TimeLimit::new(timeout);
-        let ask =
-            || self.client.leases(ANSWER_TIMEOUT, is_answered).unwrap_or_else(|| self.state());
-        let mut seen = ask();
+        let ask = |end: Instant| {
+            let timeout = end.saturating_duration_since(Instant::now());
+            self.client.leases(timeout, is_answered).unwrap_or_else(|| self.state())
+        };
+        let mut seen = limit.sleep(ANSWER_TIMEOUT, ask);
         loop {
             let is_over = limit.is_over();
-            let state = if is_over { ask() } else { self.state() };
+            let state = if is_over { ask(Instant::now() + ANSWER_TIMEOUT) } else { self.state() };
             if is_answered(&state) || state.is_disconnected {
                 return Ok(state);
             }
