@@ -1,12 +1,13 @@
 //! What a start need not wait for: the supervisor does it soon after.
 
+use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
 use super::process_tree::ProcessTree;
 use crate::sys::CommandLine;
 
 /// What a supervisor shows before the command of its server.
-pub(super) const SUPERVISOR: &str = "mirakuru-supervisor";
+const SUPERVISOR: &str = "mirakuru-supervisor";
 
 /// The time after which a start that is fast is over.
 const DELAY: Duration = Duration::from_millis(2);
@@ -34,7 +35,8 @@ impl Chores {
             return;
         }
         if self.command_line.is_none() {
-            self.command_line = tree.show_command();
+            self.command_line = CommandLine::find();
+            self.show(tree.command());
         }
         if is_ready {
             tree.note_mapped();
@@ -44,8 +46,12 @@ impl Chores {
 
     /// Hides the command: the server is gone, and a search for its command line must not find this process.
     pub(super) fn hide_command(&self) {
+        self.show(&[]);
+    }
+
+    fn show(&self, command: &[OsString]) {
         if let Some(command_line) = &self.command_line {
-            command_line.show(&[SUPERVISOR.into()]);
+            command_line.show(&[&[SUPERVISOR.into()], command].concat());
         }
     }
 }

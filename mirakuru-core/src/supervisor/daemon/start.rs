@@ -6,14 +6,13 @@ use std::os::fd::OwnedFd;
 
 use nix::libc;
 
-use super::chores::SUPERVISOR;
 use super::process_tree::ProcessTree;
 use super::server_files;
 use super::shared_memory::SharedMemory;
 use super::stages::Stage;
 use crate::supervisor::job::Job;
 use crate::supervisor::protocol::{Event, Start};
-use crate::sys::{self, CommandLine, Program};
+use crate::sys::{self, Program};
 
 impl ProcessTree {
     /// Starts the server, or a step before it.
@@ -78,12 +77,9 @@ impl ProcessTree {
         sys::spawn_with_pdeathsig(&program, &streams, job.account.as_ref(), &[])
     }
 
-    /// Shows the command of the server as that of this process. It takes a while, so the server starts before.
-    pub(super) fn show_command(&self) -> Option<CommandLine> {
-        let command_line = CommandLine::find()?;
-        let (_path, words) = self.job.command.split_first()?;
-        command_line.show(&[&[SUPERVISOR.into()], words].concat());
-        Some(command_line)
+    /// Returns the command of the server as it was given.
+    pub(super) fn command(&self) -> &[OsString] {
+        self.job.command.split_first().map_or(&[], |(_path, words)| words)
     }
 
     /// Runs a step beside the server. What it leaves behind ends with the server.
