@@ -126,10 +126,7 @@ impl Server {
     fn wait_in_queue(&self, timeout: Duration) -> Result<State> {
         let mut progress = Progress::new(Instant::now(), timeout);
         let mut limit = TimeLimit::new(timeout);
-        let ask = |end: Instant| {
-            let timeout = end.saturating_duration_since(Instant::now());
-            self.client.leases(timeout, is_answered).unwrap_or_else(|| self.state())
-        };
+        let ask = |end| self.client.leases(end, is_answered).unwrap_or_else(|| self.state());
         let mut seen = limit.sleep(ANSWER_TIMEOUT, ask);
         loop {
             let is_over = limit.is_over();

@@ -14,7 +14,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::current_test;
 use super::request::Request;
@@ -144,7 +144,7 @@ impl Session {
         let stream = timeout.and_then(connect).ok().flatten();
         let count = |stream| {
             let client = Client::attach(stream, self.manifest()?.supervisor);
-            client.leases(COUNT_TIMEOUT, |_| false)?.lease_count
+            client.leases(Instant::now() + COUNT_TIMEOUT, |_| false)?.lease_count
         };
         stream.and_then(count).unwrap_or(0)
     }

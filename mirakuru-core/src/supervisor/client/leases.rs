@@ -10,16 +10,16 @@ use super::state::State;
 use crate::supervisor::protocol::Request;
 
 impl Client {
-    /// Asks the supervisor for the leases. Returns none if it does not answer in time.
+    /// Asks the supervisor for the leases. Returns none if it does not answer by then.
     pub(crate) fn leases(
         &self,
-        timeout: Duration,
+        deadline: Instant,
         or_until: impl Fn(&State) -> bool,
     ) -> Option<State> {
         let before = self.state().counts;
         self.request(Request::Count).ok()?;
         let until = |state: &State| state.counts != before || or_until(state);
-        self.wait(Instant::now() + timeout, until)
+        self.wait(deadline, until)
     }
 
     /// Lets the two supervisors know of each other: that of a server, which takes `limit` to stop, and
