@@ -13,7 +13,7 @@ use std::time::Duration;
 use mirakuru_rstest::{Executor, Process};
 use mirakuru_tests::starting::{StartSoon, kill_supervisor, mark, marked};
 use mirakuru_tests::test_process::{self, TestProcess, kill, playing, say, wait_for_end_of_input};
-use mirakuru_tests::{alive, eventually, scratch_dir, this_test};
+use mirakuru_tests::{alive, eventually, name_of, scratch_dir, this_test};
 use nix::libc;
 use nix::sys::ptrace::{self, Options};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -25,8 +25,7 @@ use nix::unistd::{ForkResult, Pid, fork};
 const LONG: Duration = Duration::from_secs(20);
 
 fn parent_of(pid: u32) -> u32 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim().parse().unwrap()
+    mirakuru_tests::parent_of(pid).unwrap()
 }
 
 fn sleeping() -> Process {
@@ -247,12 +246,11 @@ fn spare() -> u32 {
     let earlier = [sleeping(), sleeping()];
     let launcher = launcher_of(&earlier[1]);
     let list = format!("/proc/{launcher}/task/{launcher}/children");
-    let name = |pid: &u32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     let mut spare = None;
     eventually(LONG, || {
         let children = fs::read_to_string(&list).unwrap();
         let mut children = children.split_whitespace().map(|pid| pid.parse().unwrap());
-        spare = children.find(|pid| name(pid) == "mirakuru-spare\n");
+        spare = children.find(|pid| name_of(pid) == "mirakuru-spare");
         spare.is_some()
     });
     spare.unwrap()

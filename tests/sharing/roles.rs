@@ -353,9 +353,7 @@ fn ticks_of(pid: u32) -> u64 {
 }
 
 pub(crate) fn parent_of(pid: u32) -> u32 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap();
-    parent.trim().parse().unwrap()
+    mirakuru_tests::parent_of(pid).unwrap()
 }
 
 /// Holds an exclusive lease until its standard input ends.

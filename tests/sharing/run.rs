@@ -9,8 +9,8 @@ use std::thread;
 use std::time::Duration;
 
 use mirakuru_tests::{
-    ScratchDir, bin, eventually, processes_with_mark, processes_with_variable, scratch_dir, starts,
-    stops, test_process,
+    ScratchDir, bin, eventually, name_of, processes_with_mark, processes_with_variable,
+    scratch_dir, starts, stops, test_process,
 };
 
 pub(crate) const LONG: Duration = Duration::from_secs(20);
@@ -102,10 +102,8 @@ impl Run {
 
     /// True if each supervisor has begun to stop its server.
     pub(crate) fn is_ending(&self) -> bool {
-        let name = |pid| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-        processes_with_variable("TMPDIR", &*self.temp)
-            .into_iter()
-            .all(|pid| name(pid) != "mirakuru\n")
+        let members = processes_with_variable("TMPDIR", &*self.temp);
+        members.into_iter().all(|pid| name_of(pid) != "mirakuru")
     }
 
     /// Ends the runner, and waits until no process is left. If the last supervisor of a session

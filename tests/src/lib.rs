@@ -14,7 +14,8 @@ mod suite;
 
 pub use suite::http::{http_get, try_http_get};
 pub use suite::processes::{
-    alive, as_other_user, has, need, processes_with_mark, processes_with_variable,
+    alive, as_other_user, has, name_of, need, parent_of, processes_with_mark,
+    processes_with_variable,
 };
 pub use suite::random::{Random, budget, seed};
 pub use suite::skipped::count_skipped;

@@ -19,6 +19,18 @@ pub fn alive(pid: impl Display) -> bool {
     !matches!(state, None | Some('Z' | 'X'))
 }
 
+/// Returns the name of a process that `ps` shows.
+pub fn name_of(pid: impl Display) -> String {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    name.trim_end().to_owned()
+}
+
+/// Returns the parent of a process that runs.
+pub fn parent_of(pid: impl Display) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()
+}
+
 /// Returns the processes, except this one, that have the mark in one of their arguments.
 #[track_caller]
 pub fn processes_with_mark(mark: &str) -> Vec<i32> {

@@ -10,6 +10,8 @@ use std::path::PathBuf;
 use mirakuru_core::__private::show;
 use mirakuru_core::Executor;
 
+use super::processes::{name_of, parent_of};
+
 /// Prints that a test is skipped because a program is missing: below cargo, once a run for each program.
 pub(super) fn without(program: &str) {
     let line = format!("skipped: {program} is not installed{}", package(program));
@@ -62,16 +64,8 @@ fn file_of(runner: u32) -> PathBuf {
 
 /// Returns the nearest ancestor that is cargo or nextest.
 fn runner() -> Option<u32> {
-    let is_runner = |pid: &u32| {
-        let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-        name.starts_with("cargo")
-    };
+    let is_runner = |pid: &u32| name_of(pid).starts_with("cargo");
     std::iter::successors(Some(parent_id()), |pid| parent_of(*pid)).find(is_runner)
-}
-
-fn parent_of(pid: u32) -> Option<u32> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::program::READY_MARK;
-use crate::{eventually, processes_with_mark};
+use crate::{eventually, parent_of, processes_with_mark};
 use mirakuru_core::{Error, ErrorKind, Executor, Exit, Process};
 
 /// A time limit that is not reached.
@@ -130,11 +130,8 @@ pub fn keeps_a_port() -> Process {
 /// Kills the supervisor of a process, and waits until the process has ended too.
 #[track_caller]
 pub fn kill_supervisor(process: &Process) {
-    let status = fs::read_to_string(format!("/proc/{}/status", process.pid()));
-    let status = status.expect("the process lives");
-    let supervisor = status.lines().find_map(|line| line.strip_prefix("PPid:"));
-    let supervisor = supervisor.expect("a process has a parent").trim();
-    let killed = Command::new("kill").args(["-KILL", supervisor]).status();
+    let supervisor = parent_of(process.pid()).expect("the process lives").to_string();
+    let killed = Command::new("kill").args(["-KILL", &supervisor]).status();
     assert!(killed.is_ok_and(|killed| killed.success()));
     eventually(LONG, || !process.is_running());
 }
