@@ -116,7 +116,7 @@ fn a_slow_start_is_reported_once_with_the_last_observation() {
 #[test]
 fn a_slow_start_says_where_the_process_listens_instead() {
     let lines = stderr_lines(&mut playing("starts one that listens elsewhere"));
-    let [line, ..] = &lines[..] else { panic!("{lines:#?}") };
+    let [line] = &lines[..] else { panic!("{lines:#?}") };
     let (_, seen) = line.split_once("connection refused; it listens on 127.0.0.1:").expect(line);
     assert!(seen.ends_with(" instead)"), "{line}");
 }
@@ -126,7 +126,7 @@ fn a_wait_for_a_server_that_is_to_run_already_says_who_says_so() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut tests = playing("leases one that does not run");
     let lines = stderr_lines(tests.env("MIRAKURU_USE_ABSENT", free.to_string()));
-    let [line, ..] = &lines[..] else { panic!("{lines:#?}") };
+    let [line] = &lines[..] else { panic!("{lines:#?}") };
     let end = "connection refused; MIRAKURU_USE_ABSENT says that it runs already)";
     assert!(line.ends_with(end), "{line}");
 }

@@ -9,12 +9,12 @@ use mirakuru_tests::test_process;
 
 static SHARED: Shared = Shared::new(|| Executor::new("sleep 60").name("shared"));
 
-/// Plays a role for another test: a test process that waits in vain for a tenth of a second, times the
+/// Plays a role for another test: a test process that waits in vain for a fifth of a second, times the
 /// factor.
 #[test]
 fn plays_a_role() {
     let Some(role) = test_process::role() else { return };
-    let limit = Duration::from_millis(100);
+    let limit = Duration::from_millis(200);
     let began = Instant::now();
     let error = match role.as_str() {
         "start" => Executor::new("sleep 60").output("never").timeout(limit).start().unwrap_err(),
@@ -45,7 +45,7 @@ fn plays_a_role() {
 
 fn output(role: &str, factor: &str) -> Output {
     let mut command = test_process::playing("timeout_factor::plays_a_role", role);
-    command.env("MIRAKURU_TIMEOUT_FACTOR", factor).env("MIRAKURU_LEASE_TIMEOUT", "100ms");
+    command.env("MIRAKURU_TIMEOUT_FACTOR", factor).env("MIRAKURU_LEASE_TIMEOUT", "200ms");
     command.stdin(Stdio::null()).output().unwrap()
 }
 
@@ -61,24 +61,24 @@ fn check(role: &str, factor: &str, limit: &str, millis: u64) {
 
 #[test]
 fn every_wait_takes_as_many_times_as_long_and_its_message_says_so() {
-    let limit = "within 0.300 s (0.100 s, MIRAKURU_TIMEOUT_FACTOR=3)";
+    let limit = "within 0.600 s (0.200 s, MIRAKURU_TIMEOUT_FACTOR=3)";
     for role in ["start", "step", "log", "end", "lease"] {
-        check(role, "3", limit, 300);
+        check(role, "3", limit, 600);
     }
     let printed = test_process::printed(&output("stop", "3"));
-    let limit = "its stop timeout of 0.300 s (0.100 s, MIRAKURU_TIMEOUT_FACTOR=3) and was killed";
+    let limit = "its stop timeout of 0.600 s (0.200 s, MIRAKURU_TIMEOUT_FACTOR=3) and was killed";
     assert!(printed.contains(limit), "{printed}");
 }
 
 #[test]
 fn a_factor_may_be_less_than_one() {
-    check("start", "0.5", "within 0.050 s (0.100 s, MIRAKURU_TIMEOUT_FACTOR=0.5)", 50);
+    check("start", "0.5", "within 0.100 s (0.200 s, MIRAKURU_TIMEOUT_FACTOR=0.5)", 100);
 }
 
 #[test]
 fn a_factor_of_one_is_not_mentioned() {
     for factor in ["", "1"] {
-        check("start", factor, "within 0.100 s: ", 100);
+        check("start", factor, "within 0.200 s: a line of output", 200);
     }
 }
 
